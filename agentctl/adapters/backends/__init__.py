@@ -1,0 +1,1 @@
+"""Storage roots: implementations of `agentctl.domain.storage.protocol.ObjectStore`."""

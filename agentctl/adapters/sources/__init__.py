@@ -1,0 +1,1 @@
+"""Where the text of a cluster comes from: a directory."""

@@ -1,0 +1,49 @@
+"""Canonical JSON (RFC 8785) and the SHA-256 digests made over it.
+
+Whatever is hashed or signed goes through here. Floats are banned from hashed values by the types
+of the callers; what arrives from outside is decoded strictly, so that bytes which are not
+canonical, or hold a key twice, are refused rather than read in two ways.
+"""
+
+import hashlib
+
+import msgspec
+import rfc8785
+
+
+class NotCanonicalError(ValueError):
+    """Bytes that claim to be canonical JSON and are not."""
+
+
+def canonical_bytes(value: object) -> bytes:
+    """Returns the RFC 8785 bytes of *value*, a msgspec Struct or plain JSON value."""
+    plain = msgspec.to_builtins(value, str_keys=True)
+    return rfc8785.dumps(plain)
+
+
+def sha256_hex(data: bytes) -> str:
+    """Returns the SHA-256 of *data* as 64 lower-case hex digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def digest_of(value: object) -> str:
+    """Returns the SHA-256, in hex, of the canonical bytes of *value*."""
+    return sha256_hex(canonical_bytes(value))
+
+
+def decode_canonical(data: bytes) -> object:
+    """Returns the JSON value of *data*.
+
+    Raises:
+        NotCanonicalError: *data* is no JSON, holds a key twice, or is not its own canonical form.
+    """
+    try:
+        value = msgspec.json.decode(data)
+        again = rfc8785.dumps(value)
+    except (msgspec.DecodeError, rfc8785.CanonicalizationError, UnicodeError) as error:
+        msg = f"not canonical JSON: {error}"
+        raise NotCanonicalError(msg) from error
+    if again != data:
+        msg = "not canonical JSON: the bytes differ from their RFC 8785 form"
+        raise NotCanonicalError(msg)
+    return value

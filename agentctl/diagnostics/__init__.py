@@ -1,0 +1,1 @@
+"""What agentctl tells about a mistake: spans, diagnostics, their codes, bags and renderings."""

@@ -1,0 +1,1 @@
+"""What is wanted, what is, and what follows. Pure: no IO, no clock, no randomness."""

@@ -1,0 +1,1 @@
+"""The audit chain: what every write, gate and consent leaves behind."""

@@ -1,0 +1,1 @@
+"""Ops: the record of one mutation, its status machine, and the walks over their DAG."""

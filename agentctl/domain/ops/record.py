@@ -1,0 +1,137 @@
+"""The Op record of the seed. Source: ops 1, 5; seeds/000."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+import msgspec
+
+OpSource = Literal["cli", "agent", "api"]
+OpVerb = Literal["install", "update", "delete", "rollback", "dry_run"]
+OpStatus = Literal[
+    "pending",
+    "running",
+    "constraint_failed",
+    "recovering",
+    "success",
+    "failed",
+    "rolled_back",
+    "cancelled",
+]
+ConstraintKind = Literal["backup", "restore", "health_check", "dry_run_check", "concurrent_lock"]
+
+
+class OpActor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who did it: `nid` is authenticated, `identity` is a label only."""
+
+    nid: str
+    identity: str
+    source: OpSource = "cli"
+
+
+class Constraint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A gate that was evaluated before execution."""
+
+    kind: ConstraintKind
+    resource: str
+    scope: Literal["direct", "indirect"] = "direct"
+    params: Mapping[str, object] = msgspec.field(default_factory=dict)
+
+
+class RecoveryAction(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What to do when execution fails."""
+
+    kind: ConstraintKind
+    resource: str
+    source: Literal["pre_backup", "last_known_good"] = msgspec.field(
+        default="pre_backup", name="from"
+    )
+    params: Mapping[str, object] = msgspec.field(default_factory=dict)
+
+
+class Constraints(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Gates before, actions after a failure."""
+
+    pre: tuple[Constraint, ...] = ()
+    on_failure: tuple[RecoveryAction, ...] = ()
+
+
+class Snapshots(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
+    """Keys of the snapshots, relative to the storage root."""
+
+    pre: str
+    post: str | None = None
+
+
+class Artifacts(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
+    """What was archived."""
+
+    bundles: tuple[str, ...] = ()
+    archive_snapshot: str | None = None
+
+
+class Lineage(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
+    """Incoming edges of the DAG."""
+
+    parent_op: str | None = None
+    rollback_of: str | None = None
+    merged_op: str | None = None
+
+
+class Op(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=False
+):
+    """``ops/{id}/op.json``: the materialised record; status events beside it decide."""
+
+    id: str
+    """``{nid-short}:{uuid7}``."""
+    actor: OpActor
+    on_behalf_of: str | None = None
+    intent: str
+    workspace: str
+    component: str
+    """A typed resource address, or ``cluster``."""
+    operation: OpVerb
+    action: str
+    """The registry name of the operation that made it."""
+    targets: tuple[str, ...]
+    constraints: Constraints = msgspec.field(default_factory=Constraints)
+    snapshots: Snapshots
+    artifacts: Artifacts = msgspec.field(default_factory=Artifacts)
+    lineage: Lineage = msgspec.field(default_factory=Lineage)
+    status: OpStatus = "pending"
+    reason: str | None = None
+    """Why it ended as it did, where that needs words."""
+    jj_change: str | None = None
+    radicle_rid: str | None = None
+    started_at: str
+    ended_at: str | None = None
+
+
+class StatusEvent(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
+    """``ops/{id}/status-<3-digit k>.json``, create-only; the newest decides."""
+
+    status: OpStatus
+    at: str
+    epoch: int
+    reason: str | None = None
+
+
+class Snapshot(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=False
+):
+    """``pre.json`` and ``post.json``: digests and positions, no data."""
+
+    seq: int | None
+    """Of the newest ledger object; None where there is none yet."""
+    state_cas: str | None
+    resource_digests: Mapping[str, str]
+    graphs: Mapping[str, str | None]
+    """Newest commit id of `main` by graph id."""

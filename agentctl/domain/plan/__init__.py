@@ -1,0 +1,1 @@
+"""What follows: the difference between what is wanted and what is, as one value."""

@@ -1,0 +1,96 @@
+"""A plan as one value; every rendering comes from it. Source: control-plane 1.6, 3.3."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+import msgspec
+
+from agentctl.diagnostics.diagnostic import Diagnostic
+from agentctl.domain.config.model import Dependency
+from agentctl.ids import Address
+
+ChangeVerb = Literal["create", "update", "delete"]
+Disposition = Literal["applied", "derived", "deferred", "blocked"]
+EffectClass = Literal["reversible", "narrowing", "irreversible", "authority"]
+GATED: frozenset[EffectClass] = frozenset({"narrowing", "irreversible", "authority"})
+
+
+class MigrationStep(msgspec.Struct, frozen=True, kw_only=True):
+    """One step of the migration planner, as it stands on the wire. Source: control-plane 2."""
+
+    kind: str
+    fields: Mapping[str, object]
+
+
+class Migration(msgspec.Struct, frozen=True, kw_only=True):
+    """What a schema update does to a live graph; `steps` are ``{"kind": …, **fields}``."""
+
+    supported: bool
+    steps: tuple[Mapping[str, object], ...]
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One difference between the desired and the recorded cluster."""
+
+    resource: Address
+    operation: ChangeVerb
+    classes: tuple[EffectClass, ...]
+    """Sorted; never empty."""
+    before_digest: str | None = None
+    after_digest: str | None = None
+    disposition: Disposition | None = None
+    reason: str | None = None
+    binding_change: bool = False
+    metadata_change: str | None = None
+    migration: Migration | None = None
+    group: str | None = None
+    """The apply group."""
+    dependents: tuple[Address, ...] = ()
+    """Transitive, sorted."""
+    gate: str | None = None
+    """The gate key under which it waits; a graph's gate carries its schema and queries."""
+
+
+class BlastRadius(msgspec.Struct, frozen=True, kw_only=True):
+    """The direct dependents of one changed resource."""
+
+    resource: Address
+    affected: tuple[Address, ...]
+
+
+class ApprovalNeed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One gate of the plan and whether a recorded decision opens it."""
+
+    resource: Address
+    reason: str
+    satisfied: bool
+    gate_key: str
+    request_id: str | None = None
+    """The open or deciding request, where there is one."""
+    standing: Literal["none", "waiting", "approved", "denied", "stale", "expired"] = "none"
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """The sealed difference; `digest` covers what `codec.sealed` names and nothing else."""
+
+    cluster_id: str
+    target: str
+    """``folder``, ``draft:<id>`` or ``sandbox:<id>``."""
+    principal: str
+    """Whom it was made for."""
+    config_digest: str
+    resource_digests: Mapping[str, str]
+    dependencies: tuple[Dependency, ...]
+    state_cas: str | None
+    state_revision: int
+    observed: Mapping[str, tuple[str | None, str | None]]
+    """By graph address: newest commit id of `main`, and the digest of the live schema's source."""
+    policy_digests: Mapping[str, str]
+    principals_head: str | None
+    protected: tuple[str, ...]
+    changes: tuple[Change, ...]
+    """Sorted by address."""
+    blast_radius: tuple[BlastRadius, ...]
+    approvals_required: tuple[ApprovalNeed, ...]
+    diagnostics: tuple[Diagnostic, ...]
+    digest: str

@@ -1,0 +1,1 @@
+"""Who may do what: the principals chain, requests, decisions. `cedar.py` is Cedar's only caller."""

@@ -1,0 +1,1 @@
+"""What people and agents touch. Every face goes through `agentctl_tools`, the one door."""

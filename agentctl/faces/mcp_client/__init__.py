@@ -1,0 +1,1 @@
+"""The only MCP client: for evals and the demo."""

@@ -1,0 +1,1 @@
+"""Prompts by name, with typed slots."""

@@ -1,0 +1,171 @@
+"""What the engine of the control plane needs of graphs, and nothing more. Source: graph-engine 5.
+
+The Lance engine implements it (`agentctl.graph.lance_port`) and so does the in-memory one of
+`agentctl.testing`; both pass one conformance suite. Every writing call makes at most one commit of
+`main`, bears the nonce it is given, and does nothing when that commit is there already, so that a
+repeated call is harmless. A call that loses the race for the commit's number raises
+`ReadSetConflictError` and leaves the graph as the winner made it.
+"""
+
+from collections.abc import AsyncIterator, Iterable, Mapping
+from typing import Literal, Protocol
+
+import msgspec
+
+from agentctl.diagnostics.diagnostic import Diagnostic
+from agentctl.domain.ledger.observations import LiveGraph
+from agentctl.languages.query.plan import CheckedQuery
+from agentctl.languages.schema.ir import SchemaIr
+
+
+class GraphError(Exception):
+    """A graph could not do what was asked; `diagnostic` says why."""
+
+    def __init__(self, diagnostic: Diagnostic) -> None:
+        super().__init__(diagnostic.message)
+        self.diagnostic = diagnostic
+
+
+class ReadSetConflictError(GraphError):
+    """Another writer committed first."""
+
+
+class Stamp(msgspec.Struct, frozen=True, kw_only=True):
+    """What every commit carries about its making."""
+
+    op: str
+    actor: str
+    on_behalf_of: str | None
+    intent: str
+    epoch: int
+    """Of the lease of the branch."""
+    nonce: str
+    """32 hex digits; the commit's identity across retries."""
+    at: str
+
+
+class SchemaPayload(msgspec.Struct, frozen=True, kw_only=True):
+    """A schema as a graph stores it."""
+
+    source: bytes
+    source_digest: str
+    shape_digest: str
+    ir: SchemaIr
+
+
+class LoadReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What a load did; with diagnostics of severity error nothing was written."""
+
+    commit: str | None
+    rows: Mapping[str, int]
+    """Rows loaded, by type name."""
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+
+class ColumnInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One column of a read reply; kinds as the catalog projection of languages 2.6."""
+
+    name: str
+    kind: str
+    nullable: bool = False
+
+
+class ReadReply(msgspec.Struct, frozen=True, kw_only=True):
+    """Rows of a read. Source: access-and-faces 2.1."""
+
+    query_name: str
+    target: Mapping[str, str]
+    row_count: int
+    columns: tuple[ColumnInfo, ...]
+    rows: tuple[Mapping[str, object], ...]
+    graph_commit_id: str
+
+
+class CommitInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """One commit of a branch, as `ops` and `graph show` list it."""
+
+    id: str
+    kind: str
+    created_at: str
+    op: str
+    actor: str
+    on_behalf_of: str | None
+    intent: str
+    rows: Mapping[str, int]
+
+
+class GraphPort(Protocol):
+    """Graphs of one storage root, by id."""
+
+    def uri(self, graph_id: str) -> str:
+        """Returns the graph root's location: ``<storage>/graphs/<id>.omni``."""
+        ...
+
+    async def observe(self, graph_id: str) -> LiveGraph:
+        """Returns what the root holds; never raises for what it finds there."""
+        ...
+
+    async def roots(self) -> tuple[str, ...]:
+        """Returns the ids of all roots on the storage, sorted."""
+        ...
+
+    async def create(
+        self, graph_id: str, *, schema: SchemaPayload, incarnation: str, stamp: Stamp
+    ) -> int:
+        """Makes the root with empty datasets and commit `create`; returns the commit's number."""
+        ...
+
+    async def migrate(
+        self, graph_id: str, *, schema: SchemaPayload, observed: int, stamp: Stamp
+    ) -> int:
+        """Makes *schema* the one in force by one commit `schema` on top of commit *observed*.
+
+        Adds nullable columns, soft-drops columns and types, adds types and indexes, or only stores
+        a new source (an empty migration). Anything else is a bug of the caller.
+        """
+        ...
+
+    async def detach(self, graph_id: str, *, observed: int, stamp: Stamp) -> int:
+        """Writes the tombstone commit of `main`; all data is kept."""
+        ...
+
+    async def restore(self, graph_id: str, *, incarnation: str, stamp: Stamp) -> int:
+        """Writes a `restore` commit that brings back the commit before the tombstone."""
+        ...
+
+    async def purge(self, graph_id: str, *, incarnation: str) -> None:
+        """Removes the data of a detached incarnation; its commits stay. Repeating it is harmless."""
+        ...
+
+    async def fence(self, graph_id: str, *, observed: int, stamp: Stamp) -> int:
+        """Writes a `fence` commit that changes nothing but the epoch."""
+        ...
+
+    async def load(
+        self,
+        graph_id: str,
+        lines: AsyncIterator[bytes] | Iterable[bytes],
+        *,
+        mode: Literal["append", "merge", "overwrite"],
+        stamp: Stamp,
+    ) -> LoadReport:
+        """Loads NDJSON lines by one commit, or nothing at all."""
+        ...
+
+    async def run(
+        self,
+        graph_id: str,
+        query: CheckedQuery,
+        params: Mapping[str, object],
+        *,
+        limit: int | None = None,
+    ) -> ReadReply:
+        """Runs a checked query with bound parameters on the newest commit of `main`.
+
+        *limit* bounds the rows returned, besides the query's own limit.
+        """
+        ...
+
+    async def history(self, graph_id: str, *, limit: int = 50) -> tuple[CommitInfo, ...]:
+        """Returns the newest commits of `main`, newest first."""
+        ...

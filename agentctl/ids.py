@@ -1,0 +1,138 @@
+"""Typed ids and resource addresses: how they are built, parsed and printed.
+
+An address names one resource of a cluster (`spec/control-plane.md` 1.2); it travels as text in
+every file and every output, and is parsed only where its parts are needed. Ids that need time or
+randomness take both as arguments, so this module is pure.
+"""
+
+import re
+from typing import Final, Literal, NewType
+
+import msgspec
+
+Address = NewType("Address", str)
+"""The printed form of a resource address, e.g. ``query.supply.impact``."""
+
+Kind = Literal["graph", "schema", "query", "policy", "embedding_provider"]
+
+CLUSTER: Final = Address("cluster")
+"""The address of the cluster itself; not a resource, but a target of operations and policies."""
+
+RESOURCE_ID: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*", re.ASCII)
+"""Ids of graphs, queries, policies and providers. Source: control-plane 1.1."""
+
+ULID_ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+SEQ_DIGITS: Final = 20
+
+
+class ParsedAddress(msgspec.Struct, frozen=True, kw_only=True):
+    """The parts of an address."""
+
+    kind: Kind
+    name: str
+    """The resource's own id: of a query its name, of a graph or schema the graph's id."""
+    graph: str | None = None
+    """The graph it belongs to; None for policies and providers."""
+
+
+def is_resource_id(text: str) -> bool:
+    """Returns whether *text* may name a graph, query, policy or provider."""
+    return RESOURCE_ID.fullmatch(text) is not None
+
+
+def graph_address(graph: str) -> Address:
+    """Returns ``graph.<id>``."""
+    return Address(f"graph.{graph}")
+
+
+def schema_address(graph: str) -> Address:
+    """Returns ``schema.<id>``."""
+    return Address(f"schema.{graph}")
+
+
+def query_address(graph: str, name: str) -> Address:
+    """Returns ``query.<graph>.<name>``."""
+    return Address(f"query.{graph}.{name}")
+
+
+def policy_address(name: str) -> Address:
+    """Returns ``policy.<name>``."""
+    return Address(f"policy.{name}")
+
+
+def embedding_provider_address(name: str) -> Address:
+    """Returns ``provider.embedding.<name>``."""
+    return Address(f"provider.embedding.{name}")
+
+
+def parse_address(text: str) -> ParsedAddress | None:  # noqa: PLR0911  # one return a kind
+    """Returns the parts of *text*, or None where it is no resource address."""
+    parts = text.split(".")
+    if not all(is_resource_id(part) for part in parts):
+        return None
+    match parts:
+        case ["graph", graph]:
+            return ParsedAddress(kind="graph", name=graph, graph=graph)
+        case ["schema", graph]:
+            return ParsedAddress(kind="schema", name=graph, graph=graph)
+        case ["query", graph, name]:
+            return ParsedAddress(kind="query", name=name, graph=graph)
+        case ["policy", name]:
+            return ParsedAddress(kind="policy", name=name)
+        case ["provider", "embedding", name]:
+            return ParsedAddress(kind="embedding_provider", name=name)
+        case _:
+            return None
+
+
+def ulid(milliseconds: int, entropy: bytes) -> str:
+    """Returns the ULID of *milliseconds* since 1970 and 10 random bytes.
+
+    Source: the ULID specification (Crockford base 32, 48 bits of time, 80 of randomness).
+    """
+    assert 0 <= milliseconds < 1 << 48
+    assert len(entropy) == 10
+    number = (milliseconds << 80) | int.from_bytes(entropy)
+    return "".join(ULID_ALPHABET[(number >> shift) & 31] for shift in range(125, -1, -5))
+
+
+def is_ulid(text: str) -> bool:
+    """Returns whether *text* has the form of a ULID."""
+    return len(text) == 26 and text[0] <= "7" and all(c in ULID_ALPHABET for c in text)
+
+
+def uuid7(milliseconds: int, entropy: bytes) -> str:
+    """Returns the UUIDv7 of *milliseconds* since 1970 and 10 random bytes. Source: RFC 9562 5.7."""
+    assert len(entropy) == 10
+    random = int.from_bytes(entropy)
+    number = (milliseconds << 80) | (7 << 76) | ((random >> 64 & 0xFFF) << 64)
+    number |= (2 << 62) | (random & ((1 << 62) - 1))
+    text = f"{number:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def nid_short(nid: str) -> str:
+    """Returns the part of a node id that stands before the colon of an op id.
+
+    Eight characters after ``z6Mk``, or ``local-<user>`` with anything outside ``[a-z0-9-]`` as
+    ``-``. Source: ops 5.
+    """
+    if nid.startswith("z6Mk"):
+        return nid[4:12]
+    return re.sub(r"[^a-z0-9-]", "-", nid.lower())
+
+
+def op_id(nid: str, uuid: str) -> str:
+    """Returns ``{nid-short}:{uuid}``, the id of an Op."""
+    return f"{nid_short(nid)}:{uuid}"
+
+
+def path_part(text: str) -> str:
+    """Returns *text* as one part of a storage key: ``/`` becomes ``%2F``. Source: control-plane 3.2."""
+    return text.replace("%", "%25").replace("/", "%2F")
+
+
+def numbered(number: int) -> str:
+    """Returns *number* as the 20 digits that name a numbered object."""
+    assert number >= 0
+    return f"{number:0{SEQ_DIGITS}d}"

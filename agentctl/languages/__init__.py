@@ -1,0 +1,1 @@
+"""What the text of a cluster folder says: `.pg` schemas and `.gq` queries. Pure."""

@@ -1,0 +1,1 @@
+"""`.gq`: the query language of a graph."""

@@ -1,0 +1,1 @@
+"""`.pg`: the schema language of a graph."""

@@ -1,0 +1,1 @@
+"""Clocks, crashing stores, builders and fakes, for tests and evals only."""

@@ -1,0 +1,1 @@
+"""Values as text, Markdown, JSON and tables. Pure."""

@@ -1,0 +1,1 @@
+"""Replays recorded agent sessions against fixture clusters and scores safety before success."""

@@ -1,0 +1,1 @@
+"""The one door: every operation of the runtime, declared once."""

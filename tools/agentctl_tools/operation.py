@@ -1,0 +1,65 @@
+"""What an operation is, and the envelope that every result travels in. Source: access-and-faces 3.2, 3.3."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Literal
+
+import msgspec
+
+from agentctl.diagnostics.diagnostic import Diagnostic
+from agentctl.domain.policy.caller import Caller
+from agentctl.engine.cluster import Cluster
+
+OperationClass = Literal["read", "write", "human_only"]
+"""The strongest effect an operation may have without a recorded consent."""
+
+
+class Next(msgspec.Struct, frozen=True, kw_only=True):
+    """A call that would be sensible now, ready to be made."""
+
+    tool: str
+    arguments: Mapping[str, object]
+    why: str
+
+
+class Envelope(msgspec.Struct, frozen=True, kw_only=True):
+    """The one shape of every result."""
+
+    ok: bool
+    summary: str
+    """One line of our own words; never foreign text."""
+    next: tuple[Next, ...] = ()
+    data: object = None
+    """Row values and foreign text are only ever in here."""
+    diagnostics: tuple[Diagnostic, ...] = ()
+    more: str | None = None
+    """A resource link to the whole, where `data` was cut."""
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """One call as a handler sees it: already authenticated, authorised and audited."""
+
+    caller: Caller
+    cluster: Cluster
+    arguments: Any
+    """An instance of the operation's `arguments` type."""
+
+
+class Operation(msgspec.Struct, frozen=True, kw_only=True):
+    """One operation of the runtime."""
+
+    name: str
+    """snake_case; the registry's name, which audit records and ops carry."""
+    operation_class: OperationClass
+    action: str
+    """The Cedar action in namespace `AgentCtl`."""
+    arguments: type[msgspec.Struct]
+    """Frozen, `forbid_unknown_fields`; each field documented with `msgspec.Meta(description=…)`."""
+    handler: Callable[[Call], Awaitable[Envelope]]
+    describe: str
+    """What a model or a person reads; begins with Look, Try or Real."""
+    resource: Callable[[Any], str]
+    """The typed address (or `cluster`, `draft:<id>` …) that a call with these arguments is about."""
+    mcp_tool: str | None = None
+    """The name of its MCP projection; None where it has none."""
+    idempotent: bool = False
+    destructive: bool = False
