@@ -1,0 +1,110 @@
+"""The records of consent, each written once under ``__cluster/approvals/``. Source: control-plane 1.5, 3.4."""
+
+from typing import Final, Literal
+
+import msgspec
+
+from agentctl.domain.plan.model import ChangeVerb
+from agentctl.domain.plan.statement import GateStatement
+
+GATE_NAMESPACE: Final = "agentctl-gate-v1"
+"""SSHSIG namespace of a decision's signature."""
+DECISION: Final = "agentctl/decision/v1"
+
+Verdict = Literal["approve", "deny", "request_changes"]
+Assurance = Literal["demo", "file", "agent", "touch"]
+"""What a human key is worth, in ascending order; fixed at enrolment. Source: trust.md."""
+
+
+class Needs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How many deciders of which roles."""
+
+    count: int = 1
+    roles: tuple[str, ...] = ()
+
+
+class ApprovalRequest(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=False
+):
+    """``<ULID>.request.json``: one gate statement put to humans."""
+
+    schema_version: Literal[2] = 2
+    request_id: str
+    statement: GateStatement
+    gate_digest: str
+    gate_key: str
+    plan_digest: str
+    config_digest: str
+    requester: str
+    requester_kind: Literal["human", "agent", "service"]
+    on_behalf_of: str | None
+    intent: str
+    evidence: str | None
+    needs: Needs
+    reason: str
+    """Why it is gated, in our own words."""
+    created_at: str
+    expires_at: str
+
+
+class Seen(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the decider looked at."""
+
+    plan_digest: str
+    ledger_seq: int
+    audit_head: str | None
+    audit_length: int
+
+
+class DecisionStatement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is signed, as canonical JSON: so a deny is no approve."""
+
+    statement: Literal["agentctl/decision/v1"]
+    gate_digest: str
+    decision: Verdict
+    reason: str | None
+    approver: str
+    decided_at: str
+    seen: Seen
+
+
+class DecisionArtifact(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=False
+):
+    """``<ULID>.json``: the seed's artifact and who decided what over which statement."""
+
+    schema_version: Literal[2] = 2
+    approval_id: str
+    resource: str
+    operation: ChangeVerb
+    reason: str | None
+    bound_config_digest: str
+    bound_before_digest: str | None
+    bound_after_digest: str | None
+    approved_by: str
+    created_at: str
+    consumed_at: None = None
+    """Never set: consumption is a record of its own, and the ledger's."""
+    consumed_by_operation: None = None
+    request_id: str
+    gate_digest: str
+    decision: Verdict
+    approver: str
+    decided_at: str
+    seen: Seen
+    assurance: Assurance
+    self_requested: bool
+    key: str
+    """The deciding public key, OpenSSH form (``ssh-ed25519 AAAA…``), without comment."""
+    signature: str
+    """SSHSIG, armoured, over the canonical bytes of the `DecisionStatement`."""
+
+
+class Consumption(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``<ULID>.consumed.json``, beside the artifact it consumed."""
+
+    approval_id: str
+    request_id: str
+    consumed_at: str
+    consumed_by_operation: str
+    ledger_seq: int
