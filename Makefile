@@ -1,0 +1,37 @@
+# Phony targets only. `make check` is the law on every machine; CI runs `.ci/run`.
+.PHONY: help check check-long lint types contracts test fix snapshots bench wheel docs
+
+help: ## List the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+
+check: lint types contracts ## Lint, types, contracts and everything that runs in memory (90 s)
+	pytest -q -m "not slow"
+
+check-long: lint types contracts ## The full counts that an issue asks for
+	AGENTCTL_TEST_PROFILE=long pytest -q
+
+lint: ## Ruff, formatting included
+	ruff format --check .
+	ruff check .
+
+types: ## mypy, strict
+	mypy
+
+contracts: ## The architecture, executable
+	lint-imports
+
+test: ## The whole suite, as the README says
+	pytest
+
+fix: ## Format, and mend what ruff can mend
+	ruff format .
+	ruff check --fix .
+
+snapshots: ## Rewrite the recorded outputs; read the difference before you commit it
+	pytest -q --snapshot-update --inline-snapshot=fix
+
+docs: ## Regenerate docs/cli.md and docs/diagnostics.md
+	python -m tests.house.write_docs
+
+wheel: ## Build the wheel and the sdist into dist/
+	python -m build
