@@ -1,0 +1,1 @@
+"""Pure view models: what a screen shows, computed without a terminal."""

@@ -1,0 +1,1 @@
+"""The screens: what waits, the decision page, and what is asked before a decision."""
