@@ -92,6 +92,8 @@ class CommitInfo(msgspec.Struct, frozen=True, kw_only=True):
     on_behalf_of: str | None
     intent: str
     rows: Mapping[str, int]
+    nonce: str = ""
+    """The commit's identity across retries; recovery looks for it."""
 
 
 class GraphPort(Protocol):

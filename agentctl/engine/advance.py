@@ -1,0 +1,279 @@
+"""How the recorded state moves: pure functions from a state and what happened to the next state.
+
+apply, refresh, import, restore and the recovery sweep all record through these functions, so that
+an outcome reads the same whoever wrote it down. Nothing here knows of storage or of time; `at` is
+given.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from typing import Final, TypeVar
+
+import msgspec
+
+from agentctl.diagnostics.diagnostic import Diagnostic, error
+from agentctl.domain.config.digests import graph_composite
+from agentctl.domain.config.model import DesiredCluster
+from agentctl.domain.ledger.observations import LiveGraph
+from agentctl.domain.ledger.state import (
+    AppliedResource,
+    ApprovalUse,
+    GraphObserved,
+    Observation,
+    RecoveryUse,
+    ResourceStatus,
+    State,
+    Tombstone,
+)
+from agentctl.domain.plan.model import Change
+from agentctl.ids import graph_address, parse_address, schema_address
+from agentctl.instants import format_instant, parse_instant
+
+RETENTION_DAYS: Final = 7
+"""How long a detached graph is kept before it is purged. Source: control-plane 3.5."""
+
+_T = TypeVar("_T")
+
+SWEPT_REASON: Final = "cluster_recovery_pending"
+"""Blocked changes of this reason leave the status to the sweep. Source: control-plane 1.10."""
+
+
+def recorded_digests(state: State) -> dict[str, str]:
+    """Returns the applied digests by address."""
+    return {address: r.digest for address, r in state.applied_revision.resources.items()}
+
+
+def belongs_to(address: str, graph_id: str) -> bool:
+    """Returns whether *address* is the graph, its schema or one of its queries."""
+    parsed = parse_address(address)
+    return parsed is not None and parsed.graph == graph_id
+
+
+def subtree(state: State, graph_id: str) -> dict[str, AppliedResource]:
+    """Returns the recorded resources of one graph."""
+    resources = state.applied_revision.resources
+    return {a: r for a, r in sorted(resources.items()) if belongs_to(a, graph_id)}
+
+
+def with_resources(state: State, resources: Mapping[str, AppliedResource]) -> State:
+    """Returns *state* with these applied resources, composites computed afresh."""
+    computed = dict(resources)
+    for address in resources:
+        parsed = parse_address(address)
+        if parsed is not None and parsed.kind == "graph":
+            digest = _composite(parsed.name, resources)
+            computed[address] = msgspec.structs.replace(computed[address], digest=digest)
+    revision = msgspec.structs.replace(state.applied_revision, resources=_sorted(computed))
+    return msgspec.structs.replace(state, applied_revision=revision)
+
+
+def with_statuses(state: State, statuses: Mapping[str, ResourceStatus | None]) -> State:
+    """Returns *state* with these statuses set; None takes one away."""
+    merged: dict[str, ResourceStatus] = dict(state.resource_statuses)
+    for address, status in statuses.items():
+        if status is None:
+            merged.pop(address, None)
+        else:
+            merged[address] = status
+    return msgspec.structs.replace(state, resource_statuses=_sorted(merged))
+
+
+def with_observations(state: State, observations: Mapping[str, Observation]) -> State:
+    """Returns *state* with these observations set."""
+    merged = dict(state.observations) | dict(observations)
+    return msgspec.structs.replace(state, observations=_sorted(merged))
+
+
+def with_config_digest(state: State, digest: str | None) -> State:
+    """Returns *state* with the digest of the configuration it has reached."""
+    revision = msgspec.structs.replace(state.applied_revision, config_digest=digest)
+    return msgspec.structs.replace(state, applied_revision=revision)
+
+
+def with_approval_used(state: State, approval_id: str, *, at: str, op: str) -> State:
+    """Returns *state* with the approval consumed; one consumed before stays as it was."""
+    if approval_id in state.approval_records:
+        return state
+    used = dict(state.approval_records)
+    used[approval_id] = ApprovalUse(consumed_at=at, consumed_by_operation=op)
+    return msgspec.structs.replace(state, approval_records=_sorted(used))
+
+
+def with_recovery(state: State, operation_id: str, use: RecoveryUse) -> State:
+    """Returns *state* with the record of a step that was rolled forward."""
+    records = dict(state.recovery_records) | {operation_id: use}
+    return msgspec.structs.replace(state, recovery_records=_sorted(records))
+
+
+def observed(live: LiveGraph, *, desired_schema_digest: str, at: str) -> GraphObserved:
+    """Returns the observation that records what *live* held."""
+    exists = live.presence == "live"
+    return GraphObserved(
+        address=graph_address(live.graph_id),
+        graph_uri=live.uri,
+        observed_at=at,
+        exists=exists,
+        desired_schema_digest=desired_schema_digest,
+        graph_manifest_version=live.commit if exists else None,
+        schema_digest=live.source_digest if exists else None,
+        schema_matches_desired=(live.source_digest == desired_schema_digest) if exists else None,
+        error=live.error,
+    )
+
+
+def graph_moved(state: State, *, live: LiveGraph, schema_digest: str, at: str) -> State:
+    """Returns *state* after a graph was created with, or moved to, the schema of that digest."""
+    graph, schema = graph_address(live.graph_id), schema_address(live.graph_id)
+    resources = dict(state.applied_revision.resources)
+    resources[schema] = AppliedResource(digest=schema_digest)
+    resources.setdefault(graph, AppliedResource(digest=""))
+    state = with_resources(state, resources)
+    state = with_statuses(state, {graph: APPLIED, schema: APPLIED})
+    seen = observed(live, desired_schema_digest=schema_digest, at=at)
+    return with_observations(state, {graph: seen})
+
+
+def graph_detached(  # noqa: PLR0913  # a tombstone's fields
+    state: State,
+    graph_id: str,
+    *,
+    uri: str,
+    incarnation: str,
+    approval_id: str | None,
+    actor: str | None,
+    at: str,
+) -> State:
+    """Returns *state* after a graph was detached: a tombstone that remembers what it takes away."""
+    kept = subtree(state, graph_id)
+    tombstone = Tombstone(
+        deleted_at=at,
+        approval_id=approval_id,
+        actor=actor,
+        incarnation=incarnation,
+        purge_after=format_instant(parse_instant(at) + timedelta(days=RETENTION_DAYS)),
+        graph_uri=uri,
+        resources=kept,
+    )
+    gone = [a for a in state.resource_statuses if belongs_to(a, graph_id)]
+    state = without(state, (*kept, *gone))
+    return with_observations(state, {graph_address(graph_id): tombstone})
+
+
+def graph_restored(state: State, tombstone: Tombstone, live: LiveGraph, *, at: str) -> State:
+    """Returns *state* with the graph, its schema and its queries as the tombstone kept them."""
+    graph = graph_address(live.graph_id)
+    schema = schema_address(live.graph_id)
+    kept = dict(tombstone.resources or {})
+    kept.setdefault(graph, AppliedResource(digest=""))
+    kept[schema] = AppliedResource(digest=live.source_digest or "")
+    state = with_resources(state, dict(state.applied_revision.resources) | kept)
+    state = with_statuses(state, dict.fromkeys(kept, APPLIED))
+    seen = observed(live, desired_schema_digest=live.source_digest or "", at=at)
+    return with_observations(state, {graph: seen})
+
+
+def graph_purged(state: State, graph_id: str, *, at: str) -> State:
+    """Returns *state* with the tombstone saying that the data is gone."""
+    address = graph_address(graph_id)
+    tombstone = state.observations[address]
+    assert isinstance(tombstone, Tombstone)
+    return with_observations(state, {address: msgspec.structs.replace(tombstone, purged_at=at)})
+
+
+def without(state: State, addresses: Iterable[str]) -> State:
+    """Returns *state* without these resources and their statuses."""
+    gone = set(addresses)
+    resources = state.applied_revision.resources
+    state = with_resources(state, {a: r for a, r in resources.items() if a not in gone})
+    return with_statuses(state, dict.fromkeys(gone))
+
+
+def payloads_applied(state: State, changes: Iterable[Change], desired: DesiredCluster) -> State:
+    """Returns *state* after the applied changes of queries and policies."""
+    resources = dict(state.applied_revision.resources)
+    statuses: dict[str, ResourceStatus | None] = {}
+    policies = {f"policy.{p.name}": p for p in desired.policies}
+    for change in changes:
+        parsed = parse_address(change.resource)
+        if change.disposition != "applied" or parsed is None:
+            continue
+        if parsed.kind not in {"query", "policy"}:
+            continue
+        if change.operation == "delete":
+            resources.pop(change.resource, None)
+            statuses[change.resource] = None
+            continue
+        assert change.after_digest is not None
+        policy = policies.get(change.resource)
+        resources[change.resource] = AppliedResource(
+            digest=change.after_digest, applies_to=policy.applies_to if policy else None
+        )
+        statuses[change.resource] = APPLIED
+    return with_statuses(with_resources(state, resources), statuses)
+
+
+def waiting_recorded(state: State, changes: Iterable[Change], desired: DesiredCluster) -> State:
+    """Returns *state* with `blocked` written for what waits, and taken back from what no longer does."""
+    statuses: dict[str, ResourceStatus | None] = {}
+    blocked = {c.resource: c for c in changes if c.disposition == "blocked"}
+    wanted, has = desired.resource_digests, recorded_digests(state)
+    for address, status in state.resource_statuses.items():
+        if status.status != "blocked" or address in blocked:
+            continue
+        reached = address in has and has[address] == wanted.get(address)
+        if reached:
+            statuses[address] = APPLIED
+        elif address not in has and address not in wanted:
+            statuses[address] = None
+    for address, change in blocked.items():
+        if change.reason == SWEPT_REASON:
+            continue
+        conditions = (change.reason,) if change.reason else ()
+        statuses[address] = ResourceStatus(status="blocked", conditions=conditions)
+    return with_statuses(state, statuses)
+
+
+def has_converged(state: State, desired: DesiredCluster) -> bool:
+    """Returns whether nothing is left to do: the residual difference is empty."""
+    if recorded_digests(state) != desired.resource_digests:
+        return False
+    resources = state.applied_revision.resources
+    return all(resources[f"policy.{p.name}"].applies_to == p.applies_to for p in desired.policies)
+
+
+def composite_diagnostics(state: State) -> tuple[Diagnostic, ...]:
+    """Returns an error for each recorded graph whose composite cannot be made again."""
+    found: list[Diagnostic] = []
+    resources = state.applied_revision.resources
+    for address, resource in resources.items():
+        parsed = parse_address(address)
+        if parsed is None or parsed.kind != "graph":
+            continue
+        if _composite(parsed.name, resources) != resource.digest:
+            found.append(
+                error(
+                    "external_blob_policy_digest_mismatch",
+                    address,
+                    "the recorded digest of the graph does not follow from its recorded parts",
+                    detail="The ledger was changed by something else than agentctl, or is damaged.",
+                    remedy="agentctl audit verify, then restore the ledger from a backup",
+                )
+            )
+    return tuple(found)
+
+
+APPLIED: Final = ResourceStatus(status="applied")
+
+
+def _composite(graph_id: str, resources: Mapping[str, AppliedResource]) -> str:
+    schema = resources.get(schema_address(graph_id))
+    queries: dict[str, str] = {}
+    for address, resource in resources.items():
+        parsed = parse_address(address)
+        if parsed is not None and parsed.kind == "query" and parsed.graph == graph_id:
+            queries[parsed.name] = resource.digest
+    return graph_composite(graph_id, schema.digest if schema else "", queries)
+
+
+def _sorted(values: Mapping[str, _T]) -> dict[str, _T]:
+    return {key: values[key] for key in sorted(values)}
