@@ -104,6 +104,8 @@ _APPLY: Final = {
     "apply_dependency_blocked": "The change is blocked by another that was not applied.",
     "recreates_lost_graph": "The graph's root is gone; creating it again makes an empty graph, so it is gated like a delete.",
     "plan_stale": "What the plan was made from has moved; make a fresh plan.",
+    "delete_and_create_alike": "A graph is deleted while another with the same schema is created; data does not move between them.",
+    "invalid_plan_file": "The plan file is not what its format says, or was changed after it was made; make a fresh plan.",
     "plan_not_found": "There is no kept plan of that id that you may read.",
     "draft_base_moved": "The folder changed since the draft was opened; open a new draft from it.",
     "draft_not_found": "There is no open draft of that id.",

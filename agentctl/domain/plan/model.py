@@ -29,6 +29,13 @@ class Migration(msgspec.Struct, frozen=True, kw_only=True):
     steps: tuple[Mapping[str, object], ...]
 
 
+class BindingChange(msgspec.Struct, frozen=True, kw_only=True):
+    """What a policy applied to and what it would apply to; None where there is no policy."""
+
+    before: tuple[str, ...] | None
+    after: tuple[str, ...] | None
+
+
 class Change(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One difference between the desired and the recorded cluster."""
 
@@ -42,6 +49,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     reason: str | None = None
     binding_change: bool = False
     metadata_change: str | None = None
+    bindings: BindingChange | None = None
+    """Of every change of a policy."""
     migration: Migration | None = None
     group: str | None = None
     """The apply group."""

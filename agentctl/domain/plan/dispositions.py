@@ -1,0 +1,211 @@
+"""What an apply will do with each change. Source: control-plane 1.10, whose tables these are.
+
+Beyond the table: a graph that was lost waits for its gate like a deletion and holds back what
+needs it, and a schema whose migration is refused is blocked with its graph's queries.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Final, Literal
+
+import msgspec
+
+from agentctl.diagnostics.diagnostic import Diagnostic, warning
+from agentctl.domain.plan.model import GATED, Change, Disposition
+from agentctl.ids import ParsedAddress, graph_address, parse_address, schema_address
+
+Verdict = tuple[Disposition, str | None]
+
+APPLIED: Final[Verdict] = ("applied", None)
+DERIVED: Final[Verdict] = ("derived", None)
+UNSUPPORTED: Final[Verdict] = ("deferred", "apply_unsupported_kind")
+PENDING: Final[Verdict] = ("blocked", "cluster_recovery_pending")
+WAITS: Final[Verdict] = ("blocked", "approval_required")
+HELD_BACK: Final[Verdict] = ("blocked", "dependency_not_applied")
+REFUSED: Final[Verdict] = ("blocked", "schema_migration_unsupported")
+
+FailedStep = Literal["graph_create_failed", "schema_apply_failed", "graph_delete_failed"]
+
+
+class GraphFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What decides over a graph's changes and those of its schema and queries."""
+
+    pending: bool = False
+    creates: bool = False
+    deletes: bool = False
+    gate_open: bool = True
+    """Whether its own change waits for nobody."""
+    lone_schema_create: bool = False
+    schema_delete: bool = False
+    refused: bool = False
+    """Whether its schema's migration has steps that cannot be made."""
+
+
+def dispose(
+    changes: Iterable[Change], *, pending: frozenset[str], approved: frozenset[str]
+) -> tuple[Change, ...]:
+    """Returns *changes* with disposition and reason.
+
+    Args:
+        changes: all of a plan.
+        pending: ids of the graphs with a kept sidecar.
+        approved: keys of the gates that a recorded decision opens.
+    """
+    all_ = tuple(changes)
+    graphs = _graph_facts(all_, pending, approved)
+    disposed: list[Change] = []
+    for change in all_:
+        verdict = _verdict(change, graphs, approved)
+        disposed.append(msgspec.structs.replace(change, disposition=verdict[0], reason=verdict[1]))
+    return tuple(disposed)
+
+
+def demote(changes: Iterable[Change], failed: Mapping[str, FailedStep]) -> tuple[Change, ...]:
+    """Returns *changes* after the steps of some graphs failed or were skipped.
+
+    Only changes that were `applied` move: the graph or schema whose step it was gets the failure,
+    and the rest of that graph, with the policies bound to it, `dependency_not_applied`.
+
+    Args:
+        changes: disposed changes.
+        failed: by graph id.
+    """
+    demoted: list[Change] = []
+    for change in changes:
+        step = next((failed[g] for g in _graphs_of(change) if g in failed), None)
+        if step is None or change.disposition != "applied":
+            demoted.append(change)
+            continue
+        own = "schema." if step == "schema_apply_failed" else "graph."
+        reason = step if change.resource.startswith(own) else "dependency_not_applied"
+        demoted.append(msgspec.structs.replace(change, disposition="blocked", reason=reason))
+    return tuple(demoted)
+
+
+def disposition_warnings(changes: Iterable[Change]) -> tuple[Diagnostic, ...]:
+    """Returns what an apply warns of: changes that no step makes, and those held back by others."""
+    found: list[Diagnostic] = []
+    for change in changes:
+        what = f"the {change.operation} of {change.resource}"
+        if change.disposition == "deferred":
+            found.append(
+                warning(
+                    "apply_unsupported_change",
+                    change.resource,
+                    f"{what} is deferred: no step of this release makes it",
+                )
+            )
+        elif change.disposition == "blocked" and change.reason != "approval_required":
+            found.append(
+                warning(
+                    "apply_dependency_blocked",
+                    change.resource,
+                    f"{what} is blocked: {change.reason}",
+                )
+            )
+    return tuple(found)
+
+
+def _graph_facts(
+    changes: tuple[Change, ...], pending: frozenset[str], approved: frozenset[str]
+) -> dict[str, GraphFacts]:
+    by_address = {change.resource: change for change in changes}
+    ids = {p.graph for c in changes if (p := parse_address(c.resource)) and p.graph}
+    facts: dict[str, GraphFacts] = {}
+    for graph_id in ids | pending:
+        graph = by_address.get(graph_address(graph_id))
+        schema = by_address.get(schema_address(graph_id))
+        creates = graph is not None and graph.operation == "create"
+        migration = schema.migration if schema else None
+        facts[graph_id] = GraphFacts(
+            pending=graph_id in pending,
+            creates=creates,
+            deletes=graph is not None and graph.operation == "delete",
+            gate_open=graph is None or _gate_open(graph, approved),
+            lone_schema_create=schema is not None and schema.operation == "create" and not creates,
+            schema_delete=schema is not None and schema.operation == "delete",
+            refused=migration is not None and not migration.supported,
+        )
+    return facts
+
+
+def _gate_open(change: Change, approved: frozenset[str]) -> bool:
+    return not GATED.intersection(change.classes) or change.gate in approved
+
+
+def _verdict(change: Change, graphs: Mapping[str, GraphFacts], approved: frozenset[str]) -> Verdict:
+    parsed = parse_address(change.resource)
+    if parsed is None:
+        return UNSUPPORTED
+    match parsed.kind:
+        case "graph":
+            return _of_graph(change, graphs[parsed.name])
+        case "schema":
+            return _of_schema(change, graphs[parsed.name])
+        case "query":
+            return _of_query(change, _facts(parsed, graphs))
+        case "policy":
+            return _of_policy(change, graphs, approved)
+        case _:
+            return UNSUPPORTED
+
+
+def _facts(parsed: ParsedAddress, graphs: Mapping[str, GraphFacts]) -> GraphFacts:
+    assert parsed.graph is not None
+    return graphs[parsed.graph]
+
+
+def _of_graph(change: Change, graph: GraphFacts) -> Verdict:
+    if change.operation == "update":
+        lone = graph.lone_schema_create or graph.schema_delete
+        return UNSUPPORTED if lone else DERIVED
+    return _of_moving_graph(graph)
+
+
+def _of_moving_graph(graph: GraphFacts) -> Verdict:
+    """Of a graph that is created or deleted, and of what goes with it."""
+    if graph.pending:
+        return PENDING
+    return APPLIED if graph.gate_open else WAITS
+
+
+def _of_schema(change: Change, graph: GraphFacts) -> Verdict:
+    match change.operation:
+        case "create":
+            return _of_moving_graph(graph) if graph.creates else PENDING
+        case "update":
+            if graph.refused:
+                return REFUSED
+            return PENDING if graph.pending else APPLIED
+        case "delete":
+            return _of_moving_graph(graph) if graph.deletes else UNSUPPORTED
+
+
+def _of_query(change: Change, graph: GraphFacts) -> Verdict:
+    if change.operation == "delete":
+        stays = not graph.deletes
+        return APPLIED if stays or (graph.gate_open and not graph.pending) else WAITS
+    if graph.pending:
+        return PENDING
+    without = graph.lone_schema_create or graph.schema_delete or graph.refused
+    return HELD_BACK if without or not graph.gate_open else APPLIED
+
+
+def _of_policy(
+    change: Change, graphs: Mapping[str, GraphFacts], approved: frozenset[str]
+) -> Verdict:
+    bound_pending = any(graphs[g].pending for g in _graphs_of(change) if g in graphs)
+    if change.operation != "delete" and bound_pending:
+        return PENDING
+    return APPLIED if _gate_open(change, approved) else WAITS
+
+
+def _graphs_of(change: Change) -> tuple[str, ...]:
+    """Returns the ids of the graphs that a change belongs to, or that its policy is to be bound to."""
+    parsed = parse_address(change.resource)
+    if parsed is None:
+        return ()
+    if parsed.graph is not None:
+        return (parsed.graph,)
+    bound = (change.bindings.after if change.bindings else None) or ()
+    scopes = (parse_address(scope) for scope in bound)
+    return tuple(scope.name for scope in scopes if scope is not None and scope.kind == "graph")

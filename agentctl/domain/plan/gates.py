@@ -1,0 +1,155 @@
+"""The gates of a plan: what a human is asked to consent to. Source: control-plane 3.3, 3.4.
+
+One gate stands for a graph's deletion with its schema and queries, one for the creation of a graph
+that was lost, one for each policy whose change may widen authority. Each change under a gate
+carries the gate's key.
+"""
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from agentctl.canonical import digest_of
+from agentctl.domain.ledger.observations import LiveGraph
+from agentctl.domain.plan.changes import last_recorded_version
+from agentctl.domain.plan.inputs import PlanInputs
+from agentctl.domain.plan.model import GATED, BindingChange, Change
+from agentctl.domain.plan.statement import NO_RULES, Effect, Gate
+from agentctl.ids import Address, graph_address, parse_address
+
+
+def gates_of(changes: Iterable[Change], inputs: PlanInputs) -> tuple[Gate, ...]:
+    """Returns the gates of *changes*, which know their dependents already; sorted by resource."""
+    gates: list[Gate] = []
+    for change in changes:
+        parsed = parse_address(change.resource)
+        if parsed is None or not GATED.intersection(change.classes):
+            continue
+        if parsed.kind == "graph":
+            if change.operation == "delete":
+                gates.append(_deletion(change, inputs, parsed.name))
+            else:
+                gates.append(_recreation(change, inputs, parsed.name))
+        elif parsed.kind == "policy":
+            gates.append(_authority(change, inputs))
+    return tuple(sorted(gates, key=lambda g: g.resource))
+
+
+def with_gate_keys(changes: Iterable[Change], gates: Iterable[Gate]) -> tuple[Change, ...]:
+    """Returns *changes*, those that wait for a gate with its key.
+
+    A lone schema deletion belongs to no gate: no step makes it, so nobody is asked.
+    """
+    keys = {gate.resource: gate.key for gate in gates}
+    return tuple(_with_gate_key(change, keys) for change in changes)
+
+
+def binding_digest(bindings: BindingChange) -> str:
+    """Returns what binds a consent to a policy's scopes, which its content digest does not cover."""
+    return digest_of({"applies_to": bindings})
+
+
+def _with_gate_key(change: Change, keys: Mapping[Address, str]) -> Change:
+    if not GATED.intersection(change.classes):
+        return change
+    parsed = parse_address(change.resource)
+    of_graph = graph_address(parsed.graph) if parsed and parsed.graph else change.resource
+    return msgspec.structs.replace(change, gate=keys.get(of_graph))
+
+
+def _deletion(change: Change, inputs: PlanInputs, graph_id: str) -> Gate:
+    live = inputs.live.get(graph_id)
+    return _gate(
+        change,
+        inputs,
+        reason=f"{_losses(live)}; {_way_back(inputs.retention_days)}",
+        effect=_effect(live),
+        incarnation=live.incarnation if live else None,
+    )
+
+
+def _recreation(change: Change, inputs: PlanInputs, graph_id: str) -> Gate:
+    version = last_recorded_version(inputs, graph_id)
+    last = (
+        "at a version that was not recorded" if version is None else f"last seen at main:{version}"
+    )
+    return _gate(
+        change,
+        inputs,
+        reason=f"the root of this graph is gone ({last}); creating it makes an empty graph "
+        "and gives up what the old one held",
+        effect=Effect(commit=None if version is None else f"main:{version}"),
+        incarnation=None,
+    )
+
+
+def _authority(change: Change, inputs: PlanInputs) -> Gate:
+    assert change.bindings is not None
+    return msgspec.structs.replace(
+        _gate(change, inputs, reason=_policy_reason(change), effect=Effect(), incarnation=None),
+        migration_digest=binding_digest(change.bindings),
+    )
+
+
+def _gate(
+    change: Change, inputs: PlanInputs, *, reason: str, effect: Effect, incarnation: str | None
+) -> Gate:
+    return Gate(
+        resource=change.resource,
+        operation=change.operation,
+        classes=change.classes,
+        reason=reason,
+        before=change.before_digest,
+        after=change.after_digest,
+        rules=NO_RULES,
+        cluster_id=inputs.cluster_id,
+        effect=effect,
+        dependents=change.dependents,
+        readers=tuple(a for a in change.dependents if a.startswith("query.")),
+        incarnation=incarnation,
+    )
+
+
+def _effect(live: LiveGraph | None) -> Effect:
+    if live is None or live.presence != "live":
+        return Effect()
+    return Effect(
+        rows=dict(live.rows),
+        bytes=live.bytes,
+        last_write=live.last_write,
+        commit=None if live.commit is None else f"main:{live.commit}",
+    )
+
+
+def _losses(live: LiveGraph | None) -> str:
+    if live is None or live.presence in {"unreadable", "foreign"}:
+        return "deletes a graph whose content could not be measured"
+    if live.presence != "live":
+        return "deletes the record of a graph whose root is not live"
+    rows = sum(live.rows.values())
+    types = sum(1 for count in live.rows.values() if count)
+    if rows == 0:
+        return "deletes a graph that holds no rows"
+    return f"deletes {_count(rows, 'row')} of {_count(types, 'type')}"
+
+
+def _way_back(retention_days: int) -> str:
+    if retention_days <= 0:
+        return "its data is purged at once"
+    return f"it can be restored for {_count(retention_days, 'day')}, then its data is purged"
+
+
+def _policy_reason(change: Change) -> str:
+    match change.operation:
+        case "create":
+            return "a further policy may widen who may do what"
+        case "delete":
+            return "deleting a policy may widen who may do what"
+        case _:
+            if change.metadata_change is not None:
+                return "binding a policy to other scopes may widen who may do what"
+            return "changing a policy may widen who may do what"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")

@@ -1,0 +1,69 @@
+"""What a plan is computed from and what comes out before consent is looked at. Source: control-plane 3.3.
+
+The engine fills `PlanInputs`; `diff.draft_plan` turns it into a `PlanDraft`, whose gates the engine
+asks the approvals about; `diff.finish` makes the plan of draft and answers.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from agentctl.domain.config.model import DesiredCluster
+from agentctl.domain.ledger.observations import LiveGraph
+from agentctl.domain.ledger.sidecar import Sidecar
+from agentctl.domain.ledger.state import AppliedResource, State
+from agentctl.domain.plan.model import Plan
+from agentctl.domain.plan.statement import Gate
+
+StandingState = Literal["none", "waiting", "approved", "denied", "stale", "expired"]
+
+
+class GateStanding(msgspec.Struct, frozen=True, kw_only=True):
+    """How the recorded consent stands for one gate, as a plan needs to know it."""
+
+    state: StandingState = "none"
+    request_id: str | None = None
+    """The open or deciding request."""
+    why: str | None = None
+    """What moved (stale), or what the decider said (denied); foreign text."""
+
+
+class PlanInputs(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that a plan depends on; nothing else may move it."""
+
+    desired: DesiredCluster
+    state: State | None
+    """None where the cluster has no ledger yet: everything is a create."""
+    cluster_id: str
+    principal: str
+    """Id of the principal whom the plan is for."""
+    now: datetime
+    """Gives ages and dates in words only; no digest sees it."""
+    target: str = "folder"
+    state_cas: str | None = None
+    state_revision: int = 0
+    principals_head: str | None = None
+    protected: tuple[str, ...] = ()
+    live: Mapping[str, LiveGraph] = msgspec.field(default_factory=dict)
+    """By graph id: every graph that is declared or recorded."""
+    pending: Mapping[str, Sidecar] = msgspec.field(default_factory=dict)
+    """By graph id: sidecars that the recovery sweep kept. Empty for `plan`, which assumes none."""
+    retention_days: int = 7
+    """How long a detached graph can be restored."""
+
+    @property
+    def recorded(self) -> Mapping[str, AppliedResource]:
+        """The applied resources by address."""
+        return self.state.applied_revision.resources if self.state else {}
+
+
+class PlanDraft(msgspec.Struct, frozen=True, kw_only=True):
+    """A plan with the dispositions that hold while nothing is approved, and the gates to ask about."""
+
+    plan: Plan
+    gates: tuple[Gate, ...]
+    """Sorted by resource."""
+    pending: frozenset[str]
+    """Ids of graphs with a kept sidecar."""

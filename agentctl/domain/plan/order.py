@@ -1,0 +1,121 @@
+"""Who depends on whom, and in which order an apply takes its changes. Source: control-plane 1.2, 3.5.
+
+Called by the planner for blast radius and dependents, and by the engine for its stages.
+"""
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from agentctl.domain.config.model import Dependency
+from agentctl.domain.ledger.state import AppliedResource
+from agentctl.domain.plan.model import Change
+from agentctl.ids import Address, graph_address, parse_address, schema_address
+
+
+class Stages(msgspec.Struct, frozen=True, kw_only=True):
+    """The applied changes of a plan, stage after stage; each sorted by address."""
+
+    graph_creates: tuple[Change, ...] = ()
+    """Changes of graphs; the graph's schema is created with it."""
+    schema_updates: tuple[Change, ...] = ()
+    payloads: tuple[Change, ...] = ()
+    """Creates and updates of queries and policies, whose content goes to the catalog first."""
+    removals: tuple[Change, ...] = ()
+    """Queries and policies that leave the ledger while their graph stays; dependents first."""
+    graph_deletes: tuple[Change, ...] = ()
+    """Changes of graphs; each takes its schema and queries along."""
+
+
+def recorded_dependencies(recorded: Mapping[str, AppliedResource]) -> frozenset[Dependency]:
+    """Returns the edges among applied resources, in the sense of the desired ones."""
+    edges: set[Dependency] = set()
+    for text, resource in recorded.items():
+        parsed = parse_address(text)
+        if parsed is None:
+            continue
+        for target in _targets(parsed.kind, parsed.graph, resource):
+            if target in recorded:
+                edges.add(Dependency(source=Address(text), target=target))
+    return frozenset(edges)
+
+
+def direct_dependents(edges: Iterable[Dependency]) -> dict[Address, frozenset[Address]]:
+    """Returns, by address, the resources that depend on it directly."""
+    found: dict[Address, set[Address]] = {}
+    for edge in edges:
+        found.setdefault(edge.target, set()).add(edge.source)
+    return {target: frozenset(sources) for target, sources in found.items()}
+
+
+def transitive_dependents(
+    address: Address, direct: Mapping[Address, frozenset[Address]]
+) -> tuple[Address, ...]:
+    """Returns everything that depends on *address*, near or far, sorted; a cycle ends the walk."""
+    seen: set[Address] = set()
+    open_: list[Address] = [address]
+    while open_:
+        for dependent in direct.get(open_.pop(), frozenset()):
+            if dependent not in seen:
+                seen.add(dependent)
+                open_.append(dependent)
+    return tuple(sorted(seen - {address}))
+
+
+def stages(changes: Iterable[Change]) -> Stages:
+    """Returns what an apply executes, in its order: creates, schemas, payloads, removals, deletes.
+
+    Only changes of disposition `applied` are in it. A schema that is created with its graph, and
+    the schema and queries that go with a deleted one, are not listed: the graph's step takes them.
+    """
+    applied = [c for c in changes if c.disposition == "applied"]
+    deleted = {c.resource for c in applied if c.operation == "delete"}
+    buckets: dict[str, list[Change]] = {}
+    for change in sorted(applied, key=lambda c: c.resource):
+        buckets.setdefault(_stage(change, deleted), []).append(change)
+    return Stages(
+        graph_creates=tuple(buckets.get("graph_creates", ())),
+        schema_updates=tuple(buckets.get("schema_updates", ())),
+        payloads=tuple(buckets.get("payloads", ())),
+        removals=tuple(sorted(buckets.get("removals", ()), key=_dependents_first)),
+        graph_deletes=tuple(buckets.get("graph_deletes", ())),
+    )
+
+
+def _targets(kind: str, graph: str | None, resource: AppliedResource) -> tuple[Address, ...]:
+    match kind:
+        case "schema":
+            assert graph is not None
+            return (graph_address(graph),)
+        case "query":
+            assert graph is not None
+            return (graph_address(graph), schema_address(graph))
+        case "policy":
+            bound = resource.applies_to or ()
+            return tuple(Address(scope) for scope in bound if scope.startswith("graph."))
+        case _:
+            return ()
+
+
+_STAGE_OF_GRAPH = {"create": "graph_creates", "delete": "graph_deletes"}
+
+
+def _stage(change: Change, deleted: set[Address]) -> str:
+    """Returns the stage that executes *change*, or ``with its graph``."""
+    parsed = parse_address(change.resource)
+    if parsed is None:
+        return "none"
+    if parsed.kind == "graph":
+        return _STAGE_OF_GRAPH.get(change.operation, "none")
+    if parsed.kind == "schema":
+        return "schema_updates" if change.operation == "update" else "with its graph"
+    if change.operation != "delete":
+        return "payloads"
+    if parsed.graph is not None and graph_address(parsed.graph) in deleted:
+        return "with its graph"
+    return "removals"
+
+
+def _dependents_first(change: Change) -> tuple[int, str]:
+    """Policies and queries depend on graphs and on nothing of each other; policies go first."""
+    return (0 if change.resource.startswith("policy.") else 1, change.resource)

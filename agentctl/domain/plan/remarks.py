@@ -1,0 +1,89 @@
+"""What a plan says besides its changes: refused migrations, lost graphs, likely mistakes."""
+
+from collections.abc import Iterable, Iterator
+
+from agentctl.diagnostics.diagnostic import Diagnostic, error, warning
+from agentctl.domain.plan.changes import last_recorded_version
+from agentctl.domain.plan.inputs import PlanInputs
+from agentctl.domain.plan.migrate import refused_steps
+from agentctl.domain.plan.model import Change
+from agentctl.ids import ParsedAddress, graph_address, parse_address, schema_address
+
+
+def remarks(
+    changes: tuple[Change, ...], inputs: PlanInputs, lost: frozenset[str]
+) -> Iterator[Diagnostic]:
+    """Yields the plan's diagnostics, unsorted."""
+    for change in changes:
+        parsed = parse_address(change.resource)
+        if parsed and parsed.kind == "schema" and change.operation == "update":
+            yield from _of_schema_update(change, parsed, inputs)
+    for graph_id in sorted(lost):
+        yield _of_lost_graph(graph_id, inputs)
+    yield from _of_likes(changes, inputs)
+
+
+def _of_schema_update(
+    change: Change, parsed: ParsedAddress, inputs: PlanInputs
+) -> Iterator[Diagnostic]:
+    if change.migration is None:
+        live = inputs.live.get(parsed.name)
+        yield warning(
+            "schema_preview_unavailable",
+            change.resource,
+            f"the live graph {parsed.name} could not be read, so its migration is not known",
+            detail=live.error if live else None,
+            remedy="agentctl refresh",
+        )
+        return
+    refused = refused_steps(change.migration)
+    if refused:
+        graph = inputs.desired.graph(parsed.name)
+        file = graph.schema.file if graph else change.resource
+        yield error(
+            "schema_migration_unsupported",
+            change.resource,
+            f"{len(refused)} of the changes that {file} asks for cannot be made to a live graph",
+            detail="\n".join(refused),
+            remedy="Change the schema so that each of them goes away; nothing was applied.",
+        )
+
+
+def _of_lost_graph(graph_id: str, inputs: PlanInputs) -> Diagnostic:
+    version = last_recorded_version(inputs, graph_id)
+    seen = "" if version is None else f"; the ledger last saw it at main:{version}"
+    return warning(
+        "recreates_lost_graph",
+        graph_address(graph_id),
+        f"the root of graph {graph_id} is gone, and creating it makes an empty graph{seen}",
+        remedy="Restore the root from a backup of the storage, then run: agentctl refresh",
+    )
+
+
+def _of_likes(changes: Iterable[Change], inputs: PlanInputs) -> Iterator[Diagnostic]:
+    """A graph that goes while another with its schema comes is often meant to be one graph."""
+    graphs = [c for c in changes if c.resource.startswith("graph.")]
+    deleted = [c.resource.removeprefix("graph.") for c in graphs if c.operation == "delete"]
+    created = [c.resource.removeprefix("graph.") for c in graphs if c.operation == "create"]
+    for old in deleted:
+        for new in created:
+            if _alike(old, new, inputs):
+                yield warning(
+                    "delete_and_create_alike",
+                    graph_address(new),
+                    f"graph {old} is deleted and graph {new} with the same schema is created",
+                    detail="If this is meant to rename the graph: its data does not move, and "
+                    f"{new} starts empty.",
+                    remedy=f"Keep the id {old}, or load the data into {new} before anyone "
+                    f"approves the deletion of {old}.",
+                )
+
+
+def _alike(old: str, new: str, inputs: PlanInputs) -> bool:
+    wanted = inputs.desired.graph(new)
+    if wanted is None:
+        return False
+    recorded = inputs.recorded.get(schema_address(old))
+    live = inputs.live.get(old)
+    same_text = recorded is not None and recorded.digest == wanted.schema.digest
+    return same_text or (live is not None and live.shape_digest == wanted.schema.shape_digest)
