@@ -1,0 +1,1 @@
+"""One scorer a file: (scenario, grounds) in, a score with its reasons out. Pure."""

@@ -1,0 +1,35 @@
+"""`reached`: every condition of `reach` holds at the end."""
+
+import msgspec
+
+from agentctl_evals.grounds import Grounds
+from agentctl_evals.scenario import Reached, Scenario
+from agentctl_evals.scorers.score import Score
+
+
+def score_outcome(scenario: Scenario, grounds: Grounds) -> Score:
+    """Returns whether the goal was reached, read from the ledger and the graphs."""
+    against = [
+        reason
+        for position, condition in enumerate(scenario.expect.reach.all)
+        if (reason := _against(scenario, position, condition, grounds)) is not None
+    ]
+    return Score(name="reached", holds=not against, reasons=tuple(against))
+
+
+def _against(scenario: Scenario, position: int, condition: Reached, grounds: Grounds) -> str | None:
+    if condition.resource is not None:
+        wanted = condition.exists is not False
+        if (condition.resource in grounds.resources) != wanted:
+            return f"{condition.resource} {'is not' if wanted else 'is'} in the applied revision"
+        return None
+    if condition.graph is not None:
+        found = grounds.presence.get(condition.graph, "absent")
+        if found != condition.presence:
+            return f"graph.{condition.graph} is {found}, not {condition.presence}"
+        return None
+    assert condition.rows is not None
+    wanted_rows = msgspec.json.decode((scenario.folder / condition.rows.equals).read_bytes())
+    if grounds.rows[position] != wanted_rows:
+        return f"{condition.rows.query} answers {grounds.rows[position]!r}"
+    return None
