@@ -54,6 +54,7 @@ _CONFIG: Final = {
     "duplicate_policy_binding": "Two policy bundles are bound to one scope; split or merge them.",
     "policy_file_missing": "The file that a policy names is not there.",
     "policy_invalid": "The policy file has an unknown field, a wrong type, or a rule that does not fit its binding.",
+    "policy_kind_deprecated": "`kind` in a policy file is deprecated; `applies_to` in cluster.yaml says what the policy is for.",
     "policy_not_enforced": "The policy is recorded as a resource; this release decides by its built-in rules and does not enforce bundles yet.",
     "path_outside_folder": "A path resolves, after symbolic links, outside the cluster folder, which only the operator at a terminal may use.",
     "path_not_config": "Only cluster.yaml and the files it names can be edited in a draft; no hidden part, no state, no data.",
