@@ -28,6 +28,10 @@ class UnsuitableError(BackendError):
     """The store lacks a guarantee that agentctl needs."""
 
 
+class CorruptError(BackendError):
+    """What is stored breaks a rule that every writer keeps: a gap in a numbered log, for one."""
+
+
 class StoredObject(msgspec.Struct, frozen=True, kw_only=True):
     """The bytes of one object."""
 
@@ -36,7 +40,10 @@ class StoredObject(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ObjectStore(Protocol):
-    """Objects by key; keys are relative, ``/``-separated, without empty or dot-leading-dot parts."""
+    """Objects by key.
+
+    Keys are relative, ``/``-separated, without empty parts or parts that begin with a dot.
+    """
 
     @property
     def uri(self) -> str:

@@ -1,0 +1,31 @@
+"""Opens the store that a storage root names."""
+
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from agentctl.adapters.backends.local import LocalStore
+from agentctl.domain.storage.protocol import ObjectStore, UnsuitableError
+
+
+def open_store(uri_or_path: str, base: Path) -> ObjectStore:
+    """Returns the store at *uri_or_path*: a plain path, relative to *base*, or a ``file://`` URI.
+
+    Raises:
+        UnsuitableError: the location is blank or of a kind that this release does not open.
+    """
+    text = uri_or_path.strip()
+    if not text:
+        msg = "the storage root is blank"
+        raise UnsuitableError(msg)
+    text = text.rstrip("/") or "/"
+    scheme, separator, _ = text.partition("://")
+    if not separator:
+        return LocalStore((base / text).resolve())
+    if scheme != "file":
+        msg = f"this release opens local storage only, not {scheme}://"
+        raise UnsuitableError(msg)
+    parts = urlsplit(text)
+    if parts.netloc not in ("", "localhost") or not parts.path.startswith("/"):
+        msg = f"a file:// root is an absolute path of this machine, not {text}"
+        raise UnsuitableError(msg)
+    return LocalStore(Path(unquote(parts.path)).resolve())
