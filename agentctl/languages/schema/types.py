@@ -56,6 +56,7 @@ class Property(msgspec.Struct, frozen=True, kw_only=True):
     type: PropertyType
     indexed: bool = False
     """Declared `@index` or part of the key."""
+    description: str | None = None
     where: Span
 
 
@@ -67,6 +68,7 @@ class NodeType(msgspec.Struct, frozen=True, kw_only=True):
     key: tuple[str, ...] = ()
     """Property names of the `@key`; empty where ids are generated."""
     description: str | None = None
+    instruction: str | None = None
     where: Span
 
     def property(self, name: str) -> Property | None:
@@ -82,6 +84,7 @@ class EdgeType(msgspec.Struct, frozen=True, kw_only=True):
     target: str
     properties: tuple[Property, ...]
     description: str | None = None
+    instruction: str | None = None
     where: Span
 
     def property(self, name: str) -> Property | None:

@@ -1,0 +1,38 @@
+"""From the bytes of a `.pg` file to its catalog, or to everything that is wrong with it.
+
+The one entry to the schema language; never raises, whatever the bytes are.
+"""
+
+import msgspec
+
+from agentctl.diagnostics.bag import has_errors, sort_diagnostics
+from agentctl.diagnostics.diagnostic import Diagnostic
+from agentctl.languages.schema.check import check_schema
+from agentctl.languages.schema.parse import SCHEMA_DIALECT, parse_schema
+from agentctl.languages.schema.shape import shape_digest
+from agentctl.languages.schema.types import Catalog
+from agentctl.languages.text.report import Report
+from agentctl.languages.text.source import read_source
+
+
+class CompiledSchema(msgspec.Struct, frozen=True, kw_only=True):
+    """What a schema file means; the first two are None exactly where there are errors."""
+
+    catalog: Catalog | None
+    shape_digest: str | None
+    """``sha256:`` and the digest that formatting does not move."""
+    diagnostics: tuple[Diagnostic, ...]
+
+
+def compile_schema(source: bytes, *, file: str) -> CompiledSchema:
+    """Returns the catalog of *source*; *file* names it in the diagnostics."""
+    text = read_source(source, file=file, dialect=SCHEMA_DIALECT)
+    if isinstance(text, Diagnostic):
+        return CompiledSchema(catalog=None, shape_digest=None, diagnostics=(text,))
+    report = Report(text, SCHEMA_DIALECT)
+    syntax = parse_schema(report)
+    catalog = check_schema(syntax, report)
+    found = sort_diagnostics(report.all())
+    if has_errors(found):
+        return CompiledSchema(catalog=None, shape_digest=None, diagnostics=found)
+    return CompiledSchema(catalog=catalog, shape_digest=shape_digest(syntax), diagnostics=found)

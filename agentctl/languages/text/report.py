@@ -1,0 +1,81 @@
+"""Collects what is wrong with one text, bounded, with places made from offsets."""
+
+from typing import Final
+
+from agentctl.diagnostics.diagnostic import Diagnostic, Related, error, note
+from agentctl.languages.text.source import Dialect, Source
+from agentctl.languages.text.token import Token
+
+PROBLEM_COUNT_MAX: Final = 100
+"""Further problems of one text are counted, not kept."""
+
+
+class Report:
+    """The problems of one text, in the order found."""
+
+    def __init__(self, source: Source, dialect: Dialect) -> None:
+        self.source = source
+        self.dialect = dialect
+        self._found: list[Diagnostic] = []
+        self._left_out = 0
+
+    def __len__(self) -> int:
+        return len(self._found) + self._left_out
+
+    def parse_error(
+        self,
+        number: int,
+        message: str,
+        place: Token | tuple[int, int],
+        *,
+        remedy: str | None = None,
+        related: tuple[Related, ...] = (),
+    ) -> None:
+        """Adds a break of the grammar, by the number of its rule."""
+        start, end = (place.start, place.end) if isinstance(place, Token) else place
+        self.add(
+            error(
+                self.dialect.parse_code,
+                self.source.file,
+                message,
+                rule=self.dialect.rule(number),
+                where=self.source.span(start, end),
+                remedy=remedy,
+                related=related,
+            )
+        )
+
+    def unsupported(self, what: str, start: int, end: int) -> None:
+        """Adds that a part of the language is understood but not run by this release."""
+        self.add(
+            error(
+                "not_supported_yet",
+                self.source.file,
+                f"{what}: not supported yet",
+                where=self.source.span(start, end),
+                detail="The text is right in the full language, but this release does not run it.",
+                remedy="Take it out until a release supports it.",
+            )
+        )
+
+    def since(self, count: int) -> tuple[Diagnostic, ...]:
+        """Returns what was found after the first *count* problems."""
+        return tuple(self._found[count:])
+
+    def all(self) -> tuple[Diagnostic, ...]:
+        """Returns everything kept, and a note that counts the rest."""
+        if not self._left_out:
+            return tuple(self._found)
+        rest = note(
+            self.dialect.parse_code,
+            self.source.file,
+            f"{self._left_out} more problems of this file are not shown",
+        )
+        return (*self._found, rest)
+
+    def add(self, found: Diagnostic) -> None:
+        """Adds *found*, or counts it where too much is kept already."""
+        if len(self._found) < PROBLEM_COUNT_MAX:
+            self._found.append(found)
+        else:
+            self._left_out += 1
