@@ -1,0 +1,122 @@
+"""The one Cedar set that decides until bundles are compiled. Source: issue 2, access-and-faces 3.1.
+
+Humans and agents may do what is reversible, drafts included; nobody but an enrolled human decides
+a gate. Which effects a plan may have is not decided here: each gated change waits for a signed
+decision of its own, whoever runs the apply. What no policy permits is denied, so an action that is
+in the vocabulary and in no rule below is closed.
+"""
+
+from typing import Final
+
+BUILTIN: Final = """\
+@id("builtin:anyone-may-look")
+permit (
+  principal,
+  action in [
+    AgentCtl::Action::"read",
+    AgentCtl::Action::"graph_list",
+    AgentCtl::Action::"list_query",
+    AgentCtl::Action::"invoke_query",
+    AgentCtl::Action::"export",
+    AgentCtl::Action::"cluster_plan"
+  ],
+  resource
+);
+
+@id("builtin:humans-do-what-is-reversible")
+permit (
+  principal is AgentCtl::Human,
+  action in [
+    AgentCtl::Action::"change",
+    AgentCtl::Action::"graph_restore",
+    AgentCtl::Action::"graph_purge",
+    AgentCtl::Action::"cluster_apply",
+    AgentCtl::Action::"cluster_refresh",
+    AgentCtl::Action::"cluster_import",
+    AgentCtl::Action::"cluster_freeze",
+    AgentCtl::Action::"draft_edit",
+    AgentCtl::Action::"approval_request",
+    AgentCtl::Action::"approval_submit"
+  ],
+  resource
+);
+
+@id("builtin:agents-do-what-is-reversible")
+permit (
+  principal is AgentCtl::Agent,
+  action in [
+    AgentCtl::Action::"change",
+    AgentCtl::Action::"graph_restore",
+    AgentCtl::Action::"graph_purge",
+    AgentCtl::Action::"cluster_apply",
+    AgentCtl::Action::"cluster_refresh",
+    AgentCtl::Action::"cluster_import",
+    AgentCtl::Action::"cluster_freeze",
+    AgentCtl::Action::"draft_edit",
+    AgentCtl::Action::"approval_request",
+    AgentCtl::Action::"approval_submit"
+  ],
+  resource
+);
+
+@id("builtin:humans-break-a-lease")
+permit (
+  principal is AgentCtl::Human,
+  action == AgentCtl::Action::"cluster_force_unlock",
+  resource
+);
+
+@id("builtin:enrolled-humans-purge-early")
+permit (
+  principal is AgentCtl::Human,
+  action == AgentCtl::Action::"graph_purge_now",
+  resource
+) when { principal.enrolled };
+
+@id("builtin:enrolled-humans-enrol-agents")
+permit (
+  principal is AgentCtl::Human,
+  action == AgentCtl::Action::"principal_add",
+  resource
+) when { principal.enrolled };
+
+@id("builtin:enrolled-humans-consent")
+permit (
+  principal is AgentCtl::Human,
+  action in [
+    AgentCtl::Action::"approval_decide",
+    AgentCtl::Action::"cluster_thaw",
+    AgentCtl::Action::"principal_delegate",
+    AgentCtl::Action::"principal_add_human",
+    AgentCtl::Action::"principal_revoke"
+  ],
+  resource
+) when { principal.enrolled };
+
+@id("builtin:consent-comes-over-no-wire")
+forbid (
+  principal,
+  action in [
+    AgentCtl::Action::"approval_decide",
+    AgentCtl::Action::"cluster_thaw",
+    AgentCtl::Action::"principal_delegate",
+    AgentCtl::Action::"principal_add_human",
+    AgentCtl::Action::"principal_revoke",
+    AgentCtl::Action::"graph_purge_now"
+  ],
+  resource
+) unless { ["cli", "tui"].contains(context.via) };
+
+@id("builtin:no-data-loss-without-a-gate")
+forbid (
+  principal,
+  action in [
+    AgentCtl::Action::"change",
+    AgentCtl::Action::"schema_apply",
+    AgentCtl::Action::"branch_delete",
+    AgentCtl::Action::"branch_merge"
+  ],
+  resource
+) when { context.classes.containsAny(["narrowing", "irreversible", "authority"]) };
+"""
+"""Policies with their ids as ``@id``."""

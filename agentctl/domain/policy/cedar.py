@@ -1,0 +1,110 @@
+"""The only caller of Cedar: a policy set and its schema, parsed once, asked many times.
+
+Cedar answers a mistake in a policy or a request with a deny and a list of errors and raises
+nothing, or answers allow beside an error of another policy; here any error denies and is reported,
+so that nobody mistakes a broken policy for a strict one. The library is loaded at the first
+question, because loading it takes as long as all of ``--help``.
+Source: design/libraries 3, access-and-faces 3.2.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+if TYPE_CHECKING:
+    import cedarpy
+
+NAMESPACE: Final = "AgentCtl"
+
+
+class EntityUid(msgspec.Struct, frozen=True, kw_only=True):
+    """A typed entity; `type` is without the namespace. The id may be any text."""
+
+    type: str
+    id: str
+
+    def plain(self) -> dict[str, str]:
+        """Returns the form that Cedar's JSON takes."""
+        return {"type": f"{NAMESPACE}::{self.type}", "id": self.id}
+
+
+class Entity(msgspec.Struct, frozen=True, kw_only=True):
+    """An entity with its attributes and direct parents."""
+
+    uid: EntityUid
+    attributes: Mapping[str, object] = msgspec.field(default_factory=dict)
+    parents: tuple[EntityUid, ...] = ()
+
+
+class Question(msgspec.Struct, frozen=True, kw_only=True):
+    """One request to Cedar."""
+
+    principal: EntityUid
+    action: str
+    resource: EntityUid
+    context: Mapping[str, object]
+    entities: tuple[Entity, ...]
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """Cedar's reply: an error denies."""
+
+    allow: bool
+    policies: tuple[str, ...]
+    """Ids (their ``@id``) of the policies that decided, sorted."""
+    errors: tuple[str, ...]
+
+
+def ask(question: Question, *, policies: str, schema: str) -> Answer:
+    """Returns Cedar's answer to *question* under *policies*, all validated against *schema*."""
+    import cedarpy
+
+    try:
+        parsed, checked = _parse(policies, schema)
+    except ValueError as problem:
+        return Answer(allow=False, policies=(), errors=(f"the policy set is broken: {problem}",))
+    entities = [
+        {
+            "uid": e.uid.plain(),
+            "attrs": dict(e.attributes),
+            "parents": [p.plain() for p in e.parents],
+        }
+        for e in question.entities
+    ]
+    request = {
+        "principal": question.principal.plain(),
+        "action": EntityUid(type="Action", id=question.action).plain(),
+        "resource": question.resource.plain(),
+        "context": dict(question.context),
+    }
+    try:
+        handle = cedarpy.Entities.from_json_str(json.dumps(entities))
+        result = cedarpy.is_authorized(request, parsed, handle, checked)
+    except (ValueError, KeyError) as problem:
+        return Answer(allow=False, policies=(), errors=(f"the request is broken: {problem}",))
+    names = result.diagnostics.id_annotations_by_reason
+    reasons = sorted(names.get(reason, reason) for reason in result.diagnostics.reasons)
+    errors = tuple(str(e) for e in result.diagnostics.errors)
+    return Answer(allow=bool(result.allowed) and not errors, policies=tuple(reasons), errors=errors)
+
+
+def validate(policies: str, schema: str) -> Sequence[str]:
+    """Returns what Cedar's strict validation finds wrong with *policies*; empty where nothing is."""
+    import cedarpy
+
+    try:
+        result = cedarpy.validate_policies(policies, schema)
+    except ValueError as problem:
+        return [str(problem)]
+    return [f"{e.policy_id}: {e.error}" for e in result.errors]
+
+
+@cache
+def _parse(policies: str, schema: str) -> "tuple[cedarpy.PolicySet, cedarpy.Schema]":
+    """Parses once a process: that is most of the cost of a decision."""
+    import cedarpy
+
+    return cedarpy.PolicySet.from_str(policies), cedarpy.Schema.from_str(schema)
