@@ -22,7 +22,24 @@ REVERSIBLE = (
     "approval_request",
     "approval_submit",
 )
-LOOKING = ("read", "graph_list", "list_query", "invoke_query", "export", "cluster_plan")
+LOOKING = (
+    "read",
+    "cluster_status",
+    "cluster_validate",
+    "config_read",
+    "schema_read",
+    "draft_read",
+    "ops_read",
+    "audit_read",
+    "approval_read",
+    "principal_read",
+    "explain",
+    "graph_list",
+    "list_query",
+    "invoke_query",
+    "export",
+    "cluster_plan",
+)
 CONSENT = (
     "approval_decide",
     "cluster_thaw",
@@ -164,7 +181,6 @@ def test_an_unknown_action_a_nameless_resource_and_a_wrong_kind_are_alarms_that_
     for action, resource in (
         ("approve_everything", "cluster"),
         ("read", "no such thing"),
-        ("read", "draft:"),
         ("graph_list", "graph.knowledge"),
     ):
         decision = authorise(human, action, resource)
@@ -174,6 +190,14 @@ def test_an_unknown_action_a_nameless_resource_and_a_wrong_kind_are_alarms_that_
         told = denial(decision, caller=human, action=action, resource=resource)
         assert told is not None
         assert told.code == "policy_evaluation_error"
+
+
+@pytest.mark.parametrize("resource", ["graph.no such", "query.", "draft:", 'graph."; permit'])
+def test_a_misspelt_name_is_no_alarm(resource: str) -> None:
+    decision = authorise(caller("agent", via="mcp"), "read", resource)
+
+    assert decision.allow
+    assert decision.errors == ()
 
 
 def test_a_context_of_the_wrong_type_denies_with_an_error() -> None:

@@ -4,13 +4,11 @@ The table is the one list of Cedar actions; the schema is printed from it, so th
 whose action is missing here can never be allowed. Source: access-and-faces 3.2.
 """
 
-import re
 from collections.abc import Mapping
 from typing import Final
 
 from agentctl.domain.policy.caller import Caller
 from agentctl.domain.policy.cedar import Entity, EntityUid, Question
-from agentctl.ids import parse_address
 
 CLUSTER_UID: Final = EntityUid(type="Cluster", id="cluster")
 """One decision is about one cluster, so that its id says nothing here."""
@@ -22,6 +20,16 @@ DATA: Final = ("Graph", "Branch")
 ACTIONS: Final[Mapping[str, tuple[str, ...]]] = {
     # what may be looked at
     "read": (*ANYTHING, "Pipeline", "Lane"),
+    "cluster_status": ("Cluster",),
+    "cluster_validate": ("Cluster", "Draft", "Sandbox"),
+    "config_read": ("Cluster", "Draft", "Sandbox"),
+    "schema_read": ("Cluster", "Graph"),
+    "draft_read": ("Cluster", "Draft"),
+    "ops_read": ("Cluster", "Op"),
+    "audit_read": ("Cluster",),
+    "approval_read": ("Cluster", "Graph", "Approval"),
+    "principal_read": ("Cluster",),
+    "explain": ("Cluster",),
     "graph_list": ("Cluster",),
     "list_query": ("Cluster", "Graph", "Query"),
     "invoke_query": ("Graph", "Query"),
@@ -72,29 +80,36 @@ _PREFIXED: Final = {
     "pipeline": "Pipeline",
     "lane": "Lane",
 }
-_BRANCH: Final = re.compile(r"(graph\.[^@]+)@(.+)", re.DOTALL)
-_GROUPS: Final = re.compile(r"[^\x00-\x1f]{1,200}")
 
 
 def entity_of(resource: str) -> tuple[Entity, ...] | None:
     """Returns the entity that *resource* names, its ancestors after it; None where it names none.
 
-    Schemas are decided over as their graph, and policies and providers as the cluster.
+    Schemas are decided over as their graph, and policies and providers as the cluster. A name that
+    no resource can have is an entity like any other: whether it exists is not for a policy to say.
     """
+    cluster = Entity(uid=CLUSTER_UID)
     prefix, colon, rest = resource.partition(":")
-    if colon and prefix in _PREFIXED and rest:
+    if colon and prefix in _PREFIXED:
         uid = EntityUid(type=_PREFIXED[prefix], id=rest)
-        return (Entity(uid=uid, parents=(CLUSTER_UID,)), Entity(uid=CLUSTER_UID))
-    if resource == "cluster":
-        return (Entity(uid=CLUSTER_UID),)
-    branch = _BRANCH.fullmatch(resource)
-    if branch:
-        graph = entity_of(branch[1])
-        if graph is None:
+        return (Entity(uid=uid, parents=(CLUSTER_UID,)), cluster)
+    kind, _, name = resource.partition(".")
+    match kind:
+        case "cluster" | "policy" | "provider":
+            return (cluster,)
+        case "graph" | "schema":
+            graph_id, at, _ = name.partition("@")
+            graph = _graph(graph_id)
+            if not at:
+                return (graph, cluster)
+            uid = EntityUid(type="Branch", id=name)
+            return (Entity(uid=uid, parents=(graph.uid,)), graph, cluster)
+        case "query":
+            graph = _graph(name.partition(".")[0])
+            uid = EntityUid(type="Query", id=name)
+            return (Entity(uid=uid, parents=(graph.uid,)), graph, cluster)
+        case _:
             return None
-        uid = EntityUid(type="Branch", id=resource.removeprefix("graph."))
-        return (Entity(uid=uid, parents=(graph[0].uid,)), *graph)
-    return _entity_of_address(resource)
 
 
 def question_of(
@@ -107,7 +122,7 @@ def question_of(
     about = entity_of(resource)
     if about is None:
         return None
-    groups = tuple(EntityUid(type="Group", id=g) for g in caller.groups if _GROUPS.fullmatch(g))
+    groups = tuple(EntityUid(type="Group", id=g) for g in sorted(set(caller.groups)))
     who = EntityUid(type=PRINCIPALS[caller.kind], id=caller.id)
     return Question(
         principal=who,
@@ -132,18 +147,8 @@ def schema_text() -> str:
     return f"namespace AgentCtl {{\n{_ENTITIES}\n{actions}\n}}\n"
 
 
-def _entity_of_address(resource: str) -> tuple[Entity, ...] | None:
-    parsed = parse_address(resource)
-    if parsed is None:
-        return None
-    cluster = Entity(uid=CLUSTER_UID)
-    if parsed.graph is None:
-        return (cluster,)
-    graph = Entity(uid=EntityUid(type="Graph", id=parsed.graph), parents=(CLUSTER_UID,))
-    if parsed.kind != "query":
-        return (graph, cluster)
-    uid = EntityUid(type="Query", id=f"{parsed.graph}.{parsed.name}")
-    return (Entity(uid=uid, parents=(graph.uid,)), graph, cluster)
+def _graph(graph_id: str) -> Entity:
+    return Entity(uid=EntityUid(type="Graph", id=graph_id), parents=(CLUSTER_UID,))
 
 
 def _context(caller: Caller, given: Mapping[str, object]) -> dict[str, object]:
