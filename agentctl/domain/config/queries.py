@@ -1,0 +1,201 @@
+"""The three forms of `queries`: which declarations of which files a graph registers.
+
+Source: control-plane 1.1 and 1.8.
+"""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from agentctl.diagnostics.bag import Bag, has_errors
+from agentctl.diagnostics.diagnostic import Related, error, warning
+from agentctl.domain.config.digests import file_digest
+from agentctl.domain.config.model import DesiredQuery
+from agentctl.domain.config.paths import normal_path
+from agentctl.domain.config.snapshot import FolderSnapshot, is_query_name
+from agentctl.domain.config.sources import Source, find_source, refuse_path
+from agentctl.domain.config.written import (
+    QueryMap,
+    QueryPath,
+    Text,
+    WrittenGraph,
+)
+from agentctl.ids import graph_address, is_resource_id, query_address
+from agentctl.languages.query.compile import (
+    QueryDecl,
+    QueryFile,
+    check_query,
+    parse_query_file,
+)
+from agentctl.languages.schema.types import Catalog
+
+
+class FoundQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """A declaration that a graph registers."""
+
+    name: str
+    declaration: QueryDecl
+    source: Source
+
+
+class QueryFiles:
+    """Query files of one snapshot, each parsed once; their faults go to the bag once."""
+
+    def __init__(self, snapshot: FolderSnapshot, bag: Bag) -> None:
+        self.snapshot = snapshot
+        self.bag = bag
+        self._parsed: dict[str, QueryFile] = {}
+
+    def parse(self, source: Source) -> QueryFile:
+        """Returns the declarations of a file."""
+        known = self._parsed.get(source.path)
+        if known is None:
+            known = parse_query_file(source.data, file=source.path)
+            self._parsed[source.path] = known
+            self.bag.add(*known.diagnostics)
+        return known
+
+
+def find_queries(graph: WrittenGraph, files: QueryFiles) -> tuple[FoundQuery, ...]:
+    """Returns what *graph* registers, sorted by name; a name declared twice is left out once."""
+    form = graph.queries
+    if isinstance(form, QueryMap):
+        found = tuple(_named(graph, form, files))
+    else:
+        paths = (form.path,) if isinstance(form, QueryPath) else form.paths
+        found = tuple(_declared(graph, paths, files))
+    first: dict[str, FoundQuery] = {}
+    for query in found:
+        other = first.setdefault(query.name, query)
+        if other is not query:
+            _twice(graph, query, other, files.bag)
+    return tuple(first[name] for name in sorted(first, key=str.encode))
+
+
+def check_queries(
+    graph_id: str, found: tuple[FoundQuery, ...], catalog: Catalog | None, bag: Bag
+) -> tuple[DesiredQuery, ...]:
+    """Returns the queries that fit the schema; without a schema each is skipped with a warning."""
+    checked: list[DesiredQuery] = []
+    for query in found:
+        address = query_address(graph_id, query.name)
+        if catalog is None:
+            message = f"`{query.name}` was not checked, because the schema has errors"
+            where = query.declaration.where
+            bag.add(warning("query_typecheck_skipped", address, message, where=where))
+            continue
+        result = check_query(query.declaration, catalog)
+        bag.add(*(msgspec.structs.replace(d, path=address) for d in result.diagnostics))
+        if result.query is None:
+            assert has_errors(result.diagnostics)
+            continue
+        checked.append(
+            DesiredQuery(
+                name=query.name,
+                file=query.source.path,
+                digest=file_digest(query.source.data),
+                checked=result.query,
+            )
+        )
+    return tuple(checked)
+
+
+def _named(graph: WrittenGraph, form: QueryMap, files: QueryFiles) -> Iterator[FoundQuery]:
+    for entry in form.entries:
+        name = entry.name.text
+        address = query_address(graph.id.text, name)
+        source = find_source(
+            files.snapshot, entry.file, missing="query_file_missing", path=address, bag=files.bag
+        )
+        if source is None:
+            continue
+        parsed = files.parse(source)
+        match = next((d for d in parsed.declarations if d.name == name), None)
+        if match is not None:
+            yield FoundQuery(name=name, declaration=match, source=source)
+        elif not has_errors(parsed.diagnostics):
+            declared = ", ".join(f"`{d.name}`" for d in parsed.declarations) or "none"
+            message = f"`{source.path}` declares no query `{name}`"
+            remedy = f"Rename the key or the query; the file declares: {declared}."
+            where = entry.name.where
+            files.bag.add(error("query_key_mismatch", address, message, where=where, remedy=remedy))
+
+
+def _declared(
+    graph: WrittenGraph, paths: tuple[Text, ...], files: QueryFiles
+) -> Iterator[FoundQuery]:
+    for path in paths:
+        for source in _sources(graph, path, files):
+            for declaration in files.parse(source).declarations:
+                if _registers(graph, declaration, files.bag):
+                    yield FoundQuery(name=declaration.name, declaration=declaration, source=source)
+
+
+def _registers(graph: WrittenGraph, declaration: QueryDecl, bag: Bag) -> bool:
+    if is_resource_id(declaration.name):
+        return True
+    path = graph_address(graph.id.text)
+    message = f"`{declaration.name}` is no query id"
+    bag.add(error("invalid_resource_id", path, message, where=declaration.where))
+    return False
+
+
+def _sources(graph: WrittenGraph, named: Text, files: QueryFiles) -> Iterator[Source]:
+    """Yields the one file, or the ``*.gq`` of the folder in order of bytes."""
+    snapshot, address = files.snapshot, graph_address(graph.id.text)
+    key = normal_path(named.text)
+    names = snapshot.listings.get(key)
+    if names is None:
+        source = _single(named, key, address, files)
+        if source is not None:
+            yield source
+        return
+    queries = sorted(filter(is_query_name, names), key=lambda name: name.encode())
+    if not queries:
+        message = f"the folder `{key}` holds no `.gq` file"
+        remedy = "Write a query there, or take `queries` out."
+        files.bag.add(
+            warning("query_dir_empty", address, message, where=named.where, remedy=remedy)
+        )
+    for name in queries:
+        inner = Text(text=name if key == "." else f"{key}/{name}", where=named.where)
+        source = find_source(
+            snapshot, inner, missing="query_parse_error", path=address, bag=files.bag
+        )
+        if source is not None:
+            yield source
+
+
+def _single(named: Text, key: str, address: str, files: QueryFiles) -> Source | None:
+    """Returns the file that is no folder; a path written with a final ``/`` must be a folder."""
+    snapshot = files.snapshot
+    folder_meant = named.text.endswith("/") or key in snapshot.unreadable
+    if folder_meant and not refuse_path(
+        snapshot, key, where=named.where, path=address, bag=files.bag
+    ):
+        reason = snapshot.unreadable.get(key, "there is no such folder")
+        message = f"the queries folder `{key}` cannot be read: {reason}"
+        files.bag.add(error("query_dir_unreadable", address, message, where=named.where))
+    if folder_meant:
+        return None
+    return find_source(snapshot, named, missing="query_file_missing", path=address, bag=files.bag)
+
+
+def _twice(graph: WrittenGraph, query: FoundQuery, other: FoundQuery, bag: Bag) -> None:
+    where, first = query.declaration.where, other.declaration.where
+    if where == first:
+        message = f"`{query.source.path}` is listed twice, so `{query.name}` is declared twice"
+        remedy = "List the file once."
+    else:
+        message = f"the query `{query.name}` is declared twice"
+        remedy = "Rename one of them."
+    bag.add(
+        error(
+            "duplicate_query_name",
+            query_address(graph.id.text, query.name),
+            message,
+            where=where,
+            related=() if where == first else (Related(where=first, message="first here"),),
+            remedy=remedy,
+        )
+    )
