@@ -1,13 +1,19 @@
 """What an operation is, and the envelope that every result travels in. Source: access-and-faces 3.2, 3.3."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
 from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.domain.policy.caller import Caller
 from agentctl.engine.cluster import Cluster
+
+if TYPE_CHECKING:
+    from agentctl.engine.approvals import Signer
+
+Notify = Callable[[Any], Awaitable[None]]
+"""Takes the events of an apply, in order, while it runs."""
 
 OperationClass = Literal["read", "write", "human_only"]
 """The strongest effect an operation may have without a recorded consent."""
@@ -42,6 +48,14 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     cluster: Cluster
     arguments: Any
     """An instance of the operation's `arguments` type."""
+    signer: "Signer | None" = None
+    """The human's key, which a face at a terminal hands along with a decision."""
+    notify: Notify | None = None
+    """Takes the events of a long run."""
+    signer: Any = None
+    """The human's key, which a face at a terminal hands along with a decision; else None."""
+    notify: Notify | None = None
+    """Where the events of a long run go."""
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +73,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """What a model or a person reads; begins with Look, Try or Real."""
     resource: Callable[[Any], str]
     """The typed address (or `cluster`, `draft:<id>` …) that a call with these arguments is about."""
+    result: Any = None
+    """The type of `data`, which `explain` describes; None where it is free."""
     mcp_tool: str | None = None
     """The name of its MCP projection; None where it has none."""
     idempotent: bool = False

@@ -1,0 +1,274 @@
+"""The one door: every call of every face comes through `call`, and nothing else reaches the engine.
+
+The order is a promise: the operation is looked up; what is a human's consent is refused to whoever
+is no enrolled human at a terminal; the arguments are decoded; policy decides; the audit record is
+written; only then does the handler run. A write, a gate or a consent whose record cannot be written
+is not done. Mistakes come back as diagnostics. Source: access-and-faces 3.2, control-plane 3.2.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+
+from agentctl.canonical import digest_of, sha256_hex
+from agentctl.diagnostics.diagnostic import Diagnostic, error
+from agentctl.domain.audit.record import AuditActor
+from agentctl.domain.policy.caller import Caller
+from agentctl.domain.policy.decide import Decision, authorise
+from agentctl.engine.approvals import Signer
+from agentctl.engine.auditlog import AuditUnavailableError
+from agentctl.engine.cluster import Cluster
+from agentctl_tools.catalog import CONSENT_WORDS, OPERATIONS
+from agentctl_tools.envelopes import failed, refused
+from agentctl_tools.failures import diagnostics_of
+from agentctl_tools.nearness import nearest
+from agentctl_tools.operation import Call, Envelope, Notify, Operation
+
+_AT: Final = re.compile(r" - at `(?P<path>[^`]*)`$")
+_UNKNOWN: Final = re.compile(r"unknown field `(?P<field>[^`]*)`")
+_TERMINALS: Final = frozenset({"cli", "tui"})
+
+Arguments = Mapping[str, object] | msgspec.Struct
+
+
+async def call(  # noqa: PLR0913  # the door takes what a face knows, and nothing else
+    cluster: Cluster,
+    caller: Caller,
+    name: str,
+    arguments: Arguments,
+    *,
+    signer: Signer | None = None,
+    notify: Notify | None = None,
+) -> Envelope:
+    """Returns what operation *name* answers to *caller*; never raises for a mistake of a caller.
+
+    Args:
+        cluster: the opened cluster.
+        caller: who calls, as the face established it; no argument changes it.
+        name: the registry's name of the operation.
+        arguments: as they came, or already an instance of the operation's own type.
+        signer: the human's key where a face at a terminal holds one.
+        notify: takes the events of a long run.
+    """
+    operation = OPERATIONS.get(name)
+    if _is_consent(name, operation) and not _may_consent(caller):
+        return await _refuse_consent(cluster, caller, name, operation, arguments)
+    if operation is None or _closed_to(caller, operation):
+        return _unknown(name)
+    decoded = decode(operation, arguments)
+    if isinstance(decoded, Diagnostic):
+        return failed((decoded,))
+    missing = _missing_of_real(caller, operation, decoded)
+    if missing is not None:
+        return failed((missing,))
+    denial = await _admit(cluster, caller, operation, decoded)
+    if denial is not None:
+        return denial
+    try:
+        return await operation.handler(
+            Call(caller=caller, cluster=cluster, arguments=decoded, signer=signer, notify=notify)
+        )
+    except Exception as failure:
+        known = diagnostics_of(failure)
+        if known is None:
+            raise
+        return failed(known)
+
+
+def decode(operation: Operation, arguments: Arguments) -> msgspec.Struct | Diagnostic:
+    """Returns the arguments in the operation's own type, or what is wrong with them."""
+    if isinstance(arguments, operation.arguments):
+        return arguments
+    try:
+        return msgspec.convert(arguments, operation.arguments)
+    except msgspec.ValidationError as invalid:
+        return invalid_arguments(operation.arguments, str(invalid))
+
+
+def invalid_arguments(kind: type[msgspec.Struct], told: str) -> Diagnostic:
+    """Returns the diagnostic for what msgspec *told* about arguments of *kind*."""
+    at = _AT.search(told)
+    unknown = _UNKNOWN.search(told)
+    known = [f.encode_name for f in msgspec.structs.fields(kind)]
+    remedy = f"It takes: {', '.join(known)}." if known else "It takes no arguments."
+    if unknown is not None:
+        near = nearest(unknown["field"], known)
+        remedy = f"Did you mean `{near}`? {remedy}" if near is not None else remedy
+    return error(
+        "invalid_arguments",
+        at["path"] if at is not None else "$",
+        _AT.sub("", told),
+        remedy=remedy,
+    )
+
+
+def _is_consent(name: str, operation: Operation | None) -> bool:
+    if operation is None:
+        return name in CONSENT_WORDS
+    return operation.operation_class == "human_only"
+
+
+def _may_consent(caller: Caller) -> bool:
+    return caller.via in _TERMINALS and caller.kind == "human" and caller.enrolled
+
+
+def _closed_to(caller: Caller, operation: Operation) -> bool:
+    """Over MCP a write needs a tool of its own; there is no other way in."""
+    return (
+        caller.via == "mcp"
+        and operation.operation_class != "read"
+        and operation.mcp_tool is None
+    )
+
+
+def _unknown(name: str) -> Envelope:
+    near = nearest(name, list(OPERATIONS))
+    remedy = f"Did you mean `{near}`?" if near is not None else None
+    return refused("unknown_operation", name, "there is no such operation here", remedy=remedy)
+
+
+def _missing_of_real(
+    caller: Caller, operation: Operation, arguments: msgspec.Struct
+) -> Diagnostic | None:
+    """Returns what a change lacks: its reason always, over MCP its key too."""
+    fields = {f.name for f in msgspec.structs.fields(arguments)}
+    if "intent" in fields and not str(getattr(arguments, "intent", "") or "").strip():
+        return error(
+            "intent_required",
+            "$.intent",
+            "a change needs an intent: why it is wanted",
+            remedy="Say in `intent` why you make this change.",
+        )
+    if caller.via == "mcp" and "idempotency_key" in fields:
+        key = getattr(arguments, "idempotency_key", None)
+        if key is None or not str(key).strip():
+            return error(
+                "idempotency_key_required",
+                "$.idempotency_key",
+                "a change over MCP needs an idempotency key",
+                remedy="Send a key of your own, new for each change, the same for a retry.",
+            )
+    return None
+
+
+async def _admit(
+    cluster: Cluster, caller: Caller, operation: Operation, arguments: msgspec.Struct
+) -> Envelope | None:
+    """Decides and records; returns the refusal, or None where the handler may run."""
+    resource = operation.resource(arguments)
+    decision = authorise(caller, operation.action, resource, {})
+    if decision.allow and operation.operation_class == "read":
+        return None
+    refusal = None if decision.allow else _denied(caller, operation, resource, decision)
+    unrecorded = await _record(
+        cluster,
+        caller,
+        action=operation.name,
+        resource=resource,
+        decision=decision,
+        request_digest=_request_digest(arguments),
+    )
+    if refusal is not None:
+        return refusal
+    return unrecorded
+
+
+def _denied(caller: Caller, operation: Operation, resource: str, decision: Decision) -> Envelope:
+    if decision.errors:
+        return refused(
+            "policy_evaluation_error",
+            resource,
+            f"the policy could not be evaluated for {operation.action}, so it is denied",
+            remedy="Tell the operator of this cluster; this is an alarm.",
+        )
+    return refused(
+        "denied",
+        resource,
+        f"policy does not permit {caller.id} to {operation.action} on {resource}",
+        remedy="Ask the operator of this cluster, or do without.",
+    )
+
+
+async def _refuse_consent(
+    cluster: Cluster,
+    caller: Caller,
+    name: str,
+    operation: Operation | None,
+    arguments: Arguments,
+) -> Envelope:
+    """Refuses a consent to whoever is no enrolled human at a terminal, and records that it was tried."""
+    resource = "cluster"
+    if operation is not None:
+        decoded = decode(operation, arguments)
+        if not isinstance(decoded, Diagnostic):
+            resource = operation.resource(decoded)
+    unrecorded = await _record(
+        cluster,
+        caller,
+        action=name,
+        resource=resource,
+        decision=Decision(allow=False, policies=(), errors=()),
+        request_digest=_request_digest(arguments),
+        reason="human_only",
+    )
+    if caller.kind == "human" and caller.via in _TERMINALS:
+        remedy = "Run `agentctl init` in the cluster's folder to make the first human key."
+        return unrecorded or refused(
+            "human_only", resource, f"{caller.id} is not an enrolled human", remedy=remedy
+        )
+    return unrecorded or refused(
+        "human_only",
+        resource,
+        f"`{name}` is a human's consent and cannot be given here",
+        remedy="Use `approve` with the gate to ask for it; a human decides in their own terminal.",
+    )
+
+
+async def _record(  # noqa: PLR0913  # the fields of an audit record
+    cluster: Cluster,
+    caller: Caller,
+    *,
+    action: str,
+    resource: str,
+    decision: Decision,
+    request_digest: str,
+    reason: str | None = None,
+) -> Envelope | None:
+    """Writes the audit record; returns the refusal where it could not be written."""
+    verdict = "error" if decision.errors else "allow" if decision.allow else "deny"
+    told = reason or ("; ".join(decision.errors) or None if decision.errors else None)
+    if verdict == "deny" and told is None:
+        told = "denied"
+    try:
+        await cluster.audit.append(
+            actor=AuditActor(
+                nid=caller.nid, identity=caller.identity, kind=caller.kind, source=caller.source
+            ),
+            on_behalf_of=caller.on_behalf_of,
+            action=action,
+            resource=resource,
+            decision=verdict,
+            policies=decision.policies,
+            reason=told,
+            digests={},
+            request_digest=request_digest,
+            op=None,
+        )
+    except AuditUnavailableError:
+        return refused(
+            "audit_unavailable",
+            resource,
+            "the audit record could not be written, so nothing was done",
+            remedy="Make the storage root writable, then try again.",
+        )
+    return None
+
+
+def _request_digest(arguments: Arguments) -> str:
+    """Returns the digest that proves what was asked without telling it."""
+    try:
+        return digest_of(arguments)
+    except (TypeError, ValueError):
+        return sha256_hex(repr(arguments).encode("utf-8", "backslashreplace"))

@@ -1,0 +1,109 @@
+"""`explain`: what a diagnostic code, a term or an operation means."""
+
+from typing import Annotated, Final
+
+import msgspec
+
+from agentctl.diagnostics.codes import CODES
+from agentctl.diagnostics.diagnostic import Diagnostic, error
+from agentctl_tools.envelopes import done, failed
+from agentctl_tools.nearness import nearest
+from agentctl_tools.operation import Call, Envelope, Operation
+
+TERMS: Final[dict[str, str]] = {
+    "apply": "Carries out a plan. What is reversible is done; what is gated waits for a human.",
+    "approval": "A human's recorded decision about one gate: a signature over its statement.",
+    "class": "What a change may cost: reversible, narrowing, irreversible or authority. "
+    "Everything but reversible is gated.",
+    "cluster": "A folder with a cluster.yaml, and the graphs that it declares.",
+    "detach": "What deleting a graph does first: writers are fenced, data is kept until the "
+    "purge, and `agentctl graph restore` brings it back.",
+    "draft": "Edits to the configuration that are not in the folder yet; an apply brings them home.",
+    "drift": "A live graph that is not what the ledger records.",
+    "gate": "A change that a human must decide. `plan` lists gates; `approve` asks for a decision.",
+    "gate key": "Names one gate across plans: the same change asked for twice has one key.",
+    "idempotency key": "Your own word for one change. A retry with the same key does it once.",
+    "incarnation": "One life of a graph; a graph made again under the same id is another one.",
+    "intent": "Why a change is wanted, in words that a human reads before deciding.",
+    "ledger": "The numbered record of what has been applied.",
+    "op": "The record of one change: who, why, what came of it.",
+    "plan": "What an apply would do now, as one value with a digest, its id.",
+    "principal": "A human, agent or service that the cluster knows by its key.",
+    "query": "A stored read with typed parameters, declared in a .gq file.",
+    "refresh": "Observes the live graphs and records drift.",
+    "request": "A gate put to humans; `agentctl approve ID` decides it.",
+    "schema": "The types of a graph, declared in a .pg file.",
+}
+"""The words an agent or a newcomer meets; `docs/glossary.md` has all."""
+
+
+class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What `explain` takes."""
+
+    what: Annotated[
+        str, msgspec.Meta(description="A code, a term or a tool's name.", max_length=100)
+    ]
+
+
+class Explanation(msgspec.Struct, frozen=True, kw_only=True):
+    """What one word means."""
+
+    name: str
+    kind: str
+    """``code``, ``term`` or ``operation``."""
+    about: str
+    output: dict[str, object] | None = None
+    """Of an operation: the JSON Schema of its result's `data`, where it has one of its own."""
+
+
+def explain(what: str) -> Explanation | Diagnostic:
+    """Returns what *what* means, or the diagnostic that names what is near."""
+    word = what.strip()
+    if word in CODES:
+        return Explanation(name=word, kind="code", about=CODES[word].about)
+    term = word.lower().replace("_", " ")
+    if term in TERMS:
+        return Explanation(name=term, kind="term", about=TERMS[term])
+    near = nearest(word, [*CODES, *TERMS])
+    return error(
+        "unknown_code",
+        word,
+        "there is no code or term of that name",
+        remedy=f"Did you mean `{near}`?" if near is not None else "docs/diagnostics.md lists them.",
+    )
+
+
+def _operation(operation: Operation) -> Explanation:
+    output = None
+    if operation.result is not None:
+        output = msgspec.json.schema(operation.result, schema_hook=lambda _: {})
+    return Explanation(
+        name=operation.name, kind="operation", about=operation.describe, output=output
+    )
+
+
+async def _handle(call: Call) -> Envelope:
+    from agentctl_tools.catalog import OPERATIONS
+
+    word = call.arguments.what.strip()
+    operation = OPERATIONS.get(word)
+    if operation is not None and word not in TERMS:
+        return done("An operation.", data=_operation(operation))
+    found = explain(word)
+    if isinstance(found, Diagnostic):
+        return failed((found,))
+    return done(f"A {found.kind}.", data=found)
+
+
+OPERATION = Operation(
+    name="explain",
+    operation_class="read",
+    action="explain",
+    arguments=Arguments,
+    handler=_handle,
+    describe="Look. Says what a diagnostic code, a term or a tool means.",
+    resource=lambda _: "cluster",
+    result=Explanation,
+    mcp_tool="explain",
+    idempotent=True,
+)

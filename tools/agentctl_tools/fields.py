@@ -1,0 +1,25 @@
+"""The argument types that several operations share, each with the words a model or a person reads."""
+
+from typing import Annotated
+
+import msgspec
+
+PAGE_ROWS: int = 20
+PAGE_ROWS_MAX: int = 200
+
+In = Annotated[
+    str,
+    msgspec.Meta(description="`cluster` (the folder) or a draft id.", min_length=1, max_length=64),
+]
+GraphId = Annotated[str, msgspec.Meta(description="Graph id.", min_length=1, max_length=200)]
+Intent = Annotated[
+    str, msgspec.Meta(description="Why this is wanted; a human reads it.", max_length=2000)
+]
+IdempotencyKey = Annotated[
+    str | None,
+    msgspec.Meta(
+        description="Yours, new for each change; a retry with the same key does it once.",
+    ),
+]
+Limit = Annotated[int, msgspec.Meta(ge=1, le=PAGE_ROWS_MAX)]
+Offset = Annotated[int, msgspec.Meta(ge=0)]

@@ -1,0 +1,99 @@
+"""`graph_list`, `graph_show`, `graph_restore`, `graph_purge`: graphs as a person handles them."""
+
+import msgspec
+
+from agentctl.engine import data
+from agentctl_tools.envelopes import answer, count, done, refused
+from agentctl_tools.fields import GraphId, Intent
+from agentctl_tools.operation import Call, Envelope, Operation
+
+
+class ListArguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`graph_list` takes no arguments."""
+
+
+class ShowArguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What `graph_show` takes."""
+
+    graph: GraphId
+
+
+class MoveArguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What `graph_restore` and `graph_purge` take."""
+
+    graph: GraphId
+    intent: Intent
+
+
+class GraphList(msgspec.Struct, frozen=True, kw_only=True):
+    """Every graph of the storage root."""
+
+    graphs: tuple[data.GraphSummary, ...]
+
+
+async def _list(call: Call) -> Envelope:
+    listed = tuple(await data.graph_list(call.cluster, call.caller))
+    return done(f"{count(len(listed), 'graph')}.", data=GraphList(graphs=listed))
+
+
+async def _show(call: Call) -> Envelope:
+    shown = await data.graph_show(call.cluster, call.caller, call.arguments.graph)
+    if shown is None:
+        return refused(
+            "graph_not_found", f"graph.{call.arguments.graph}", "the cluster has no such graph"
+        )
+    return done("A graph.", data=shown)
+
+
+async def _restore(call: Call) -> Envelope:
+    given = call.arguments
+    result = await data.graph_restore(call.cluster, call.caller, given.graph, given.intent)
+    return answer(result, "The graph is back." if result.ok else "The graph was not restored.")
+
+
+async def _purge(call: Call) -> Envelope:
+    given = call.arguments
+    result = await data.graph_purge(call.cluster, call.caller, given.graph, given.intent)
+    return answer(result, "Its data is gone." if result.ok else "Nothing was purged.")
+
+
+LIST = Operation(
+    name="graph_list",
+    operation_class="read",
+    action="graph_list",
+    arguments=ListArguments,
+    handler=_list,
+    describe="Look. Every graph: live, detached or purged.",
+    resource=lambda _: "cluster",
+    result=GraphList,
+    idempotent=True,
+)
+SHOW = Operation(
+    name="graph_show",
+    operation_class="read",
+    action="read",
+    arguments=ShowArguments,
+    handler=_show,
+    describe="Look. One graph: its rows, its schema, its newest commits.",
+    resource=lambda given: f"graph.{given.graph}",
+    idempotent=True,
+)
+RESTORE = Operation(
+    name="graph_restore",
+    operation_class="write",
+    action="graph_restore",
+    arguments=MoveArguments,
+    handler=_restore,
+    describe="Real. Brings a detached graph back.",
+    resource=lambda given: f"graph.{given.graph}",
+)
+PURGE = Operation(
+    name="graph_purge",
+    operation_class="write",
+    action="graph_purge",
+    arguments=MoveArguments,
+    handler=_purge,
+    describe="Real. Removes the data of a detached graph whose time is over.",
+    resource=lambda given: f"graph.{given.graph}",
+    destructive=True,
+)

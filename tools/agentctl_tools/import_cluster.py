@@ -1,0 +1,34 @@
+"""`import`: makes the ledger's first revision from what is live."""
+
+import msgspec
+
+from agentctl.engine import refresh as engine
+from agentctl.engine.results import RefreshResult
+from agentctl_tools.envelopes import answer
+from agentctl_tools.fields import Intent
+from agentctl_tools.operation import Call, Envelope, Operation
+
+
+class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What `import` takes."""
+
+    intent: Intent
+
+
+async def _handle(call: Call) -> Envelope:
+    result = await engine.import_(call.cluster, call.caller, call.arguments.intent)
+    if not result.ok:
+        return answer(result, "Nothing was imported.")
+    return answer(result, f"The ledger is at revision {result.state_observations.state_revision}.")
+
+
+OPERATION = Operation(
+    name="import",
+    operation_class="write",
+    action="cluster_import",
+    arguments=Arguments,
+    handler=_handle,
+    describe="Real. Makes the ledger's first revision from the graphs that are there.",
+    resource=lambda _: "cluster",
+    result=RefreshResult,
+)

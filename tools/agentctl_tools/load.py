@@ -1,0 +1,77 @@
+"""`load`: reads rows from a file of the operator into a graph, by one commit or not at all."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+
+from agentctl.domain.ops.record import Op
+from agentctl.engine import data
+from agentctl.graph.port import LoadReport
+from agentctl_tools.envelopes import count, done, failed, refused
+from agentctl_tools.fields import GraphId, Intent
+from agentctl_tools.operation import Call, Envelope, Operation
+
+
+class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What `load` takes."""
+
+    graph: GraphId
+    file: Annotated[str, msgspec.Meta(description="NDJSON, one row a line.")]
+    mode: Literal["append", "merge", "overwrite"] = "append"
+    intent: Intent
+
+
+class LoadAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What was loaded, and the op that did it."""
+
+    ok: bool
+    graph: str
+    mode: str
+    report: LoadReport
+    op: Op | None
+
+
+async def _handle(call: Call) -> Envelope:
+    given = call.arguments
+    path = Path(given.file)
+    if not call.caller.at_terminal:
+        return refused(
+            "path_outside_folder",
+            given.file,
+            "files to load are read by the operator's own process only",
+        )
+    if not path.exists() or path.is_dir():
+        return refused(
+            "load_file_missing",
+            given.file,
+            "there is no such file to load",
+            remedy="Name a file of NDJSON lines.",
+        )
+    report, op = await data.load(
+        call.cluster, call.caller, given.graph, _lines(path), mode=given.mode, intent=given.intent
+    )
+    ok = not any(d.severity == "error" for d in report.diagnostics)
+    answer = LoadAnswer(ok=ok, graph=given.graph, mode=given.mode, report=report, op=op)
+    if not ok:
+        return failed(report.diagnostics, summary="Nothing was loaded.", data=answer)
+    rows = sum(report.rows.values())
+    return done(f"Loaded {count(rows, 'row')}.", data=answer, diagnostics=report.diagnostics)
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        yield from file
+
+
+OPERATION = Operation(
+    name="load",
+    operation_class="write",
+    action="change",
+    arguments=Arguments,
+    handler=_handle,
+    describe="Real. Loads rows into a graph by one commit, or nothing at all.",
+    resource=lambda given: f"graph.{given.graph}",
+    result=LoadAnswer,
+)

@@ -1,0 +1,117 @@
+"""`plan`: what an apply would do now, as one value. Over MCP it is kept, and `plan_id` names it."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from agentctl.domain.plan.model import Plan
+from agentctl.engine import planning
+from agentctl.engine.results import PlanResult
+from agentctl_tools.envelopes import count
+from agentctl_tools.fields import In
+from agentctl_tools.operation import Call, Envelope, Next, Operation
+from agentctl_tools.targets import shown, target_of
+
+
+class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What `plan` takes."""
+
+    within: In = msgspec.field(default="cluster", name="in")
+
+
+class PlanAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The result, and the plan itself for whoever writes it to a file."""
+
+    result: PlanResult
+    plan: Plan | None
+    class_counts: Mapping[str, int]
+    """Changes by class; a change of two classes counts under both."""
+
+
+async def _handle(call: Call) -> Envelope:
+    target = target_of(call.arguments.within)
+    keep = call.caller.via in {"mcp", "http"}
+    planned = await planning.make_plan(call.cluster, call.caller, target=target, keep=keep)
+    result = planned.result
+    counts: dict[str, int] = {}
+    for change in result.changes:
+        for effect in change.classes:
+            counts[effect] = counts.get(effect, 0) + 1
+    waiting = [n for n in result.approvals_required if not n.satisfied]
+    data = PlanAnswer(result=result, plan=planned.plan, class_counts=counts)
+    return Envelope(
+        ok=result.ok,
+        summary=_summary(result, len(waiting)),
+        next=_next(result, target) if keep else (),
+        data=data,
+        diagnostics=result.diagnostics,
+        more=f"agentctl://plan/{result.plan_digest}" if keep and result.plan_digest else None,
+    )
+
+
+def _summary(result: PlanResult, waiting: int) -> str:
+    if not result.ok:
+        return "No plan: the configuration or the ledger has errors."
+    if not result.changes:
+        return "Nothing to do: the cluster is what the configuration says."
+    told = count(len(result.changes), "change")
+    if waiting:
+        gates = count(waiting, "gate waits", "gates wait")
+        return f"{told}; {gates} for a human decision."
+    return f"{told}; nothing waits for a decision."
+
+
+def _next(result: PlanResult, target: str) -> tuple[Next, ...]:
+    if not result.ok or not result.changes or result.plan_digest is None:
+        return ()
+    calls: list[Next] = []
+    waiting = [n for n in result.approvals_required if not n.satisfied]
+    if any(c.disposition == "applied" for c in result.changes):
+        arguments: dict[str, object] = {"plan_id": result.plan_digest}
+        if waiting:
+            arguments["without_gated"] = True
+        calls.append(
+            Next(
+                tool="apply",
+                arguments=arguments,
+                why="Does what needs no decision; add your intent and a new idempotency_key.",
+            )
+        )
+    calls += [
+        Next(
+            tool="approve",
+            arguments={"gate": need.resource, "in": shown(target)},
+            why="Asks a human; add your intent and a new idempotency_key.",
+        )
+        for need in waiting
+        if need.request_id is None
+    ]
+    calls += [
+        Next(
+            tool="approval_wait",
+            arguments={"id": need.request_id},
+            why="It was asked for already; a human has not decided.",
+        )
+        for need in waiting
+        if need.request_id is not None and need.standing == "waiting"
+    ]
+    return tuple(calls[:5])
+
+
+
+
+OPERATION = Operation(
+    name="plan",
+    operation_class="read",
+    action="cluster_plan",
+    arguments=Arguments,
+    handler=_handle,
+    describe=(
+        "Look. Compares the configuration with the cluster and says what apply would do: changes "
+        "by class, gates that need a human, at most 10 changes, the rest by link. Gives plan_id."
+    ),
+    resource=lambda _: "cluster",
+    result=PlanAnswer,
+    mcp_tool="plan",
+    idempotent=True,
+)

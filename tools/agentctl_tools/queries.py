@@ -1,0 +1,64 @@
+"""`queries`: finds stored queries of the applied revision."""
+
+from typing import Annotated
+
+import msgspec
+
+from agentctl.engine import data
+from agentctl_tools.envelopes import count, done
+from agentctl_tools.fields import PAGE_ROWS, Limit, Offset
+from agentctl_tools.operation import Call, Envelope, Next, Operation
+
+
+class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What `queries` takes."""
+
+    search: Annotated[
+        str, msgspec.Meta(description="Words in the name or description.", max_length=200)
+    ] = ""
+    graph: Annotated[str | None, msgspec.Meta(description="Only of this graph.")] = None
+    limit: Limit = PAGE_ROWS
+    offset: Offset = 0
+
+
+class QueryList(msgspec.Struct, frozen=True, kw_only=True):
+    """The queries found."""
+
+    queries: tuple[data.QueryEntry, ...]
+    total: int
+
+
+async def _handle(call: Call) -> Envelope:
+    given = call.arguments
+    known = await data.list_queries(call.cluster, call.caller)
+    words = given.search.lower().split()
+    found = [
+        q
+        for q in known
+        if (given.graph is None or q.address.startswith(f"query.{given.graph}."))
+        and all(w in f"{q.address} {q.description or ''}".lower() for w in words)
+    ]
+    page = tuple(found[given.offset : given.offset + given.limit])
+    calls: tuple[Next, ...] = ()
+    if given.offset + len(page) < len(found):
+        arguments = {"search": given.search, "offset": given.offset + len(page)}
+        calls = (Next(tool="queries", arguments=arguments, why="The rest of the list."),)
+    return done(
+        f"{count(len(found), 'query', 'queries')}.",
+        data=QueryList(queries=page, total=len(found)),
+        next_calls=calls,
+    )
+
+
+OPERATION = Operation(
+    name="queries",
+    operation_class="read",
+    action="list_query",
+    arguments=Arguments,
+    handler=_handle,
+    describe="Look. Finds stored queries with their parameters. Run one with run_query.",
+    resource=lambda given: f"graph.{given.graph}" if given.graph else "cluster",
+    result=QueryList,
+    mcp_tool="queries",
+    idempotent=True,
+)

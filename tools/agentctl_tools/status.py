@@ -1,0 +1,123 @@
+"""`status`: who is calling and what they may do, what is recorded, what drifted, what waits for whom."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from agentctl.domain.approval.records import ApprovalRequest
+from agentctl.domain.policy.caller import Caller
+from agentctl.domain.policy.decide import authorise
+from agentctl.engine import status as engine
+from agentctl.engine import trust
+from agentctl.engine.leases import LockInfo
+from agentctl.engine.results import StatusResult
+from agentctl_tools.approvals_list import open_requests
+from agentctl_tools.envelopes import count
+from agentctl_tools.operation import Call, Envelope, Next, Operation
+
+OPEN_REQUESTS_MAX = 5
+"""Of one principal at a time. Source: control-plane 3.4."""
+
+
+class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`status` takes no arguments."""
+
+
+class You(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The caller, as the door sees it."""
+
+    principal: str
+    kind: str
+    enrolled: bool
+    on_behalf_of: str | None = None
+    may: tuple[str, ...] = ()
+    """Operations that policy permits, by name."""
+    open_requests_left: int = 0
+
+
+class StatusAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The result, and what stands around it."""
+
+    result: StatusResult
+    you: You
+    trust_column: str
+    trust_line: str
+    locks: tuple[LockInfo, ...]
+    waiting: tuple[ApprovalRequest, ...]
+
+
+async def _handle(call: Call) -> Envelope:
+    result = await engine.status(call.cluster, call.caller)
+    waiting = await open_requests(call.cluster)
+    standing = await trust.trust(call.cluster, call.caller)
+    data = StatusAnswer(
+        result=result,
+        you=_you(call.caller, waiting),
+        trust_column=standing.column,
+        trust_line=standing.line,
+        locks=await engine.locks(call.cluster, call.caller),
+        waiting=waiting,
+    )
+    return Envelope(
+        ok=result.ok,
+        summary=_summary(result, len(waiting)),
+        next=(Next(tool="plan", arguments={}, why="Says what an apply would do now."),),
+        data=data,
+        diagnostics=result.diagnostics,
+        more="agentctl://cluster",
+    )
+
+
+def _you(caller: Caller, waiting: tuple[ApprovalRequest, ...]) -> You:
+    mine = sum(r.requester == caller.id for r in waiting)
+    return You(
+        principal=caller.id,
+        kind=caller.kind,
+        enrolled=caller.enrolled,
+        on_behalf_of=caller.on_behalf_of,
+        may=permitted(caller),
+        open_requests_left=max(OPEN_REQUESTS_MAX - mine, 0),
+    )
+
+
+def permitted(caller: Caller, context: Mapping[str, object] | None = None) -> tuple[str, ...]:
+    """Returns the names of the operations that policy permits to *caller* on the whole cluster."""
+    from agentctl_tools.catalog import OPERATIONS
+
+    return tuple(
+        operation.name
+        for operation in OPERATIONS.values()
+        if operation.operation_class != "human_only"
+        and (caller.via != "mcp" or operation.mcp_tool is not None)
+        and authorise(caller, operation.action, "cluster", context or {}).allow
+    )
+
+
+def _summary(result: StatusResult, waiting: int) -> str:
+    seen = result.state_observations
+    if not seen.state_found:
+        return "The cluster has no ledger yet."
+    drifted = sum(s.status == "drifted" for s in result.resource_statuses.values())
+    told = f"Revision {seen.state_revision}, {count(seen.resource_count, 'resource')}"
+    if drifted:
+        told += f", {drifted} drifted"
+    if waiting:
+        told += f"; {count(waiting, 'request waits', 'requests wait')} for a human"
+    return told + "."
+
+
+OPERATION = Operation(
+    name="status",
+    operation_class="read",
+    action="cluster_status",
+    arguments=Arguments,
+    handler=_handle,
+    describe=(
+        "Look. Who you are and may do; the applied revision, drift, locks, and what waits for "
+        "whom. Begin here."
+    ),
+    resource=lambda _: "cluster",
+    result=StatusAnswer,
+    mcp_tool="status",
+    idempotent=True,
+)

@@ -1,0 +1,40 @@
+"""`validate`: is what the folder, or a draft, declares right in itself?"""
+
+import msgspec
+
+from agentctl.engine import validate as engine
+from agentctl.engine.results import ValidateResult
+from agentctl_tools.envelopes import answer, count
+from agentctl_tools.fields import In
+from agentctl_tools.operation import Call, Envelope, Operation
+from agentctl_tools.targets import target_of
+
+
+class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What `validate` takes."""
+
+    within: In = msgspec.field(default="cluster", name="in")
+
+
+async def _handle(call: Call) -> Envelope:
+    result = await engine.validate(
+        call.cluster, call.caller, target=target_of(call.arguments.within)
+    )
+    errors = sum(d.severity == "error" for d in result.diagnostics)
+    if result.ok:
+        return answer(result, f"Valid: {count(len(result.resources), 'resource')}.")
+    return answer(result, f"Not valid: {count(errors, 'error')}.")
+
+
+OPERATION = Operation(
+    name="validate",
+    operation_class="read",
+    action="cluster_validate",
+    arguments=Arguments,
+    handler=_handle,
+    describe="Look. Checks the configuration and lists every mistake with place and remedy.",
+    resource=lambda _: "cluster",
+    result=ValidateResult,
+    mcp_tool="validate",
+    idempotent=True,
+)
