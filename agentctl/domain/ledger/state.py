@@ -69,10 +69,10 @@ class GraphObserved(
     graph_uri: str
     observed_at: str
     exists: bool
-    desired_schema_digest: str
     graph_manifest_version: int | None = None
     """The commit number of `main`."""
     schema_digest: str | None = None
+    desired_schema_digest: str
     schema_matches_desired: bool | None = None
     error: str | None = None
 
