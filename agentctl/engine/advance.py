@@ -122,15 +122,24 @@ def observed(live: LiveGraph, *, desired_schema_digest: str, at: str) -> GraphOb
 
 
 def graph_moved(state: State, *, live: LiveGraph, schema_digest: str, at: str) -> State:
-    """Returns *state* after a graph was created with, or moved to, the schema of that digest."""
+    """Returns *state* after a graph was created with, or moved to, the schema of that digest.
+
+    The tombstone of an incarnation before this one is kept under a key of its own, so that its data
+    is still purged when its time is over.
+    """
     graph, schema = graph_address(live.graph_id), schema_address(live.graph_id)
     resources = dict(state.applied_revision.resources)
     resources[schema] = AppliedResource(digest=schema_digest)
     resources.setdefault(graph, AppliedResource(digest=""))
     state = with_resources(state, resources)
     state = with_statuses(state, {graph: APPLIED, schema: APPLIED})
-    seen = observed(live, desired_schema_digest=schema_digest, at=at)
-    return with_observations(state, {graph: seen})
+    seen: dict[str, Observation] = {
+        graph: observed(live, desired_schema_digest=schema_digest, at=at)
+    }
+    before = state.observations.get(graph)
+    if isinstance(before, Tombstone) and before.incarnation not in {None, live.incarnation}:
+        seen[f"{graph}@{before.incarnation}"] = before
+    return with_observations(state, seen)
 
 
 def graph_detached(  # noqa: PLR0913  # a tombstone's fields
@@ -138,21 +147,25 @@ def graph_detached(  # noqa: PLR0913  # a tombstone's fields
     graph_id: str,
     *,
     uri: str,
-    incarnation: str,
+    incarnation: str | None,
     approval_id: str | None,
     actor: str | None,
     at: str,
 ) -> State:
-    """Returns *state* after a graph was detached: a tombstone that remembers what it takes away."""
+    """Returns *state* after a graph was detached: a tombstone that remembers what it takes away.
+
+    Without an incarnation there was no data left to keep, and there is nothing to restore or purge.
+    """
     kept = subtree(state, graph_id)
+    until = format_instant(parse_instant(at) + timedelta(days=RETENTION_DAYS))
     tombstone = Tombstone(
         deleted_at=at,
         approval_id=approval_id,
         actor=actor,
         incarnation=incarnation,
-        purge_after=format_instant(parse_instant(at) + timedelta(days=RETENTION_DAYS)),
-        graph_uri=uri,
-        resources=kept,
+        purge_after=until if incarnation is not None else None,
+        graph_uri=uri if incarnation is not None else None,
+        resources=kept if incarnation is not None else None,
     )
     gone = [a for a in state.resource_statuses if belongs_to(a, graph_id)]
     state = without(state, (*kept, *gone))
@@ -172,12 +185,12 @@ def graph_restored(state: State, tombstone: Tombstone, live: LiveGraph, *, at: s
     return with_observations(state, {graph: seen})
 
 
-def graph_purged(state: State, graph_id: str, *, at: str) -> State:
-    """Returns *state* with the tombstone saying that the data is gone."""
-    address = graph_address(graph_id)
-    tombstone = state.observations[address]
+def graph_purged(state: State, key: str, *, at: str) -> State:
+    """Returns *state* with the tombstone under *key* saying that the data is gone."""
+    tombstone = state.observations[key]
     assert isinstance(tombstone, Tombstone)
-    return with_observations(state, {address: msgspec.structs.replace(tombstone, purged_at=at)})
+    purged = msgspec.structs.replace(tombstone, purged_at=at, resources=None)
+    return with_observations(state, {key: purged})
 
 
 def without(state: State, addresses: Iterable[str]) -> State:

@@ -77,7 +77,7 @@ def recover(
     return tuple(_decide(s, evidence[s.graph_id], state) for s in ordered)
 
 
-def recovered(  # who, when and by which op
+def recovered(
     state: State,
     decision: Decision,
     live: LiveGraph,
@@ -111,10 +111,10 @@ def recovered(  # who, when and by which op
             actor=sidecar.actor,
             at=at,
         )
-        if sidecar.approval_id is not None:
-            state = with_approval_used(state, sidecar.approval_id, at=at, op=op)
     else:
         state = graph_moved(state, live=live, schema_digest=sidecar.desired_schema_digest, at=at)
+    if sidecar.approval_id is not None:
+        state = with_approval_used(state, sidecar.approval_id, at=at, op=op)
     use = RecoveryUse(
         kind=sidecar.kind,
         graph_id=sidecar.graph_id,

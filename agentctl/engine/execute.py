@@ -1,0 +1,91 @@
+"""Carries a plan out, stage after stage: creates, schemas, payloads, deletes last. Source: control-plane 1.7.
+
+The first failure of a step that moves a graph stops the other graph moves of the run; what does not
+hang on it goes on. A payload that cannot be written ends the run before deletes, and then nothing
+is recorded: graphs that were moved stay behind their sidecars for the next sweep.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable
+
+from agentctl.domain.plan.dispositions import FailedStep
+from agentctl.domain.plan.model import Change
+from agentctl.domain.plan.order import Stages, stages
+from agentctl.engine.advance import graph_purged
+from agentctl.engine.consent import consented, fresh_gate, spend
+from agentctl.engine.running import Running
+from agentctl.engine.seal import delete_graph
+from agentctl.engine.steps import create_graph, publish_payload, update_schema
+from agentctl.engine.sweep import due_purges, purge
+from agentctl.ids import parse_address
+
+Step = Callable[[Running, Change], Awaitable[None]]
+
+
+async def carry_out(running: Running) -> bool:
+    """Carries out what the plan applies; returns whether the outcome may be recorded."""
+    planned = stages(running.changes)
+    await purge_due(running)
+    await _graph_moves(running, planned.graph_creates, create_graph, "graph_create_failed")
+    await _graph_moves(running, planned.schema_updates, update_schema, "schema_apply_failed")
+    if not await _payloads(running, planned):
+        return False
+    await _graph_moves(running, planned.graph_deletes, delete_graph, "graph_delete_failed")
+    return True
+
+
+def steps_total(changes: Iterable[Change]) -> int:
+    """Returns how many steps a run makes, each of which begins and finishes."""
+    planned = stages(changes)
+    return sum(
+        len(stage)
+        for stage in (
+            planned.graph_creates,
+            planned.schema_updates,
+            planned.payloads,
+            planned.removals,
+            planned.graph_deletes,
+        )
+    )
+
+
+async def purge_due(running: Running) -> None:
+    """Removes the data of the detached graphs whose time is over, each approved when it was deleted."""
+    for due in due_purges(running.state, running.at):
+        trouble = await purge(running.task.cluster, due)
+        if trouble is not None:
+            running.told.add(trouble)
+        else:
+            running.state = graph_purged(running.state, due.key, at=running.at)
+
+
+async def _graph_moves(
+    running: Running, changes: tuple[Change, ...], step: Step, failure: FailedStep
+) -> None:
+    for change in changes:
+        if not running.does(change.resource):
+            continue
+        if running.stopped:
+            parsed = parse_address(change.resource)
+            assert parsed is not None
+            running.skip(change, parsed.name, failure)
+        else:
+            await step(running, change)
+
+
+async def _payloads(running: Running, planned: Stages) -> bool:
+    for change in (*planned.payloads, *planned.removals):
+        if not running.does(change.resource):
+            continue
+        approval_id = None
+        if change.gate is not None:
+            approval_id = await consented(running, change, fresh_gate(running, change, None))
+            if approval_id is None:
+                continue
+        if change.operation == "delete":
+            await running.started(change)
+            await running.finished(change, "done")
+        elif not await publish_payload(running, change):
+            return False
+        if approval_id is not None:
+            spend(running, approval_id)
+    return True

@@ -1,0 +1,163 @@
+"""Gathers what the planner needs: the desired cluster, the ledger, and the live graphs. Writes nothing."""
+
+from collections.abc import Iterable, Mapping
+
+import anyio
+import msgspec
+
+from agentctl.diagnostics.bag import has_errors
+from agentctl.diagnostics.diagnostic import Diagnostic, error
+from agentctl.domain.config.model import DesiredCluster
+from agentctl.domain.ledger.observations import LiveGraph
+from agentctl.domain.ledger.sidecar import Sidecar
+from agentctl.domain.ledger.state import State
+from agentctl.domain.plan.inputs import PlanInputs
+from agentctl.domain.policy.caller import Caller
+from agentctl.domain.storage.protocol import BackendError
+from agentctl.engine.advance import RETENTION_DAYS
+from agentctl.engine.cluster import Cluster
+from agentctl.engine.ledger import Head
+from agentctl.ids import parse_address
+
+FOLDER = "folder"
+DRAFT_PREFIX = "draft:"
+OBSERVERS_MAX = 4
+"""How many graphs are observed at a time."""
+
+
+class Target(msgspec.Struct, frozen=True, kw_only=True):
+    """The folder, or a draft over it, as a command found it."""
+
+    name: str
+    """``folder`` or ``draft:<id>``."""
+    desired: DesiredCluster | None
+    """None exactly where the diagnostics have an error."""
+    diagnostics: tuple[Diagnostic, ...]
+
+    @property
+    def draft_id(self) -> str | None:
+        """The draft, or None for the folder."""
+        return draft_of(self.name)
+
+
+def draft_of(target: str) -> str | None:
+    """Returns the id of the draft that a target names, or None for the folder."""
+    return target.removeprefix(DRAFT_PREFIX) if target.startswith(DRAFT_PREFIX) else None
+
+
+async def load_target(cluster: Cluster, caller: Caller, name: str) -> Target:
+    """Returns what *name* declares, checked whole; a draft is loaded as an overlay of the folder."""
+    overlay: Mapping[str, bytes | None] | None = None
+    draft_id = draft_of(name)
+    if draft_id is not None:
+        found = await cluster.drafts.overlay(draft_id)
+        if isinstance(found, Diagnostic):
+            return Target(name=name, desired=None, diagnostics=(found,))
+        overlay = found
+    loaded = await cluster.folder.load(overlay=overlay, confined=not caller.at_terminal)
+    diagnostics = loaded.diagnostics
+    if loaded.desired is not None:
+        moved = storage_moved(cluster, loaded.desired.storage)
+        diagnostics = (*diagnostics, moved) if moved is not None else diagnostics
+    failed = has_errors(diagnostics) or loaded.desired is None
+    return Target(
+        name=name, desired=None if failed else loaded.desired, diagnostics=diagnostics
+    )
+
+
+def storage_moved(cluster: Cluster, written: str | None) -> Diagnostic | None:
+    """Returns an error where a configuration names another storage root than the opened one."""
+    wanted = cluster.make_store(written or ".", cluster.folder.path)
+    if wanted.uri == cluster.store.uri:
+        return None
+    return error(
+        "storage_root_moved",
+        "storage",
+        f"`storage` names {wanted.uri}, but this cluster lives at {cluster.store.uri}",
+        detail="The storage root holds the ledger, the approvals and the graphs. Another root is"
+        " another cluster, so a configuration cannot move it.",
+        remedy="Take the change of `storage` back.",
+    )
+
+
+async def observe_graphs(cluster: Cluster, graph_ids: Iterable[str]) -> dict[str, LiveGraph]:
+    """Returns what the root of each graph holds now, by id; a few at a time."""
+    wanted = sorted(set(graph_ids))
+    seen: dict[str, LiveGraph] = {}
+    limiter = anyio.CapacityLimiter(OBSERVERS_MAX)
+
+    async def observe(graph_id: str) -> None:
+        async with limiter:
+            seen[graph_id] = await observe_graph(cluster, graph_id)
+
+    async with anyio.create_task_group() as tasks:
+        for graph_id in wanted:
+            tasks.start_soon(observe, graph_id)
+    return {graph_id: seen[graph_id] for graph_id in wanted}
+
+
+async def observe_graph(cluster: Cluster, graph_id: str) -> LiveGraph:
+    """Returns what one root holds; a root that the storage does not give is `unreadable`."""
+    try:
+        return await cluster.graphs.observe(graph_id)
+    except BackendError as failure:
+        return LiveGraph(
+            graph_id=graph_id,
+            uri=cluster.graphs.uri(graph_id),
+            presence="unreadable",
+            error=str(failure),
+        )
+
+
+def known_graphs(desired: DesiredCluster | None, state: State | None) -> frozenset[str]:
+    """Returns the ids of all graphs that are declared or recorded."""
+    ids = {g.id for g in desired.graphs} if desired is not None else set[str]()
+    recorded = state.applied_revision.resources if state is not None else {}
+    for address in recorded:
+        parsed = parse_address(address)
+        if parsed is not None and parsed.graph is not None:
+            ids.add(parsed.graph)
+    return frozenset(ids)
+
+
+async def plan_inputs(  # noqa: PLR0913  # what a plan depends on
+    cluster: Cluster,
+    caller: Caller,
+    *,
+    target: str,
+    desired: DesiredCluster,
+    head: Head | None,
+    state: State | None = None,
+    state_cas: str | None = None,
+    pending: Mapping[str, Sidecar] | None = None,
+) -> PlanInputs:
+    """Returns everything that the plan depends on, the live graphs freshly observed.
+
+    Args:
+        cluster: the opened cluster.
+        caller: whom the plan is for.
+        target: ``folder`` or ``draft:<id>``.
+        desired: what the target declares.
+        head: the newest ledger object.
+        state: the recorded state where a sweep moved it since *head*.
+        state_cas: of that state.
+        pending: sidecars that the sweep kept; none for a command that only looks.
+    """
+    recorded = state if state is not None else head.envelope.state if head is not None else None
+    cas = state_cas if state_cas is not None else head.state_cas if head is not None else None
+    registry = await cluster.principals.registry()
+    return PlanInputs(
+        desired=desired,
+        state=recorded,
+        cluster_id=registry.cluster_id if registry is not None else "",
+        principal=caller.id,
+        now=cluster.world.now(),
+        target=target,
+        state_cas=cas,
+        state_revision=recorded.state_revision if recorded is not None else 0,
+        principals_head=registry.head.head if registry is not None else None,
+        protected=head.envelope.protected if head is not None else (),
+        live=await observe_graphs(cluster, known_graphs(desired, recorded)),
+        pending=pending or {},
+        retention_days=RETENTION_DAYS,
+    )

@@ -1,0 +1,177 @@
+"""One apply in progress: what it works on, what it has done so far, and what it tells.
+
+The steps and the seal change it; `apply` makes it and records what came of it. It never writes to
+storage itself.
+"""
+
+from collections.abc import Mapping
+from typing import Literal
+
+import msgspec
+
+from agentctl.diagnostics.bag import Bag
+from agentctl.diagnostics.diagnostic import warning
+from agentctl.domain.config.model import DesiredCluster
+from agentctl.domain.ledger.sidecar import Sidecar
+from agentctl.domain.ledger.state import State
+from agentctl.domain.ops.record import Op
+from agentctl.domain.plan.dispositions import FailedStep, demote
+from agentctl.domain.plan.inputs import PlanInputs
+from agentctl.domain.plan.model import Change, Plan
+from agentctl.domain.plan.statement import Gate
+from agentctl.domain.policy.caller import Caller
+from agentctl.engine.cluster import Cluster
+from agentctl.engine.events import ApplyEvent, OnEvent
+from agentctl.engine.leases import Lease
+from agentctl.engine.results import StepOutcome
+from agentctl.graph.port import Stamp
+from agentctl.ids import Address, graph_address
+from agentctl.engine.world import mint_nonce, stamp_now
+
+How = Literal["done", "not_done", "unknown", "waiting"]
+
+SKIPPED: Mapping[FailedStep, str] = {
+    "graph_create_failed": "graph_create_skipped",
+    "schema_apply_failed": "schema_apply_skipped",
+    "graph_delete_failed": "graph_delete_skipped",
+}
+
+
+class Task(msgspec.Struct, frozen=True, kw_only=True):
+    """What an apply was given and does not change while it runs."""
+
+    cluster: Cluster
+    caller: Caller
+    op: Op
+    lease: Lease
+    """Of the cluster."""
+    intent: str
+    graph_wait_s: float
+    desired: DesiredCluster
+    inputs: PlanInputs
+    plan: Plan
+    gates: Mapping[Address, Gate]
+    """By resource."""
+    steps_total: int
+
+
+class Running:
+    """The moving part of one apply."""
+
+    def __init__(self, task: Task, state: State, on_event: OnEvent | None) -> None:
+        self.task = task
+        self.state = state
+        self.changes: tuple[Change, ...] = task.plan.changes
+        self.told = Bag()
+        self.outcomes: list[StepOutcome] = []
+        self.settled: list[Sidecar] = []
+        self.used: list[str] = []
+        self.stopped = False
+        """Set by the first graph-moving failure; the rest is skipped."""
+        self._on_event = on_event
+
+    @property
+    def at(self) -> str:
+        """The time, as records write it."""
+        return stamp_now(self.task.cluster.world)
+
+    def stamp(self, *, epoch: int, nonce: str) -> Stamp:
+        """Returns what a commit of this apply carries."""
+        caller = self.task.caller
+        return Stamp(
+            op=self.task.op.id,
+            actor=caller.id,
+            on_behalf_of=caller.on_behalf_of,
+            intent=self.task.intent,
+            epoch=epoch,
+            nonce=nonce,
+            at=self.at,
+        )
+
+    def mint_nonce(self) -> str:
+        """Returns a fresh nonce."""
+        return mint_nonce(self.task.cluster.world)
+
+    def does(self, resource: str) -> bool:
+        """Returns whether the change of *resource* is still to be carried out."""
+        return any(c.resource == resource and c.disposition == "applied" for c in self.changes)
+
+    def fail(self, graph_id: str, step: FailedStep) -> None:
+        """Demotes what hangs on a failed step, and stops the steps that move graphs."""
+        self.changes = demote(self.changes, {graph_id: step})
+        self.stopped = True
+
+    def skip(self, change: Change, graph_id: str, step: FailedStep) -> None:
+        """Demotes what hangs on a step that is not begun because an earlier one failed."""
+        self.changes = demote(self.changes, {graph_id: step})
+        self.told.add(
+            warning(
+                SKIPPED[step],
+                change.resource,
+                f"the {change.operation} of {change.resource} was skipped:"
+                " an earlier step failed",
+            )
+        )
+        self.outcomes.append(_outcome(change, "not_done", SKIPPED[step]))
+
+    def hold_back_one(self, resource: str, reason: str) -> None:
+        """Blocks one change with *reason*."""
+        self.changes = tuple(
+            msgspec.structs.replace(c, disposition="blocked", reason=reason)
+            if c.resource == resource and c.disposition == "applied"
+            else c
+            for c in self.changes
+        )
+
+    def hold_back(self, graph_id: str, reason: str) -> None:
+        """Blocks what is left of one graph with *reason*; other graphs go on."""
+        own = graph_address(graph_id)
+        self.changes = tuple(
+            msgspec.structs.replace(c, disposition="blocked", reason=reason)
+            if c.disposition == "applied" and _of_graph(c, own, graph_id)
+            else c
+            for c in self.changes
+        )
+
+    async def started(self, change: Change) -> None:
+        """Tells that a step begins."""
+        await self._tell("step_started", change, None, None)
+
+    async def finished(self, change: Change, how: How, reason: str | None = None) -> None:
+        """Records and tells how a step ended."""
+        self.outcomes.append(_outcome(change, how, reason))
+        await self._tell("step_finished", change, how, reason)
+
+    async def _tell(
+        self, kind: Literal["step_started", "step_finished"], change: Change, how: How | None, reason: str | None
+    ) -> None:
+        if self._on_event is None:
+            return
+        await self._on_event(
+            ApplyEvent(
+                kind=kind,
+                steps_done=len(self.outcomes),
+                steps_total=self.task.steps_total,
+                resource=change.resource,
+                operation=change.operation,
+                outcome=how,
+                reason=reason,
+                op=self.task.op.id,
+            )
+        )
+
+
+def _outcome(change: Change, how: How, reason: str | None) -> StepOutcome:
+    return StepOutcome(
+        resource=change.resource, operation=change.operation, outcome=how, reason=reason
+    )
+
+
+def _of_graph(change: Change, own: str, graph_id: str) -> bool:
+    if change.resource == own:
+        return True
+    parts = change.resource.split(".")
+    if parts[0] in {"schema", "query"}:
+        return parts[1] == graph_id
+    bound = (change.bindings.after if change.bindings else None) or ()
+    return own in bound

@@ -1,0 +1,134 @@
+"""The recovery sweep: settles what an interrupted command left, before anything new is begun.
+
+Runs under the cluster lease, in `apply`, `refresh` and `graph restore`. It reads sidecars and live
+graphs, lets `recover` decide, and moves the recorded state in memory only; the sidecars it settled
+are removed by the caller after the ledger has recorded that state, so that a sweep which is itself
+interrupted is simply made again. Source: control-plane 3.5.
+"""
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from agentctl.diagnostics.diagnostic import Diagnostic, warning
+from agentctl.domain.ledger.sidecar import Sidecar
+from agentctl.domain.ledger.state import State, Tombstone
+from agentctl.domain.policy.caller import Caller
+from agentctl.domain.storage.protocol import BackendError
+from agentctl.engine.cluster import Cluster
+from agentctl.engine.gather import observe_graph
+from agentctl.engine.recover import Evidence, recover, recovered
+from agentctl.engine.sidecars import read_sidecars, remove_sidecar
+from agentctl.engine.world import stamp_now
+from agentctl.graph.port import GraphError
+from agentctl.ids import graph_address, parse_address
+
+HISTORY_MAX = 200
+"""How far back a step's commit is looked for; a step's graph is barred to others meanwhile."""
+
+
+class Swept(msgspec.Struct, frozen=True, kw_only=True):
+    """What the sweep made of the recorded state."""
+
+    state: State
+    pending: Mapping[str, Sidecar]
+    """By graph id: the sidecars that are kept."""
+    settled: tuple[Sidecar, ...]
+    """To be removed once `state` is recorded."""
+    used: tuple[str, ...]
+    """Ids of the approvals that a completed step consumed."""
+    diagnostics: tuple[Diagnostic, ...]
+
+
+class DuePurge(msgspec.Struct, frozen=True, kw_only=True):
+    """A detached graph whose time is over."""
+
+    key: str
+    """Of its tombstone among the observations."""
+    graph_id: str
+    incarnation: str
+
+
+async def sweep(cluster: Cluster, caller: Caller, state: State, *, op: str) -> Swept:
+    """Returns *state* with every interrupted step settled, as far as that can be known.
+
+    Args:
+        cluster: the opened cluster, its lease held.
+        caller: who runs the sweep.
+        state: as the ledger records it.
+        op: the op that will record the outcome.
+    """
+    found = await read_sidecars(cluster.store)
+    seen = {s.graph_id: await evidence_of(cluster, s.graph_id) for s in found.sidecars}
+    decisions = recover(found.sidecars, seen, state)
+    used: list[str] = []
+    for decision in decisions:
+        sidecar = decision.sidecar
+        live = seen[sidecar.graph_id].live
+        at = stamp_now(cluster.world)
+        state = recovered(state, decision, live, at=at, op=op, actor=caller.id)
+        if decision.verdict == "roll_forward" and sidecar.approval_id is not None:
+            used.append(sidecar.approval_id)
+    return Swept(
+        state=state,
+        pending={d.sidecar.graph_id: d.sidecar for d in decisions if d.keeps},
+        settled=tuple(d.sidecar for d in decisions if not d.keeps),
+        used=tuple(used),
+        diagnostics=(*found.diagnostics, *(told for d in decisions for told in d.diagnostics)),
+    )
+
+
+async def evidence_of(cluster: Cluster, graph_id: str) -> Evidence:
+    """Returns what the root of a graph shows about steps that were meant for it."""
+    live = await observe_graph(cluster, graph_id)
+    nonces = {live.nonce} if live.nonce is not None else set[str]()
+    if live.presence in {"live", "detached", "purged"}:
+        try:
+            history = await cluster.graphs.history(graph_id, limit=HISTORY_MAX)
+        except (GraphError, BackendError) as failure:
+            unreadable = msgspec.structs.replace(live, presence="unreadable", error=str(failure))
+            return Evidence(live=unreadable, nonces=frozenset())
+        nonces |= {commit.nonce for commit in history}
+    return Evidence(live=live, nonces=frozenset(nonces - {""}))
+
+
+async def remove_settled(
+    cluster: Cluster, sidecars: Iterable[Sidecar]
+) -> tuple[Diagnostic, ...]:
+    """Removes sidecars whose outcome the ledger has recorded; returns a warning for each that stays."""
+    told = [await remove_sidecar(cluster.store, sidecar) for sidecar in sidecars]
+    return tuple(d for d in told if d is not None)
+
+
+def due_purges(state: State, now: str) -> tuple[DuePurge, ...]:
+    """Returns the detached graphs whose time is over at *now*, in order of their keys."""
+    return tuple(
+        DuePurge(key=key, graph_id=_graph_of(key), incarnation=tombstone.incarnation)
+        for key, tombstone in sorted(state.observations.items())
+        if isinstance(tombstone, Tombstone)
+        and tombstone.incarnation is not None
+        and tombstone.purged_at is None
+        and tombstone.purge_after is not None
+        and tombstone.purge_after <= now
+    )
+
+
+async def purge(cluster: Cluster, due: DuePurge) -> Diagnostic | None:
+    """Removes the data of one detached incarnation; returns a warning where it has to go on later."""
+    try:
+        await cluster.graphs.purge(due.graph_id, incarnation=due.incarnation)
+    except (GraphError, BackendError) as failure:
+        return warning(
+            "graph_delete_incomplete",
+            graph_address(due.graph_id),
+            f"the purge of the detached graph {due.graph_id} did not finish: {failure}",
+            remedy="agentctl refresh",
+        )
+    return None
+
+
+def _graph_of(key: str) -> str:
+    """Returns the graph's id of an observation; an older incarnation's key ends in ``@<ULID>``."""
+    parsed = parse_address(key.partition("@")[0])
+    assert parsed is not None, "tombstones are kept under graph addresses"
+    return parsed.name
