@@ -63,7 +63,7 @@ def read_file(real: Path) -> bytes | Unreadable | None:
 def list_folder(real: Path) -> tuple[str, ...] | Unreadable | None:
     """Returns the names in a folder, in order of bytes; None where *real* is no folder."""
     try:
-        names = os.listdir(real)
+        names = [entry.name for entry in real.iterdir()]
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as fault:

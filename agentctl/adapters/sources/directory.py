@@ -11,6 +11,7 @@ from anyio import to_thread
 
 from agentctl.adapters.sources.confined import (
     Unreadable,
+    Verdict,
     judge,
     list_folder,
     read_file,
@@ -42,6 +43,15 @@ class Folder:
     async def header(self, *, confined: bool = False) -> ParsedConfig:
         """Returns cluster.yaml as parsed, reading no other file."""
         return await to_thread.run_sync(lambda: self._parsed({}, confined=confined)[0])
+
+    async def config_files(
+        self, *, overlay: Overlay | None = None
+    ) -> dict[str, bytes] | Diagnostic:
+        """Returns cluster.yaml and the files it names that are inside, also where they are invalid.
+
+        A diagnostic says why cluster.yaml itself could not be read.
+        """
+        return await to_thread.run_sync(lambda: self._config_files(overlay or {}))
 
     async def read(self, path: str) -> bytes | None:
         """Returns the file at the normal relative *path*; None where none is.
@@ -79,6 +89,10 @@ class Folder:
             else:
                 await self.write(path, data)
 
+    async def verdict(self, path: str) -> Verdict:
+        """Returns where the normal relative *path* resolves, links followed."""
+        return (await to_thread.run_sync(judge, self.path, path))[0]
+
     async def tidy(self, path: str) -> None:
         """Removes what a crash while writing *path* left beside it."""
         await to_thread.run_sync(remove_leftover, self.path, path)
@@ -89,6 +103,12 @@ class Folder:
             return resolve(parsed, FolderSnapshot(files={}))
         return resolve(parsed, _Gathering(self.path, overlay, confined=confined).run(parsed, data))
 
+    def _config_files(self, overlay: Overlay) -> dict[str, bytes] | Diagnostic:
+        parsed, data = self._parsed(overlay, confined=True)
+        if data is None:
+            return parsed.diagnostics[0]
+        return dict(_Gathering(self.path, overlay, confined=True).run(parsed, data).files)
+
     def _parsed(self, overlay: Overlay, *, confined: bool) -> tuple[ParsedConfig, bytes | None]:
         found = self._cluster_file(overlay, confined=confined)
         if isinstance(found, Diagnostic):
@@ -96,10 +116,10 @@ class Folder:
         return parse_config(found), found
 
     def _cluster_file(self, overlay: Overlay, *, confined: bool) -> bytes | Diagnostic:
+        write_one = f"agentctl init {self.path}"
         if not self.path.is_dir():
             message = f"there is no folder {self.path}"
-            remedy = f"agentctl init {self.path}"
-            return error("config_dir_not_found", str(self.path), message, remedy=remedy)
+            return error("config_dir_not_found", str(self.path), message, remedy=write_one)
         data: bytes | Unreadable | None
         if CLUSTER_FILE in overlay:
             data = overlay[CLUSTER_FILE]
@@ -107,15 +127,16 @@ class Folder:
             verdict, real = judge(self.path, CLUSTER_FILE)
             if verdict == "state" or (verdict == "outside" and confined):
                 code = "path_not_config" if verdict == "state" else "path_outside_folder"
-                message = f"`{CLUSTER_FILE}` is a link to {real}"
+                message = f"`{CLUSTER_FILE}` is a link to a place that is not config"
                 return error(code, CLUSTER_FILE, message, remedy="Put the file itself there.")
             data = read_file(real)
         if isinstance(data, bytes):
             return data
-        reason = "it is not there" if data is None else data.reason
-        remedy = f"agentctl init {self.path}" if data is None else None
-        message = f"`{CLUSTER_FILE}` cannot be read: {reason}"
-        return error("cluster_config_read_error", CLUSTER_FILE, message, remedy=remedy)
+        code = "cluster_config_read_error"
+        if data is None:
+            message = f"there is no `{CLUSTER_FILE}` in {self.path}"
+            return error(code, CLUSTER_FILE, message, remedy=write_one)
+        return error(code, CLUSTER_FILE, f"`{CLUSTER_FILE}` cannot be read: {data.reason}")
 
     def _read(self, path: str) -> bytes | None:
         verdict, real = judge(self.path, path)
@@ -146,7 +167,7 @@ class _Gathering:
         """Returns everything that was wanted."""
         names: Wanted = wanted(parsed)
         self._files[CLUSTER_FILE] = cluster_file
-        self._listings["."] = self._root_names()
+        environments = self._environments()
         for path in names.directories:
             self._folder_or_file(path)
         for path in names.files:
@@ -154,13 +175,13 @@ class _Gathering:
         return FolderSnapshot(
             files=dict(sorted(self._files.items())),
             listings=self._listings,
+            environments=environments,
             unreadable=self._unreadable,
             outside=frozenset(self._outside),
             state=frozenset(self._state),
         )
 
-    def _root_names(self) -> tuple[str, ...]:
-        """Returns what of the folder itself matters: its environment files."""
+    def _environments(self) -> tuple[str, ...]:
         names = list_folder(self._folder)
         return tuple(filter(is_environment_file, names)) if isinstance(names, tuple) else ()
 

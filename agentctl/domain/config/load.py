@@ -29,7 +29,6 @@ from agentctl.domain.config.model import (
     ResourceSummary,
     SourceManifest,
 )
-from agentctl.domain.config.paths import CLUSTER_FILE, is_environment_file
 from agentctl.domain.config.policies import resolve_policies
 from agentctl.domain.config.queries import QueryFiles, check_queries, find_queries
 from agentctl.domain.config.snapshot import FolderSnapshot, Wanted, wanted
@@ -61,9 +60,9 @@ class LoadedCluster(msgspec.Struct, frozen=True, kw_only=True):
     parsed: ParsedConfig
     files: Mapping[str, bytes]
     """cluster.yaml and the files it names that are there, also where there are errors."""
-    source: SourceManifest | None
-    """Of `files`; None where cluster.yaml is not there."""
-    source_digest: str | None
+    source: SourceManifest
+    """Of `files`; empty where cluster.yaml is not there."""
+    source_digest: str
     """The digest of the folder, also where there are errors; a draft's base."""
 
     @property
@@ -79,14 +78,14 @@ def resolve(parsed: ParsedConfig, snapshot: FolderSnapshot) -> LoadedCluster:
     desired = None
     if parsed.written is not None:
         desired = _desired(parsed.written, snapshot, bag)
-    manifest = source_manifest(snapshot.files) if CLUSTER_FILE in snapshot.files else None
+    manifest = source_manifest(snapshot.files)
     return LoadedCluster(
         desired=None if has_errors(bag) else desired,
         diagnostics=bag.sorted(),
         parsed=parsed,
         files=snapshot.files,
         source=manifest,
-        source_digest=None if manifest is None else source_digest(manifest),
+        source_digest=source_digest(manifest),
     )
 
 
@@ -214,14 +213,13 @@ def _servable(graph: WrittenGraph, bag: Bag) -> None:
 
 
 def _environment_files(snapshot: FolderSnapshot, bag: Bag) -> None:
-    for name in snapshot.listings.get(".") or ():
-        if is_environment_file(name):
-            bag.add(
-                error(
-                    "future_phase_field",
-                    name,
-                    f"environments are not built yet, so `{name}` would not be read",
-                    where=Span(file=name, line=1, column=1, end_line=1, end_column=1),
-                    remedy="Move the file out of the folder until a release has `--env`.",
-                )
+    for name in snapshot.environments:
+        bag.add(
+            error(
+                "future_phase_field",
+                name,
+                f"environments are not built yet, so `{name}` would not be read",
+                where=Span(file=name, line=1, column=1, end_line=1, end_column=1),
+                remedy="Move the file out of the folder until a release has `--env`.",
             )
+        )

@@ -29,7 +29,9 @@ class FolderSnapshot(msgspec.Struct, frozen=True, kw_only=True):
 
     files: Mapping[str, bytes]
     listings: Mapping[str, tuple[str, ...] | None] = {}
-    """Names in each wanted folder and in ``.``; None for what is no folder."""
+    """Names of the queries in each wanted folder; None, or absent, for what is no folder."""
+    environments: tuple[str, ...] = ()
+    """The files ``cluster.<env>.yaml`` that are there."""
     unreadable: Mapping[str, str] = {}
     """Why a file or folder that is there could not be read."""
     outside: frozenset[str] = frozenset()

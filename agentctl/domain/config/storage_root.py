@@ -32,7 +32,7 @@ def storage_root(written: str) -> StorageRoot | str:
 
 def _by_scheme(scheme: str, rest: str) -> StorageRoot | str:
     if scheme == "s3":
-        if not rest.split("/")[0]:
+        if not rest.partition("/")[0]:
             return "`storage` names no bucket after `s3://`"
         return StorageRoot(uri="s3://" + rest, scheme="s3")
     if scheme == "file":
