@@ -116,6 +116,7 @@ _APPLY: Final = {
     "draft_not_found": "There is no open draft of that id.",
     "draft_edit_conflict": "The file in the draft is not what the edit expects; read it again.",
     "homecoming_conflict": "A file of the folder has neither its old nor its new content; put one of them back and run the command again.",
+    "homecoming_settled": "An interrupted command had begun to write a draft's files into the folder; they were finished, or put back.",
     "applied_source_not_in_folder": "The applied revision came from a draft whose files are not what the folder holds now.",
     "outcome_unknown": "A step was started and its outcome could not be observed; run `agentctl refresh`.",
 }

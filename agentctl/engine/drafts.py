@@ -22,6 +22,7 @@ from agentctl.domain.config.drafting import (
     EditChange,
     EditRecord,
     FileChange,
+    HomecomingRecord,
     Patch,
     Removal,
     Replacement,
@@ -35,7 +36,7 @@ from agentctl.domain.config.load import LoadedCluster
 from agentctl.domain.config.patches import render_patch
 from agentctl.domain.config.paths import CLUSTER_FILE
 from agentctl.domain.config.snapshot import Wanted, wanted
-from agentctl.domain.storage.protocol import ObjectStore
+from agentctl.domain.storage.protocol import BackendError, ObjectStore
 from agentctl.engine.world import World, mint_ulid, stamp_now
 from agentctl.ids import is_ulid, numbered
 from agentctl.instants import format_instant
@@ -44,9 +45,10 @@ LIFE_DAYS: Final = 7
 ATTEMPTS_MAX: Final = 8
 """How often an edit is tried again after another editor took its number."""
 
+HOMECOMINGS: Final = "__cluster/homecoming/"
 _ROOT: Final = "sandboxes/"
 _RECORD: Final = "/sandbox.json"
-_T = TypeVar("_T", SandboxRecord, EditRecord)
+_T = TypeVar("_T", SandboxRecord, EditRecord, HomecomingRecord)
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
@@ -142,7 +144,11 @@ class Drafts:
         return tuple(drafts)
 
     async def overlay(self, draft_id: str) -> Mapping[str, bytes | None] | Diagnostic:
-        """Returns the contents that stand before the folder's, by path; None for removed."""
+        """Returns the contents that stand before the folder's, by path; None for removed.
+
+        Raises:
+            BackendError: A content is gone or damaged.
+        """
         draft = await self.show(draft_id)
         return draft if isinstance(draft, Diagnostic) else await self._overlay(draft)
 
@@ -244,8 +250,9 @@ class Drafts:
         record = await self._record(draft_id)
         if isinstance(record, Diagnostic):
             return record
-        for key in await self._store.list("__cluster/homecoming/"):
-            if f'"draft":"{draft_id}"'.encode() in (await self._bytes(key) or b""):
+        for key in await self._store.list(HOMECOMINGS):
+            journey = _decoded(await self._bytes(key), HomecomingRecord)
+            if journey is not None and journey.draft == draft_id:
                 message = f"the draft {draft_id} is on its way home"
                 remedy = "Run `agentctl status`, then discard it."
                 return error("homecoming_conflict", f"draft:{draft_id}", message, remedy=remedy)
@@ -340,8 +347,11 @@ class Drafts:
         for file in draft.files:
             overlay[file.path] = None
             if file.new is not None:
-                overlay[file.path] = await self.blob(draft.id, file.new)
-                assert overlay[file.path] is not None, "blobs are written before their edit"
+                content = await self.blob(draft.id, file.new)
+                if content is None:
+                    msg = f"{blob_key(draft.id, file.new)} is gone or is not what its name says"
+                    raise BackendError(msg)
+                overlay[file.path] = content
         return overlay
 
     async def _keep(self, draft_id: str, content: bytes | None) -> str | None:

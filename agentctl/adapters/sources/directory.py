@@ -36,6 +36,11 @@ class Folder:
         self.path = Path(os.path.abspath(path))  # noqa: PTH100  # keeps links, unlike resolve()
         """Absolute, links kept as the operator wrote them."""
 
+    @property
+    def resolved(self) -> Path:
+        """The folder with every link followed."""
+        return Path(os.path.realpath(self.path))
+
     async def load(self, *, overlay: Overlay | None = None, confined: bool) -> LoadedCluster:
         """Returns the folder with *overlay* over it; *confined* refuses paths that leave it."""
         return await to_thread.run_sync(lambda: self._load(overlay or {}, confined=confined))

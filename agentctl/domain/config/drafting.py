@@ -10,6 +10,7 @@ from typing import Final, Literal
 import msgspec
 
 from agentctl.diagnostics.diagnostic import Diagnostic, error
+from agentctl.domain.config.patches import PatchFault, apply_patch
 from agentctl.domain.config.paths import (
     CLUSTER_FILE,
     is_environment_file,
@@ -18,7 +19,6 @@ from agentctl.domain.config.paths import (
     normal_path,
     path_fault,
 )
-from agentctl.domain.config.patches import PatchFault, apply_patch
 from agentctl.domain.config.snapshot import Wanted
 
 CONTENT_BYTES_MAX: Final = 1024 * 1024
@@ -73,6 +73,18 @@ class DraftChanges(msgspec.Struct, frozen=True, kw_only=True):
     """What comes home of a draft: the files that it changes and may hold, sorted by path."""
 
     draft: str
+    files: tuple[FileChange, ...]
+
+
+class HomecomingRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``__cluster/homecoming/<op>.json``: the files of a draft that are being written home."""
+
+    version: Literal[1] = 1
+    op: str
+    draft: str
+    """Whose blobs hold the old and the new contents."""
+    folder: str | None
+    """The folder, where it is not the storage root itself; other folders leave the record alone."""
     files: tuple[FileChange, ...]
 
 

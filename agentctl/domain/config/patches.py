@@ -70,7 +70,8 @@ def render_patch(path: str, old: str | None, new: str | None) -> str:
 
 def _apply(text: str, hunks: tuple[_Hunk, ...]) -> str:
     if not hunks:
-        raise _RefusedError("the diff has no hunk", 1)
+        msg = "the diff has no hunk"
+        raise _RefusedError(msg, 1)
     source: list[str] = _LINES.findall(text)
     result: list[str] = []
     cursor = 0
@@ -93,7 +94,8 @@ def _apply(text: str, hunks: tuple[_Hunk, ...]) -> str:
         cursor = start + len(hunk.old)
     result += source[cursor:]
     if any(not line.endswith("\n") for line in result[:-1]):
-        raise _RefusedError("a line without newline is not the last one", hunks[-1].at)
+        msg = "a line without newline is not the last one"
+        raise _RefusedError(msg, hunks[-1].at)
     return "".join(result)
 
 
@@ -109,7 +111,8 @@ def _hunks(lines: list[str], path: str) -> Iterator[_Hunk]:
         match = _HUNK.fullmatch(lines[at])
         if match is None:
             message = "a second file" if lines[at].startswith(("--- ", "diff ")) else "no hunk"
-            raise _RefusedError(f"{message} begins here; one file is edited at a time", at + 1)
+            msg = f"{message} begins here; one file is edited at a time"
+            raise _RefusedError(msg, at + 1)
         counts = [int(group) if group is not None else 1 for group in match.groups()]
         body = _Body(counts[1], counts[3])
         begin, at = at, at + 1
@@ -151,12 +154,14 @@ class _Body:
             return
         sides = {" ": (self.old, self.new), "-": (self.old,), "+": (self.new,)}.get(mark)
         if sides is None:
-            raise _RefusedError("a line of a hunk begins with a blank, `-` or `+`", at)
+            msg = "a line of a hunk begins with a blank, `-` or `+`"
+            raise _RefusedError(msg, at)
         for side in sides:
             side.append(rest + "\n")
         self._last = sides
         if len(self.old) > self._counts[0] or len(self.new) > self._counts[1]:
-            raise _RefusedError("the hunk has other lines than its header counts", at)
+            msg = "the hunk has other lines than its header counts"
+            raise _RefusedError(msg, at)
 
 
 def _skip_headers(lines: list[str], path: str) -> int:
@@ -168,8 +173,10 @@ def _skip_headers(lines: list[str], path: str) -> int:
             continue
         named = lines[at][4:].partition("\t")[0].strip()
         if marker == "+++ " and named == "/dev/null":
-            raise _RefusedError("the diff removes the file; ask for its removal instead", at + 1)
+            msg = "the diff removes the file; ask for its removal instead"
+            raise _RefusedError(msg, at + 1)
         if named not in {"/dev/null", path, f"a/{path}", f"b/{path}"}:
-            raise _RefusedError(f"the diff is about `{named}`, not `{path}`", at + 1)
+            msg = f"the diff is about `{named}`, not `{path}`"
+            raise _RefusedError(msg, at + 1)
         at += 1
     return at
