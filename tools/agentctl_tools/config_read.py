@@ -1,5 +1,6 @@
 """`config_read`: the files of the folder, or of a draft over it, as they are written."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import msgspec
@@ -50,7 +51,11 @@ class ConfigText(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def _handle(call: Call) -> Envelope:
-    files = await config_files(call.cluster, target_of(call.arguments.within))
+    files = await config_files(
+        call.cluster,
+        target_of(call.arguments.within),
+        confined=not call.caller.at_terminal,
+    )
     if isinstance(files, Diagnostic):
         return failed((files,))
     if call.arguments.path is None:
@@ -85,7 +90,9 @@ def _text(path: str, text: str, call: Call) -> Envelope:
     )
 
 
-async def config_files(cluster: Cluster, target: str) -> dict[str, bytes] | Diagnostic:
+async def config_files(
+    cluster: Cluster, target: str, *, confined: bool
+) -> Mapping[str, bytes] | Diagnostic:
     """Returns the configuration's files by path, also where they do not validate."""
     draft = draft_of(target)
     overlay = None
@@ -93,7 +100,10 @@ async def config_files(cluster: Cluster, target: str) -> dict[str, bytes] | Diag
         overlay = await cluster.drafts.overlay(draft)
         if isinstance(overlay, Diagnostic):
             return overlay
-    return await cluster.folder.config_files(overlay=overlay)
+    loaded = await cluster.folder.load(overlay=overlay, confined=confined)
+    if not loaded.files:
+        return loaded.diagnostics[0]
+    return loaded.files
 
 
 OPERATION = Operation(

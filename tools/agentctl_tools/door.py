@@ -16,7 +16,7 @@ from agentctl.canonical import digest_of, sha256_hex
 from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.domain.audit.record import AuditActor
 from agentctl.domain.policy.caller import Caller
-from agentctl.domain.policy.decide import Decision, authorise
+from agentctl.domain.policy.decide import Decision, authorise, denial
 from agentctl.engine.approvals import Signer
 from agentctl.engine.auditlog import AuditUnavailableError
 from agentctl.engine.cluster import Cluster
@@ -161,34 +161,16 @@ async def _admit(
     decision = authorise(caller, operation.action, resource, {})
     if decision.allow and operation.operation_class == "read":
         return None
-    refusal = None if decision.allow else _denied(caller, operation, resource, decision)
+    told = denial(decision, caller=caller, action=operation.action, resource=resource)
     unrecorded = await _record(
         cluster,
         caller,
-        action=operation.name,
+        action=operation.action,
         resource=resource,
         decision=decision,
         request_digest=_request_digest(arguments),
     )
-    if refusal is not None:
-        return refusal
-    return unrecorded
-
-
-def _denied(caller: Caller, operation: Operation, resource: str, decision: Decision) -> Envelope:
-    if decision.errors:
-        return refused(
-            "policy_evaluation_error",
-            resource,
-            f"the policy could not be evaluated for {operation.action}, so it is denied",
-            remedy="Tell the operator of this cluster; this is an alarm.",
-        )
-    return refused(
-        "denied",
-        resource,
-        f"policy does not permit {caller.id} to {operation.action} on {resource}",
-        remedy="Ask the operator of this cluster, or do without.",
-    )
+    return failed((told,)) if told is not None else unrecorded
 
 
 async def _refuse_consent(
@@ -207,9 +189,9 @@ async def _refuse_consent(
     unrecorded = await _record(
         cluster,
         caller,
-        action=name,
+        action=CONSENT_WORDS.get(name) or (operation.action if operation is not None else name),
         resource=resource,
-        decision=Decision(allow=False, policies=(), errors=()),
+        decision=Decision(allow=False),
         request_digest=_request_digest(arguments),
         reason="human_only",
     )

@@ -5,7 +5,7 @@ from agentctl.domain.storage.protocol import BackendError, UnsuitableError
 from agentctl.engine.auditlog import AuditUnavailableError
 from agentctl.engine.cluster import ClusterOpenError
 from agentctl.engine.leases import LeaseLostError, StateLockHeldError
-from agentctl.engine.ledger import StateMovedError
+from agentctl.engine.ledger import LedgerError
 from agentctl.graph.port import GraphError
 
 
@@ -14,16 +14,14 @@ def diagnostics_of(failure: Exception) -> tuple[Diagnostic, ...] | None:
     match failure:
         case ClusterOpenError():
             return failure.diagnostics
-        case GraphError() | StateLockHeldError():
+        case (
+            GraphError()
+            | StateLockHeldError()
+            | LeaseLostError()
+            | LedgerError()
+            | AuditUnavailableError()
+        ):
             return (failure.diagnostic,)
-        case LeaseLostError():
-            return (_lost("lease_lost", "another command took the lease over while this one ran"),)
-        case StateMovedError():
-            return (_lost("lease_lost", "another writer recorded a revision first"),)
-        case AuditUnavailableError():
-            return (
-                error("audit_unavailable", "cluster", "the audit record could not be written"),
-            )
         case UnsuitableError():
             return (error("storage_probe_failed", "storage", str(failure)),)
         case BackendError():
@@ -38,9 +36,3 @@ def diagnostics_of(failure: Exception) -> tuple[Diagnostic, ...] | None:
             )
         case _:
             return None
-
-
-def _lost(code: str, message: str) -> Diagnostic:
-    return error(
-        code, "cluster", message, remedy="Look at `agentctl status`, then run the command again."
-    )

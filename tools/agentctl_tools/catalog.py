@@ -1,0 +1,119 @@
+"""Every operation of the runtime. What is not here cannot be called by anyone, through any face."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final, get_args
+
+from agentctl.domain.policy.request import ACTIONS
+from agentctl_tools import (
+    apply,
+    approval_show,
+    approval_wait,
+    approvals_list,
+    audit,
+    config_read,
+    decide,
+    doctor,
+    draft_edit,
+    drafts,
+    explain,
+    force_unlock,
+    graphs,
+    identity,
+    import_cluster,
+    load,
+    locks,
+    ops,
+    plan,
+    plan_show,
+    queries,
+    refresh,
+    request_approval,
+    run_query,
+    schema,
+    status,
+    submit_decision,
+    validate,
+)
+from agentctl_tools.operation import Operation, OperationClass
+
+_ALL: Final = (
+    status.OPERATION,
+    config_read.OPERATION,
+    validate.OPERATION,
+    plan.OPERATION,
+    plan_show.OPERATION,
+    schema.OPERATION,
+    queries.OPERATION,
+    run_query.OPERATION,
+    ops.OPERATION,
+    explain.OPERATION,
+    approval_wait.OPERATION,
+    draft_edit.OPERATION,
+    drafts.LIST,
+    drafts.SHOW,
+    drafts.DIFF,
+    drafts.DISCARD,
+    apply.OPERATION,
+    request_approval.OPERATION,
+    submit_decision.OPERATION,
+    decide.OPERATION,
+    approvals_list.OPERATION,
+    approval_show.SHOW,
+    approval_show.EXPORT,
+    refresh.OPERATION,
+    import_cluster.OPERATION,
+    locks.OPERATION,
+    force_unlock.OPERATION,
+    load.OPERATION,
+    graphs.LIST,
+    graphs.SHOW,
+    graphs.RESTORE,
+    graphs.PURGE,
+    audit.VERIFY,
+    audit.EXPORT,
+    identity.SHOW,
+    identity.LIST,
+    doctor.OPERATION,
+)
+
+CONSENT_WORDS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "approve": "approval_decide",
+        "deny": "approval_decide",
+        "thaw": "cluster_thaw",
+        "delegate": "principal_delegate",
+        "revoke": "principal_revoke",
+    }
+)
+"""Names by which people consent, and the action that a refused attempt is recorded under. None of
+them is an operation; `decide` is."""
+
+
+class UnclassifiedError(Exception):
+    """An operation is declared without what the door decides by; the build fails on it."""
+
+
+def checked(declared: tuple[Operation, ...]) -> Mapping[str, Operation]:
+    """Returns the operations by name.
+
+    Raises:
+        UnclassifiedError: one of them has no class or no known action, or two have one name.
+    """
+    by_name: dict[str, Operation] = {}
+    for operation in declared:
+        if operation.operation_class not in get_args(OperationClass):
+            msg = f"{operation.name} has no class"
+            raise UnclassifiedError(msg)
+        if operation.action not in ACTIONS:
+            msg = f"{operation.name}: policy knows no action {operation.action}"
+            raise UnclassifiedError(msg)
+        if operation.name in by_name:
+            msg = f"{operation.name} is declared twice"
+            raise UnclassifiedError(msg)
+        by_name[operation.name] = operation
+    return MappingProxyType(by_name)
+
+
+OPERATIONS: Final = checked(_ALL)
+"""By name."""
