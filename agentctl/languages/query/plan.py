@@ -14,21 +14,21 @@ Comparison = Literal["=", "!=", "<", "<=", ">", ">=", "contains", "starts_with"]
 AggregateName = Literal["count", "sum", "avg", "min", "max"]
 
 
-class Value(msgspec.Struct, frozen=True, kw_only=True, tag="value"):
+class Value(msgspec.Struct, frozen=True, kw_only=True, tag_field="is", tag="value"):
     """A literal. A Date is days, a DateTime milliseconds since 1970, both as int."""
 
     value: str | int | float | bool | None
     type: PropertyType
 
 
-class ParamRef(msgspec.Struct, frozen=True, kw_only=True, tag="param"):
+class ParamRef(msgspec.Struct, frozen=True, kw_only=True, tag_field="is", tag="param"):
     """The value of a declared parameter."""
 
     name: str
     type: PropertyType
 
 
-class PropertyRef(msgspec.Struct, frozen=True, kw_only=True, tag="property"):
+class PropertyRef(msgspec.Struct, frozen=True, kw_only=True, tag_field="is", tag="property"):
     """A property of a bound node or edge."""
 
     var: str
@@ -36,13 +36,13 @@ class PropertyRef(msgspec.Struct, frozen=True, kw_only=True, tag="property"):
     type: PropertyType
 
 
-class EntityRef(msgspec.Struct, frozen=True, kw_only=True, tag="entity"):
+class EntityRef(msgspec.Struct, frozen=True, kw_only=True, tag_field="is", tag="entity"):
     """A whole bound node or edge: an object of its properties with ``@id`` and ``@type``."""
 
     var: str
 
 
-class Aggregate(msgspec.Struct, frozen=True, kw_only=True, tag="aggregate"):
+class Aggregate(msgspec.Struct, frozen=True, kw_only=True, tag_field="is", tag="aggregate"):
     """An aggregate over the rows of a group; nulls are skipped, ``count($x)`` counts bound rows."""
 
     function: AggregateName

@@ -3,43 +3,16 @@
 ``prop := IDENT ':' core '?'? ('=' literal)? annot*``. Used by the parser of declarations only.
 """
 
-import re
 from typing import Final
 
 from agentctl.languages.schema.syntax import Annotation, AnnotationValue, Name, PropertySyntax
-from agentctl.languages.schema.types import PropertyType, Scalar
+from agentctl.languages.schema.type_syntax import parse_type
 from agentctl.languages.text.cursor import Cursor
 from agentctl.languages.text.report import Report
-from agentctl.languages.text.suggest import nearest
 from agentctl.languages.text.token import Token, TokenKind
 
 CONSTRAINTS: Final = frozenset({"key", "unique", "index", "range", "check"})
-VECTOR_DIMENSION_MAX: Final = 2**31 - 1
 SUPPORTED_ANNOTATIONS: Final = frozenset({"key", "index", "description", "instruction"})
-SCALARS: Final = {s.value: s for s in Scalar}
-_ENUM_VALUE: Final = re.compile(r"[A-Za-z0-9_-]+")
-_OTHER_NAMES: Final = {
-    "int": "I64",
-    "integer": "I64",
-    "long": "I64",
-    "int32": "I32",
-    "int64": "I64",
-    "float": "F64",
-    "double": "F64",
-    "number": "F64",
-    "text": "String",
-    "str": "String",
-    "varchar": "String",
-    "uuid": "String",
-    "timestamp": "DateTime",
-    "bytes": "Blob",
-}
-
-
-def scalar_hint(name: str) -> str:
-    """Returns the remedy for a type that does not exist."""
-    meant = _OTHER_NAMES.get(name.lower()) or nearest(name, SCALARS)
-    return f"Did you mean `{meant}`?" if meant else f"The types are {', '.join(SCALARS)}."
 
 
 class PropertyParser:
@@ -61,15 +34,7 @@ class PropertyParser:
         name = self.cursor.expect_name(TokenKind.LOWER, "the name of a property")
         self.cursor.expect_mark(":", remedy="Write `name: Type`.")
         first = self.cursor.peek()
-        type_, what = self._core()
-        if self.cursor.accept_mark("?"):
-            type_ = PropertyType(
-                scalar=type_.scalar,
-                nullable=True,
-                list=type_.list,
-                enum_values=type_.enum_values,
-                vector_dim=type_.vector_dim,
-            )
+        type_, what = parse_type(self.cursor)
         last = self.cursor.last
         if what is not None:
             self.unsupported(what, first.start, last.end)
@@ -152,71 +117,3 @@ class PropertyParser:
             self.cursor.take()
             return token.text if token.kind is TokenKind.STRING else token.text == "true"
         return self.cursor.surprise("a text, a number, `true` or `false`")
-
-    def _core(self) -> tuple[PropertyType, str | None]:
-        """``core := '[' base ']' | 'enum' '(' EVAL (',' EVAL)* ')' | 'Vector' '(' INT ')' | base``.
-
-        Returns the type, and how to name it where this release does not run it.
-        """
-        if self.cursor.accept_mark("["):
-            scalar = self._base()
-            self.cursor.expect_mark("]")
-            return PropertyType(scalar=scalar, list=True), "a list property"
-        if self.cursor.at_word("enum") and self.cursor.at_mark("(", 1):
-            return self._enum(), "an enum property"
-        token = self.cursor.peek()
-        if token.text == "Vector" and self.cursor.at_mark("(", 1):
-            return self._vector(), "a vector property"
-        scalar = self._base()
-        return PropertyType(scalar=scalar), "a Blob property" if scalar is Scalar.BLOB else None
-
-    def _vector(self) -> PropertyType:
-        self.cursor.take()
-        self.cursor.expect_mark("(")
-        token = self.cursor.expect_kind(TokenKind.INTEGER, "the length of the vector")
-        dimension = self.cursor.integer(token, maximum=VECTOR_DIMENSION_MAX)
-        self.cursor.expect_mark(")")
-        return PropertyType(scalar=Scalar.F32, vector_dim=dimension)
-
-    def _enum(self) -> PropertyType:
-        self.cursor.take()
-        self.cursor.expect_mark("(")
-        values: set[str] = set()
-        while True:
-            values.add(self._enum_value())
-            if not self.cursor.accept_mark(",") or self.cursor.at_mark(")"):
-                break
-        self.cursor.expect_mark(")")
-        return PropertyType(scalar=Scalar.STRING, enum_values=tuple(sorted(values)))
-
-    def _enum_value(self) -> str:
-        """``EVAL := [A-Za-z0-9_-]+``, which are several tokens where it holds dashes or digits."""
-        first = self.cursor.peek()
-        end = first.start
-        while self.cursor.peek().start == end and not (
-            self.cursor.at_end() or self.cursor.at_mark(",") or self.cursor.at_mark(")")
-        ):
-            end = self.cursor.take().end
-        value = self.report.source.text[first.start : end]
-        if not _ENUM_VALUE.fullmatch(value):
-            self.cursor.fail(
-                10,
-                "a value of an enum is made of letters, digits, `_` and `-`",
-                first if end == first.start else (first.start, end),
-            )
-        return value
-
-    def _base(self) -> Scalar:
-        token = self.cursor.peek()
-        if token.kind not in {TokenKind.UPPER, TokenKind.LOWER}:
-            self.cursor.surprise("a type", remedy=f"The types are {', '.join(SCALARS)}.")
-        self.cursor.take()
-        scalar = SCALARS.get(token.text)
-        if scalar is None:
-            self.report.parse_error(
-                14,
-                f"there is no type {token.describe()}",
-                token,
-                remedy=scalar_hint(token.text),
-            )
-        return scalar or Scalar.STRING

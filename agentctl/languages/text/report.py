@@ -3,11 +3,24 @@
 from typing import Final
 
 from agentctl.diagnostics.diagnostic import Diagnostic, Related, error, note
+from agentctl.diagnostics.span import Span
 from agentctl.languages.text.source import Dialect, Source
 from agentctl.languages.text.token import Token
 
 PROBLEM_COUNT_MAX: Final = 100
 """Further problems of one text are counted, not kept."""
+
+
+def not_supported(what: str, where: Span) -> Diagnostic:
+    """Returns the error that *what*, a part of the language, is not run by this release."""
+    return error(
+        "not_supported_yet",
+        where.file,
+        f"{what}: not supported yet",
+        where=where,
+        detail="The text is right in the full language, but this release does not run it.",
+        remedy="Take it out until a release supports it.",
+    )
 
 
 class Report:
@@ -47,20 +60,14 @@ class Report:
 
     def unsupported(self, what: str, start: int, end: int) -> None:
         """Adds that a part of the language is understood but not run by this release."""
-        self.add(
-            error(
-                "not_supported_yet",
-                self.source.file,
-                f"{what}: not supported yet",
-                where=self.source.span(start, end),
-                detail="The text is right in the full language, but this release does not run it.",
-                remedy="Take it out until a release supports it.",
-            )
-        )
+        self.add(not_supported(what, self.source.span(start, end)))
 
-    def since(self, count: int) -> tuple[Diagnostic, ...]:
-        """Returns what was found after the first *count* problems."""
-        return tuple(self._found[count:])
+    def add(self, found: Diagnostic) -> None:
+        """Adds *found*, or counts it where too much is kept already."""
+        if len(self._found) < PROBLEM_COUNT_MAX:
+            self._found.append(found)
+        else:
+            self._left_out += 1
 
     def all(self) -> tuple[Diagnostic, ...]:
         """Returns everything kept, and a note that counts the rest."""
@@ -72,10 +79,3 @@ class Report:
             f"{self._left_out} more problems of this file are not shown",
         )
         return (*self._found, rest)
-
-    def add(self, found: Diagnostic) -> None:
-        """Adds *found*, or counts it where too much is kept already."""
-        if len(self._found) < PROBLEM_COUNT_MAX:
-            self._found.append(found)
-        else:
-            self._left_out += 1

@@ -1,0 +1,70 @@
+"""From the bytes of a `.gq` file to its declarations, and from a declaration to a checked query.
+
+The one entry to the query language; never raises, whatever the bytes are.
+"""
+
+import msgspec
+
+from agentctl.diagnostics.bag import sort_diagnostics
+from agentctl.diagnostics.diagnostic import Diagnostic
+from agentctl.languages.query.match_check import MatchChecker
+from agentctl.languages.query.output_check import OutputChecker
+from agentctl.languages.query.parse import QUERY_DIALECT, parse_queries
+from agentctl.languages.query.plan import Binding, CheckedQuery, Param
+from agentctl.languages.query.scope import Scope
+from agentctl.languages.query.syntax import QueryDecl
+from agentctl.languages.schema.types import Catalog
+from agentctl.languages.text.report import Report
+from agentctl.languages.text.source import read_source
+
+__all__ = ["CheckedResult", "QueryDecl", "QueryFile", "check_query", "parse_query_file"]
+
+
+class QueryFile(msgspec.Struct, frozen=True, kw_only=True):
+    """What a query file declares."""
+
+    declarations: tuple[QueryDecl, ...]
+    """In the file's order, without those that a diagnostic is about."""
+    diagnostics: tuple[Diagnostic, ...]
+
+
+class CheckedResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What a declaration means over a schema; no query exactly where there are errors."""
+
+    query: CheckedQuery | None
+    diagnostics: tuple[Diagnostic, ...]
+
+
+def parse_query_file(source: bytes, *, file: str) -> QueryFile:
+    """Returns the declarations of *source*; *file* names it in the diagnostics."""
+    text = read_source(source, file=file, dialect=QUERY_DIALECT)
+    if isinstance(text, Diagnostic):
+        return QueryFile(declarations=(), diagnostics=(text,))
+    report = Report(text, QUERY_DIALECT)
+    declarations = parse_queries(report)
+    return QueryFile(declarations=declarations, diagnostics=sort_diagnostics(report.all()))
+
+
+def check_query(decl: QueryDecl, catalog: Catalog) -> CheckedResult:
+    """Returns the query that *decl* is over the schema *catalog*."""
+    scope = Scope(decl, catalog)
+    match = MatchChecker(scope)
+    match.check(decl.clauses)
+    outputs = OutputChecker(scope)
+    outputs.check(decl.items, decl.order)
+    if scope.found:
+        return CheckedResult(query=None, diagnostics=sort_diagnostics(scope.found))
+    query = CheckedQuery(
+        name=decl.name,
+        params=tuple(Param(name=p.name, type=p.type) for p in decl.params),
+        bindings=tuple(Binding(var=v, type_name=b.type.name) for v, b in scope.nodes.items()),
+        traversals=tuple(match.traversals),
+        filters=tuple(match.filters),
+        outputs=tuple(outputs.outputs),
+        order=tuple(outputs.order),
+        limit=decl.limit,
+        description=decl.description,
+        instruction=decl.instruction,
+        reads=tuple(sorted(match.reads)),
+    )
+    return CheckedResult(query=query, diagnostics=())
