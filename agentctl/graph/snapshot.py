@@ -1,0 +1,45 @@
+"""A graph as one commit names it: its types and their datasets, opened once each."""
+
+from typing import Literal
+
+import lance
+
+from agentctl.graph.commit import Commit
+from agentctl.graph.tables import Tables
+from agentctl.languages.schema.ir import IrType, SchemaIr
+
+
+class Snapshot:
+    """Read by one thread."""
+
+    def __init__(self, commit: Commit, ir: SchemaIr, tables: Tables) -> None:
+        self.commit = commit
+        self.ir = ir
+        self._tables = tables
+        self._open: dict[str, lance.LanceDataset] = {}
+
+    def type_named(self, kind: Literal["node", "edge"], name: str) -> IrType | None:
+        """Returns the type of that kind and name, or None."""
+        return self.ir.type_named(kind, name)
+
+    def node(self, name: str) -> IrType:
+        """Returns a node type that the schema surely has."""
+        found = self.ir.type_named("node", name)
+        assert found is not None, name
+        return found
+
+    def version(self, ir_type: IrType) -> int:
+        """Returns the dataset's version."""
+        return self.commit.types[ir_type.id].lance_version
+
+    def rows(self, ir_type: IrType) -> int:
+        """Returns the number of rows."""
+        return self.commit.types[ir_type.id].rows
+
+    def dataset(self, ir_type: IrType) -> lance.LanceDataset:
+        """Returns the dataset."""
+        found = self._open.get(ir_type.id)
+        if found is None:
+            found = self._tables.open(ir_type.id, self.version(ir_type))
+            self._open[ir_type.id] = found
+        return found

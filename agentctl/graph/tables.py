@@ -1,0 +1,181 @@
+"""The datasets of one incarnation, written so that only what a commit names can ever be read.
+
+Lance rebases concurrent writers instead of refusing them, and a crashed writer leaves versions that
+no commit names. Left alone, the next append would build on such an orphan and carry its rows into
+the graph. So every write here starts from the version that the commit names (restored on top, where
+orphans lie above it) and every step must produce exactly the next version number: Lance makes each
+number once, hence nothing came between. A step that finds otherwise raises `InterferenceError` and
+leaves one more orphan.
+
+All calls are synchronous and run in a worker thread. Source: graph-engine 1, 7, 8.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import pyarrow as pa
+
+from agentctl.graph.columns import indexed_columns, physical_schema, property_field
+from agentctl.graph.location import BeforeWrite, DataFolder
+from agentctl.languages.schema.ir import IrType
+
+os.environ.setdefault("LANCE_LOG", "error")
+
+import lance  # behind its log level, which it reads at import
+
+INDEX_ROWS_MIN: Final = 2_000
+"""Fewer rows are scanned as fast as they are looked up; also the bound of rows without index."""
+
+Batches = Callable[[pa.Schema], Iterator[pa.RecordBatch]]
+"""Gives the rows to write, in the columns of the dataset."""
+
+
+class InterferenceError(Exception):
+    """Another writer wrote to the dataset meanwhile."""
+
+
+class Tables:
+    """Datasets by type id."""
+
+    def __init__(
+        self, folder: DataFolder, *, before_write: BeforeWrite, index_rows_min: int = INDEX_ROWS_MIN
+    ) -> None:
+        self._folder = folder
+        self._before_write = before_write
+        self._index_rows_min = index_rows_min
+
+    def create(self, ir_type: IrType) -> int:
+        """Makes an empty dataset, over what an unfinished create left; returns its version."""
+        path = self._folder.dataset(ir_type.id)
+        schema = physical_schema(ir_type)
+        self._before_write(f"create {ir_type.name}")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        made = lance.write_dataset(
+            schema.empty_table(),
+            str(path),
+            schema=schema,
+            mode="overwrite" if (path / "_versions").exists() else "create",
+            enable_stable_row_ids=True,
+        )
+        return int(made.version)
+
+    def open(self, type_id: str, version: int) -> "lance.LanceDataset":
+        """Returns the dataset as a commit names it.
+
+        Raises:
+            ValueError: there is no such version.
+        """
+        return lance.dataset(str(self._folder.dataset(type_id)), version=version)
+
+    def has(self, type_id: str, version: int) -> bool:
+        """Returns whether that version can be opened."""
+        try:
+            self.open(type_id, version)
+        except (ValueError, OSError):
+            return False
+        return True
+
+    def append(self, ir_type: IrType, version: int, batches: Batches) -> int:
+        """Adds rows to *version*; returns the version that has them."""
+        base = self._on_top(ir_type, version)
+        self._before_write(f"append {ir_type.name}")
+        made = lance.write_dataset(_reader(base.schema, batches), base, mode="append")
+        _must_follow(base.version, made.version)
+        return self._indexed(ir_type, made)
+
+    def merge(self, ir_type: IrType, version: int, batches: Batches) -> int:
+        """Replaces the rows whose ids are there and adds the others; ids must not repeat."""
+        base = self._on_top(ir_type, version)
+        before = base.version
+        self._before_write(f"merge {ir_type.name}")
+        builder = base.merge_insert("id").when_matched_update_all().when_not_matched_insert_all()
+        builder.conflict_retries(0).execute(_reader(base.schema, batches))
+        _must_follow(before, base.version)
+        return self._indexed(ir_type, base)
+
+    def overwrite(self, ir_type: IrType, version: int, batches: Batches) -> int:
+        """Replaces all rows."""
+        base = self._on_top(ir_type, version)
+        self._before_write(f"overwrite {ir_type.name}")
+        made = lance.write_dataset(_reader(base.schema, batches), base, mode="overwrite")
+        _must_follow(base.version, made.version)
+        return self._indexed(ir_type, made)
+
+    def reshape(self, ir_type: IrType, version: int) -> int:
+        """Adds the columns and indexes that the type has and the dataset lacks; returns the version.
+
+        Existing rows have null in a new column. Where nothing is lacking nothing is written.
+        """
+        missing = [
+            property_field(p)
+            for p in ir_type.properties
+            if p.column not in self.open(ir_type.id, version).schema.names
+        ]
+        if not missing and not self._missing_indexes(ir_type, self.open(ir_type.id, version)):
+            return version
+        base = self._on_top(ir_type, version)
+        if missing:
+            before = base.version
+            self._before_write(f"add columns {ir_type.name}")
+            base.add_columns(missing)
+            _must_follow(before, base.version)
+        return self._indexed(ir_type, base)
+
+    def pin(self, ir_type: IrType, version: int, tag: str) -> None:
+        """Keeps a version from every collector; repeating it with another version moves the pin."""
+        base = self.open(ir_type.id, version)
+        self._before_write(f"pin {ir_type.name}")
+        try:
+            base.tags.get_version(tag)
+        except ValueError:
+            base.tags.create(tag, version)
+        else:
+            base.tags.update(tag, version)
+
+    def _on_top(self, ir_type: IrType, version: int) -> "lance.LanceDataset":
+        """Returns the dataset with *version*'s content as its newest version."""
+        newest = lance.dataset(str(self._folder.dataset(ir_type.id)))
+        if newest.version == version:
+            return newest
+        base = self.open(ir_type.id, version)
+        self._before_write(f"restore {ir_type.name}")
+        base.restore()  # type: ignore[no-untyped-call]  # lance leaves it bare
+        _must_follow(newest.version, base.version)
+        return base
+
+    def _missing_indexes(self, ir_type: IrType, base: "lance.LanceDataset") -> list[str]:
+        if base.count_rows() < self._index_rows_min:
+            return []
+        present = {name for index in base.describe_indices() for name in index.field_names}
+        return [name for name in indexed_columns(ir_type) if name not in present]
+
+    def _indexed(self, ir_type: IrType, base: "lance.LanceDataset") -> int:
+        """Builds what indexes are missing and brings stale ones up to date; returns the version."""
+        for name in self._missing_indexes(ir_type, base):
+            before = base.version
+            self._before_write(f"index {ir_type.name}.{name}")
+            base.create_scalar_index(name, "BTREE", name=f"{name}_btree")
+            _must_follow(before, base.version)
+        rows = base.count_rows()
+        stale = [
+            index.name
+            for index in base.describe_indices()
+            if rows - index.num_rows_indexed >= self._index_rows_min
+        ]
+        if stale:
+            before = base.version
+            self._before_write(f"update indexes {ir_type.name}")
+            base.optimize.optimize_indices(index_names=stale)
+            _must_follow(before, base.version)
+        return int(base.version)
+
+
+def _must_follow(before: int, after: int) -> None:
+    if after != before + 1:
+        msg = f"version {after} was made on top of {before}"
+        raise InterferenceError(msg)
+
+
+def _reader(schema: pa.Schema, batches: Batches) -> pa.RecordBatchReader:
+    return pa.RecordBatchReader.from_batches(schema, batches(schema))
