@@ -98,7 +98,8 @@ async def _settle_one(
     foreign = [f for f in record.files if present[f.path] not in {f.old, f.new}]
     if foreign:
         return tuple(_foreign(file, record) for file in foreign)
-    for side, done in (("new", "finished"), ("old", "put back")):
+    ways: tuple[tuple[Side, str], ...] = (("new", "finished"), ("old", "put back"))
+    for side, done in ways:
         if await _contents(store, record, side) is None:
             continue
         moved = await _write(folder, store, record, side)
@@ -150,7 +151,11 @@ async def _write(
 
 
 async def _digest(folder: Folder, path: str) -> str | None:
-    data = await folder.read(path)
+    """Returns the digest of a file, None where there is none, no digest where it cannot be read."""
+    try:
+        data = await folder.read(path)
+    except OSError as fault:
+        return f"unreadable: {fault}"
     return None if data is None else sha256_hex(data)
 
 

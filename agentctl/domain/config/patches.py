@@ -57,15 +57,13 @@ def apply_patch(text: str, patch: str, *, path: str) -> str | PatchFault:
 
 def render_patch(path: str, old: str | None, new: str | None) -> str:
     """Returns the unified diff from *old* to *new*; None is a file that is not there."""
-    lines: list[str] = []
-    for line in unified_diff(
+    lines = unified_diff(
         _LINES.findall(old or ""),
         _LINES.findall(new or ""),
         fromfile="/dev/null" if old is None else f"a/{path}",
         tofile="/dev/null" if new is None else f"b/{path}",
-    ):
-        lines.append(line if line.endswith("\n") else f"{line}\n{_NO_NEWLINE}\n")
-    return "".join(lines)
+    )
+    return "".join(line if line.endswith("\n") else f"{line}\n{_NO_NEWLINE}\n" for line in lines)
 
 
 def _apply(text: str, hunks: tuple[_Hunk, ...]) -> str:
