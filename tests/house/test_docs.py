@@ -69,6 +69,7 @@ def test_a_newcomer_can_follow_the_readme_literally(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         start_new_session=True,
+        check=False,
     )
 
     assert run.returncode == 0, run.stderr

@@ -35,7 +35,7 @@ def commands_page() -> str:
 
 def _section(command: click.Command, name: str, parent: click.Context | None) -> list[str]:
     context = click.Context(
-        command, info_name=name.split()[-1], parent=parent, max_content_width=90
+        command, info_name=name.rsplit(maxsplit=1)[-1], parent=parent, max_content_width=90
     )
     lines = [f"## {name}", "", "```text", command.get_help(context).rstrip(), "```", ""]
     if isinstance(command, click.Group):
