@@ -175,12 +175,12 @@ def _future(data: bytes, path: str) -> Diagnostic | None:
     except (msgspec.DecodeError, UnicodeError) as failure:
         return _invalid(path, failure)
     needed = max(numbers.version, numbers.min_reader)
-    if 1 <= needed <= FORMAT_READ_MAX:
+    if numbers.version >= 1 and needed <= FORMAT_READ_MAX:
         return None
     return error(
         "unsupported_state_version",
         path,
-        f"it has format {needed}, and this release reads up to {FORMAT_READ_MAX}",
+        f"it has version {numbers.version} and needs a reader of {needed}; this release reads 1 to {FORMAT_READ_MAX}",
         remedy="Use the agentctl that wrote it, or a newer one.",
     )
 

@@ -5,19 +5,13 @@ from typing import Literal
 import msgspec
 
 from agentctl.domain.ledger.state import State
+from agentctl.domain.storage.chain import ChainHead as ChainHead  # noqa: PLC0414  # an envelope field, known from here
 
 RevisionKind = Literal[
     "import", "refresh", "apply", "rollback", "restore", "fence", "freeze", "thaw", "record"
 ]
 FORMAT_READ_MAX = 1
 """The newest ledger format that this release reads and writes."""
-
-
-class ChainHead(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How long a chain was, and the ``sha256:`` digest of its newest record (null when empty)."""
-
-    length: int
-    head: str | None
 
 
 class Freeze(
