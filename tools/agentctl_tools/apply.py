@@ -7,10 +7,10 @@ import msgspec
 from agentctl.domain.plan.model import ApprovalNeed
 from agentctl.engine import apply as engine
 from agentctl.engine.results import ApplyResult
-from agentctl_tools.envelopes import answer, count
+from agentctl_tools.envelopes import answer, count, failed
 from agentctl_tools.fields import IdempotencyKey, In, Intent
 from agentctl_tools.operation import Call, Envelope, Next, Operation
-from agentctl_tools.targets import shown, target_of
+from agentctl_tools.targets import refusal_of, resource_of, shown, target_of
 
 WAIT_S_MAX = 600.0
 
@@ -30,6 +30,9 @@ class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 async def _handle(call: Call) -> Envelope:
     given = call.arguments
     target = target_of(given.within)
+    refusal = await refusal_of(call.cluster, call.caller, target)
+    if refusal is not None:
+        return failed((refusal,))
     result = await engine.apply(
         call.cluster,
         call.caller,
@@ -90,7 +93,7 @@ OPERATION = Operation(
         "Real. Carries out a plan: what is reversible and what a human approved. Says done, "
         "waiting, not_done. With open gates it does nothing unless without_gated is true."
     ),
-    resource=lambda _: "cluster",
+    resource=lambda given: resource_of(given.within),
     result=ApplyResult,
     mcp_tool="apply",
     idempotent=True,

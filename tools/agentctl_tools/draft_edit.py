@@ -4,10 +4,13 @@ from typing import Annotated, Any
 
 import msgspec
 
+from agentctl.diagnostics.bag import has_errors
 from agentctl.diagnostics.diagnostic import Diagnostic, error
-from agentctl.engine import validate as engine
+from agentctl.engine.drafts import EditResult
 from agentctl_tools.envelopes import count, failed
+from agentctl_tools.fields import In
 from agentctl_tools.operation import Call, Envelope, Next, Operation
+from agentctl_tools.targets import draft_of, refusal_of, resource_of, target_of
 
 TEXT_MAX = 1_000_000
 
@@ -18,9 +21,7 @@ class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     path: Annotated[
         str, msgspec.Meta(description="In the configuration, e.g. cluster.yaml.", max_length=500)
     ]
-    draft: Annotated[
-        str | None, msgspec.Meta(description="Id; leave out to open a new draft.")
-    ] = None
+    within: In = msgspec.field(default="cluster", name="in")
     content: Annotated[
         str | None, msgspec.Meta(description="The whole new file.", max_length=TEXT_MAX)
     ] = None
@@ -39,6 +40,8 @@ class DraftEdited(msgspec.Struct, frozen=True, kw_only=True):
     path: str
     opened: bool
     """Whether this call opened it."""
+    changed: bool
+    """False where the file held that content already."""
     valid: bool
     """Whether the whole configuration validates now."""
 
@@ -48,31 +51,47 @@ async def _handle(call: Call) -> Envelope:
     change = _change(given)
     if isinstance(change, Diagnostic):
         return failed((change,))
+    target = target_of(given.within)
+    refusal = await refusal_of(call.cluster, call.caller, target)
+    if refusal is not None:
+        return failed((refusal,))
     drafts = call.cluster.drafts
-    draft_id: str | None = given.draft
-    opened = draft_id is None
-    if draft_id is None:
-        draft_id = (await drafts.open(call.caller.id)).id
-    edited = await drafts.edit(draft_id, given.path, **change, by=call.caller.id)
-    if any(d.severity == "error" for d in edited.diagnostics):
-        if opened:
+    named = draft_of(target)
+    draft_id = named or (await drafts.open(call.caller.id)).id
+    edited = await drafts.edit(draft_id, given.path, by=call.caller.id, **change)
+    if has_errors(edited.diagnostics):
+        if named is None:
             await drafts.discard(draft_id)
         return failed(edited.diagnostics, summary="Nothing was changed.")
-    result = await engine.validate(call.cluster, call.caller, target=f"draft:{draft_id}")
-    errors = sum(d.severity == "error" for d in result.diagnostics)
-    data = DraftEdited(draft=draft_id, path=given.path, opened=opened, valid=result.ok)
-    told = "it validates" if result.ok else f"it has {count(errors, 'error')} now"
-    following = Next(
-        tool="plan" if result.ok else "draft_edit",
-        arguments={"in": draft_id} if result.ok else {"draft": draft_id, "path": given.path},
-        why="Says what it would do." if result.ok else "Mend what the diagnostics name.",
+    return _edited(draft_id, given.path, edited, opened=named is None)
+
+
+def _edited(draft_id: str, path: str, edited: EditResult, *, opened: bool) -> Envelope:
+    found = edited.loaded.diagnostics if edited.loaded is not None else ()
+    errors = sum(d.severity == "error" for d in found)
+    data = DraftEdited(
+        draft=draft_id,
+        path=path,
+        opened=opened,
+        changed=edited.edit is not None,
+        valid=errors == 0,
     )
+    if errors:
+        following = Next(
+            tool="draft_edit",
+            arguments={"in": draft_id, "path": path},
+            why="Mend what the diagnostics name.",
+        )
+        told = f"it has {count(errors, 'error')} now"
+    else:
+        following = Next(tool="plan", arguments={"in": draft_id}, why="Says what it would do.")
+        told = "it validates"
     return Envelope(
         ok=True,
-        summary=f"Draft {draft_id} changed; {told}.",
+        summary=f"Draft {draft_id}: {told}.",
         next=(following,),
         data=data,
-        diagnostics=result.diagnostics,
+        diagnostics=found,
     )
 
 
@@ -103,10 +122,10 @@ OPERATION = Operation(
     arguments=Arguments,
     handler=_handle,
     describe=(
-        "Try. Changes a file in a draft and says what the result lacks; nothing real changes. "
-        "Send one of content, old with new, diff, remove."
+        "Try. Changes a file in a draft (opens one if `in` names none) and says what the result "
+        "lacks; nothing real changes. Send one of content, old with new, diff, remove."
     ),
-    resource=lambda given: f"draft:{given.draft}" if given.draft else "cluster",
+    resource=lambda given: resource_of(given.within),
     result=DraftEdited,
     mcp_tool="draft_edit",
 )

@@ -8,6 +8,7 @@ from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.engine.drafts import Draft
 from agentctl_tools.envelopes import count, done, failed
 from agentctl_tools.operation import Call, Envelope, Operation
+from agentctl_tools.targets import refusal_of
 
 DraftId = Annotated[str, msgspec.Meta(description="Draft id.", min_length=1, max_length=100)]
 
@@ -35,12 +36,23 @@ class DraftDiff(msgspec.Struct, frozen=True, kw_only=True):
     diff: str
 
 
+async def _refusal(call: Call) -> Envelope | None:
+    refusal = await refusal_of(call.cluster, call.caller, f"draft:{call.arguments.draft}")
+    return failed((refusal,)) if refusal is not None else None
+
+
 async def _list(call: Call) -> Envelope:
-    listed = tuple(await call.cluster.drafts.list())
+    mine = call.caller.kind != "human"
+    listed = tuple(
+        d for d in await call.cluster.drafts.list() if not mine or d.owner == call.caller.id
+    )
     return done(f"{count(len(listed), 'draft')}.", data=DraftList(drafts=listed))
 
 
 async def _show(call: Call) -> Envelope:
+    refusal = await _refusal(call)
+    if refusal is not None:
+        return refusal
     shown = await call.cluster.drafts.show(call.arguments.draft)
     if isinstance(shown, Diagnostic):
         return failed((shown,))
@@ -48,6 +60,9 @@ async def _show(call: Call) -> Envelope:
 
 
 async def _diff(call: Call) -> Envelope:
+    refusal = await _refusal(call)
+    if refusal is not None:
+        return refusal
     text = await call.cluster.drafts.diff(call.arguments.draft)
     if isinstance(text, Diagnostic):
         return failed((text,))
@@ -55,6 +70,9 @@ async def _diff(call: Call) -> Envelope:
 
 
 async def _discard(call: Call) -> Envelope:
+    refusal = await _refusal(call)
+    if refusal is not None:
+        return refusal
     trouble = await call.cluster.drafts.discard(call.arguments.draft)
     if isinstance(trouble, Diagnostic):
         return failed((trouble,))
@@ -80,6 +98,7 @@ SHOW = Operation(
     handler=_show,
     describe="Look. One draft and its edits.",
     resource=lambda given: f"draft:{given.draft}",
+    result=Draft,
     idempotent=True,
 )
 DIFF = Operation(

@@ -7,10 +7,10 @@ import msgspec
 from agentctl.domain.plan.model import Plan
 from agentctl.engine import planning
 from agentctl.engine.results import PlanResult
-from agentctl_tools.envelopes import count
+from agentctl_tools.envelopes import count, failed
 from agentctl_tools.fields import In
 from agentctl_tools.operation import Call, Envelope, Next, Operation
-from agentctl_tools.targets import shown, target_of
+from agentctl_tools.targets import refusal_of, resource_of, shown, target_of
 
 
 class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -30,6 +30,9 @@ class PlanAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 async def _handle(call: Call) -> Envelope:
     target = target_of(call.arguments.within)
+    refusal = await refusal_of(call.cluster, call.caller, target)
+    if refusal is not None:
+        return failed((refusal,))
     keep = call.caller.via in {"mcp", "http"}
     planned = await planning.make_plan(call.cluster, call.caller, target=target, keep=keep)
     result = planned.result
@@ -110,7 +113,7 @@ OPERATION = Operation(
         "Look. Compares the configuration with the cluster and says what apply would do: changes "
         "by class, gates that need a human, at most 10 changes, the rest by link. Gives plan_id."
     ),
-    resource=lambda _: "cluster",
+    resource=lambda given: resource_of(given.within),
     result=PlanAnswer,
     mcp_tool="plan",
     idempotent=True,

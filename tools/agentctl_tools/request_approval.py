@@ -12,7 +12,7 @@ from agentctl.ids import parse_address
 from agentctl_tools.envelopes import done, failed, refused
 from agentctl_tools.fields import IdempotencyKey, In, Intent
 from agentctl_tools.operation import Call, Envelope, Next, Operation
-from agentctl_tools.targets import target_of
+from agentctl_tools.targets import refusal_of, target_of
 
 
 class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -43,6 +43,9 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
 async def _handle(call: Call) -> Envelope:
     given = call.arguments
+    refusal = await refusal_of(call.cluster, call.caller, target_of(given.within))
+    if refusal is not None:
+        return failed((refusal,))
     planned = await planning.make_plan(
         call.cluster, call.caller, target=target_of(given.within), keep=True
     )

@@ -8,7 +8,7 @@ from agentctl_tools.envelopes import done, failed
 from agentctl_tools.fields import GraphId, In
 from agentctl_tools.nearness import nearest
 from agentctl_tools.operation import Call, Envelope, Operation
-from agentctl_tools.targets import draft_of, target_of
+from agentctl_tools.targets import draft_of, refusal_of, target_of
 
 
 class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -32,6 +32,9 @@ class SchemaText(msgspec.Struct, frozen=True, kw_only=True):
 
 async def _handle(call: Call) -> Envelope:
     target = target_of(call.arguments.within)
+    refusal = await refusal_of(call.cluster, call.caller, target)
+    if refusal is not None:
+        return failed((refusal,))
     graph_id: str = call.arguments.graph
     overlay = None
     draft = draft_of(target)

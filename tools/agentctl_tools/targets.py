@@ -1,6 +1,10 @@
-"""What `in` and `--draft` name: the folder, or a draft over it."""
+"""What `in` and `--draft` name: the folder, or a draft over it that the caller may use."""
 
 from typing import Final
+
+from agentctl.diagnostics.diagnostic import Diagnostic, error
+from agentctl.domain.policy.caller import Caller
+from agentctl.engine.cluster import Cluster
 
 FOLDER: Final = "folder"
 _DRAFT: Final = "draft:"
@@ -21,3 +25,25 @@ def draft_of(target: str) -> str | None:
 def shown(target: str) -> str:
     """Returns *target* as a caller would write it in `in`."""
     return draft_of(target) or "cluster"
+
+
+def resource_of(text: str) -> str:
+    """Returns what policy decides over for a call that is about *text*."""
+    target = target_of(text)
+    return "cluster" if target == FOLDER else target
+
+
+async def refusal_of(cluster: Cluster, caller: Caller, target: str) -> Diagnostic | None:
+    """Returns why *caller* cannot use *target*: agents use their own drafts, humans any.
+
+    A draft of somebody else looks like one that is not there.
+    """
+    draft_id = draft_of(target)
+    if draft_id is None:
+        return None
+    draft = await cluster.drafts.show(draft_id)
+    if isinstance(draft, Diagnostic):
+        return draft
+    if caller.kind == "human" or draft.owner == caller.id:
+        return None
+    return error("draft_not_found", target, "there is no draft of that id that you may use")

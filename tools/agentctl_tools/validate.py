@@ -4,10 +4,10 @@ import msgspec
 
 from agentctl.engine import validate as engine
 from agentctl.engine.results import ValidateResult
-from agentctl_tools.envelopes import answer, count
+from agentctl_tools.envelopes import answer, count, failed
 from agentctl_tools.fields import In
 from agentctl_tools.operation import Call, Envelope, Operation
-from agentctl_tools.targets import target_of
+from agentctl_tools.targets import refusal_of, resource_of, target_of
 
 
 class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -17,6 +17,9 @@ class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 async def _handle(call: Call) -> Envelope:
+    refusal = await refusal_of(call.cluster, call.caller, target_of(call.arguments.within))
+    if refusal is not None:
+        return failed((refusal,))
     result = await engine.validate(
         call.cluster, call.caller, target=target_of(call.arguments.within)
     )
@@ -33,7 +36,7 @@ OPERATION = Operation(
     arguments=Arguments,
     handler=_handle,
     describe="Look. Checks the configuration and lists every mistake with place and remedy.",
-    resource=lambda _: "cluster",
+    resource=lambda given: resource_of(given.within),
     result=ValidateResult,
     mcp_tool="validate",
     idempotent=True,
