@@ -72,7 +72,8 @@ class ClauseParser(ExpressionParser):
             if self._traversal_follows():
                 return self._traversal()
         elif first.kind is TokenKind.LOWER and first.text in BLOCKS and cursor.at_mark("{", 1):
-            return self._block(first)
+            self._block(first)
+            return None
         return self._condition()
 
     def _block(self, first: Token) -> None:

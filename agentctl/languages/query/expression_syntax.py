@@ -98,23 +98,23 @@ class ExpressionParser:
         first = self.cursor.peek()
         if first.is_mark("-") or first.kind in {TokenKind.INTEGER, TokenKind.FLOAT}:
             return self._number()
+        if first.is_word("date") or first.is_word("datetime"):
+            return self._moment()
+        if first.kind is TokenKind.STRING:
+            return self._value(first.text, Scalar.STRING, self.cursor.take())
+        if first.is_word("true") or first.is_word("false"):
+            return self._value(first.text == "true", Scalar.BOOL, self.cursor.take())
+        return self._not_run_literal(first)
+
+    def _not_run_literal(self, first: Token) -> LiteralUse:
+        """``null`` and lists, which only the full language has; anything else is a surprise."""
         if first.is_mark("["):
             self._list()
-            return self._opaque(first)
-        self.cursor.take()
-        match first.kind, first.text:
-            case TokenKind.STRING, _:
-                return self._value(first.text, Scalar.STRING, first)
-            case TokenKind.LOWER, "true" | "false":
-                return self._value(first.text == "true", Scalar.BOOL, first)
-            case TokenKind.LOWER, "null":
-                self.unsupported("`null`", first)
-                return self._opaque(first)
-            case TokenKind.LOWER, ("date" | "datetime") if self.cursor.at_mark("("):
-                return self._moment(first)
-            case _:
-                self.cursor.position -= 1
-                return self.cursor.surprise("a value, a variable or a name")
+        elif self.cursor.accept_word("null"):
+            self.unsupported("`null`", first)
+        else:
+            self.cursor.surprise("a value, a variable or a name")
+        return self._opaque(first)
 
     def _named(self) -> Expression:
         """A name: of a function where ``(`` follows, else of an output."""
@@ -167,8 +167,9 @@ class ExpressionParser:
                     break
             self.cursor.expect_mark("]")
 
-    def _moment(self, first: Token) -> LiteralUse:
+    def _moment(self) -> LiteralUse:
         """``date("…")`` or ``datetime("…")``."""
+        first = self.cursor.take()
         self.cursor.expect_mark("(")
         text = self.cursor.expect_kind(TokenKind.STRING)
         close = self.cursor.expect_mark(")")
@@ -201,7 +202,7 @@ class ExpressionParser:
         return self._value(value, scalar, first, token)
 
     def _value(
-        self, value: str | float | bool, scalar: Scalar, first: Token, last: Token | None = None
+        self, value: str | float, scalar: Scalar, first: Token, last: Token | None = None
     ) -> LiteralUse:
         where = self.cursor.span(first, last)
         return LiteralUse(value=value, type=PropertyType(scalar=scalar), where=where)

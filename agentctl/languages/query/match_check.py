@@ -230,9 +230,10 @@ class MatchChecker:
         if left is None or right is None:
             return None
         anchor: Literal["source", "target"] = "source"
-        if left and left != edge.source and left == edge.target:
-            anchor = "target"
-        elif not left and right and right != edge.target and right == edge.source:
+        told, outward, inward = (
+            (left, edge.source, edge.target) if left else (right, edge.target, edge.source)
+        )
+        if told not in {"", outward} and told == inward:
             anchor = "target"
         ends = (edge.source, edge.target) if anchor == "source" else (edge.target, edge.source)
         fitting = [

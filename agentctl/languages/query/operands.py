@@ -4,14 +4,21 @@ Rules: T3 value of an inline match, T7 comparison. A scalar fits itself, and any
 number; nothing is converted from a text. Source: languages 2.4, 2.7.
 """
 
+from typing import Final
+
 from agentctl.diagnostics.span import Span
-from agentctl.languages.query.plan import Comparison, Operand, PropertyRef, Value
+from agentctl.languages.query.plan import Comparison, Operand, ParamRef, PropertyRef, Value
 from agentctl.languages.query.scope import Scope
 from agentctl.languages.query.syntax import FilterClause
 from agentctl.languages.schema.types import NUMERIC, PropertyType, Scalar
 
 TEXT_COMPARISONS = frozenset({"contains", "starts_with"})
 EQUALITIES = frozenset({"=", "!="})
+_SPELLINGS: Final = {
+    Scalar.STRING: "Write the value as a text, in quotes.",
+    Scalar.DATE: 'Write `date("2026-11-21")`.',
+    Scalar.DATETIME: 'Write `datetime("2026-11-21T03:30:00Z")`.',
+}
 
 
 def fits(left: PropertyType, right: PropertyType) -> bool:
@@ -78,18 +85,10 @@ def _named(operand: Operand) -> str:
 
 def _conversion(wanted: PropertyType, given: Operand) -> str | None:
     """Returns how to write *given* so that it fits *wanted*."""
-    if not isinstance(given, Value):
-        if not isinstance(given, PropertyRef):
-            return f"Declare the parameter as `${given.name[:50]}: {wanted.scalar.value}`."
+    if isinstance(given, ParamRef):
+        return f"Declare the parameter as `${given.name[:50]}: {wanted.scalar.value}`."
+    if isinstance(given, PropertyRef):
         return None
-    if isinstance(given.value, str):
-        match wanted.scalar:
-            case Scalar.DATE:
-                return 'Write `date("2026-11-21")`.'
-            case Scalar.DATETIME:
-                return 'Write `datetime("2026-11-21T03:30:00Z")`.'
-            case Scalar.STRING:
-                return None
-            case _:
-                return "Write the value without quotes."
-    return "Write the value as a text, in quotes." if wanted.scalar is Scalar.STRING else None
+    if not isinstance(given.value, str):
+        return _SPELLINGS[Scalar.STRING] if wanted.scalar is Scalar.STRING else None
+    return _SPELLINGS.get(wanted.scalar, "Write the value without quotes.")
