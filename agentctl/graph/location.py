@@ -6,7 +6,7 @@ graph can be observed and purged without the engine's extra.
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -54,6 +54,11 @@ class DataFolder:
     def is_gone(self) -> bool:
         """Returns whether no file is left."""
         return not any(names for _, _, names in os.walk(self.path))
+
+    def lost(self, type_ids: Iterable[str]) -> str | None:
+        """Returns a type whose dataset is not there, or None."""
+        found = (t for t in type_ids if not (self.dataset(t) / "_versions").is_dir())
+        return next(found, None)
 
     def remove(self, before_write: BeforeWrite) -> None:
         """Removes everything; repeating an interrupted removal goes on with it.

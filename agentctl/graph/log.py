@@ -10,7 +10,6 @@ from typing import Final
 import msgspec
 
 from agentctl.adapters.backends.drive import drive
-from agentctl.diagnostics.diagnostic import error
 from agentctl.domain.storage.numbered import Lost, append, newest, numbers_in, read_one
 from agentctl.domain.storage.protocol import ObjectStore
 from agentctl.graph.commit import Commit, decode_commit, encode_commit, nonce_of
@@ -25,8 +24,14 @@ from agentctl.graph.layout import (
     format_key,
     root,
 )
-from agentctl.graph.port import GraphError, ReadSetConflictError
-from agentctl.ids import graph_address
+from agentctl.graph.refusals import (
+    conflict,
+    corrupt,
+    detached,
+    foreign,
+    lease_lost,
+    root_missing,
+)
 
 RECENT_COUNT: Final = 16
 """How far below the head a repeated load looks for its own nonce."""
@@ -141,14 +146,7 @@ async def check_format(store: ObjectStore, graph_id: str) -> None:
     """
     problem = await format_problem(store, graph_id)
     if problem is not None:
-        raise GraphError(
-            error(
-                "foreign_graph_format",
-                graph_address(graph_id),
-                f"The root {root(graph_id)} is not ours: {problem}.",
-                remedy="Move it away, or choose another graph id.",
-            )
-        )
+        raise foreign(graph_id, problem)
 
 
 def check_epoch(graph_id: str, head: Commit, epoch: int) -> None:
@@ -158,13 +156,7 @@ def check_epoch(graph_id: str, head: Commit, epoch: int) -> None:
         GraphError: `lease_lost`.
     """
     if epoch < head.epoch:
-        raise GraphError(
-            error(
-                "lease_lost",
-                graph_address(graph_id),
-                f"Commit {commit_id(head.n)} has epoch {head.epoch}, this writer only {epoch}.",
-            )
-        )
+        raise lease_lost(graph_id, head, epoch)
 
 
 def check_observed(graph_id: str, head: Commit, observed: int) -> None:
@@ -177,44 +169,14 @@ def check_observed(graph_id: str, head: Commit, observed: int) -> None:
         raise conflict(graph_id, expected=observed, actual=head)
 
 
-def conflict(
-    graph_id: str, *, expected: Commit | int | None, actual: Commit | None
-) -> ReadSetConflictError:
-    """Returns `read_set_conflict` with the expected and the actual head."""
-    seen = expected.n if isinstance(expected, Commit) else expected
-    said = f"expected {commit_id(seen) if seen else 'no commit'}, found "
-    said += f"{commit_id(actual.n)} ({actual.kind})" if actual else "no commit"
-    return ReadSetConflictError(
-        error(
-            "read_set_conflict",
-            graph_address(graph_id),
-            f"The head of main is not the one this write was made for: {said}.",
-            remedy="Read the graph again, then repeat the command.",
-        )
-    )
-
-
-def corrupt(graph_id: str, said: str) -> GraphError:
-    """Returns `graph_corrupt`."""
-    return GraphError(error("graph_corrupt", graph_address(graph_id), f"{said}."))
-
-
 def require_live(graph_id: str, head: Commit | None) -> Commit:
     """Returns *head* where the graph is there and not detached.
 
     Raises:
         GraphError: `graph_root_missing` or `graph_detached`.
     """
-    path = graph_address(graph_id)
     if head is None:
-        raise GraphError(error("graph_root_missing", path, f"There is no graph {graph_id!r}."))
+        raise root_missing(graph_id)
     if head.kind == "tombstone":
-        raise GraphError(
-            error(
-                "graph_detached",
-                path,
-                f"The graph {graph_id!r} was detached at {head.created_at}.",
-                remedy=f"agentctl graph restore {graph_id}",
-            )
-        )
+        raise detached(graph_id, head)
     return head

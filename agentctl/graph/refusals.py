@@ -1,0 +1,122 @@
+"""Why a graph refuses a call: one function for each code, so that each is said in one way."""
+
+from agentctl.diagnostics.diagnostic import error
+from agentctl.graph.commit import Commit
+from agentctl.graph.layout import commit_id, root
+from agentctl.graph.port import GraphError, ReadSetConflictError
+from agentctl.ids import graph_address
+
+
+def conflict(
+    graph_id: str, *, expected: Commit | int | None, actual: Commit | None
+) -> ReadSetConflictError:
+    """Returns `read_set_conflict` with the expected and the actual head."""
+    seen = expected.n if isinstance(expected, Commit) else expected
+    said = f"expected {commit_id(seen) if seen else 'no commit'}, found "
+    said += f"{commit_id(actual.n)} ({actual.kind})" if actual else "no commit"
+    return ReadSetConflictError(
+        error(
+            "read_set_conflict",
+            graph_address(graph_id),
+            f"The head of main is not the one this write was made for: {said}.",
+            remedy="Read the graph again, then repeat the command.",
+        )
+    )
+
+
+def corrupt(graph_id: str, said: str) -> GraphError:
+    """Returns `graph_corrupt`."""
+    return GraphError(error("graph_corrupt", graph_address(graph_id), f"{said}."))
+
+
+def foreign(graph_id: str, said: str) -> GraphError:
+    """Returns `foreign_graph_format`."""
+    return GraphError(
+        error(
+            "foreign_graph_format",
+            graph_address(graph_id),
+            f"The root {root(graph_id)} is not ours: {said}.",
+            remedy="Move it away, or choose another graph id.",
+        )
+    )
+
+
+def lease_lost(graph_id: str, head: Commit, epoch: int) -> GraphError:
+    """Returns `lease_lost`."""
+    return GraphError(
+        error(
+            "lease_lost",
+            graph_address(graph_id),
+            f"Commit {commit_id(head.n)} has epoch {head.epoch}, this writer only {epoch}.",
+        )
+    )
+
+
+def root_missing(graph_id: str) -> GraphError:
+    """Returns `graph_root_missing`."""
+    return GraphError(
+        error("graph_root_missing", graph_address(graph_id), f"There is no graph {graph_id!r}.")
+    )
+
+
+def detached(graph_id: str, head: Commit) -> GraphError:
+    """Returns `graph_detached`; *head* is the tombstone."""
+    return GraphError(
+        error(
+            "graph_detached",
+            graph_address(graph_id),
+            f"The graph {graph_id!r} was detached at {head.created_at}.",
+            remedy=f"agentctl graph restore {graph_id}",
+        )
+    )
+
+
+def not_detached(graph_id: str) -> GraphError:
+    """Returns `graph_not_detached`."""
+    return GraphError(
+        error(
+            "graph_not_detached",
+            graph_address(graph_id),
+            f"The graph {graph_id!r} is live, not detached.",
+        )
+    )
+
+
+def restore_refused(graph_id: str, why: str) -> GraphError:
+    """Returns `graph_restore_refused`."""
+    return GraphError(
+        error(
+            "graph_restore_refused",
+            graph_address(graph_id),
+            f"The graph {graph_id!r} cannot be restored: {why}.",
+        )
+    )
+
+
+def busy(graph_id: str, said: str) -> GraphError:
+    """Returns `graph_busy`."""
+    return GraphError(
+        error(
+            "graph_busy",
+            graph_address(graph_id),
+            f"Another writer keeps writing to the datasets of {graph_id!r}: {said}.",
+            remedy="Find it with `agentctl locks`, then repeat the command.",
+        )
+    )
+
+
+def engine_missing(graph_id: str) -> GraphError:
+    """Returns `graph_extra_missing`."""
+    return GraphError(
+        error(
+            "graph_extra_missing",
+            graph_address(graph_id),
+            "The graph engine is not installed.",
+            remedy="pip install 'agentctl[graph]'",
+        )
+    )
+
+
+def unsupported(graph_id: str, said: str) -> GraphError:
+    """Returns `not_supported_yet`."""
+    return GraphError(error("not_supported_yet", graph_address(graph_id), said))
