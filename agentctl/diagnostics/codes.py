@@ -172,6 +172,7 @@ _DOOR: Final = {
     "graph_extra_missing": "The graph engine is not installed. Run: pip install 'agentctl[graph]'",
     "query_not_found": "The applied revision has no such query, or you may not see it.",
     "graph_not_found": "The cluster has no such graph.",
+    "op_illegal_transition": "An op cannot go from its status to the one asked for; a finished op never changes.",
     "op_not_found": "There is no op of that id.",
     "unknown_code": "There is no diagnostic code or term of that name.",
     "server_unreachable": "The server could not be reached.",

@@ -135,3 +135,21 @@ class Snapshot(
     resource_digests: Mapping[str, str]
     graphs: Mapping[str, str | None]
     """Newest commit id of `main` by graph id."""
+
+
+class NewOp(msgspec.Struct, frozen=True, kw_only=True):
+    """What a caller knows of an op before it begins; the journal adds id, times and lineage."""
+
+    actor: OpActor
+    intent: str
+    workspace: str
+    operation: OpVerb
+    action: str
+    component: str = "cluster"
+    targets: tuple[str, ...] = ()
+    constraints: Constraints = msgspec.field(default_factory=Constraints)
+    lineage: Lineage | None = None
+    """None for a cluster op: its parent is the op of the newest ledger object."""
+    on_behalf_of: str | None = None
+    id: str | None = None
+    """Minted before, where a key or a sidecar had to name it already."""
