@@ -156,6 +156,10 @@ _APPROVALS: Final = {
     "human_key_unusable": "The human key cannot be read or unlocked.",
     "no_controlling_terminal": "A passphrase is read from the controlling terminal only, and there is none.",
     "signature_invalid": "The signature does not hold over the exact statement, or is not by an enrolled human.",
+    "principal_refused": "The principals chain does not take that record: the message names the rule that it breaks.",
+    "recovery_code_invalid": "The recovery code was not copied right, or is not this cluster's.",
+    "human_key_unprotected": "A human key without a passphrase proves nothing where an agent has a shell of the same user.",
+    "human_key_shared": "A human key that anybody else can read is no proof of a person.",
     "confirmation_mismatch": "What was typed is not the resource's name; nothing was signed.",
 }
 
