@@ -11,8 +11,11 @@ from typing import Final
 from agentctl.languages.text.report import Report
 from agentctl.languages.text.token import Token, TokenKind
 
+NAME_LENGTH_MAX: Final = 255
 BYTE_ORDER_MARK: Final = "\ufeff"
 _ESCAPES: Final = {'"': '"', "\\": "\\", "n": "\n", "r": "\r", "t": "\t"}
+
+_NAMES: Final = frozenset({TokenKind.UPPER, TokenKind.LOWER, TokenKind.VARIABLE})
 
 _TOKEN: Final = re.compile(
     r"""
@@ -146,6 +149,10 @@ class _Lexer:
         self._emit(TokenKind.BAD, "", start, end)
 
     def _emit(self, kind: TokenKind, text: str, start: int, end: int) -> None:
+        if kind in _NAMES and len(text) > NAME_LENGTH_MAX:
+            message = f"a name has at most {NAME_LENGTH_MAX} characters, this one {len(text)}"
+            self.report.parse_error(9, message, (start, end))
+            text = text[:NAME_LENGTH_MAX]
         self.tokens.append(Token(kind=kind, text=text, start=start, end=end))
 
 

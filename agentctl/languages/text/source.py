@@ -20,7 +20,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
 
     Rules 001 to 009 mean the same in both: 001 no UTF-8, 002 byte order mark, 003 too large,
     004 nested too deep, 005 unexpected character, 006 text not closed, 007 unknown escape,
-    008 comment not closed, 009 number out of range. Rule 010 is any other surprise of the grammar.
+    008 comment not closed, 009 number or name out of range. Rule 010 is any other surprise of the grammar.
     """
 
     name: str
