@@ -47,14 +47,15 @@ def read_file(real: Path) -> bytes | Unreadable | None:
         return None
     except OSError as fault:
         return Unreadable(reason=os.strerror(fault.errno or 0).lower())
-    with os.fdopen(handle, "rb") as stream:
-        found = os.fstat(stream.fileno())
-        if not stat.S_ISREG(found.st_mode):
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
             return Unreadable(reason="it is no regular file")
-        try:
+        with os.fdopen(handle, "rb", closefd=False) as stream:
             data = stream.read(FILE_BYTES_MAX + 1)
-        except OSError as fault:
-            return Unreadable(reason=os.strerror(fault.errno or 0).lower())
+    except OSError as fault:
+        return Unreadable(reason=os.strerror(fault.errno or 0).lower())
+    finally:
+        os.close(handle)
     if len(data) > FILE_BYTES_MAX:
         return Unreadable(reason=f"it has more than {FILE_BYTES_MAX} bytes")
     return data

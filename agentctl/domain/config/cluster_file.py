@@ -71,10 +71,10 @@ def parse_config(data: bytes) -> ParsedConfig:
     bag = Bag(document.diagnostics)
     reader = Reader(bag, code="invalid_cluster_yaml", path=CLUSTER_FILE)
     if has_errors(bag) and document.root is None:
-        return ParsedConfig(written=None, diagnostics=tuple(bag))
+        return ParsedConfig(written=None, diagnostics=bag.sorted())
     if not isinstance(document.root, MapNode):
         _no_mapping(document.root, reader)
-        return ParsedConfig(written=None, diagnostics=tuple(bag))
+        return ParsedConfig(written=None, diagnostics=bag.sorted())
     syntax_clean = not has_errors(bag)
     before = len(bag)
     fields = Fields(document.root, reader, label=f"`{CLUSTER_FILE}`")
@@ -95,7 +95,7 @@ def parse_config(data: bytes) -> ParsedConfig:
     )
     return ParsedConfig(
         written=written,
-        diagnostics=tuple(bag),
+        diagnostics=bag.sorted(),
         storage=root,
         header_usable=syntax_clean and header_clean,
     )
@@ -210,7 +210,7 @@ def _resource_id(key: ScalarNode, what: str, reader: Reader) -> bool:
     message = f"`{key.text}` is no {what} id"
     remedy = "Ids begin with a letter or `_`, then letters, digits, `_` and `-`, all ASCII."
     reader.bag.add(
-        error("invalid_resource_id", CLUSTER_FILE, message, where=key.where, remedy=remedy)
+        error("invalid_resource_id", reader.path, message, where=key.where, remedy=remedy)
     )
     return False
 
