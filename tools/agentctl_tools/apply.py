@@ -4,13 +4,16 @@ from typing import Annotated
 
 import msgspec
 
+from agentctl.diagnostics.diagnostic import Diagnostic, error
+from agentctl.domain.plan.codec import KeptPlan, decode_kept
 from agentctl.domain.plan.model import ApprovalNeed
 from agentctl.engine import apply as engine
+from agentctl.engine import planning
 from agentctl.engine.results import ApplyResult
 from agentctl_tools.envelopes import answer, count, failed
 from agentctl_tools.fields import IdempotencyKey, In, Intent
 from agentctl_tools.operation import Call, Envelope, Next, Operation
-from agentctl_tools.targets import refusal_of, resource_of, shown, target_of
+from agentctl_tools.targets import FOLDER, refusal_of, resource_of, shown, target_of
 
 WAIT_S_MAX = 600.0
 
@@ -19,29 +22,42 @@ class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """What `apply` takes."""
 
     intent: Intent
-    plan_id: Annotated[str | None, msgspec.Meta(description="From `plan`.")] = None
-    within: In = msgspec.field(default="cluster", name="in")
+    plan_id: str | None = None
+    """A kept plan: the apply goes on only if a fresh plan has the same effects."""
+    plan_file: str | None = None
+    """The text that `plan --out` wrote, in place of the id of a kept plan."""
+    within: In | None = msgspec.field(default=None, name="in")
+    """Where the plan is from by default; else the folder."""
     exact: bool = False
-    without_gated: bool = True
+    without_gated: bool | None = None
+    """Over a wire open gates stop everything by default; at a terminal they only wait."""
     idempotency_key: IdempotencyKey = None
     wait_s: Annotated[float, msgspec.Meta(ge=0, le=WAIT_S_MAX)] = 0.0
 
 
 async def _handle(call: Call) -> Envelope:
     given = call.arguments
-    target = target_of(given.within)
+    kept = await _kept(call)
+    if isinstance(kept, Diagnostic):
+        return failed((kept,))
+    target = _target(given, kept)
+    if isinstance(target, Diagnostic):
+        return failed((target,))
     refusal = await refusal_of(call.cluster, call.caller, target)
     if refusal is not None:
         return failed((refusal,))
+    without_gated = given.without_gated
+    if without_gated is None:
+        without_gated = call.caller.via in {"cli", "tui"}
     result = await engine.apply(
         call.cluster,
         call.caller,
         engine.ApplyRequest(
             target=target,
             intent=given.intent,
-            plan_id=given.plan_id,
+            plan_id=kept.digest if kept is not None else None,
             exact=given.exact,
-            without_gated=given.without_gated,
+            without_gated=without_gated,
             idempotency_key=given.idempotency_key,
             wait_s=given.wait_s,
         ),
@@ -54,6 +70,35 @@ async def _handle(call: Call) -> Envelope:
         next_calls=tuple(waiting_call(need, target) for need in waiting[:3]),
         more=f"agentctl://op/{result.op}" if result.op else None,
     )
+
+
+async def _kept(call: Call) -> KeptPlan | Diagnostic | None:
+    """Returns the plan that the call names; one that came as a file is kept from now on."""
+    given = call.arguments
+    if given.plan_file is None:
+        if given.plan_id is None:
+            return None
+        return await planning.plan_for(call.cluster, call.caller, given.plan_id)
+    data = given.plan_file.encode()
+    kept = decode_kept(data, path="FILE")
+    if isinstance(kept, KeptPlan):
+        await call.cluster.store.create(planning.plan_key(kept.digest), data)
+    return kept
+
+
+def _target(given: Arguments, kept: KeptPlan | None) -> str | Diagnostic:
+    """Returns what to apply: what the plan is of, which `in` may repeat and not contradict."""
+    written = target_of(given.within) if given.within is not None else None
+    if kept is None:
+        return written or FOLDER
+    if written is not None and written != kept.plan.target:
+        return error(
+            "invalid_arguments",
+            "$.in",
+            f"the plan is of {shown(kept.plan.target)}",
+            remedy="Leave out `in`, or make a plan of what you mean.",
+        )
+    return kept.plan.target
 
 
 def waiting_call(need: ApprovalNeed, target: str) -> Next:
@@ -93,7 +138,7 @@ OPERATION = Operation(
         "Real. Carries out a plan: what is reversible and what a human approved. Says done, "
         "waiting, not_done. With open gates it does nothing unless without_gated is true."
     ),
-    resource=lambda given: resource_of(given.within),
+    resource=lambda given: resource_of(given.within or FOLDER),
     result=ApplyResult,
     mcp_tool="apply",
     idempotent=True,

@@ -17,6 +17,8 @@ class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """What `plan` takes."""
 
     within: In = msgspec.field(default="cluster", name="in")
+    keep: bool = False
+    """Keeps the plan under its id. What comes over a wire always is."""
 
 
 class PlanAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,7 +35,7 @@ async def _handle(call: Call) -> Envelope:
     refusal = await refusal_of(call.cluster, call.caller, target)
     if refusal is not None:
         return failed((refusal,))
-    keep = call.caller.via in {"mcp", "http"}
+    keep = call.arguments.keep or call.caller.via in {"mcp", "http"}
     planned = await planning.make_plan(call.cluster, call.caller, target=target, keep=keep)
     result = planned.result
     counts: dict[str, int] = {}

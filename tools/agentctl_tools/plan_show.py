@@ -4,8 +4,10 @@ from typing import Annotated
 
 import msgspec
 
+from agentctl.diagnostics.diagnostic import Diagnostic
+from agentctl.domain.plan.codec import KeptPlan
 from agentctl.engine import planning
-from agentctl_tools.envelopes import done, refused
+from agentctl_tools.envelopes import done, failed
 from agentctl_tools.operation import Call, Envelope, Operation
 
 
@@ -16,15 +18,9 @@ class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 async def _handle(call: Call) -> Envelope:
-    plan_id: str = call.arguments.plan_id
-    kept = await planning.plan_for(call.cluster, call.caller, plan_id)
-    if kept is None:
-        return refused(
-            "plan_not_found",
-            plan_id,
-            "there is no kept plan of that id that you may read",
-            remedy="Make a fresh plan.",
-        )
+    kept = await planning.plan_for(call.cluster, call.caller, call.arguments.plan_id)
+    if isinstance(kept, Diagnostic):
+        return failed((kept,))
     return done("A kept plan.", data=kept)
 
 
@@ -36,5 +32,6 @@ OPERATION = Operation(
     handler=_handle,
     describe="Look. A kept plan, whole.",
     resource=lambda _: "cluster",
+    result=KeptPlan,
     idempotent=True,
 )

@@ -11,6 +11,7 @@ from agentctl.engine import planning
 from agentctl.ids import parse_address
 from agentctl_tools.envelopes import done, failed, refused
 from agentctl_tools.fields import IdempotencyKey, In, Intent
+from agentctl_tools.once import conflict_of
 from agentctl_tools.operation import Call, Envelope, Next, Operation
 from agentctl_tools.targets import refusal_of, target_of
 
@@ -42,6 +43,9 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def _handle(call: Call) -> Envelope:
+    conflict = await conflict_of(call, "request_approval")
+    if conflict is not None:
+        return failed((conflict,))
     given = call.arguments
     refusal = await refusal_of(call.cluster, call.caller, target_of(given.within))
     if refusal is not None:

@@ -4,13 +4,15 @@ from collections.abc import Mapping
 
 import msgspec
 
+from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.domain.approval.records import ApprovalRequest
+from agentctl.domain.ledger.state import Observation, ResourceStatus
 from agentctl.domain.policy.caller import Caller
 from agentctl.domain.policy.decide import authorise
 from agentctl.engine import status as engine
 from agentctl.engine import trust
 from agentctl.engine.leases import LockInfo
-from agentctl.engine.results import StatusResult
+from agentctl.engine.results import StateObservations, StatusResult
 from agentctl_tools.approvals_list import open_requests
 from agentctl_tools.envelopes import count
 from agentctl_tools.operation import Call, Envelope, Next, Operation
@@ -36,14 +38,26 @@ class You(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class StatusAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """The result, and what stands around it."""
+    """The fields of the result, and what stands around it."""
 
-    result: StatusResult
+    ok: bool
+    config_dir: str
+    state_observations: StateObservations
+    resource_digests: Mapping[str, str]
+    resource_statuses: Mapping[str, ResourceStatus]
+    observations: Mapping[str, Observation]
+    diagnostics: tuple[Diagnostic, ...]
     you: You
     trust_column: str
     trust_line: str
     locks: tuple[LockInfo, ...]
     waiting: tuple[ApprovalRequest, ...]
+
+    def result(self) -> StatusResult:
+        """Returns the result alone, as control-plane 1.6 has it."""
+        return StatusResult(
+            **{f.name: getattr(self, f.name) for f in msgspec.structs.fields(StatusResult)}
+        )
 
 
 async def _handle(call: Call) -> Envelope:
@@ -51,7 +65,7 @@ async def _handle(call: Call) -> Envelope:
     waiting = await open_requests(call.cluster)
     standing = await trust.trust(call.cluster, call.caller)
     data = StatusAnswer(
-        result=result,
+        **msgspec.structs.asdict(result),
         you=_you(call.caller, waiting),
         trust_column=standing.column,
         trust_line=standing.line,

@@ -9,6 +9,7 @@ from agentctl.engine.results import ApproveResult
 from agentctl_tools.decide import approve_result
 from agentctl_tools.envelopes import answer, failed
 from agentctl_tools.fields import IdempotencyKey, Intent
+from agentctl_tools.once import conflict_of
 from agentctl_tools.operation import Call, Envelope, Operation
 
 ARTIFACT_MAX = 20_000
@@ -26,6 +27,9 @@ class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 async def _handle(call: Call) -> Envelope:
+    conflict = await conflict_of(call, "submit_decision")
+    if conflict is not None:
+        return failed((conflict,))
     recorded = await call.cluster.approvals.submit(call.arguments.decision.encode())
     if not isinstance(recorded, DecisionArtifact):
         return failed(recorded, summary="The decision does not hold.")

@@ -1,0 +1,102 @@
+"""`agentctl apply`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from agentctl.faces.cli.options import example, intent_option, shared
+
+if TYPE_CHECKING:
+    from agentctl.faces.cli.session import Ended, Session
+
+
+@click.command(
+    "apply",
+    epilog=example(
+        "agentctl apply -m 'add the impact query'",
+        "agentctl apply plan.json",
+        "agentctl apply --draft 01J9ZC4R3Q --require-converged",
+    ),
+)
+@click.argument("plan", required=False, metavar="[FILE|PLAN_ID]")
+@click.option(
+    "--same-effects",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="Go on where a fresh plan has the same effects as the one in FILE.",
+)
+@click.option("--draft", metavar="ID", help="Apply a draft, and bring its files home.")
+@click.option("--all-or-nothing", is_flag=True, help="Do nothing while a gate is open.")
+@click.option(
+    "--wait", "wait_s", metavar="SECONDS", type=float, default=0.0, help="For a held lease."
+)
+@click.option("--require-converged", is_flag=True, help="Exit 6 where a decision is awaited.")
+@intent_option
+@shared
+def command(**given: Any) -> None:  # noqa: ANN401  # the options above
+    """Carry out what needs no decision and what a human has decided; the rest waits.
+
+    FILE is what `plan --out` wrote: a fresh plan must have its very digest. A PLAN_ID is that of a
+    kept plan: a fresh one must have the same effects.
+    """
+    from agentctl.faces.cli.session import run_command
+
+    arguments = _arguments(**given)
+
+    async def main(session: "Session") -> "Ended":
+        return await _apply(session, arguments, required=given["require_converged"])
+
+    run_command(main)
+
+
+def _arguments(  # noqa: PLR0913  # the options of the verb
+    *,
+    plan: str | None,
+    same_effects: Path | None,
+    draft: str | None,
+    all_or_nothing: bool,
+    wait_s: float,
+    intent: str | None,
+    **_: object,
+) -> dict[str, object]:
+    if plan is not None and same_effects is not None:
+        msg = "Give a plan or --same-effects FILE, not both."
+        raise click.UsageError(msg)
+    target = f"draft {draft}" if draft else "the folder"
+    arguments: dict[str, object] = {
+        "intent": intent if intent is not None else f"apply {target}",
+        "without_gated": not all_or_nothing,
+        "wait_s": wait_s,
+    }
+    if draft:
+        arguments["in"] = draft
+    file = same_effects
+    if plan is not None and len(plan) == 64 and not Path(plan).exists():
+        arguments["plan_id"] = plan
+    elif plan is not None:
+        file = Path(plan)
+        arguments["exact"] = True
+    if file is not None:
+        if not file.is_file():
+            msg = f"There is no plan file '{file}', and it is no plan id."
+            raise click.UsageError(msg)
+        arguments["plan_file"] = file.read_text(encoding="utf-8", errors="replace")
+    return arguments
+
+
+async def _apply(session: "Session", arguments: dict[str, object], *, required: bool) -> "Ended":
+    from agentctl.faces.cli.progress import teller
+    from agentctl.faces.cli.session import Ended
+    from agentctl.views.apply_text import apply_text
+
+    notify = None if session.settings.as_json else teller()
+    envelope = await session.call("apply", arguments, notify=notify)
+    if envelope.data is None:
+        return Ended(envelope=envelope)
+    result: Any = envelope.data
+    return Ended(
+        envelope=envelope,
+        text=apply_text(result),
+        waiting=required and not result.converged,
+    )

@@ -1,0 +1,32 @@
+"""`agentctl explain`: local, needs no cluster."""
+
+import sys
+
+import click
+
+from agentctl.faces.cli.exit_codes import ExitCode
+from agentctl.faces.cli.options import example, settings_of, shared
+
+
+@click.command("explain", epilog=example("agentctl explain plan_stale", "agentctl explain gate"))
+@click.argument("what", metavar="CODE|TERM")
+@shared
+@click.pass_context
+def command(context: click.Context, what: str, **_: object) -> None:
+    """Say what a diagnostic code or a term means."""
+    from agentctl.diagnostics.diagnostic import Diagnostic
+    from agentctl.faces.cli.printing import print_diagnostics, print_json
+    from agentctl_tools.explain import explain
+
+    settings = settings_of(context)
+    found = explain(what)
+    if isinstance(found, Diagnostic):
+        if settings.as_json:
+            print_json({"ok": False, "diagnostics": [found]})
+        else:
+            print_diagnostics((found,), folder=settings.config)
+        sys.exit(ExitCode.ERRORS)
+    if settings.as_json:
+        print_json(found)
+    else:
+        click.echo(f"{found.name} ({found.kind})\n{found.about}")

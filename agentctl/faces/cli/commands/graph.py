@@ -1,0 +1,69 @@
+"""`agentctl graph`."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from agentctl.faces.cli.options import example, intent_option, shared
+
+if TYPE_CHECKING:
+    from agentctl_tools.graphs import GraphList
+
+
+@click.group("graph", epilog=example("agentctl graph list", "agentctl graph restore modules"))
+@shared
+def command(**_: object) -> None:
+    """The graphs of the cluster, detached ones too."""
+
+
+@command.command("list", epilog=example("agentctl graph list --json"))
+@shared
+def list_graphs(**_: object) -> None:
+    """List every graph: live, detached or purged."""
+    from agentctl.faces.cli.session import run_operation
+
+    run_operation("graph_list", {}, show=_list)
+
+
+@command.command("show", epilog=example("agentctl graph show supply"))
+@click.argument("graph", metavar="ID")
+@shared
+def show(graph: str, **_: object) -> None:
+    """Show one graph: its rows and its newest commits."""
+    from agentctl.faces.cli.session import run_operation
+
+    run_operation("graph_show", {"graph": graph}, show=_one)
+
+
+@command.command("restore", epilog=example("agentctl graph restore modules"))
+@click.argument("graph", metavar="ID")
+@intent_option
+@shared
+def restore(graph: str, intent: str | None, **_: object) -> None:
+    """Bring a detached graph back, with its schema and its queries."""
+    from agentctl.faces.cli.session import run_operation
+
+    why = intent if intent is not None else f"restore graph {graph}"
+    run_operation("graph_restore", {"graph": graph, "intent": why})
+
+
+@command.command("purge", epilog=example("agentctl graph purge modules"))
+@click.argument("graph", metavar="ID")
+@intent_option
+@shared
+def purge(graph: str, intent: str | None, **_: object) -> None:
+    """Remove the data of a detached graph whose time is over."""
+    from agentctl.faces.cli.session import run_operation
+
+    why = intent if intent is not None else f"purge graph {graph}"
+    run_operation("graph_purge", {"graph": graph, "intent": why})
+
+
+def _list(data: "GraphList") -> str:
+    return "\n".join(f"{g.id}  {g.presence}" for g in data.graphs)
+
+
+def _one(data: Any) -> str:  # noqa: ANN401  # a graph's facts, which are the engine's
+    import msgspec
+
+    return msgspec.json.format(msgspec.json.encode(data), indent=2).decode()

@@ -1,0 +1,15 @@
+"""`agentctl import`."""
+
+import click
+
+from agentctl.faces.cli.options import example, intent_option, shared
+
+
+@click.command("import", epilog=example("agentctl import --config supply"))
+@intent_option
+@shared
+def command(intent: str | None, **_: object) -> None:
+    """Make the first revision of a ledger, from the graphs that are there."""
+    from agentctl.faces.cli.session import run_operation
+
+    run_operation("import", {"intent": intent if intent is not None else "import the cluster"})

@@ -1,0 +1,110 @@
+"""The composition root: the only place of the faces that knows adapters, graphs and the engine.
+
+`compose()` is the product's own wiring. A test hands `wrap_store` in, in a process of its own; no
+flag and no variable does.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agentctl.adapters.backends.open import open_store
+from agentctl.adapters.keys.keyfile import KeyFileError, has_passphrase, keys_folder, public_of_file
+from agentctl.adapters.keys.signer import KeyFileSigner
+from agentctl.adapters.keys.sshsig import verify
+from agentctl.adapters.keys.terminal import (
+    NoTerminalError,
+    has_controlling_terminal,
+    read_passphrase_from_terminal,
+)
+from agentctl.adapters.sources.directory import Folder
+from agentctl.domain.storage.protocol import ObjectStore
+from agentctl.engine.cluster import Cluster, ClusterOpenError, open_cluster
+from agentctl.engine.world import SystemWorld, World
+
+if TYPE_CHECKING:
+    from agentctl.graph.port import GraphPort
+
+__all__ = [
+    "Cluster",
+    "ClusterOpenError",
+    "Composition",
+    "KeyFileError",
+    "NoTerminalError",
+    "compose",
+    "has_controlling_terminal",
+    "read_passphrase_from_terminal",
+]
+
+WrapStore = Callable[[ObjectStore], ObjectStore]
+
+
+class Composition:
+    """Everything that commands are built from."""
+
+    def __init__(self, *, world: World, wrap_store: WrapStore) -> None:
+        self.world = world
+        self._wrap_store = wrap_store
+
+    async def open(self, config: Path) -> Cluster:
+        """Opens the cluster of a folder.
+
+        Raises:
+            ClusterOpenError: it cannot be opened; the diagnostics say why.
+        """
+        return await open_cluster(
+            Folder(config),
+            make_store=lambda root, base: self._wrap_store(open_store(root, base)),
+            make_graphs=make_graphs,
+            world=self.world,
+            verify=verify,
+        )
+
+    @property
+    def keys(self) -> Path:
+        """This user's keys folder."""
+        return keys_folder(os.environ, Path.home())
+
+    def public_keys(self) -> dict[str, Path]:
+        """Returns the key files of this user by their public text; unusable files are left out."""
+        return dict(self._public_keys())
+
+    def signer(self, path: Path, passphrase: Callable[[str], bytes]) -> KeyFileSigner:
+        """Returns what signs with a key file."""
+        return KeyFileSigner(path, passphrase=passphrase)
+
+    def is_locked(self, path: Path) -> bool:
+        """Returns whether a key file needs a passphrase."""
+        return has_passphrase(path)
+
+    def _public_keys(self) -> Iterator[tuple[str, Path]]:
+        if not self.keys.is_dir():
+            return
+        for path in sorted(self.keys.iterdir()):
+            if path.suffix == ".pub" or not path.is_file():
+                continue
+            try:
+                yield public_of_file(path), path
+            except KeyFileError:
+                continue
+
+
+def compose(
+    *, wrap_store: WrapStore = lambda store: store, world: World | None = None
+) -> Composition:
+    """Returns the wiring of the product."""
+    return Composition(world=world or SystemWorld(), wrap_store=wrap_store)
+
+
+def make_graphs(store: ObjectStore) -> "GraphPort":
+    """Returns the graph engine, or one that says how to install it."""
+    try:
+        from agentctl.graph.lance_port import LanceGraphs
+    except ModuleNotFoundError as missing:
+        if missing.name not in {"lance", "pyarrow", "numpy", "duckdb"}:
+            raise
+        from agentctl_tools.absent_graphs import AbsentGraphs
+
+        return AbsentGraphs(store.uri)
+    return LanceGraphs(store)

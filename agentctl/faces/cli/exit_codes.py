@@ -1,0 +1,99 @@
+"""What a process's end says. Source: control-plane 3.6."""
+
+from collections.abc import Iterable
+from enum import IntEnum
+from typing import Final
+
+from agentctl.diagnostics.diagnostic import Diagnostic
+
+
+class ExitCode(IntEnum):
+    """Each has one meaning."""
+
+    DONE = 0
+    """Done, nothing to do, or all that is allowed was done."""
+    ERRORS = 1
+    """Diagnostics with errors."""
+    USAGE = 2
+    """The command line was not understood."""
+    DENIED = 3
+    """Not permitted, or not authenticated."""
+    RACE = 4
+    """Somebody else was faster; the same command may do it again."""
+    UNAVAILABLE = 5
+    """Storage or network."""
+    WAITING = 6
+    """A decision is awaited, and convergence was required."""
+    PLANNED = 10
+    """`plan --exit-code` only: there is something to do."""
+    BUG = 70
+    """Ours."""
+
+
+_BY_CODE: Final[dict[str, ExitCode]] = (
+    dict.fromkeys(("internal_error", "apply_approval_invariant_violation"), ExitCode.BUG)
+    | dict.fromkeys(
+        (
+            "storage_unavailable",
+            "storage_probe_failed",
+            "audit_unavailable",
+            "state_write_error",
+            "server_unreachable",
+        ),
+        ExitCode.UNAVAILABLE,
+    )
+    | dict.fromkeys(
+        (
+            "state_lock_held",
+            "lease_lost",
+            "read_set_conflict",
+            "plan_stale",
+            "draft_base_moved",
+            "approval_stale",
+            "idempotency_conflict",
+            "graph_busy",
+        ),
+        ExitCode.RACE,
+    )
+    | dict.fromkeys(
+        (
+            "denied",
+            "not_authenticated",
+            "human_only",
+            "policy_evaluation_error",
+            "frozen",
+            "storage_root_moved",
+            "path_not_config",
+            "path_outside_folder",
+        ),
+        ExitCode.DENIED,
+    )
+    | dict.fromkeys(("invalid_arguments", "unknown_operation"), ExitCode.USAGE)
+)
+_PRECEDENCE: Final = (
+    ExitCode.BUG,
+    ExitCode.UNAVAILABLE,
+    ExitCode.RACE,
+    ExitCode.DENIED,
+    ExitCode.WAITING,
+    ExitCode.USAGE,
+    ExitCode.ERRORS,
+)
+
+
+def exit_code(
+    *, ok: bool, diagnostics: Iterable[Diagnostic], waiting: bool = False
+) -> ExitCode:
+    """Returns the code of a command's end; where several apply, the one that comes first.
+
+    Args:
+        ok: the result's own verdict.
+        diagnostics: those of the result; only errors count.
+        waiting: convergence was required and a decision is awaited.
+    """
+    found = {_BY_CODE.get(d.code, ExitCode.ERRORS) for d in diagnostics if d.severity == "error"}
+    if not ok and not found:
+        found.add(ExitCode.ERRORS)
+    if waiting:
+        found.add(ExitCode.WAITING)
+    return next((code for code in _PRECEDENCE if code in found), ExitCode.DONE)

@@ -1,0 +1,88 @@
+"""`agentctl`: finds the verb, loads it, runs it. Nothing heavy is imported before that."""
+
+import importlib
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from agentctl.faces.cli.options import shared
+from agentctl.faces.cli.verbs import SECTIONS, VERBS
+
+if TYPE_CHECKING:
+    from agentctl.faces.cli.compose import Composition
+
+COMMANDS = "agentctl.faces.cli.commands"
+
+
+class Verbs(click.Group):
+    """The top-level group: verbs come from a table and are imported on use."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
+        """Returns the verbs, in the order of the help."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Imports and returns one verb."""
+        verb = VERBS.get(cmd_name)
+        if verb is None:
+            return None
+        found = importlib.import_module(f"{COMMANDS}.{verb.module}").command
+        assert isinstance(found, click.Command)
+        return found
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Finds the verb, or says which one was probably meant."""
+        if args and args[0] not in VERBS and not args[0].startswith("-"):
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], list(VERBS), n=1)
+            hint = f" Did you mean '{near[0]}'?" if near else " See 'agentctl --help'."
+            ctx.fail(f"There is no verb '{args[0]}'.{hint}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Writes the table of verbs without loading any."""
+        for title, verbs in SECTIONS:
+            with formatter.section(title):
+                formatter.write_dl([(verb.name, verb.about) for verb in verbs])
+
+
+GUIDE = """\
+agentctl runs a cluster of graph databases from a folder of text.
+
+  agentctl init supply     make a cluster
+  agentctl validate        check the folder
+  agentctl plan            see what would change
+  agentctl apply           change it
+  agentctl status          see how it stands
+
+`agentctl --help` lists every verb; `agentctl VERB --help` explains one.
+"""
+
+
+@click.group(
+    cls=Verbs,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 90},
+    epilog="\b\nExample:\n  agentctl plan --config supply\n  agentctl --config supply plan --json",
+)
+@shared
+@click.version_option(package_name="agentctl", prog_name="agentctl")
+@click.pass_context
+def cli(context: click.Context, **_: Any) -> None:  # noqa: ANN401  # read from the context
+    """Run a cluster of graph databases; what cannot be undone waits for a human."""
+    if context.invoked_subcommand is None:
+        click.echo(GUIDE, nl=False)
+
+
+def main(compose: "Callable[[], Composition] | None" = None) -> None:
+    """Runs the command line.
+
+    Args:
+        compose: builds what commands run on; a test's own process hands in another one.
+    """
+    cli.main(args=sys.argv[1:], prog_name="agentctl", obj=compose)

@@ -1,0 +1,62 @@
+"""The options that every verb takes, before or after it, and how its help looks."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Settings(NamedTuple):
+    """What the shared options say."""
+
+    config: Path
+    as_json: bool
+    label: str | None
+
+
+def shared(command: F) -> F:
+    """Adds the shared options to a command or to the whole command line."""
+    for option in (
+        click.option("--as", "label", metavar="NAME", help="A label for people in the records."),
+        click.option("--json", "as_json", is_flag=True, help="Print one JSON document."),
+        click.option(
+            "--config",
+            metavar="DIR",
+            type=click.Path(path_type=Path),
+            help="The cluster's folder; default: here.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def intent_option(command: F) -> F:
+    """Adds ``-m``; the verb and its target stand in where it is not given."""
+    return click.option("-m", "--intent", metavar="TEXT", help="Why; kept in the record.")(command)
+
+
+def example(*lines: str) -> str:
+    """Returns the epilog of a help text; each line is a command as one would type it."""
+    return "\b\nExample:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+def settings_of(context: click.Context) -> Settings:
+    """Returns the shared options of a verb: the nearest one that was given counts."""
+    return Settings(
+        config=_nearest(context, "config") or Path(),
+        as_json=bool(_nearest(context, "as_json")),
+        label=_nearest(context, "label"),
+    )
+
+
+def _nearest(context: click.Context, name: str) -> Any:  # noqa: ANN401  # whatever click parsed
+    found: click.Context | None = context
+    while found is not None:
+        value = found.params.get(name)
+        if value:
+            return value
+        found = found.parent
+    return None

@@ -1,0 +1,171 @@
+"""One command's way through the door: open the cluster, say who calls, call, print, end.
+
+Command modules import this only inside their functions, because it loads the engine.
+"""
+
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, NoReturn
+
+import anyio
+import click
+import msgspec
+
+from agentctl.diagnostics.diagnostic import Diagnostic, error
+from agentctl.domain.policy.caller import Caller
+from agentctl.faces.cli.compose import Cluster, ClusterOpenError, Composition, compose
+from agentctl.faces.cli.exit_codes import ExitCode, exit_code
+from agentctl.faces.cli.options import Settings, settings_of
+from agentctl.faces.cli.printing import print_diagnostics, print_json, say
+from agentctl_tools.callers import operator_of
+from agentctl_tools.door import call
+from agentctl_tools.envelopes import failed
+from agentctl_tools.operation import Envelope, Notify
+
+Show = Callable[[Any], str]
+Raw = Callable[[Any], object]
+
+
+class Session:
+    """The operator at the door of one opened cluster."""
+
+    def __init__(
+        self, composition: Composition, cluster: Cluster, caller: Caller, settings: Settings
+    ) -> None:
+        self.composition = composition
+        self.cluster = cluster
+        self.caller = caller
+        self.settings = settings
+
+    async def call(
+        self,
+        operation: str,
+        arguments: Mapping[str, object],
+        *,
+        signer: Any = None,  # noqa: ANN401  # a Signer, which a face knows by its door only
+        notify: Notify | None = None,
+    ) -> Envelope:
+        """Calls an operation of the registry as this operator."""
+        return await call(
+            self.cluster, self.caller, operation, arguments, signer=signer, notify=notify
+        )
+
+
+class Ended(msgspec.Struct, frozen=True, kw_only=True):
+    """How a command ended, and how to print it."""
+
+    envelope: Envelope
+    text: str = ""
+    """For people; the summary where empty."""
+    raw: object = None
+    """For `--json`; the envelope's data where None."""
+    waiting: bool = False
+    """Convergence was required and a decision is awaited."""
+    code: ExitCode | None = None
+    """In place of what the diagnostics say, where nothing went wrong."""
+
+
+Main = Callable[[Session], Awaitable[Ended]]
+
+
+def run_command(main: Main) -> NoReturn:
+    """Opens the cluster that the command line names, runs *main* against it, prints and exits."""
+    context = click.get_current_context()
+    settings = settings_of(context)
+    composition = composition_of(context)
+    try:
+        ended = anyio.run(_run, composition, settings, main)
+    except Exception as bug:  # noqa: BLE001  # the outermost loop
+        finish(Ended(envelope=failed((internal_error(bug),), summary="A bug.")), settings)
+    finish(ended, settings)
+
+
+def run_operation(
+    operation: str,
+    arguments: Mapping[str, object],
+    *,
+    show: Show | None = None,
+    raw: Raw | None = None,
+) -> NoReturn:
+    """Runs one operation; *show* renders its data for people, *raw* gives what `--json` prints."""
+
+    async def main(session: Session) -> Ended:
+        envelope = await session.call(operation, arguments)
+        return ended_with(envelope, show=show, raw=raw)
+
+    run_command(main)
+
+
+def ended_with(envelope: Envelope, *, show: Show | None = None, raw: Raw | None = None) -> Ended:
+    """Returns the end of a command that made one call."""
+    if envelope.data is None:
+        return Ended(envelope=envelope)
+    return Ended(
+        envelope=envelope,
+        text=show(envelope.data) if show is not None else "",
+        raw=raw(envelope.data) if raw is not None else None,
+    )
+
+
+def composition_of(context: click.Context) -> Composition:
+    """Returns what commands run on: the product's wiring, or what a test's process handed in."""
+    made = context.find_root().obj
+    return made() if made is not None else compose()
+
+
+@asynccontextmanager
+async def open_session(composition: Composition, settings: Settings) -> AsyncIterator[Session]:
+    """Opens the cluster and says who calls.
+
+    Raises:
+        ClusterOpenError: it cannot be opened.
+    """
+    cluster = await composition.open(settings.config)
+    caller = await operator_of(cluster, keys=composition.public_keys(), label=settings.label)
+    yield Session(composition, cluster, caller, settings)
+
+
+async def _run(composition: Composition, settings: Settings, main: Main) -> Ended:
+    try:
+        async with open_session(composition, settings) as session:
+            return await main(session)
+    except ClusterOpenError as refusal:
+        return Ended(envelope=failed(refusal.diagnostics))
+
+
+def finish(ended: Ended, settings: Settings) -> NoReturn:
+    """Prints how a command ended and exits: data on stdout, talk on stderr."""
+    envelope = ended.envelope
+    if settings.as_json:
+        print_json(_document(ended))
+    else:
+        if ended.text:
+            sys.stdout.write(ended.text if ended.text.endswith("\n") else ended.text + "\n")
+        print_diagnostics(envelope.diagnostics, folder=settings.config)
+        say(envelope.summary)
+    code = exit_code(ok=envelope.ok, diagnostics=envelope.diagnostics, waiting=ended.waiting)
+    sys.exit(ended.code if code is ExitCode.DONE and ended.code is not None else code)
+
+
+def _document(ended: Ended) -> object:
+    """Returns the one JSON document: the raw result, or why there is none."""
+    if ended.raw is not None:
+        return ended.raw
+    if ended.envelope.data is not None:
+        return ended.envelope.data
+    return {"ok": ended.envelope.ok, "diagnostics": ended.envelope.diagnostics}
+
+
+def internal_error(bug: Exception) -> Diagnostic:
+    """Returns what to tell about a bug, and writes its trace to stderr."""
+    import traceback
+
+    traceback.print_exception(bug)
+    return error(
+        "internal_error",
+        "agentctl",
+        f"This is a bug in agentctl: {type(bug).__name__}",
+        detail="Nothing more is known than the trace above; it holds no data of the cluster.",
+        remedy="Please report it with the trace above.",
+    )

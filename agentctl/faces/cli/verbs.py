@@ -1,0 +1,84 @@
+"""Every verb of the command line: where its command is, and the line that `agentctl --help` prints.
+
+A verb is loaded when it is used, so that `--help` and a typing mistake answer at once. A new verb
+is one line here and one file in `commands/`.
+"""
+
+from typing import Final, NamedTuple
+
+
+class Verb(NamedTuple):
+    """One verb; a plain tuple, because this file is read for every `--help`."""
+
+    name: str
+    module: str
+    """In `agentctl.faces.cli.commands`; its attribute `command` is the click command."""
+    about: str
+    operations: tuple[str, ...]
+    """The operations of the registry that it calls; empty for a local verb."""
+
+
+SECTIONS: Final[tuple[tuple[str, tuple[Verb, ...]], ...]] = (
+    (
+        "Configuration to reality",
+        (
+            Verb("init", "init", "Make a cluster in a folder, with your key and an agent's.", ()),
+            Verb("validate", "validate", "Check the folder or a draft.", ("validate",)),
+            Verb("plan", "plan", "Show what an apply would do.", ("plan",)),
+            Verb("apply", "apply", "Carry out what needs no decision, or has one.", ("apply",)),
+            Verb("draft", "draft", "Work with edits that are not in the folder yet.",
+                 ("draft_list", "draft_show", "draft_diff", "draft_edit", "draft_discard")),
+        ),
+    ),
+    (
+        "Decisions",
+        (
+            Verb("approve", "approve", "Look at a request and sign your consent.",
+                 ("decide", "approvals", "approval_show", "request_approval")),
+            Verb("deny", "deny", "Refuse a request, with a reason.", ("decide", "approvals")),
+            Verb("approvals", "approvals", "What waits for a human.",
+                 ("approvals", "approval_show", "approval_export", "request_approval",
+                  "submit_decision")),
+        ),
+    ),
+    (
+        "Data",
+        (
+            Verb("load", "load", "Load NDJSON rows into a graph.", ("load",)),
+            Verb("query", "query", "Run a stored query.", ("run_query",)),
+            Verb("queries", "queries", "List stored queries.", ("queries",)),
+            Verb("graph", "graph", "List, show, restore and purge graphs.",
+                 ("graph_list", "graph_show", "graph_restore", "graph_purge")),
+        ),
+    ),
+    (
+        "What is recorded",
+        (
+            Verb("status", "status", "What is applied, what drifted, what waits.", ("status",)),
+            Verb("refresh", "refresh", "Observe the live graphs and record them.", ("refresh",)),
+            Verb("import", "import_cluster", "Make the first revision of a ledger.", ("import",)),
+            Verb("locks", "locks", "Who holds which lease.", ("locks",)),
+            Verb("force-unlock", "force_unlock", "Remove a lease by its id.", ("force_unlock",)),
+            Verb("ops", "ops", "The changes that were made, and by whom.", ("ops",)),
+            Verb("audit", "audit", "Prove or export the audit chain.",
+                 ("audit_verify", "audit_export")),
+            Verb("identity", "identity", "Who you are here, and who else.",
+                 ("identity_show", "identity_list")),
+            Verb("doctor", "doctor", "What holds against whom on this machine.", ("doctor",)),
+        ),
+    ),
+    (
+        "Agents and help",
+        (
+            Verb("mcp", "mcp", "Serve the cluster to an agent over stdio.", ()),
+            Verb("explain", "explain", "What a diagnostic code or a term means.", ()),
+            Verb("version", "version", "Print the version.", ()),
+        ),
+    ),
+)
+"""In the order in which `agentctl --help` shows them."""
+
+VERBS: Final = {verb.name: verb for _, verbs in SECTIONS for verb in verbs}
+
+LOCAL: Final = frozenset({"init", "mcp", "explain", "version"})
+"""Verbs that call no operation by themselves. Every other verb is a projection of the registry."""
