@@ -205,6 +205,7 @@ _GRAPH: Final = {
     "param_unknown": "The query declares no such parameter.",
     "param_invalid": "A parameter's value does not fit its declared type.",
     "query_deadline": "The query took longer than its deadline.",
+    "query_too_large": "The query would join more rows on its way than fit in its bound of memory; narrow its match.",
     "query_result_invalid": "A value of the result cannot be represented.",
     "sum_out_of_range": "An integer sum is beyond 2^53; it is refused rather than rounded.",
 }

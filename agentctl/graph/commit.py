@@ -153,6 +153,7 @@ def commit_info(commit: Commit) -> CommitInfo:
         on_behalf_of=commit.op.on_behalf_of,
         intent=commit.op.intent,
         rows=rows_by_name(commit),
+        nonce=commit.nonce,
     )
 
 
