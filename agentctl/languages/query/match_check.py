@@ -30,7 +30,6 @@ from agentctl.languages.query.syntax import (
     VariableUse,
 )
 from agentctl.languages.schema.types import EdgeType, NodeType
-from agentctl.languages.text.suggest import did_you_mean
 
 
 class MatchChecker:
@@ -55,14 +54,14 @@ class MatchChecker:
 
     def _binding(self, clause: BindingClause) -> None:
         scope, name = self.scope, clause.var.name
-        node = scope.catalog.node(clause.type_name)
+        node = scope.node_type(clause.type_name)
         if node is None:
-            names = [n.name for n in scope.catalog.nodes]
+            names = (n.name for n in scope.catalog.nodes)
             scope.mistake(
                 "T1",
                 f"there is no node type `{clause.type_name}`",
                 clause.type_where,
-                remedy=did_you_mean(clause.type_name, names),
+                remedy=scope.meant(clause.type_name, names),
             )
             if scope.bound(name) is None:
                 scope.unclear.add(name)
@@ -107,7 +106,7 @@ class MatchChecker:
         return True
 
     def _inline(self, var: VariableUse, node: NodeType, match: InlineMatch) -> None:
-        declared = node.property(match.property)
+        declared = self.scope.property_of(node, match.property)
         if declared is None:
             self.scope.no_property("T2", node, match.property, match.where)
             return
@@ -136,7 +135,7 @@ class MatchChecker:
             self.filters.append(Filter(left=left, comparison=clause.comparison, right=right))
 
     def _traversal(self, clause: TraversalClause) -> None:
-        edge = self.scope.catalog.edge_in_query(clause.edge)
+        edge = self.scope.edge_type(clause.edge)
         if edge is None:
             self._unknown_edge(clause)
             return
@@ -176,13 +175,14 @@ class MatchChecker:
                 )
             )
             return
-        names = [e.name[0].lower() + e.name[1:] for e in self.scope.catalog.edges]
+        edges = self.scope.catalog.edges
+        names = (e.name[0].lower() + e.name[1:] for e in edges)
         self.scope.mistake(
             "T4",
             f"there is no edge `{clause.edge}`",
             clause.edge_where,
-            remedy=did_you_mean(
-                clause.edge, names, otherwise=None if names else "The schema declares no edge."
+            remedy=self.scope.meant(
+                clause.edge, names, otherwise=None if edges else "The schema declares no edge."
             ),
         )
         for use in (clause.left, clause.right, clause.edge_var):
@@ -261,7 +261,7 @@ class MatchChecker:
         bound = self.scope.nodes.get(use.name)  # the left end may just have bound the right one
         have = bound.type.name if bound else have
         if not have:
-            node = self.scope.catalog.node(want)
+            node = self.scope.node_type(want)
             assert node is not None, "a schema with unknown endpoints has no catalog"
             self.scope.bind(use, node)
             return True

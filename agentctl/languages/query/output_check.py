@@ -29,7 +29,6 @@ from agentctl.languages.query.syntax import (
     VariableUse,
 )
 from agentctl.languages.schema.types import NUMERIC, PropertyType, Scalar
-from agentctl.languages.text.suggest import did_you_mean
 
 ORDERED_AGGREGATES: Final = frozenset({"min", "max"})
 
@@ -42,6 +41,8 @@ class OutputChecker:
         self.outputs: list[Output] = []
         self.order: list[OrderItem] = []
         self.aliases: dict[str, int] = {}
+        self.positions: dict[Projectable, int] = {}
+        """Of the first column that has the value."""
 
     def check(self, items: tuple[ReturnItem, ...], order: tuple[OrderSyntax, ...]) -> None:
         """Checks all *items*, then all of *order*."""
@@ -86,6 +87,7 @@ class OutputChecker:
             return
         if item.alias is not None:
             self.aliases[item.alias] = len(self.outputs)
+        self.positions.setdefault(value, len(self.outputs))
         self.outputs.append(Output(name=name, value=value, type=_type_of(value)))
 
     def _value(self, use: Expression) -> Projectable | None:
@@ -104,7 +106,7 @@ class OutputChecker:
                     "T26:undeclared-variable",
                     f"`{use.name}` is no variable",
                     use.where,
-                    remedy=did_you_mean(use.name, known, mark="$"),
+                    remedy=self.scope.meant(use.name, known, mark="$"),
                 )
                 return None
 
@@ -155,7 +157,7 @@ class OutputChecker:
         value = self._value(wanted.value)
         if value is None:
             return
-        position = next((i for i, o in enumerate(self.outputs) if o.value == value), None)
+        position = self.positions.get(value)
         if isinstance(value, EntityRef):
             self.scope.unsupported("ordering by a whole node", wanted.value.where)
         elif position is not None:
@@ -179,7 +181,7 @@ class OutputChecker:
                 "T25:unknown-alias",
                 f"no column has the alias `{use.name}`",
                 use.where,
-                remedy=did_you_mean(
+                remedy=self.scope.meant(
                     use.name, self.aliases, otherwise=f"Add `as {use.name[:50]}` to a column."
                 ),
             )

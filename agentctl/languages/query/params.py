@@ -66,8 +66,8 @@ def bind_params(query: CheckedQuery, given: Mapping[str, object], *, path: str) 
     for name in given:
         if name not in declared:
             message = f"`{query.name}` declares no parameter `{name}`"
-            remedy = did_you_mean(name, declared, otherwise="Take it out.")
-            found.append(error("param_unknown", path, message, remedy=remedy))
+            hint = did_you_mean(name, declared, otherwise="Take it out.")
+            found.append(error("param_unknown", path, message, remedy=hint))
     return BoundParams(values=values, diagnostics=tuple(found))
 
 

@@ -4,6 +4,8 @@ Rules: T6 property of an unknown variable or unknown property, T7 operands that 
 T23 misuse of an edge binding, T26 variable that is not declared. Source: languages 2.4.
 """
 
+from collections.abc import Iterable
+
 import msgspec
 
 from agentctl.diagnostics.diagnostic import Diagnostic, Related, error
@@ -19,8 +21,8 @@ from agentctl.languages.query.syntax import (
     QueryDecl,
     VariableUse,
 )
-from agentctl.languages.schema.types import Catalog, EdgeType, NodeType
-from agentctl.languages.text.report import not_supported
+from agentctl.languages.schema.types import Catalog, EdgeType, NodeType, Property
+from agentctl.languages.text.report import PROBLEM_COUNT_MAX, not_supported
 from agentctl.languages.text.suggest import did_you_mean
 
 
@@ -43,16 +45,48 @@ class Scope:
         self.unclear: set[str] = set()
         """Variables whose type could not be told; that was reported, so no use of them is."""
         self.found: list[Diagnostic] = []
+        self._node_types = {n.name: n for n in catalog.nodes}
+        self._edge_types: dict[str, EdgeType] = {}
+        for edge in catalog.edges:
+            self._edge_types.setdefault(edge.name.lower(), edge)
+        self._properties: dict[str, dict[str, Property]] = {}
+
+    def node_type(self, name: str) -> NodeType | None:
+        """Returns the node type of that name."""
+        return self._node_types.get(name)
+
+    def edge_type(self, spelling: str) -> EdgeType | None:
+        """Returns the edge type that a query spells so, without regard to case."""
+        return self._edge_types.get(spelling.lower())
+
+    def property_of(self, type_: NodeType | EdgeType, name: str) -> Property | None:
+        """Returns the property of that name."""
+        key = f"{'node' if isinstance(type_, NodeType) else 'edge'} {type_.name}"
+        if key not in self._properties:
+            self._properties[key] = {p.name: p for p in type_.properties}
+        return self._properties[key].get(name)
+
+    def meant(
+        self, name: str, known: Iterable[str], *, mark: str = "", otherwise: str | None = None
+    ) -> str | None:
+        """Returns a suggestion while it will be shown; it is the dearest part of a mistake."""
+        if len(self.found) >= PROBLEM_COUNT_MAX:
+            return None
+        return did_you_mean(name, known, mark=mark, otherwise=otherwise)
 
     def mistake(self, rule: str, message: str, where: Span, **more: object) -> None:
         """Adds a type error of that rule."""
-        self.found.append(
+        self._add(
             error("query_typecheck_error", where.file, message, rule=rule, where=where, **more)
         )
 
     def unsupported(self, what: str, where: Span) -> None:
         """Adds that *what* is not run by this release."""
-        self.found.append(not_supported(what, where))
+        self._add(not_supported(what, where))
+
+    def _add(self, found: Diagnostic) -> None:
+        if len(self.found) < PROBLEM_COUNT_MAX:
+            self.found.append(found)
 
     def bound(self, name: str) -> Bound | None:
         """Returns what the variable is bound to."""
@@ -73,7 +107,7 @@ class Scope:
             f"`${use.name}` is neither a parameter nor bound before",
             use.where,
             detail="An undeclared variable would match everything, so the query is refused.",
-            remedy=did_you_mean(use.name, known, mark="$", otherwise="Declare it as a parameter."),
+            remedy=self.meant(use.name, known, mark="$", otherwise="Declare it as a parameter."),
         )
 
     def property(self, use: PropertyUse) -> PropertyRef | None:
@@ -83,7 +117,7 @@ class Scope:
             if use.var not in self.unclear:
                 self._no_entity(use)
             return None
-        found = bound.type.property(use.property)
+        found = self.property_of(bound.type, use.property)
         if found is None:
             self.no_property("T6:unknown-property", bound.type, use.property, use.property_where)
             return None
@@ -96,7 +130,7 @@ class Scope:
             rule,
             f"`{type_.name}` has no property `{name}`",
             where,
-            remedy=did_you_mean(name, names, otherwise=None if names else "It has none."),
+            remedy=self.meant(name, names, otherwise=None if names else "It has none."),
             related=(Related(where=type_.where, message=f"`{type_.name}` is declared here"),),
         )
 
@@ -158,7 +192,7 @@ class Scope:
             "T6:unbound-variable",
             f"`${use.var}` is {what}, so it has no property `{use.property}`",
             use.where,
-            remedy=did_you_mean(
+            remedy=self.meant(
                 use.var,
                 (*self.nodes, *self.edges),
                 mark="$",

@@ -8,7 +8,7 @@ node type declared twice, PG041 edge type declared twice, PG042 unknown endpoint
 equal but for case. Source: languages 1.3, 1.4, 3.2.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from agentctl.diagnostics.diagnostic import Related, error
@@ -65,6 +65,8 @@ class _SchemaChecker:
         self.report = report
         self.nodes: dict[str, TypeSyntax] = {}
         self.edges: dict[str, TypeSyntax] = {}
+        self.folded_edges: dict[str, TypeSyntax] = {}
+        """By name in lower case, which is how queries find them."""
 
     def catalog(self) -> Catalog:
         for declared in self.types:
@@ -92,9 +94,11 @@ class _SchemaChecker:
                 related=_earlier(first.name),
             )
             return
-        folded = name.text.lower()
-        clash = next((e for e in self.edges.values() if e.name.text.lower() == folded), None)
-        if declared.kind == "edge" and clash is not None:
+        known[name.text] = declared
+        if declared.kind == "node":
+            return
+        clash = self.folded_edges.setdefault(name.text.lower(), declared)
+        if clash is not declared:
             self._contradiction(
                 "PG043",
                 f"the edge types `{clash.name.text}` and `{name.text}` differ in case only",
@@ -103,7 +107,6 @@ class _SchemaChecker:
                 remedy="Rename one of them.",
                 related=_earlier(clash.name),
             )
-        known[name.text] = declared
 
     def _type(self, declared: TypeSyntax) -> None:
         for endpoint in (declared.source, declared.target):
@@ -112,7 +115,7 @@ class _SchemaChecker:
                     "PG042",
                     f"there is no node type `{endpoint.text}`",
                     endpoint.where,
-                    remedy=did_you_mean(
+                    remedy=self._meant(
                         endpoint.text, self.nodes, otherwise=f"Declare `node {endpoint.text[:50]}`."
                     ),
                 )
@@ -238,7 +241,7 @@ class _SchemaChecker:
                     "PG022",
                     f"`{declared.name.text}` has no property `{column.text}`",
                     column.where,
-                    remedy=did_you_mean(column.text, known),
+                    remedy=self._meant(column.text, known),
                 )
             return
         property_ = known[column.text]
@@ -261,6 +264,12 @@ class _SchemaChecker:
                 f"{str(property_.type).rstrip('?')}`.",
                 related=related,
             )
+
+    def _meant(
+        self, name: str, known: Iterable[str], *, otherwise: str | None = None
+    ) -> str | None:
+        """Returns a suggestion while it will be shown; it is the dearest part of a mistake."""
+        return None if self.report.full else did_you_mean(name, known, otherwise=otherwise)
 
     def _mistake(self, rule: str, message: str, where: Span, **more: object) -> None:
         self.report.add(

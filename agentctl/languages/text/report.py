@@ -35,6 +35,11 @@ class Report:
     def __len__(self) -> int:
         return len(self._found) + self._left_out
 
+    @property
+    def full(self) -> bool:
+        """Whether further problems are only counted."""
+        return len(self._found) >= PROBLEM_COUNT_MAX
+
     def parse_error(
         self,
         number: int,
@@ -64,10 +69,10 @@ class Report:
 
     def add(self, found: Diagnostic) -> None:
         """Adds *found*, or counts it where too much is kept already."""
-        if len(self._found) < PROBLEM_COUNT_MAX:
-            self._found.append(found)
-        else:
+        if self.full:
             self._left_out += 1
+        else:
+            self._found.append(found)
 
     def all(self) -> tuple[Diagnostic, ...]:
         """Returns everything kept, and a note that counts the rest."""
