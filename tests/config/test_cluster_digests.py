@@ -1,6 +1,7 @@
 """Digests byte for byte. Source: control-plane 1.9, whose two vectors these are."""
 
 import hashlib
+from typing import Any
 
 from agentctl.domain.config.digests import (
     config_digest,
@@ -40,7 +41,7 @@ policies:
 FOLDER = {"cluster.yaml": CLUSTER, "a.pg": SCHEMA, "a.gq": QUERY, "p.yaml": "version: 1\n"}
 
 
-async def test_the_first_vector_holds_for_a_folder(load):
+async def test_the_first_vector_holds_for_a_folder(load: Any) -> None:
     loaded = await load(FOLDER)
 
     assert loaded.desired.resource_digests == {
@@ -54,7 +55,7 @@ async def test_the_first_vector_holds_for_a_folder(load):
     )
 
 
-def test_the_second_vector_holds_with_a_provider():
+def test_the_second_vector_holds_with_a_provider() -> None:
     provider = WrittenProvider(name="e", kind="mock", model="m1")
     written = WrittenCluster(
         name=Text(text="Ünï"),
@@ -107,7 +108,7 @@ def test_the_second_vector_holds_with_a_provider():
     )
 
 
-def test_the_parsed_form_is_serialised_as_serde_does():
+def test_the_parsed_form_is_serialised_as_serde_does() -> None:
     written = WrittenCluster(
         name=Text(text='a"\\/\b\f\n\r\t\x01\x7fü\u2028'),
         graphs=(
@@ -142,7 +143,7 @@ def test_the_parsed_form_is_serialised_as_serde_does():
     )
 
 
-def test_an_allowed_blob_place_is_part_of_the_composite_sorted_by_its_uri():
+def test_an_allowed_blob_place_is_part_of_the_composite_sorted_by_its_uri() -> None:
     bases = [("s3://z/", "server_safe"), ("s3://a/", "embedded_only")]
     text = (
         'graph\0g\0schema\0\0external_blob_policy\0{"mode":"allow","bases":['
@@ -154,7 +155,7 @@ def test_an_allowed_blob_place_is_part_of_the_composite_sorted_by_its_uri():
     )
 
 
-async def test_comments_and_layout_of_cluster_yaml_do_not_move_the_config_digest(load):
+async def test_comments_and_layout_of_cluster_yaml_do_not_move_the_config_digest(load: Any) -> None:
     first = await load(FOLDER)
     second = await load(
         {
@@ -167,7 +168,9 @@ async def test_comments_and_layout_of_cluster_yaml_do_not_move_the_config_digest
     assert first.source_digest != second.source_digest
 
 
-async def test_the_spelling_of_a_path_and_the_form_of_queries_move_only_the_config_digest(load):
+async def test_the_spelling_of_a_path_and_the_form_of_queries_move_only_the_config_digest(
+    load: Any,
+) -> None:
     first = await load(FOLDER)
     spelt = await load({"cluster.yaml": CLUSTER.replace("schema: a.pg", "schema: ./a.pg")})
     listed = await load({"cluster.yaml": CLUSTER.replace('"a.gq"', "[a.gq]")})
@@ -177,7 +180,7 @@ async def test_the_spelling_of_a_path_and_the_form_of_queries_move_only_the_conf
     assert first.desired.resource_digests == listed.desired.resource_digests
 
 
-async def test_a_source_is_the_manifest_of_the_named_files_and_nothing_else(load):
+async def test_a_source_is_the_manifest_of_the_named_files_and_nothing_else(load: Any) -> None:
     loaded = await load({**FOLDER, "unnamed.gq": "query z() {}", ".env": "SECRET=1"})
     expected = {path: hashlib.sha256(text.encode()).hexdigest() for path, text in FOLDER.items()}
 

@@ -12,8 +12,7 @@ MINIMAL = "version: 1\n"
 
 def told(text: str) -> list[str]:
     return [
-        f"{d.where} {d.path} {d.code}: {d.message}"
-        for d in parse_config(text.encode()).diagnostics
+        f"{d.where} {d.path} {d.code}: {d.message}" for d in parse_config(text.encode()).diagnostics
     ]
 
 

@@ -42,7 +42,10 @@ def structure(text: str, *, cluster_bound: bool | None = False) -> list[str]:
 
 
 async def test_bindings_are_normalised_and_every_policy_says_it_is_not_enforced(load: Any) -> None:
-    text = GRAPHS + "policies:\n  p: {file: p.yaml, applies_to: [h, graph.g, g]}\n  c: {file: p.yaml, applies_to: [cluster]}\n"
+    text = (
+        GRAPHS
+        + "policies:\n  p: {file: p.yaml, applies_to: [h, graph.g, g]}\n  c: {file: p.yaml, applies_to: [cluster]}\n"
+    )
     loaded = await load({"cluster.yaml": text, "a.pg": SCHEMA, "p.yaml": "version: 1\n"})
 
     assert [(p.name, p.applies_to) for p in loaded.desired.policies] == [
@@ -167,7 +170,9 @@ def test_the_old_kind_is_a_warning_where_it_agrees_and_an_error_where_not() -> N
 
 def test_a_bundle_that_is_no_mapping_or_no_yaml() -> None:
     assert structure("") == ["None error policy_invalid: `p.yaml` is empty"]
-    assert structure("- 1\n") == ["p.yaml:1:1 error policy_invalid: a policy is a mapping of fields"]
+    assert structure("- 1\n") == [
+        "p.yaml:1:1 error policy_invalid: a policy is a mapping of fields"
+    ]
     assert structure("a:\n\tb: 1\n") == [
         "p.yaml:2:1 error policy_invalid: a tab where YAML takes spaces"
     ]

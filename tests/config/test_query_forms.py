@@ -65,7 +65,9 @@ async def test_a_query_in_a_map_must_be_in_its_file(load: Any, told: Any) -> Non
         "cluster.yaml:5:15 error query_key_mismatch: `q.gq` declares no query `c`"
     ]
     assert loaded.diagnostics[0].path == "query.g.c"
-    assert loaded.diagnostics[0].remedy == "Rename the key or the query; the file declares: `a`, `b`."
+    assert (
+        loaded.diagnostics[0].remedy == "Rename the key or the query; the file declares: `a`, `b`."
+    )
 
 
 async def test_one_name_in_two_files_is_told_with_both_places(load: Any, told: Any) -> None:
@@ -117,9 +119,7 @@ async def test_files_that_are_not_there_are_told_where_they_are_named(load: Any,
     listed = await load({"cluster.yaml": cluster("[q.gq]")})
     mapped = await load({"cluster.yaml": cluster("{q: {file: q.gq}}")})
 
-    assert told(single) == [
-        "cluster.yaml:5:14 error query_file_missing: there is no file `q.gq`"
-    ]
+    assert told(single) == ["cluster.yaml:5:14 error query_file_missing: there is no file `q.gq`"]
     assert told(folder) == [
         "cluster.yaml:5:14 error query_dir_unreadable: the queries folder `q` cannot be read:"
         " there is no such folder"
@@ -141,13 +141,19 @@ async def test_queries_are_skipped_where_the_schema_has_errors(load: Any, told: 
     files = {"cluster.yaml": cluster("q.gq"), "a.pg": "node A {", "q.gq": query("x")}
     broken = await load(files)
     (missing,) = [
-        d for d in (await load({"cluster.yaml": cluster("q.gq").replace("a.pg", "no.pg")})).diagnostics
+        d
+        for d in (
+            await load({"cluster.yaml": cluster("q.gq").replace("a.pg", "no.pg")})
+        ).diagnostics
         if d.severity == "error"
     ]
 
     assert {d.code for d in broken.diagnostics if d.severity == "error"} == {"schema_parse_error"}
     assert {d.path for d in broken.diagnostics} == {"schema.g", "query.g.x"}
-    assert "q.gq:1:7 warning query_typecheck_skipped: `x` was not checked, because the schema has errors" in told(broken)
+    assert (
+        "q.gq:1:7 warning query_typecheck_skipped: `x` was not checked, because the schema has errors"
+        in told(broken)
+    )
     assert (missing.code, str(missing.where), missing.path) == (
         "schema_file_missing", "cluster.yaml:4:13", "schema.g",
     )  # fmt: skip
@@ -157,7 +163,9 @@ async def test_a_query_that_does_not_fit_its_schema_is_told_under_its_address(lo
     text = "query x() { match { $a: A } return { $a.nope } }\n"
     loaded = await load({"cluster.yaml": cluster("q.gq"), "a.pg": SCHEMA, "q.gq": text})
 
-    assert [(d.code, d.path) for d in loaded.diagnostics] == [("query_typecheck_error", "query.g.x")]
+    assert [(d.code, d.path) for d in loaded.diagnostics] == [
+        ("query_typecheck_error", "query.g.x")
+    ]
     assert loaded.desired is None
 
 
@@ -169,7 +177,10 @@ async def test_a_broken_query_file_is_told_once_however_many_graphs_name_it(load
 
 
 async def test_dependencies_are_the_edges_of_the_specification(load: Any) -> None:
-    text = cluster("q.gq") + "policies:\n  p: {file: p.yaml, applies_to: [g]}\n  c: {file: p.yaml, applies_to: [cluster]}\n"
+    text = (
+        cluster("q.gq")
+        + "policies:\n  p: {file: p.yaml, applies_to: [g]}\n  c: {file: p.yaml, applies_to: [cluster]}\n"
+    )
     loaded = await load(
         {"cluster.yaml": text, "a.pg": SCHEMA, "q.gq": query("x"), "p.yaml": "version: 1\n"}
     )

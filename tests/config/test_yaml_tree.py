@@ -31,7 +31,7 @@ def scalar(text: str) -> ScalarNode:
     return value
 
 
-def test_every_node_knows_its_place_in_characters():
+def test_every_node_knows_its_place_in_characters() -> None:
     root, told = parsed("é: é x # c\nb: [1,\n  'two']\nc:\n  d: e\n\n\nf: g\n")
 
     assert told == []
@@ -40,7 +40,8 @@ def test_every_node_knows_its_place_in_characters():
     for entry in root.entries:
         places[entry.key.text] = (str(entry.key.where), entry.value.where)
     spans = {
-        key: (at, f"{v.line}:{v.column}-{v.end_line}:{v.end_column}") for key, (at, v) in places.items()
+        key: (at, f"{v.line}:{v.column}-{v.end_line}:{v.end_column}")
+        for key, (at, v) in places.items()
     }
     assert spans == {
         "é": ("f.yaml:1:1", "1:4-1:7"),
@@ -62,11 +63,11 @@ def test_every_node_knows_its_place_in_characters():
         ("2026-11-21", "text"), ("!!str 5", "text"), ("1_000", "text"),
     ],
 )  # fmt: skip
-def test_a_plain_scalar_has_the_type_of_yaml_1_2_core(text, kind):
+def test_a_plain_scalar_has_the_type_of_yaml_1_2_core(text: str, kind: str) -> None:
     assert scalar_type(scalar(text)) == kind
 
 
-def test_values_are_read_only_as_their_type():
+def test_values_are_read_only_as_their_type() -> None:
     assert integer_value(scalar("0x1F")) == 31
     assert integer_value(scalar("-3")) == -3
     assert integer_value(scalar("'3'")) is None
@@ -95,17 +96,17 @@ def test_values_are_read_only_as_their_type():
         ("? [a]\n: 1\n", "f.yaml:1:3: invalid_cluster_yaml: a key must be a plain word, not a list or a mapping"),
     ],
 )  # fmt: skip
-def test_a_fault_of_the_text_is_told_with_its_place(text, expected):
+def test_a_fault_of_the_text_is_told_with_its_place(text: str | bytes, expected: str) -> None:
     assert parsed(text)[1] == [expected]
 
 
-def test_lists_scope_their_keys_and_values_may_look_like_keys():
+def test_lists_scope_their_keys_and_values_may_look_like_keys() -> None:
     text = "a:\n  - k: 1\n  - k: 2\nb: {k: 'k: 1'}\nc: |\n  a: 1\n  a: 2\n# a: 3\n"
 
     assert parsed(text)[1] == []
 
 
-def test_an_alias_is_the_value_that_it_names():
+def test_an_alias_is_the_value_that_it_names() -> None:
     root, told = parsed("a: &x [1, 2]\nb: *x\n")
 
     assert told == []
@@ -114,10 +115,9 @@ def test_an_alias_is_the_value_that_it_names():
     assert root.entries[1].value == root.entries[0].value
 
 
-def test_a_bomb_of_anchors_is_refused_at_the_alias_that_goes_too_far():
+def test_a_bomb_of_anchors_is_refused_at_the_alias_that_goes_too_far() -> None:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
-    for n in range(1, 20):
-        lines.append(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]")
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 20)]
     root, told = parsed("\n".join(lines))
 
     assert root is None
@@ -126,21 +126,21 @@ def test_a_bomb_of_anchors_is_refused_at_the_alias_that_goes_too_far():
 
 
 @pytest.mark.parametrize("opening", ["[", "{a: ", "- "])
-def test_a_tower_of_levels_is_refused(opening):
+def test_a_tower_of_levels_is_refused(opening: str) -> None:
     root, told = parsed(opening * 100_000)
 
     assert root is None
     assert "more than 64 levels deep" in told[0]
 
 
-def test_a_huge_file_is_refused_unread():
+def test_a_huge_file_is_refused_unread() -> None:
     root, told = parsed(b"#" * (SIZE_BYTES_MAX + 1))
 
     assert root is None
     assert "bytes; at most" in told[0]
 
 
-def test_a_byte_order_mark_is_no_part_of_the_first_key():
+def test_a_byte_order_mark_is_no_part_of_the_first_key() -> None:
     root, told = parsed("\ufeffversion: 1\n")
 
     assert told == []
@@ -153,7 +153,7 @@ YAMLISH = st.text(st.sampled_from("ab:-#[]{}&*!'\"|>?% \n\t,1~é\x00\x85\ufeff")
 
 
 @given(st.one_of(st.binary(max_size=60), YAMLISH.map(str.encode)))
-def test_no_bytes_raise_and_every_place_lies_in_the_text(data):
+def test_no_bytes_raise_and_every_place_lies_in_the_text(data: bytes) -> None:
     document = parse_yaml(data, file="f", code="invalid_cluster_yaml")
 
     lines = data.decode("utf-8", "replace").removeprefix("\ufeff").split("\n")

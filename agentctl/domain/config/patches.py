@@ -106,6 +106,9 @@ def _mismatch(line: int, expected: str, found: str | None) -> str:
 def _hunks(lines: list[str], path: str) -> Iterator[_Hunk]:
     at = _skip_headers(lines, path)
     while at < len(lines):
+        if not lines[at]:
+            at += 1
+            continue
         match = _HUNK.fullmatch(lines[at])
         if match is None:
             message = "a second file" if lines[at].startswith(("--- ", "diff ")) else "no hunk"
