@@ -1,0 +1,116 @@
+"""A plan as Markdown, for a pull request or a chat: the same parts as the text.
+
+Whatever is not our own wording stands in code spans, where Markdown reads nothing.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+from agentctl.domain.plan.model import Change
+from agentctl.domain.plan.statement import Gate
+from agentctl.views.plan_parts import (
+    GatePart,
+    PlanParts,
+    change_notes,
+    change_remark,
+    gated,
+    need_remark,
+    plan_parts,
+)
+from agentctl.views.shapes import PlanShown
+from agentctl.views.wording import counted, paragraph, safe
+
+_ACTING: Final = frozenset("\\`*_[]<>#|~!&")
+
+
+def plan_markdown(plan: PlanShown, *, gates: Iterable[Gate] = ()) -> str:
+    """Returns the plan as a section of Markdown; *gates* bring the row counts of what is lost."""
+    errors = sum(d.severity == "error" for d in plan.diagnostics)
+    if not plan.changes:
+        told = "Nothing to do." if plan.ok else f"No plan: {counted(errors, 'error')}."
+        return f"### Plan\n\n{told}\n"
+    parts = plan_parts(plan, gates)
+    lines = ["### Plan", "", f"{parts.counts[0].upper()}{parts.counts[1:]}."]
+    if not plan.ok:
+        lines += ["", f"**It cannot be applied: {counted(errors, 'error')}.**"]
+    lines += [*_gates(parts), *_held_back(parts), *_free(parts), *_next(parts)]
+    if plan.plan_digest is not None:
+        lines += ["", f"Plan digest {_code(plan.plan_digest)}"]
+    return paragraph(lines)
+
+
+def _gates(parts: PlanParts) -> list[str]:
+    lines = ["", "#### Needs a human decision", ""] if parts.gates else []
+    for part in parts.gates:
+        lines += _gate(part)
+    return lines
+
+
+def _gate(part: GatePart) -> list[str]:
+    lines = [f"- **{part.change.operation}** {_code(part.change.resource)} ({gated(part.change)})"]
+    lines.append(f"  - {_words(part.need.reason)}")
+    lines += [f"  - {_code(line)}" for line in (*part.effect, *change_notes(part.change))]
+    if part.along:
+        lines.append(f"  - with it: {', '.join(_code(c.resource) for c in part.along)}")
+    along = {c.resource for c in part.along}
+    others = [_code(a) for a in part.change.dependents if a not in along]
+    if others:
+        lines.append(f"  - depends on it: {', '.join(others)}")
+    lines.append(f"  - decision: {_words(need_remark(part.need))}")
+    return lines
+
+
+def _held_back(parts: PlanParts) -> list[str]:
+    if not parts.held_back:
+        return []
+    return ["", "#### Held back", "", *_list(parts.held_back)]
+
+
+def _free(parts: PlanParts) -> list[str]:
+    if not parts.free:
+        return []
+    title = counted(len(parts.free), "reversible change")
+    return [
+        "",
+        f"<details><summary>{title}</summary>",
+        "",
+        *_list(parts.free),
+        "",
+        "</details>",
+    ]
+
+
+def _list(changes: Iterable[Change]) -> list[str]:
+    lines: list[str] = []
+    for change in changes:
+        remark = change_remark(change)
+        lines.append(
+            f"- {change.operation} {_code(change.resource)}"
+            + (f" ({_words(remark)})" if remark else "")
+        )
+        lines += [f"  - {_code(note)}" for note in change_notes(change)]
+    return lines
+
+
+def _next(parts: PlanParts) -> list[str]:
+    if not parts.next_steps:
+        return []
+    return ["", "Next:", "", *(f"- {_code(s.command)}: {s.why}" for s in parts.next_steps)]
+
+
+def _words(text: str) -> str:
+    """Our own words as running text; whatever Markdown would act on is escaped all the same."""
+    return "".join(f"\\{c}" if c in _ACTING else c for c in safe(text, 200))
+
+
+def _code(text: str) -> str:
+    """A code span that its content cannot end: its fence is longer than any run inside."""
+    shown = safe(text, 200)
+    longest = max((len(run) for run in _runs(shown)), default=0)
+    fence = "`" * (longest + 1)
+    pad = " " if shown.startswith("`") or shown.endswith("`") else ""
+    return f"{fence}{pad}{shown}{pad}{fence}"
+
+
+def _runs(text: str) -> list[str]:
+    return "".join(c if c == "`" else " " for c in text).split()

@@ -1,0 +1,227 @@
+"""A plan as a reader wants it: gates first, then what is held back, then the rest; and what to do next.
+
+The text, the Markdown and the terminal's list are renderings of these parts.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import msgspec
+
+from agentctl.domain.plan.model import GATED, ApprovalNeed, Change
+from agentctl.domain.plan.statement import Gate
+from agentctl.views.shapes import PlanShown
+from agentctl.views.wording import argument, counted, reason_words, safe
+
+REFUSAL_CELLS_MAX: Final = 200
+SYMBOLS: Final = {"create": "+", "update": "~", "delete": "-"}
+
+
+class GatePart(msgspec.Struct, frozen=True, kw_only=True):
+    """One gate with the changes behind it."""
+
+    need: ApprovalNeed
+    change: Change
+    """Of the gate's own resource."""
+    along: tuple[Change, ...]
+    """Changes that go with it."""
+    effect: tuple[str, ...]
+    """What is lost, a line each; empty where the gate is not known here or nothing is."""
+
+
+class NextStep(msgspec.Struct, frozen=True, kw_only=True):
+    """A command that would be sensible now."""
+
+    command: str
+    why: str
+
+
+class PlanParts(msgspec.Struct, frozen=True, kw_only=True):
+    """All of a plan, each change in exactly one part."""
+
+    gates: tuple[GatePart, ...]
+    """Irreversible ones first, then authority, then by address."""
+    held_back: tuple[Change, ...]
+    """Blocked or deferred for another reason than a gate of their own."""
+    free: tuple[Change, ...]
+    """What an apply makes without asking anyone."""
+    counts: str
+    next_steps: tuple[NextStep, ...]
+
+
+def plan_parts(plan: PlanShown, gates: Iterable[Gate] = ()) -> PlanParts:
+    """Returns the parts of *plan*; *gates* bring the measured effects, where they are at hand."""
+    effects = {gate.key: _effect(gate) for gate in gates}
+    parts = [_gate_part(need, plan.changes, effects) for need in plan.approvals_required]
+    known = {need.gate_key for need in plan.approvals_required}
+    rest = [c for c in plan.changes if c.gate is None or c.gate not in known]
+    return PlanParts(
+        gates=tuple(sorted((p for p in parts if p is not None), key=_weight)),
+        held_back=tuple(c for c in rest if c.disposition in {"blocked", "deferred"}),
+        free=tuple(c for c in rest if c.disposition not in {"blocked", "deferred"}),
+        counts=_counts(plan),
+        next_steps=_next_steps(plan),
+    )
+
+
+def change_notes(change: Change) -> tuple[str, ...]:
+    """Returns what a change does beyond its digests: bindings and migration steps, a line each."""
+    notes: list[str] = []
+    bindings = change.bindings
+    if bindings is not None and bindings.before != bindings.after:
+        notes.append(f"applies to: {_scopes(bindings.before)} -> {_scopes(bindings.after)}")
+    if change.migration is not None:
+        notes.extend(_step_text(step) for step in change.migration.steps)
+        if not change.migration.steps:
+            notes.append("stores the new text; its shape is the same")
+    return tuple(notes)
+
+
+def change_remark(change: Change) -> str:
+    """Returns why a change is not simply made; empty where it is."""
+    if change.disposition == "derived":
+        return "follows from its parts"
+    if change.disposition in {"blocked", "deferred"}:
+        return f"{change.disposition}: {reason_words(change.reason)}"
+    return ""
+
+
+def need_remark(need: ApprovalNeed) -> str:
+    """Returns how the decision stands."""
+    request = safe(need.request_id or "", 40)
+    match need.standing:
+        case "none":
+            return "nobody was asked yet"
+        case "waiting":
+            return f"request {request} waits for a human"
+        case "approved":
+            return f"approved by request {request}"
+        case "denied":
+            return f"denied by request {request}"
+        case "stale":
+            return f"the decision of request {request} no longer holds"
+        case "expired":
+            return f"request {request} expired"
+
+
+def _gate_part(
+    need: ApprovalNeed, changes: tuple[Change, ...], effects: Mapping[str, tuple[str, ...]]
+) -> GatePart | None:
+    behind = [c for c in changes if c.gate == need.gate_key]
+    own = next((c for c in behind if c.resource == need.resource), None)
+    if own is None:
+        return None
+    return GatePart(
+        need=need,
+        change=own,
+        along=tuple(c for c in behind if c is not own),
+        effect=effects.get(need.gate_key, ()),
+    )
+
+
+def _weight(part: GatePart) -> tuple[int, str]:
+    return (0 if "irreversible" in part.change.classes else 1, part.change.resource)
+
+
+def _effect(gate: Gate) -> tuple[str, ...]:
+    rows = [
+        f"{safe(name, 40)}: {counted(n, 'row')}" for name, n in sorted(gate.effect.rows.items())
+    ]
+    if gate.effect.last_write is not None:
+        rows.append(f"last write {safe(gate.effect.last_write, 30)}")
+    return tuple(rows)
+
+
+def _counts(plan: PlanShown) -> str:
+    told = [
+        f"{n} to {verb}"
+        for verb in ("create", "update", "delete")
+        if (n := sum(c.operation == verb and c.disposition != "derived" for c in plan.changes))
+    ]
+    waiting = sum(c.reason == "approval_required" for c in plan.changes)
+    held = sum(
+        c.disposition in {"blocked", "deferred"} and c.reason != "approval_required"
+        for c in plan.changes
+    )
+    text = ", ".join(told) or "nothing to do"
+    if waiting:
+        text += f"; {waiting} of them {'waits' if waiting == 1 else 'wait'} for a decision"
+    if held:
+        text += f"; {held} held back"
+    return text
+
+
+def _next_steps(plan: PlanShown) -> tuple[NextStep, ...]:
+    draft = plan.target.removeprefix("draft:") if plan.target.startswith("draft:") else None
+    option = "" if draft is None else f" --draft {argument(draft, 'ID')}"
+    if not plan.ok:
+        return (NextStep(command=f"agentctl plan{option}", why="once the errors are gone"),)
+    steps: list[NextStep] = []
+    if any(c.disposition == "applied" for c in plan.changes):
+        waits = any(not n.satisfied for n in plan.approvals_required)
+        why = "makes what waits for nobody" if waits else "makes all of it"
+        steps.append(NextStep(command=f"agentctl apply{option}", why=why))
+    steps += [_ask(need, option) for need in plan.approvals_required if not need.satisfied]
+    return tuple(steps)
+
+
+def _ask(need: ApprovalNeed, option: str) -> NextStep:
+    if need.standing == "waiting" and need.request_id is not None:
+        command = f"agentctl approve {argument(need.request_id, 'ID')}"
+        return NextStep(command=command, why="a human looks at the facts and decides")
+    again = "" if need.standing == "none" else " again"
+    return NextStep(
+        command=f"agentctl approvals request {argument(need.resource, 'RESOURCE')}{option}",
+        why=f"asks a human{again}",
+    )
+
+
+def _scopes(applies_to: tuple[str, ...] | None) -> str:
+    return "nothing" if applies_to is None else ", ".join(safe(scope) for scope in applies_to)
+
+
+_STEPS: Final = {
+    "add_type": "+ {type_kind} {name}",
+    "drop_type": "- {type_kind} {name} (kept until cleanup)",
+    "add_property": "+ {type_name}.{property_name}: {property_type}",
+    "drop_property": "- {type_name}.{property_name} (kept until cleanup)",
+    "add_constraint": "+ {type_name}: {constraint}",
+    "update_type_metadata": "~ {type_kind} {name}: description",
+    "unsupported_change": "! {entity}: {code}{reason}",
+}
+
+
+def _step_text(step: Mapping[str, object]) -> str:
+    """Returns one migration step; its names come from schemas, so they are foreign."""
+    field = {name: safe(str(value)) for name, value in step.items()}
+    line = _STEPS.get(str(step["kind"]))
+    if line is None:
+        return ", ".join(f"{name} {value}" for name, value in field.items())
+    field["property_type"] = _type_text(step.get("property_type"))
+    field["constraint"] = _constraint_text(step.get("constraint"))
+    field["code"] = f"[{field['code']}] " if "code" in field else ""
+    field["reason"] = safe(str(step.get("reason")), REFUSAL_CELLS_MAX)
+    return line.format_map(field)
+
+
+def _type_text(wire: object) -> str:
+    if not isinstance(wire, Mapping):
+        return safe(str(wire))
+    name = safe(str(wire.get("scalar")))
+    if wire.get("list"):
+        name = f"[{name}]"
+    return f"{name}?" if wire.get("nullable") else name
+
+
+def _constraint_text(wire: object) -> str:
+    if not isinstance(wire, Mapping):
+        return safe(str(wire))
+    return ", ".join(
+        f"@{safe(str(name)).lower()}({', '.join(safe(str(p)) for p in names)})"
+        for name, names in wire.items()
+    )
+
+
+def gated(change: Change) -> str:
+    """Returns the classes for which a change is gated, e.g. ``irreversible``."""
+    return ", ".join(c for c in change.classes if c in GATED)

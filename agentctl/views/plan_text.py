@@ -1,0 +1,132 @@
+"""A plan for a terminal: what cannot be undone first, the rest in a line each, then what to do.
+
+Nothing is said by colour, diagnostics are printed beside it by the face.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+from agentctl.domain.plan.model import Change
+from agentctl.domain.plan.statement import Gate
+from agentctl.foreign import cells
+from agentctl.views.plan_parts import (
+    SYMBOLS,
+    GatePart,
+    NextStep,
+    PlanParts,
+    change_notes,
+    change_remark,
+    gated,
+    need_remark,
+    plan_parts,
+)
+from agentctl.views.shapes import PlanShown
+from agentctl.views.wording import counted, paragraph, safe
+
+REASON_CELLS_MAX: Final = 200
+REMARK_COLUMN: Final = 56
+"""Where what is said about a change begins, where its address leaves room."""
+
+
+def plan_text(plan: PlanShown, *, gates: Iterable[Gate] = ()) -> str:
+    """Returns the plan; *gates* bring the row counts of what would be lost."""
+    if not plan.changes:
+        return _nothing(plan)
+    parts = plan_parts(plan, gates)
+    lines = [_heading(plan), "", *_gates(parts), *_held_back(parts), *_free(parts)]
+    lines.append(f"Plan: {parts.counts}.")
+    if not plan.ok:
+        errors = sum(d.severity == "error" for d in plan.diagnostics)
+        lines.append(f"It cannot be applied: {counted(errors, 'error')}.")
+    if plan.plan_digest is not None:
+        lines.append(f"Digest: {safe(plan.plan_digest)}")
+    return paragraph([*lines, *_next(parts.next_steps)])
+
+
+def change_line(change: Change, *, remark: str = "", indent: str = "  ") -> str:
+    """Returns one change on one line, with a remark at its right."""
+    text = f"{indent}{SYMBOLS[change.operation]} {change.operation} {safe(change.resource)}"
+    if not remark:
+        return text
+    return f"{text}{' ' * max(2, REMARK_COLUMN - cells(text))}{remark}"
+
+
+def _nothing(plan: PlanShown) -> str:
+    if plan.ok:
+        return "Nothing to do: the cluster is what the configuration says.\n"
+    errors = sum(d.severity == "error" for d in plan.diagnostics)
+    return f"No plan: {counted(errors, 'error')}.\n"
+
+
+def _heading(plan: PlanShown) -> str:
+    seen = plan.state_observations
+    since = f"revision {seen.state_revision}" if seen.state_found else "an empty ledger"
+    return f"Plan of {_target(plan.target)} against {since}"
+
+
+def _target(target: str) -> str:
+    if target == "folder":
+        return "the folder"
+    kind, _, name = target.partition(":")
+    return f"{safe(kind)} {safe(name)}"
+
+
+def _gates(parts: PlanParts) -> list[str]:
+    if not parts.gates:
+        return []
+    lines = ["Needs a human decision"]
+    for part in parts.gates:
+        lines += [*_gate(part), ""]
+    return lines
+
+
+def _gate(part: GatePart) -> list[str]:
+    lines = [
+        change_line(part.change, remark=gated(part.change)),
+        f"      {safe(part.need.reason, REASON_CELLS_MAX)}",
+    ]
+    lines += [f"      {line}" for line in part.effect]
+    lines += [f"      {note}" for note in change_notes(part.change)]
+    if part.along:
+        names = ", ".join(safe(c.resource) for c in part.along)
+        lines.append(f"      with it: {names}")
+    along = {c.resource for c in part.along}
+    others = [safe(a) for a in part.change.dependents if a not in along]
+    if others:
+        lines.append(f"      depends on it: {', '.join(others)}")
+    lines.append(f"      decision: {need_remark(part.need)}")
+    if part.need.satisfied and part.change.disposition == "blocked":
+        lines.append(f"      {change_remark(part.change)}")
+    return lines
+
+
+def _held_back(parts: PlanParts) -> list[str]:
+    if not parts.held_back:
+        return []
+    lines = ["Held back"]
+    for change in parts.held_back:
+        lines.append(change_line(change, remark=change_remark(change)))
+        lines += [f"      {note}" for note in change_notes(change)]
+    return [*lines, ""]
+
+
+def _free(parts: PlanParts) -> list[str]:
+    if not parts.free:
+        return []
+    lines = [f"Reversible ({len(parts.free)})"]
+    for change in parts.free:
+        lines.append(change_line(change, remark=change_remark(change)))
+        lines += [f"      {note}" for note in change_notes(change)]
+    return [*lines, ""]
+
+
+def _next(steps: Iterable[NextStep]) -> list[str]:
+    listed = list(steps)
+    if not listed:
+        return []
+    width = max(cells(step.command) for step in listed)
+    return [
+        "",
+        "Next",
+        *(f"  {s.command}{' ' * (width - cells(s.command))}   {s.why}" for s in listed),
+    ]
