@@ -1,0 +1,127 @@
+"""The registry as MCP tools: names, descriptions, input schemas and annotations, and nothing else.
+
+They are all that a model sees, so they carry the risk: a description begins with Look, Try or Real.
+Two operations may share a tool; which one is meant is told by the argument that only it takes.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, Final
+
+import mcp_types as types
+import msgspec
+
+from agentctl_tools.catalog import OPERATIONS
+from agentctl_tools.operation import Operation
+
+ENVELOPE_SCHEMA: Final[dict[str, Any]] = {
+    "type": "object",
+    "properties": {
+        "ok": {"type": "boolean"},
+        "summary": {"type": "string"},
+        "next": {"type": "array", "items": {"type": "object"}},
+        "data": {},
+        "diagnostics": {"type": "array", "items": {"type": "object"}},
+        "more": {"type": ["string", "null"]},
+    },
+    "required": ["ok", "summary", "next", "data", "diagnostics", "more"],
+}
+"""The output schema of every tool; `explain` has the full one of each."""
+
+ALWAYS_REQUIRED: Final = ("intent", "idempotency_key")
+"""What a change over MCP must bring although the command line has defaults."""
+DEFAULTS: Final[Mapping[str, Mapping[str, object]]] = {"apply": {"without_gated": False}}
+"""Where a tool's default is another than the command line's: with open gates nothing is done."""
+DESCRIPTIONS: Final[Mapping[str, str]] = {
+    "approve": (
+        "Real. Your half of an approval, never consent. With `gate`: asks a human to decide that "
+        "gate of the plan (asking again gives the same request). With `decision`: hands in a "
+        "decision that an enrolled human signed elsewhere."
+    ),
+}
+"""Of tools that stand for two operations."""
+
+
+@cache
+def tools() -> Mapping[str, tuple[Operation, ...]]:
+    """Returns the operations behind each tool, in the order of the catalog."""
+    found: dict[str, tuple[Operation, ...]] = {}
+    for operation in OPERATIONS.values():
+        if operation.mcp_tool is not None:
+            assert operation.operation_class != "human_only", "consent has no projection here"
+            found[operation.mcp_tool] = (*found.get(operation.mcp_tool, ()), operation)
+    return found
+
+
+def operation_for(tool: str, arguments: Mapping[str, object]) -> Operation:
+    """Returns the operation that a call of *tool* means."""
+    candidates = tools()[tool]
+    for operation in candidates[1:]:
+        own = _fields(operation) - _fields(candidates[0])
+        if own & set(arguments):
+            return operation
+    return candidates[0]
+
+
+def with_defaults(tool: str, arguments: Mapping[str, object]) -> dict[str, object]:
+    """Returns the arguments with the tool's own defaults filled in."""
+    return {**DEFAULTS.get(tool, {}), **arguments}
+
+
+@cache
+def tool_list() -> tuple[types.Tool, ...]:
+    """Returns the tools, in one order for everyone."""
+    return tuple(_tool(name, operations) for name, operations in tools().items())
+
+
+def _tool(name: str, operations: tuple[Operation, ...]) -> types.Tool:
+    first = operations[0]
+    return types.Tool(
+        name=name,
+        description=DESCRIPTIONS.get(name, first.describe),
+        input_schema=_input_schema(name, operations),
+        output_schema=ENVELOPE_SCHEMA,
+        annotations=types.ToolAnnotations(
+            read_only_hint=all(o.operation_class == "read" for o in operations),
+            destructive_hint=any(o.destructive for o in operations),
+            idempotent_hint=all(o.idempotent for o in operations),
+            open_world_hint=False,
+        ),
+    )
+
+
+def _input_schema(name: str, operations: tuple[Operation, ...]) -> dict[str, Any]:
+    properties: dict[str, Any] = {}
+    required: set[str] | None = None
+    for operation in operations:
+        schema = _schema_of(operation.arguments)
+        properties |= schema.get("properties", {})
+        wanted = set(schema.get("required", ()))
+        required = wanted if required is None else required & wanted
+    always = {field for field in ALWAYS_REQUIRED if field in properties}
+    for field, default in DEFAULTS.get(name, {}).items():
+        properties[field] = {**properties[field], "default": default}
+    for field in always:
+        properties[field] = _not_null(properties[field])
+    schema = {"type": "object", "properties": properties, "additionalProperties": False}
+    needed = sorted((required or set()) | always)
+    return schema | ({"required": needed} if needed else {})
+
+
+def _schema_of(arguments: type[msgspec.Struct]) -> dict[str, Any]:
+    (reference,), definitions = msgspec.json.schema_components(
+        [arguments], ref_template="#/$defs/{name}"
+    )
+    root = dict(definitions.pop(reference["$ref"].rsplit("/", 1)[1]))
+    assert not definitions, f"{arguments}: arguments of a tool are flat"
+    return {key: value for key, value in root.items() if key not in {"title", "description"}}
+
+
+def _not_null(schema: dict[str, Any]) -> dict[str, Any]:
+    kept = {key: value for key, value in schema.items() if key not in {"default", "anyOf"}}
+    choices = [c for c in schema.get("anyOf", []) if c != {"type": "null"}]
+    return {**kept, **choices[0]} if len(choices) == 1 else kept | {"type": "string"}
+
+
+def _fields(operation: Operation) -> set[str]:
+    return {field.encode_name for field in msgspec.structs.fields(operation.arguments)}

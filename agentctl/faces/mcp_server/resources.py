@@ -1,0 +1,107 @@
+"""The resources of the server: wholes behind the links of bounded results, read through the door."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+from urllib.parse import unquote
+
+import mcp_types as types
+import msgspec
+
+from agentctl_tools.operation import Envelope
+
+SCHEME: Final = "agentctl://"
+ROWS_MAX: Final = 10_000
+
+Ask = Callable[[str, dict[str, Any]], Awaitable[Envelope]]
+"""Calls an operation of the registry as the connection's agent."""
+
+RESOURCES: Final = (
+    types.Resource(
+        name="cluster",
+        uri="agentctl://cluster",
+        description="Status of the cluster, whole.",
+        mime_type="application/json",
+    ),
+    types.Resource(
+        name="approvals",
+        uri="agentctl://approvals",
+        description="The requests that wait for a human.",
+        mime_type="application/json",
+    ),
+    types.Resource(
+        name="ops",
+        uri="agentctl://ops",
+        description="The newest changes, whole.",
+        mime_type="application/json",
+    ),
+)
+TEMPLATES: Final = (
+    types.ResourceTemplate(
+        name="plan",
+        uri_template="agentctl://plan/{id}",
+        description="A kept plan, whole.",
+        mime_type="application/json",
+    ),
+    types.ResourceTemplate(
+        name="op",
+        uri_template="agentctl://op/{id}",
+        description="One op with its lineage.",
+        mime_type="application/json",
+    ),
+    types.ResourceTemplate(
+        name="schema",
+        uri_template="agentctl://schema/{graph}",
+        description="The schema of a graph.",
+        mime_type="application/json",
+    ),
+    types.ResourceTemplate(
+        name="rows",
+        uri_template="agentctl://rows/{query}/{params}",
+        description="All rows of a stored read; params are JSON, percent-encoded.",
+        mime_type="application/json",
+    ),
+)
+
+
+class UnknownResourceError(LookupError):
+    """No resource has that URI."""
+
+
+async def read_resource(uri: str, ask: Ask) -> str:
+    """Returns the JSON text of a resource.
+
+    Raises:
+        UnknownResourceError: there is none of that URI; the message says why.
+    """
+    operation, arguments = _meant(uri)
+    envelope = await ask(operation, arguments)
+    if not envelope.ok and envelope.data is None:
+        raise UnknownResourceError("; ".join(d.message for d in envelope.diagnostics))
+    return msgspec.json.encode(envelope.data).decode()
+
+
+def _meant(uri: str) -> tuple[str, dict[str, Any]]:
+    kind, *parts = uri.removeprefix(SCHEME).split("/")
+    match kind, [unquote(part) for part in parts]:
+        case "cluster", []:
+            return "status", {}
+        case "approvals", []:
+            return "approvals", {}
+        case "ops", []:
+            return "ops", {"limit": 200}
+        case "plan", [plan_id]:
+            return "plan_show", {"plan_id": plan_id}
+        case "op", [op_id]:
+            return "ops", {"id": op_id}
+        case "schema", [graph]:
+            return "schema", {"graph": graph}
+        case "rows", [query, params]:
+            try:
+                given = msgspec.json.decode(params, type=dict[str, Any])
+            except msgspec.DecodeError as invalid:
+                msg = f"params of {uri} are no JSON object"
+                raise UnknownResourceError(msg) from invalid
+            return "run_query", {"query": query, "params": given, "limit": ROWS_MAX}
+        case _:
+            msg = f"there is no resource {uri}"
+            raise UnknownResourceError(msg)

@@ -1,0 +1,200 @@
+"""The MCP server: the registry's tools, resources and prompts over the official SDK.
+
+It serves both protocol revisions, keeps no state of a connection, and hands every call to the
+door as an agent. It has no signer: whatever credential started the process, nothing here consents.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, Protocol
+
+import mcp_types as types
+import msgspec
+from mcp.server.context import ServerRequestContext
+from mcp.server.lowlevel import Server
+from mcp.server.stdio import stdio_server
+from mcp.shared.exceptions import MCPError
+
+from agentctl import __version__
+from agentctl.faces.mcp_server.narrow import result_of
+from agentctl.faces.mcp_server.projection import (
+    operation_for,
+    tool_list,
+    tools,
+    with_defaults,
+)
+from agentctl.faces.mcp_server.resources import (
+    RESOURCES,
+    TEMPLATES,
+    UnknownResourceError,
+    read_resource,
+)
+from agentctl.faces.prompting.reader import PromptError, fill_prompt, prompt_names, read_prompt
+from agentctl_tools.catalog import CONSENT_WORDS, OPERATIONS
+from agentctl_tools.envelopes import refused
+from agentctl_tools.operation import Envelope, Notify
+
+ARGUMENT_BYTES_MAX: Final = 1_048_576
+INSTRUCTIONS: Final = (
+    "Tools that look change nothing; those that try work in drafts; those that are real make an "
+    "Op. Start with `status`; the prompt `agent/operate` says how to work."
+)
+
+Context = ServerRequestContext[Any, Any]
+
+
+class Doorway(Protocol):
+    """The one door, with the connection's agent as caller."""
+
+    async def __call__(
+        self, operation: str, arguments: Mapping[str, object], *, notify: Notify | None = None
+    ) -> Envelope:
+        """Calls an operation of the registry."""
+        ...
+
+
+def make_server(door: Doorway) -> "Server[Any]":
+    """Returns the server over *door*; a transport is the caller's business."""
+    return Server(
+        "agentctl",
+        version=__version__,
+        instructions=INSTRUCTIONS,
+        on_list_tools=_list_tools,
+        on_call_tool=_call_tool(door),
+        on_list_resources=_list_resources,
+        on_list_resource_templates=_list_templates,
+        on_read_resource=_read_resource(door),
+        on_list_prompts=_list_prompts,
+        on_get_prompt=_get_prompt,
+    )
+
+
+async def serve_stdio(door: Doorway) -> None:
+    """Serves one client over this process's stdin and stdout, until it hangs up."""
+    server = make_server(door)
+    async with stdio_server() as (incoming, outgoing):
+        await server.run(incoming, outgoing, server.create_initialization_options())
+
+
+async def _list_tools(
+    _context: Context, _params: types.PaginatedRequestParams | None
+) -> types.ListToolsResult:
+    return types.ListToolsResult(tools=list(tool_list()))
+
+
+def _call_tool(
+    door: Doorway,
+) -> Callable[[Context, types.CallToolRequestParams], Awaitable[types.CallToolResult]]:
+    async def handle(context: Context, params: types.CallToolRequestParams) -> types.CallToolResult:
+        given = dict(params.arguments or {})
+        if len(msgspec.json.encode(given)) > ARGUMENT_BYTES_MAX:
+            envelope = refused(
+                "invalid_arguments",
+                "$",
+                f"the arguments are larger than {ARGUMENT_BYTES_MAX:,} bytes",
+                remedy="Edit large files in parts, with `old` and `new` or a diff.",
+            )
+            return _answer(envelope, params.name, given)
+        if params.name in tools():
+            arguments = with_defaults(params.name, given)
+            operation = operation_for(params.name, arguments).name
+            envelope = await door(operation, arguments, notify=_progress(context))
+            return _answer(envelope, operation, arguments)
+        return _answer(await _no_tool(door, params.name, given), params.name, given)
+
+    return handle
+
+
+async def _no_tool(door: Doorway, name: str, arguments: Mapping[str, object]) -> Envelope:
+    """What is no tool is refused; an attempt to consent goes to the door, which records it."""
+    operation = OPERATIONS.get(name)
+    human_only = operation is not None and operation.operation_class == "human_only"
+    if human_only or name in CONSENT_WORDS:
+        return await door(name, arguments)
+    return refused(
+        "unknown_operation",
+        "$.name",
+        "there is no tool of that name",
+        remedy=f"The tools are: {', '.join(tools())}.",
+    )
+
+
+def _progress(context: Context) -> Notify:
+    async def notify(event: Any) -> None:  # noqa: ANN401  # an ApplyEvent, which a face passes on
+        await context.session.report_progress(
+            float(event.steps_done), float(event.steps_total) or None, str(event.kind)
+        )
+
+    return notify
+
+
+def _answer(
+    envelope: Envelope, operation: str, arguments: Mapping[str, object]
+) -> types.CallToolResult:
+    plain = result_of(envelope, operation=operation, arguments=arguments)
+    return types.CallToolResult(
+        content=[types.TextContent(type="text", text=msgspec.json.encode(plain).decode())],
+        structured_content=plain,
+        is_error=not envelope.ok,
+    )
+
+
+async def _list_resources(
+    _context: Context, _params: types.PaginatedRequestParams | None
+) -> types.ListResourcesResult:
+    return types.ListResourcesResult(resources=list(RESOURCES))
+
+
+async def _list_templates(
+    _context: Context, _params: types.PaginatedRequestParams | None
+) -> types.ListResourceTemplatesResult:
+    return types.ListResourceTemplatesResult(resource_templates=list(TEMPLATES))
+
+
+def _read_resource(
+    door: Doorway,
+) -> Callable[[Context, types.ReadResourceRequestParams], Awaitable[types.ReadResourceResult]]:
+    async def ask(operation: str, arguments: dict[str, Any]) -> Envelope:
+        return await door(operation, arguments)
+
+    async def handle(
+        _context: Context, params: types.ReadResourceRequestParams
+    ) -> types.ReadResourceResult:
+        uri = str(params.uri)
+        try:
+            text = await read_resource(uri, ask)
+        except UnknownResourceError as unknown:
+            raise MCPError(code=types.INVALID_PARAMS, message=str(unknown)) from unknown
+        contents = types.TextResourceContents(uri=uri, mime_type="application/json", text=text)
+        return types.ReadResourceResult(contents=[contents])
+
+    return handle
+
+
+async def _list_prompts(
+    _context: Context, _params: types.PaginatedRequestParams | None
+) -> types.ListPromptsResult:
+    prompts = [read_prompt(name) for name in prompt_names()]
+    return types.ListPromptsResult(
+        prompts=[
+            types.Prompt(
+                name=prompt.name,
+                description=prompt.purpose,
+                arguments=[types.PromptArgument(name=s, required=True) for s in prompt.slots],
+            )
+            for prompt in prompts
+        ]
+    )
+
+
+async def _get_prompt(
+    _context: Context, params: types.GetPromptRequestParams
+) -> types.GetPromptResult:
+    try:
+        prompt = read_prompt(params.name)
+        text = fill_prompt(prompt, params.arguments or {})
+    except PromptError as unknown:
+        raise MCPError(code=types.INVALID_PARAMS, message=str(unknown)) from unknown
+    content = types.TextContent(type="text", text=text)
+    return types.GetPromptResult(
+        description=prompt.purpose, messages=[types.PromptMessage(role="user", content=content)]
+    )

@@ -1,0 +1,82 @@
+"""Reads a prompt of `agentctl_prompts` by its name and fills its slots.
+
+A prompt is a Markdown file; its first line says what it is for, in an HTML comment; a slot is
+``{{name}}``. Every slot must be filled and nothing else may be given.
+"""
+
+import re
+from collections.abc import Mapping
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from typing import Final
+
+import msgspec
+
+_SLOT: Final = re.compile(r"\{\{([a-z_]+)\}\}", re.ASCII)
+_FIRST_LINE: Final = re.compile(r"<!-- (.+) -->")
+_NAME: Final = re.compile(r"[a-z_]+/[a-z_]+", re.ASCII)
+
+
+class PromptError(LookupError):
+    """There is no such prompt, or its slots are not filled as they must be."""
+
+
+class Prompt(msgspec.Struct, frozen=True, kw_only=True):
+    """One prompt as it is stored."""
+
+    name: str
+    """``<role>/<purpose>``."""
+    purpose: str
+    slots: tuple[str, ...]
+    """Sorted."""
+    text: str
+    """Without the first line."""
+
+
+def prompt_names() -> tuple[str, ...]:
+    """Returns the names of all prompts, sorted."""
+    root = files("agentctl_prompts")
+    return tuple(
+        sorted(
+            f"{role.name}/{leaf.name.removesuffix('.md')}"
+            for role in root.iterdir()
+            if role.is_dir()
+            for leaf in role.iterdir()
+            if leaf.name.endswith(".md")
+        )
+    )
+
+
+def read_prompt(name: str) -> Prompt:
+    """Returns the prompt *name*, e.g. ``agent/operate``.
+
+    Raises:
+        PromptError: there is none of that name; the message lists those there are.
+    """
+    if _NAME.fullmatch(name) is None or name not in prompt_names():
+        msg = f"there is no prompt {name!r}; there are: {', '.join(prompt_names())}"
+        raise PromptError(msg)
+    role, leaf = name.split("/")
+    source: Traversable = files("agentctl_prompts").joinpath(role, f"{leaf}.md")
+    first, _, rest = source.read_text(encoding="utf-8").partition("\n")
+    purpose = _FIRST_LINE.fullmatch(first)
+    assert purpose is not None, f"{name}: the first line says what the prompt is for"
+    return Prompt(
+        name=name,
+        purpose=purpose[1],
+        slots=tuple(sorted(set(_SLOT.findall(rest)))),
+        text=rest.lstrip("\n"),
+    )
+
+
+def fill_prompt(prompt: Prompt, values: Mapping[str, str]) -> str:
+    """Returns the text with every slot filled.
+
+    Raises:
+        PromptError: a slot is missing, or a value has no slot.
+    """
+    if set(values) != set(prompt.slots):
+        wanted = ", ".join(prompt.slots) or "nothing"
+        msg = f"{prompt.name} takes {wanted}; given: {', '.join(sorted(values)) or 'nothing'}"
+        raise PromptError(msg)
+    return _SLOT.sub(lambda slot: values[slot[1]], prompt.text)
