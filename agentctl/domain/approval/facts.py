@@ -5,10 +5,10 @@ Source: terminal 1.
 """
 
 from collections.abc import Mapping
-from typing import Literal
 
 import msgspec
 
+from agentctl.domain.approval.machine import RequestState
 from agentctl.domain.approval.records import ApprovalRequest, Assurance
 from agentctl.ids import Address
 
@@ -35,7 +35,7 @@ class DecisionFacts(msgspec.Struct, frozen=True, kw_only=True):
     waiting_index: int
     """1 for the first that waits."""
     waiting_count: int
-    standing: Literal["waiting", "approved", "denied", "stale", "expired", "consumed"]
+    standing: RequestState
     standing_why: tuple[str, ...]
     """Where it is stale: each field that moved, old and new."""
     rows_now: Mapping[str, int]

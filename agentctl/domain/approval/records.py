@@ -4,6 +4,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.domain.plan.model import ChangeVerb
 from agentctl.domain.plan.statement import GateStatement
 
@@ -108,3 +109,16 @@ class Consumption(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     consumed_at: str
     consumed_by_operation: str
     ledger_seq: int
+
+
+class ApprovalRecords(msgspec.Struct, frozen=True, kw_only=True):
+    """All records of consent of one storage root, as they were read."""
+
+    requests: tuple[ApprovalRequest, ...] = ()
+    """Oldest first."""
+    artifacts: tuple[DecisionArtifact, ...] = ()
+    consumptions: tuple[Consumption, ...] = ()
+    used: frozenset[str] = frozenset()
+    """Ids of approvals that the ledger or a consumption says were used: they never count again."""
+    diagnostics: tuple[Diagnostic, ...] = ()
+    """Objects that are no records, or of another version; they count for nothing."""

@@ -1,0 +1,99 @@
+"""Why somebody may not ask, or not decide so: diagnostics of the approvals, in one place."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from agentctl.diagnostics.diagnostic import Diagnostic, error
+from agentctl.domain.approval.machine import (
+    OPEN_PER_CLUSTER_MAX,
+    OPEN_PER_PRINCIPAL_MAX,
+    Review,
+)
+from agentctl.domain.approval.records import ApprovalRequest, Verdict
+from agentctl.domain.plan.statement import Gate
+from agentctl.domain.policy.caller import Caller
+from agentctl.domain.policy.principals import Principal
+from agentctl.instants import format_instant
+
+REASON_CHARACTERS_MAX: Final = 2000
+
+
+def denied_recently(gate: Gate, denied: Review) -> Diagnostic:
+    """Says that a human refused the same change a short while ago."""
+    return error(
+        "approval_denied_recently",
+        gate.resource,
+        f"the {gate.operation} of {gate.resource} was denied at {format_instant(denied.ended_at)}",
+        remedy="Do without it, or talk to the human who denied it.",
+    )
+
+
+def too_many(gate: Gate, principal: str, waiting: Sequence[ApprovalRequest]) -> Diagnostic | None:
+    """Says that humans have enough to decide already; None while they have not."""
+    mine = sum(r.requester == principal for r in waiting)
+    if mine < OPEN_PER_PRINCIPAL_MAX and len(waiting) < OPEN_PER_CLUSTER_MAX:
+        return None
+    return error(
+        "approval_limit",
+        gate.resource,
+        f"{mine} requests of {principal!a} and {len(waiting)} of the cluster are open; at most "
+        f"{OPEN_PER_PRINCIPAL_MAX} and {OPEN_PER_CLUSTER_MAX} may be",
+        remedy="Wait until a human has decided some: agentctl approvals",
+    )
+
+
+def undecidable(
+    review: Review | None, request_id: str, verdict: Verdict, approver: str, reason: str | None
+) -> Diagnostic | None:
+    """Returns why the request cannot be decided so by *approver* now, or None.
+
+    A human may still deny what was approved and not used yet.
+    """
+    if review is None:
+        return not_found(request_id)
+    if reason is not None and len(reason) > REASON_CHARACTERS_MAX:
+        why = f"a reason has at most {REASON_CHARACTERS_MAX} characters"
+        return error("invalid_arguments", "$.reason", why)
+    if review.state == "approved" and verdict == "deny":
+        return None
+    if review.state != "waiting":
+        return error(
+            "approval_closed",
+            review.request.statement.resource,
+            f"request {review.request.request_id} is {review.state.replace('_', ' ')}",
+            remedy="agentctl approvals",
+        )
+    if any(a.approver == approver for a in review.approvals) and verdict == "approve":
+        why = f"{approver} has approved it already"
+        return error("approval_closed", review.request.statement.resource, why)
+    return None
+
+
+def not_found(request_id: str) -> Diagnostic:
+    """Says that no request of that id is known."""
+    return error(
+        "approval_not_found",
+        "approvals",
+        f"there is no request {request_id!a} in this cluster",
+        remedy="agentctl approvals",
+    )
+
+
+def not_enrolled(caller: Caller) -> Diagnostic:
+    """Says that the caller is nobody whose decision counts."""
+    return error(
+        "human_key_missing",
+        caller.id,
+        f"{caller.id!a} is no enrolled human of this cluster",
+        remedy="agentctl init",
+    )
+
+
+def wrong_key(approver: Principal) -> Diagnostic:
+    """Says that the key at hand is not the enrolled one."""
+    return error(
+        "signature_invalid",
+        approver.id,
+        f"the key at hand is not the one that {approver.id} is enrolled with",
+        remedy="agentctl identity show",
+    )

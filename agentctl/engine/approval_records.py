@@ -1,0 +1,68 @@
+"""Reads the records of consent from a storage root. What is no record counts for nothing, and is told."""
+
+from collections.abc import Iterable
+
+from agentctl.diagnostics.diagnostic import Diagnostic, error
+from agentctl.domain.approval.codec import APPROVALS_PREFIX, decode
+from agentctl.domain.approval.records import (
+    ApprovalRecords,
+    ApprovalRequest,
+    Consumption,
+    DecisionArtifact,
+)
+from agentctl.domain.storage.protocol import ObjectStore
+from agentctl.ids import is_ulid
+
+
+async def read_records(store: ObjectStore, used: Iterable[str]) -> ApprovalRecords:
+    """Returns all records; *used* are the ids of approvals that the ledger says were used."""
+    requests: list[ApprovalRequest] = []
+    artifacts: list[DecisionArtifact] = []
+    consumptions: list[Consumption] = []
+    faults: list[Diagnostic] = []
+    for key in await store.list(APPROVALS_PREFIX):
+        stored = await store.read(key)
+        if stored is None:
+            continue
+        record = _decoded(key, stored.data)
+        match record:
+            case ApprovalRequest():
+                requests.append(record)
+            case DecisionArtifact():
+                artifacts.append(record)
+            case Consumption():
+                consumptions.append(record)
+            case Diagnostic():
+                faults.append(record)
+    return ApprovalRecords(
+        requests=tuple(requests),
+        artifacts=tuple(artifacts),
+        consumptions=tuple(consumptions),
+        used=frozenset(used) | {c.approval_id for c in consumptions},
+        diagnostics=tuple(faults),
+    )
+
+
+def _decoded(
+    key: str, data: bytes
+) -> ApprovalRequest | DecisionArtifact | Consumption | Diagnostic:
+    name = key.removeprefix(APPROVALS_PREFIX)
+    stem, _, rest = name.partition(".")
+    if not is_ulid(stem):
+        return error("invalid_approval_artifact", key, "the name of the record is no ULID")
+    record: ApprovalRequest | DecisionArtifact | Consumption | Diagnostic
+    match rest:
+        case "request.json":
+            record = decode(ApprovalRequest, data, path=key)
+            named = record.request_id if isinstance(record, ApprovalRequest) else stem
+        case "json":
+            record = decode(DecisionArtifact, data, path=key)
+            named = record.approval_id if isinstance(record, DecisionArtifact) else stem
+        case "consumed.json":
+            record = decode(Consumption, data, path=key)
+            named = record.approval_id if isinstance(record, Consumption) else stem
+        case _:
+            return error("invalid_approval_artifact", key, "there are no records of that name")
+    if named != stem:
+        return error("invalid_approval_artifact", key, "the record has another id than its name")
+    return record

@@ -1,0 +1,411 @@
+"""Requests for consent, signed decisions, and whether they still stand. Source: control-plane 3.4.
+
+Asking is open to anyone; deciding is a signature by an enrolled human's key over the exact
+statement, and nothing else is ever read as consent. Write order: the audit record, then the record
+of consent, create-only; nothing is rewritten. Whether an approval was used is the ledger's to say.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from typing import Final
+
+import anyio
+import msgspec
+
+from agentctl.diagnostics.diagnostic import Diagnostic, error
+from agentctl.domain.approval.codec import (
+    artifact_key,
+    consumption_key,
+    decode,
+    encode,
+    request_key,
+)
+from agentctl.domain.approval.decision import (
+    check_artifact,
+    decision_bytes,
+    decision_statement,
+    make_artifact,
+    request_fault,
+)
+from agentctl.domain.approval.machine import (
+    REQUEST_LIFE,
+    Review,
+    Standing,
+    denial_in_force,
+    reviews,
+    shadowing,
+    standing_of,
+)
+from agentctl.domain.approval.records import (
+    GATE_NAMESPACE,
+    ApprovalRecords,
+    ApprovalRequest,
+    Consumption,
+    DecisionArtifact,
+    Needs,
+    Seen,
+    Verdict,
+)
+from agentctl.domain.approval.refusals import (
+    denied_recently,
+    not_enrolled,
+    not_found,
+    too_many,
+    undecidable,
+    wrong_key,
+)
+from agentctl.domain.audit.record import AuditActor
+from agentctl.domain.plan.statement import Gate, gate_digest, gate_key
+from agentctl.domain.policy.caller import Caller
+from agentctl.domain.policy.principals import Registry, Verify
+from agentctl.domain.storage.protocol import ObjectStore
+from agentctl.engine.approval_records import read_records
+from agentctl.engine.auditlog import AuditLog
+from agentctl.engine.ledger import Ledger
+from agentctl.engine.principals import Principals
+from agentctl.engine.principals import Signer as Signer  # faces know it from here
+from agentctl.engine.world import World, mint_nonce, stamp_now
+from agentctl.ids import ulid
+from agentctl.instants import format_instant, milliseconds, parse_instant
+
+POLL_S: Final = 0.25
+"""How often `wait` looks."""
+CLOCK_SKEW_MAX: Final = timedelta(minutes=5)
+"""How far ahead the clock of a machine may be on which a decision was signed."""
+_TERMINALS: Final = frozenset({"cli", "tui"})
+_DECIDED: Final = {
+    "approve": "approval_approved",
+    "deny": "approval_denied",
+    "request_changes": "approval_changes_requested",
+}
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """The records of consent and the chain they are judged by, read together."""
+
+    records: ApprovalRecords
+    registry: Registry
+    reviews: tuple[Review, ...]
+
+
+class Approvals:
+    """The records of consent of one storage root."""
+
+    def __init__(
+        self,
+        *,
+        store: ObjectStore,
+        world: World,
+        verify: Verify,
+        principals: Principals,
+        audit: AuditLog,
+        ledger: Ledger,
+    ) -> None:
+        self._store = store
+        self._world = world
+        self._verify = verify
+        self._principals = principals
+        self._audit = audit
+        self._ledger = ledger
+
+    async def records(self) -> ApprovalRecords:
+        """Returns all records as they are stored, and what cannot be read as diagnostics."""
+        head = await self._ledger.head()
+        used = head.envelope.state.approval_records if head is not None else ()
+        return await read_records(self._store, used)
+
+    async def reviews(self) -> tuple[Review, ...]:
+        """Returns how each request that can be decided stands, oldest first."""
+        return (await self._snapshot()).reviews
+
+    async def open_requests(self) -> tuple[ApprovalRequest, ...]:
+        """Returns the requests that a human can decide now, oldest first."""
+        return tuple(r.request for r in await self.reviews() if r.state == "waiting")
+
+    async def review(self, request_id: str) -> Review | None:
+        """Returns how one request stands; that of the older one where two asked at once."""
+        return await self._review_in(await self._snapshot(), request_id)
+
+    async def find(self, request_id: str) -> ApprovalRequest | None:
+        """Returns one request; the older one where two asked for the same gate at once."""
+        found = await self.review(request_id)
+        return found.request if found is not None else None
+
+    async def standings(self, gates: Iterable[Gate]) -> Mapping[str, Standing]:
+        """Returns how recorded consent stands for each gate of a fresh plan, by gate key."""
+        snapshot = await self._snapshot()
+        now = self._world.now()
+        return {gate.key: standing_of(gate, snapshot.reviews, now) for gate in gates}
+
+    async def request(
+        self,
+        caller: Caller,
+        gate: Gate,
+        *,
+        plan_digest: str,
+        config_digest: str,
+        intent: str,
+        evidence: str | None = None,
+    ) -> ApprovalRequest | tuple[Diagnostic, ...]:
+        """Puts *gate* to humans; the same gate gives the same request while one is open or stands.
+
+        Raises:
+            AuditUnavailableError: the audit record could not be written; nothing was asked.
+        """
+        snapshot = await self._snapshot()
+        standing = standing_of(gate, snapshot.reviews, self._world.now())
+        if standing.state in ("waiting", "approved") and standing.request is not None:
+            return standing.request
+        refusal = self._refusal(caller, gate, snapshot)
+        if refusal is not None:
+            return (refusal,)
+        if not intent.strip():
+            return (error("intent_required", gate.resource, "a request needs an intent"),)
+        request = self._new_request(
+            caller, gate, snapshot, plan_digest=plan_digest, config_digest=config_digest,
+            intent=intent, evidence=evidence,
+        )  # fmt: skip
+        await self._audited(
+            _actor(caller),
+            caller.on_behalf_of,
+            "approval_requested",
+            request,
+            {"gate": request.gate_digest, "plan": plan_digest},
+        )
+        await self._store.create(request_key(request.request_id), encode(request))
+        settled = await self.find(request.request_id)
+        return settled or request
+
+    async def decide(
+        self,
+        caller: Caller,
+        request_id: str,
+        *,
+        verdict: Verdict,
+        reason: str | None,
+        signer: Signer,
+    ) -> DecisionArtifact | tuple[Diagnostic, ...]:
+        """Records the decision of the human who calls, signed by *signer* with their enrolled key.
+
+        An agent, an MCP session and a human whom the chain does not know decide nothing.
+
+        Raises:
+            AuditUnavailableError: the audit record could not be written; nothing was decided.
+        """
+        if caller.kind != "human" or caller.via not in _TERMINALS:
+            what = f"{caller.kind} {caller.id!a} over {caller.via}"
+            return (error("human_only", request_id, f"{what} cannot consent"),)
+        snapshot = await self._snapshot()
+        approver = snapshot.registry.human(caller.id)
+        if approver is None or not caller.enrolled:
+            return (not_enrolled(caller),)
+        review = await self._review_in(snapshot, request_id)
+        refusal = undecidable(review, request_id, verdict, approver.id, reason)
+        if refusal is not None or review is None:
+            return (refusal,) if refusal is not None else ()
+        if signer.key != approver.key:
+            return (wrong_key(approver),)
+        statement = decision_statement(
+            review.request,
+            decision=verdict,
+            reason=reason,
+            approver=approver.id,
+            decided_at=max(stamp_now(self._world), review.request.created_at),
+            seen=await self._seen(review.request),
+        )
+        _, signature = signer.sign(decision_bytes(statement), GATE_NAMESPACE)
+        artifact = make_artifact(review.request, statement, approver, signature)
+        fault = self._fault_in(artifact, review.request, snapshot.registry)
+        if fault is not None:
+            return (error("signature_invalid", request_id, fault),)
+        return await self._record(artifact, review.request, _actor(caller), caller.on_behalf_of)
+
+    async def submit(
+        self, artifact: bytes, *, caller: Caller | None = None
+    ) -> DecisionArtifact | tuple[Diagnostic, ...]:
+        """Records a decision that a human signed elsewhere; whoever hands it in adds nothing to it.
+
+        The received bytes must be the canonical form of an artifact that holds in every field.
+
+        Raises:
+            AuditUnavailableError: the audit record could not be written; nothing was recorded.
+        """
+        read = decode(DecisionArtifact, artifact.strip(b"\n"), path="decision")
+        if isinstance(read, Diagnostic):
+            return (read,)
+        snapshot = await self._snapshot()
+        review = next(
+            (r for r in snapshot.reviews if r.request.request_id == read.request_id), None
+        )
+        if review is None:
+            return (not_found(read.request_id),)
+        fault = self._fault_in(read, review.request, snapshot.registry)
+        if fault is not None:
+            return (error("signature_invalid", review.request.statement.resource, fault),)
+        if read in snapshot.records.artifacts:
+            return read
+        refusal = undecidable(review, read.request_id, read.decision, read.approver, read.reason)
+        if refusal is not None:
+            return (refusal,)
+        actor = _actor(caller) if caller is not None else _signing_actor(read)
+        behalf = caller.on_behalf_of if caller is not None else None
+        return await self._record(read, review.request, actor, behalf)
+
+    async def consume(self, approval_id: str, *, op: str, ledger_seq: int) -> None:
+        """Marks an approval as used by *op*, which the ledger object *ledger_seq* says already."""
+        stored = await self._store.read(artifact_key(approval_id))
+        read = decode(DecisionArtifact, stored.data, path=approval_id) if stored else None
+        if not isinstance(read, DecisionArtifact):
+            return  # The ledger remembers it; without its record there is nothing to mark.
+        consumption = Consumption(
+            approval_id=approval_id,
+            request_id=read.request_id,
+            consumed_at=stamp_now(self._world),
+            consumed_by_operation=op,
+            ledger_seq=ledger_seq,
+        )
+        await self._store.create(consumption_key(approval_id), encode(consumption))
+
+    async def wait(self, request_id: str, timeout_s: float) -> Review | None:
+        """Returns how the request stands once it is no longer waiting, or at the timeout."""
+        reviewed = await self.review(request_id)
+        with anyio.move_on_after(max(timeout_s, 0)):
+            while reviewed is not None and reviewed.state == "waiting":
+                await anyio.sleep(POLL_S)
+                reviewed = await self.review(request_id)
+        return reviewed
+
+    def _fault_in(
+        self, artifact: DecisionArtifact, request: ApprovalRequest, registry: Registry
+    ) -> str | None:
+        checked = check_artifact(artifact, request, registry, self._verify)
+        if checked.verdict != "holds":
+            return f"the decision does not hold: {checked.why}"
+        if parse_instant(artifact.decided_at) > self._world.now() + CLOCK_SKEW_MAX:
+            return "the decision was signed in the future"
+        return None
+
+    async def _snapshot(self) -> Snapshot:
+        registry = await self._principals.registry()
+        records = await self.records()
+        now = self._world.now()
+        return Snapshot(
+            records=records,
+            registry=registry,
+            reviews=reviews(records, registry, now, self._verify),
+        )
+
+    async def _review_in(self, snapshot: Snapshot, request_id: str) -> Review | None:
+        found = next((r for r in snapshot.reviews if r.request.request_id == request_id), None)
+        if found is not None:
+            return found
+        shadowed = next((r for r in snapshot.records.requests if r.request_id == request_id), None)
+        if shadowed is None or request_fault(shadowed, snapshot.registry) is not None:
+            return None
+        return shadowing(shadowed, snapshot.reviews)
+
+    def _refusal(self, caller: Caller, gate: Gate, snapshot: Snapshot) -> Diagnostic | None:
+        if not snapshot.registry.exists or gate.cluster_id != snapshot.registry.cluster_id:
+            return error(
+                "approval_read_error", gate.resource, "the gate is not one of this cluster"
+            )
+        denied = denial_in_force(gate, snapshot.reviews, self._world.now())
+        if denied is not None:
+            return denied_recently(gate, denied)
+        waiting = [r.request for r in snapshot.reviews if r.state == "waiting"]
+        return too_many(gate, caller.id, waiting)
+
+    def _new_request(  # the fields of a request
+        self,
+        caller: Caller,
+        gate: Gate,
+        snapshot: Snapshot,
+        *,
+        plan_digest: str,
+        config_digest: str,
+        intent: str,
+        evidence: str | None,
+    ) -> ApprovalRequest:
+        ended = [r.ended_at for r in snapshot.reviews if r.request.gate_key == gate.key]
+        # Behind every request of this gate that has ended, whatever clock that was told by.
+        created = max([self._world.now(), *(end + timedelta(milliseconds=1) for end in ended)])
+        expires_at = format_instant(created + REQUEST_LIFE)
+        statement = gate.statement(
+            requester=caller.id,
+            on_behalf_of=caller.on_behalf_of,
+            expires_at=expires_at,
+            nonce=mint_nonce(self._world),
+        )
+        return ApprovalRequest(
+            request_id=ulid(milliseconds(created), self._world.entropy(10)),
+            statement=statement,
+            gate_digest=gate_digest(statement),
+            gate_key=gate_key(statement),
+            plan_digest=plan_digest,
+            config_digest=config_digest,
+            requester=caller.id,
+            requester_kind=caller.kind,
+            on_behalf_of=caller.on_behalf_of,
+            intent=intent,
+            evidence=evidence,
+            needs=Needs(),
+            reason=gate.reason,
+            created_at=format_instant(created),
+            expires_at=expires_at,
+        )
+
+    async def _seen(self, request: ApprovalRequest) -> Seen:
+        head = await self._ledger.head()
+        audit = await self._audit.head()
+        return Seen(
+            plan_digest=request.plan_digest,
+            ledger_seq=head.seq if head is not None else 0,
+            audit_head=audit.head,
+            audit_length=audit.length,
+        )
+
+    async def _record(
+        self,
+        artifact: DecisionArtifact,
+        request: ApprovalRequest,
+        actor: AuditActor,
+        on_behalf_of: str | None,
+    ) -> DecisionArtifact:
+        digests = {"gate": artifact.gate_digest, "plan": artifact.seen.plan_digest}
+        await self._audited(actor, on_behalf_of, _DECIDED[artifact.decision], request, digests)
+        await self._store.create(artifact_key(artifact.approval_id), encode(artifact))
+        return artifact
+
+    async def _audited(
+        self,
+        actor: AuditActor,
+        on_behalf_of: str | None,
+        action: str,
+        request: ApprovalRequest,
+        digests: Mapping[str, str],
+    ) -> None:
+        await self._audit.append(
+            actor=actor,
+            on_behalf_of=on_behalf_of,
+            action=action,
+            resource=request.statement.resource,
+            decision="allow",
+            policies=(),
+            request_digest=request.gate_digest,
+            digests=dict(digests),
+        )
+
+
+def _actor(caller: Caller) -> AuditActor:
+    return AuditActor(
+        nid=caller.nid, identity=caller.identity, kind=caller.kind, source=caller.source
+    )
+
+
+def _signing_actor(artifact: DecisionArtifact) -> AuditActor:
+    """Returns the signer as actor, where nobody says who hands the decision in."""
+    from agentctl.adapters.keys.keyfile import nid_of
+
+    return AuditActor(
+        nid=nid_of(artifact.key), identity=artifact.approver, kind="human", source="api"
+    )
