@@ -166,6 +166,22 @@ async def test_a_path_that_is_not_config_is_refused(scene: Scene, path: str) -> 
     assert await scene.drafts.overlay(draft) == {}
 
 
+@pytest.mark.parametrize("path", ["__cluster/a.pg", "graphs/a.pg", "sandboxes/a.pg", "ops/a.pg"])
+async def test_naming_state_in_cluster_yaml_does_not_make_it_config(
+    scene: Scene, path: str
+) -> None:
+    draft = await scene.open()
+    text = f"version: 1\ngraphs: {{g: {{schema: {path}, queries: graphs}}}}\n".encode()
+    named = await scene.edit(draft, "cluster.yaml", text)
+    refused = await scene.edit(draft, path, SCHEMA)
+
+    assert named.loaded is not None
+    assert {d.code for d in named.loaded.diagnostics} == {"path_not_config"}
+    assert [(d.code, d.message) for d in refused.diagnostics] == [
+        ("path_not_config", f"`{path}` is state, data or secrets, which are never config")
+    ]
+
+
 async def test_a_folder_is_no_file_to_edit(scene: Scene) -> None:
     draft = await scene.open()
 

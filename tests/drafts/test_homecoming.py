@@ -234,16 +234,16 @@ async def test_a_file_that_has_neither_digest_stops_it_and_nothing_is_touched(
     changes = await scene.draft()
     with pytest.raises(Crash):
         await bring_home(CrashingFolder(scene.root, 1, "after"), scene.store, OP, changes)
-    (scene.root / "cluster.yaml").write_bytes(b"mine")
+    (scene.root / "q" / "x.gq").write_bytes(b"mine")
     before = scene.files()
     told = await settle(scene.folder, scene.store)
 
     assert [(d.code, d.severity, d.path) for d in told] == [
-        ("homecoming_conflict", "error", "cluster.yaml")
+        ("homecoming_conflict", "error", "q/x.gq")
     ]
     assert scene.files() == before
     assert scene.journals() == [journal_key(OP)]
-    (scene.root / "cluster.yaml").write_bytes(OLD["cluster.yaml"])
+    (scene.root / "q" / "x.gq").write_bytes(OLD["q/x.gq"])
     assert codes(await settle(scene.folder, scene.store)) == ["homecoming_settled"]
     assert scene.files() == NEW
 
