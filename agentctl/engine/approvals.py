@@ -63,7 +63,7 @@ from agentctl.engine.approval_records import read_records
 from agentctl.engine.auditlog import AuditLog
 from agentctl.engine.ledger import Ledger
 from agentctl.engine.principals import Principals
-from agentctl.engine.principals import Signer as Signer  # faces know it from here
+from agentctl.engine.principals import Signer as Signer  # noqa: PLC0414  # faces know it from here
 from agentctl.engine.world import World, mint_nonce, stamp_now
 from agentctl.ids import ulid
 from agentctl.instants import format_instant, milliseconds, parse_instant
@@ -91,15 +91,14 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
 class Approvals:
     """The records of consent of one storage root."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # the collaborators
         self,
-        *,
         store: ObjectStore,
         world: World,
-        verify: Verify,
         principals: Principals,
         audit: AuditLog,
         ledger: Ledger,
+        verify: Verify,
     ) -> None:
         self._store = store
         self._world = world
@@ -315,7 +314,7 @@ class Approvals:
         waiting = [r.request for r in snapshot.reviews if r.state == "waiting"]
         return too_many(gate, caller.id, waiting)
 
-    def _new_request(  # the fields of a request
+    def _new_request(  # noqa: PLR0913  # the fields of a request
         self,
         caller: Caller,
         gate: Gate,
