@@ -92,7 +92,7 @@ def _advance(op: Op, lanes: list[str], lane: int) -> list[str]:
 
 
 def _bars(lanes: Sequence[str], own: int | None) -> str:
-    return " ".join("*" if i == own else "|" for i in range(len(lanes))) + " "
+    return " ".join("*" if i == own else "|" for i in range(len(lanes)))
 
 
 def _drawn(width: int, marks: dict[int, str]) -> str:

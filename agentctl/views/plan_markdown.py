@@ -35,7 +35,7 @@ def plan_markdown(plan: PlanShown, *, gates: Iterable[Gate] = ()) -> str:
         lines += ["", f"**It cannot be applied: {counted(errors, 'error')}.**"]
     lines += [*_gates(parts), *_held_back(parts), *_free(parts), *_next(parts)]
     if plan.plan_digest is not None:
-        lines += ["", f"Plan digest {_code(plan.plan_digest)}"]
+        lines += ["", f"Plan digest {_code(safe(plan.plan_digest))}"]
     return paragraph(lines)
 
 
@@ -47,13 +47,15 @@ def _gates(parts: PlanParts) -> list[str]:
 
 
 def _gate(part: GatePart) -> list[str]:
-    lines = [f"- **{part.change.operation}** {_code(part.change.resource)} ({gated(part.change)})"]
-    lines.append(f"  - {_words(part.need.reason)}")
+    lines = [
+        f"- **{part.change.operation}** {_code(safe(part.change.resource))} ({gated(part.change)})"
+    ]
+    lines.append(f"  - {_words(safe(part.need.reason, 200))}")
     lines += [f"  - {_code(line)}" for line in (*part.effect, *change_notes(part.change))]
     if part.along:
-        lines.append(f"  - with it: {', '.join(_code(c.resource) for c in part.along)}")
+        lines.append(f"  - with it: {', '.join(_code(safe(c.resource)) for c in part.along)}")
     along = {c.resource for c in part.along}
-    others = [_code(a) for a in part.change.dependents if a not in along]
+    others = [_code(safe(a)) for a in part.change.dependents if a not in along]
     if others:
         lines.append(f"  - depends on it: {', '.join(others)}")
     lines.append(f"  - decision: {_words(need_remark(part.need))}")
@@ -85,7 +87,7 @@ def _list(changes: Iterable[Change]) -> list[str]:
     for change in changes:
         remark = change_remark(change)
         lines.append(
-            f"- {change.operation} {_code(change.resource)}"
+            f"- {change.operation} {_code(safe(change.resource))}"
             + (f" ({_words(remark)})" if remark else "")
         )
         lines += [f"  - {_code(note)}" for note in change_notes(change)]
@@ -99,13 +101,12 @@ def _next(parts: PlanParts) -> list[str]:
 
 
 def _words(text: str) -> str:
-    """Our own words as running text; whatever Markdown would act on is escaped all the same."""
-    return "".join(f"\\{c}" if c in _ACTING else c for c in safe(text, 200))
+    """Words that are safe for a terminal, as running text in which Markdown reads nothing."""
+    return "".join(f"\\{c}" if c in _ACTING else c for c in text)
 
 
-def _code(text: str) -> str:
-    """A code span that its content cannot end: its fence is longer than any run inside."""
-    shown = safe(text, 200)
+def _code(shown: str) -> str:
+    """A code span of *shown*, which cannot end it: its fence is longer than any run inside."""
     longest = max((len(run) for run in _runs(shown)), default=0)
     fence = "`" * (longest + 1)
     pad = " " if shown.startswith("`") or shown.endswith("`") else ""

@@ -20,7 +20,7 @@ def status_text(result: StatusShown) -> str:
     addresses = sorted({*result.resource_digests, *result.resource_statuses})
     if addresses:
         rows = [_row(a, result.resource_digests, result.resource_statuses) for a in addresses]
-        lines += ["", table(("resource", "status", "digest", "conditions"), rows).rstrip("\n")]
+        lines += ["", table(("RESOURCE", "STATUS", "DIGEST", "CONDITIONS"), rows).rstrip("\n")]
     graphs = _graphs(result.observations)
     if graphs:
         lines += ["", *graphs]

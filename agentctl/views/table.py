@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from agentctl.foreign import cells
-from agentctl.views.wording import paragraph, safe
+from agentctl.views.wording import safe
 
 CELL_MAX: Final = 60
 """In terminal cells; more is cut, and the count of what is cut is shown."""
@@ -22,7 +22,7 @@ def table(
     right: frozenset[int] = frozenset(),
     cell_max: int = CELL_MAX,
 ) -> str:
-    """Returns a table with its headings in upper case.
+    """Returns a table under its headings, each row on one line.
 
     Args:
         headings: one for each column.
@@ -30,11 +30,11 @@ def table(
         right: columns (from 0) that are aligned to the right.
         cell_max: the widest a cell may be.
     """
-    shown = [[safe(heading, cell_max).upper() for heading in headings]]
+    shown = [[safe(heading, cell_max) for heading in headings]]
     shown += [[safe(cell, cell_max) for cell in row] for row in rows]
     assert all(len(row) == len(headings) for row in shown)
     widths = [max(cells(row[i]) for row in shown) for i in range(len(headings))]
-    return paragraph([_line(row, widths, right) for row in shown])
+    return "".join(f"{_line(row, widths, right).rstrip()}\n" for row in shown)
 
 
 def rows_table(columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> str:

@@ -1,0 +1,225 @@
+"""A plan as text and as Markdown, whole."""
+
+from inline_snapshot import snapshot
+
+from agentctl.domain.plan.diff import draft_plan, finish
+from agentctl.domain.plan.inputs import GateStanding, PlanInputs
+from agentctl.domain.plan.model import Change
+from agentctl.engine.results import DesiredRevision, PlanResult, StateObservations
+from agentctl.ids import Address
+from agentctl.testing.paper import paper_cluster, paper_graph, paper_inputs, paper_policy
+from agentctl.views.plan_markdown import plan_markdown
+from agentctl.views.plan_text import plan_text
+
+KNOWLEDGE = paper_graph("knowledge", {"Package": "name!"}, queries={"impact": "q1", "owners": "q2"})
+SCRATCH = paper_graph("scratch", {"Thing": "name! old?"}, queries={"all": "q2"})
+POLICY = paper_policy("base", "p", ("cluster",))
+APPLIED = paper_cluster(KNOWLEDGE, SCRATCH, policies=(POLICY,))
+WANTED = paper_cluster(
+    paper_graph("scratch", {"Thing": "name! size:I64?#"}, queries={"all": "q2"}),
+    paper_graph("notes", {"Note": "id!"}),
+    policies=(paper_policy("base", "p", ("graph.scratch",)),),
+)
+ROWS = {"knowledge": {"Package": 1200, "DependsOn": 34}}
+
+
+def result_of(inputs: PlanInputs, standings: dict[str, GateStanding] | None = None) -> PlanResult:
+    plan = finish(draft_plan(inputs), standings or {})
+    return PlanResult(
+        ok=all(d.severity != "error" for d in plan.diagnostics),
+        config_dir=".",
+        desired_revision=DesiredRevision(config_digest=plan.config_digest),
+        state_observations=StateObservations(
+            state_path="s",
+            lock_path="l",
+            state_found=inputs.state is not None,
+            state_revision=inputs.state_revision,
+            resource_count=len(inputs.recorded),
+            locked=False,
+            lock_acquired=False,
+        ),
+        changes=plan.changes,
+        approvals_required=plan.approvals_required,
+        diagnostics=plan.diagnostics,
+        target=plan.target,
+        plan_digest="0" * 64,
+    )
+
+
+def test_what_cannot_be_undone_comes_first_and_the_rest_in_a_line_each() -> None:
+    inputs = paper_inputs(WANTED, APPLIED, rows=ROWS, target="draft:01J9DRAFT")
+    draft = draft_plan(inputs)
+    waiting = {draft.gates[0].key: GateStanding(state="waiting", request_id="01J9REQUEST")}
+
+    text = plan_text(result_of(inputs, waiting), gates=draft.gates)
+
+    assert text == snapshot("""\
+Plan of draft 01J9DRAFT against revision 1
+
+Needs a human decision
+  - delete graph.knowledge                              irreversible
+      deletes 1,234 rows of 2 types; it can be restored for 7 days, then its data is purged
+      DependsOn: 34 rows
+      Package: 1,200 rows
+      last write 2026-11-21T03:00:00.000Z
+      with it: query.knowledge.impact, query.knowledge.owners, schema.knowledge
+      decision: request 01J9REQUEST waits for a human
+
+  ~ update policy.base                                  authority
+      binding a policy to other scopes may widen who may do what
+      applies to: cluster -> graph.scratch
+      decision: nobody was asked yet
+
+Reversible (4)
+  + create graph.notes
+  ~ update graph.scratch                                follows from its parts
+  + create schema.notes
+  ~ update schema.scratch
+      + Thing.size: I64?
+      - Thing.old (kept until cleanup)
+      + Thing: @index(size)
+
+Plan: 2 to create, 2 to update, 4 to delete; 5 of them wait for a decision.
+Digest: 0000000000000000000000000000000000000000000000000000000000000000
+
+Next
+  agentctl apply --draft 01J9DRAFT                           makes what waits for nobody
+  agentctl approve 01J9REQUEST                               a human looks at the facts and decides
+  agentctl approvals request policy.base --draft 01J9DRAFT   asks a human
+""")
+
+
+def test_the_same_plan_as_markdown() -> None:
+    inputs = paper_inputs(WANTED, APPLIED, rows=ROWS)
+    draft = draft_plan(inputs)
+    decided = {
+        draft.gates[0].key: GateStanding(state="approved", request_id="01J9REQUEST"),
+        draft.gates[1].key: GateStanding(state="denied", request_id="01J9OTHER"),
+    }
+
+    assert plan_markdown(result_of(inputs, decided), gates=draft.gates) == snapshot("""\
+### Plan
+
+2 to create, 2 to update, 4 to delete; 1 of them waits for a decision.
+
+#### Needs a human decision
+
+- **delete** `graph.knowledge` (irreversible)
+  - deletes 1,234 rows of 2 types; it can be restored for 7 days, then its data is purged
+  - `DependsOn: 34 rows`
+  - `Package: 1,200 rows`
+  - `last write 2026-11-21T03:00:00.000Z`
+  - with it: `query.knowledge.impact`, `query.knowledge.owners`, `schema.knowledge`
+  - decision: approved by request 01J9REQUEST
+- **update** `policy.base` (authority)
+  - binding a policy to other scopes may widen who may do what
+  - `applies to: cluster -> graph.scratch`
+  - decision: denied by request 01J9OTHER
+
+<details><summary>4 reversible changes</summary>
+
+- create `graph.notes`
+- update `graph.scratch` (follows from its parts)
+- create `schema.notes`
+- update `schema.scratch`
+  - `+ Thing.size: I64?`
+  - `- Thing.old (kept until cleanup)`
+  - `+ Thing: @index(size)`
+
+</details>
+
+Next:
+
+- `agentctl apply`: makes what waits for nobody
+- `agentctl approvals request policy.base`: asks a human again
+
+Plan digest `0000000000000000000000000000000000000000000000000000000000000000`
+""")
+
+
+def test_a_first_plan_is_short() -> None:
+    inputs = paper_inputs(paper_cluster(SCRATCH))
+
+    assert plan_text(result_of(inputs)) == snapshot("""\
+Plan of the folder against an empty ledger
+
+Reversible (3)
+  + create graph.scratch
+  + create query.scratch.all
+  + create schema.scratch
+
+Plan: 3 to create.
+Digest: 0000000000000000000000000000000000000000000000000000000000000000
+
+Next
+  agentctl apply   makes all of it
+""")
+
+
+def test_a_refused_migration_shows_every_step_and_offers_no_apply() -> None:
+    wanted = paper_cluster(
+        paper_graph("scratch", {"Thing": "name! old:I32? must"}, queries={"all": "q2"})
+    )
+    inputs = paper_inputs(wanted, paper_cluster(SCRATCH))
+
+    assert plan_text(result_of(inputs)) == snapshot("""\
+Plan of the folder against revision 1
+
+Held back
+  ~ update schema.scratch                               blocked: its migration is refused
+      ! node:Thing.old: [OG-MF-106] a property cannot change its type (String? to I32?)
+      ! node:Thing.must: [OG-MF-103] a required property cannot be added to an existing type, whose rows have no value for it; make it nullable
+
+Reversible (1)
+  ~ update graph.scratch                                follows from its parts
+
+Plan: 1 to update; 1 held back.
+It cannot be applied: 1 error.
+Digest: 0000000000000000000000000000000000000000000000000000000000000000
+
+Next
+  agentctl plan   once the errors are gone
+""")
+
+
+def test_an_empty_plan_says_that_nothing_is_to_do() -> None:
+    result = result_of(paper_inputs(APPLIED, APPLIED))
+
+    assert plan_text(result) == "Nothing to do: the cluster is what the configuration says.\n"
+    assert plan_markdown(result) == "### Plan\n\nNothing to do.\n"
+
+
+def hostile() -> PlanResult:
+    seen = result_of(paper_inputs(APPLIED, APPLIED)).state_observations
+    change = Change(
+        resource=Address("ui.\x1b]52;c;AAAA\x07`\u202e<img>`[x](http://x)"),
+        operation="delete",
+        classes=("reversible",),
+        disposition="deferred",
+        reason="<b>*\x1b[2J",
+    )
+    return PlanResult(
+        ok=True,
+        config_dir=".",
+        desired_revision=DesiredRevision(config_digest=None),
+        state_observations=seen,
+        changes=(change,),
+        target="draft:$(reboot)",
+    )
+
+
+def test_a_recorded_name_cannot_act_on_a_terminal() -> None:
+    text = plan_text(hostile())
+
+    assert all(c == "\n" or c.isprintable() for c in text)
+
+
+def test_a_recorded_name_cannot_act_in_markdown_or_in_a_command_to_copy() -> None:
+    text = plan_markdown(hostile())
+
+    assert all(c == "\n" or c.isprintable() for c in text)
+    change = next(line for line in text.splitlines() if line.startswith("- delete"))
+    assert change == snapshot(
+        "- delete ``ui.‹U+001B›]52;c;AAAA‹U+0007›`‹U+202E›<img>`[x](http://x)`` (deferred: \\<b\\>\\*‹U+001B›\\[2J)"
+    )
+    assert "reboot" not in text
