@@ -1,0 +1,170 @@
+"""Gathers what a person decides by: the facts of one request, measured now. Writes nothing.
+
+What can be recomputed is recomputed here, on the machine of the person who looks, and a difference
+is shown as such. Source: terminal 1, access-and-faces 3.5.
+"""
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+import msgspec
+
+from agentctl.diagnostics.diagnostic import Diagnostic
+from agentctl.domain.approval.facts import Check, DecisionFacts
+from agentctl.domain.approval.machine import Review
+from agentctl.domain.approval.records import ApprovalRequest
+from agentctl.domain.approval.refusals import not_found
+from agentctl.domain.approval.tolerance import compare_effect
+from agentctl.domain.approval.words import compare_words
+from agentctl.domain.ledger.observations import LiveGraph
+from agentctl.domain.plan.codec import KeptPlan
+from agentctl.domain.plan.model import Plan
+from agentctl.domain.plan.statement import NO_RULES, Gate, gate_digest
+from agentctl.domain.policy.caller import Caller
+from agentctl.engine import trust
+from agentctl.engine.advance import RETENTION_DAYS
+from agentctl.engine.cluster import Cluster
+from agentctl.engine.gather import FOLDER, draft_of, observe_graph
+from agentctl.engine.planning import make_plan, plan_for
+from agentctl.ids import parse_address
+from agentctl.instants import format_instant
+
+
+class _Seen(msgspec.Struct, frozen=True, kw_only=True):
+    """What a fresh look at the cluster says of the gate that was asked for."""
+
+    plan: Plan | None
+    gate: Gate | None
+    live: LiveGraph | None
+    target: str
+
+
+async def decision_facts(
+    cluster: Cluster, caller: Caller, request_id: str
+) -> DecisionFacts | Diagnostic:
+    """Returns the facts of one request, or that there is none of that id."""
+    reviews = await cluster.approvals.reviews()
+    review = await cluster.approvals.review(request_id)
+    if review is None:
+        return not_found(request_id)
+    request = review.request
+    kept = await plan_for(cluster, caller, request.plan_digest)
+    seen = await _look_again(cluster, caller, request, kept)
+    told = await trust.trust(cluster, caller)
+    registry = await cluster.principals.registry()
+    asker = registry.principals.get(request.requester)
+    human = registry.human(caller.id) if caller.enrolled else None
+    waiting = [r.request.request_id for r in reviews if r.state == "waiting"]
+    is_deletion = request.statement.operation == "delete"
+    now = cluster.world.now()
+    return DecisionFacts(
+        request=request,
+        cluster_name=cluster.name or cluster.folder.path.resolve().name,
+        trust_column=told.column,
+        trust_line=told.line,
+        waiting_index=waiting.index(request.request_id) + 1 if request.request_id in waiting else 0,
+        waiting_count=len(waiting),
+        standing=review.state,
+        standing_why=_moved(review, seen.gate),
+        rows_now=seen.live.rows if seen.live is not None else {},
+        node_types=_node_types(seen.live),
+        bytes_now=seen.live.bytes if seen.live is not None else 0,
+        last_write=seen.live.last_write if seen.live is not None else None,
+        queries=seen.gate.readers if seen.gate is not None else request.statement.readers,
+        restore_until=format_instant(now + timedelta(days=RETENTION_DAYS))
+        if is_deletion and request.statement.incarnation is not None
+        else None,
+        archives=request.statement.effect.archives,
+        requester_enrolled=asker is not None and not asker.revoked,
+        deletes_asked_before=_asked_before(reviews, request),
+        source_in_folder=draft_of(seen.target) is None,
+        other_reversible=_others(seen.plan, request, gated=False),
+        other_gated=_others(seen.plan, request, gated=True),
+        checks=_checks(request, kept, seen),
+        approvals_so_far=len(review.approvals),
+        compare=compare_words(request.gate_digest),
+        assurance=human.assurance if human is not None else None,
+        now=format_instant(now),
+    )
+
+
+async def _look_again(
+    cluster: Cluster, caller: Caller, request: ApprovalRequest, kept: KeptPlan | Diagnostic
+) -> _Seen:
+    target = kept.plan.target if isinstance(kept, KeptPlan) else FOLDER
+    planned = await make_plan(cluster, caller, target=target)
+    if planned.plan is None and target != FOLDER:
+        # The draft may be gone; the folder may hold what it brought.
+        target = FOLDER
+        planned = await make_plan(cluster, caller, target=target)
+    gate = next((g for g in planned.gates if g.key == request.gate_key), None)
+    address = parse_address(request.statement.resource)
+    live = None
+    if address is not None and address.graph is not None:
+        live = await observe_graph(cluster, address.graph)
+    return _Seen(plan=planned.plan, gate=gate, live=live, target=target)
+
+
+def _moved(review: Review, gate: Gate | None) -> tuple[str, ...]:
+    """Returns what is not as it was asked: for a stale request why, for a waiting one what grew."""
+    if review.why is not None:
+        return (f"{review.why.field}: {review.why.old} → {review.why.new}",)
+    if review.state not in {"waiting", "approved"}:
+        return ()
+    if gate is None:
+        return ("the plan has no such change any more",)
+    beyond = compare_effect(review.request.statement, gate).beyond
+    return tuple(f"{m.field}: {m.old} → {m.new}" for m in beyond)
+
+
+def _node_types(live: LiveGraph | None) -> tuple[str, ...]:
+    if live is None or live.ir is None:
+        return ()
+    return tuple(t.name for t in live.ir.types if t.kind == "node")
+
+
+def _asked_before(reviews: Iterable[Review], request: ApprovalRequest) -> int:
+    return sum(
+        r.request.requester == request.requester
+        and r.request.statement.operation == request.statement.operation
+        and r.request.request_id < request.request_id
+        for r in reviews
+    )
+
+
+def _others(plan: Plan | None, request: ApprovalRequest, *, gated: bool) -> int:
+    """Counts the plan's other changes; of the gated ones each gate once."""
+    if plan is None:
+        return 0
+    if gated:
+        return len({c.gate for c in plan.changes if c.gate not in {None, request.gate_key}})
+    return sum(c.gate is None and c.disposition == "applied" for c in plan.changes)
+
+
+def _checks(
+    request: ApprovalRequest, kept: KeptPlan | Diagnostic, seen: _Seen
+) -> tuple[Check, ...]:
+    statement = request.statement
+    config_ok = (
+        isinstance(kept, KeptPlan)
+        and seen.plan is not None
+        and kept.plan.config_digest == request.config_digest
+        and seen.plan.config_digest == request.config_digest
+    )
+    return (
+        Check(
+            what="statement",
+            ok=gate_digest(statement) == request.gate_digest,
+            why="its digest is not the one that the request names",
+        ),
+        Check(
+            what="config",
+            ok=config_ok,
+            why="the configuration is not the one from which it was asked",
+        ),
+        Check(
+            what="rules",
+            ok=statement.rules == NO_RULES,
+            why="it was asked under other approval rules than the applied ones",
+        ),
+    )
