@@ -179,6 +179,8 @@ _DOOR: Final = {
     "op_illegal_transition": "An op cannot go from its status to the one asked for; a finished op never changes.",
     "op_not_found": "There is no op of that id.",
     "unknown_code": "There is no diagnostic code or term of that name.",
+    "prompt_not_found": "There is no prompt of that name; the remedy lists the ones there are.",
+    "prompt_slots_mismatch": "Every slot of a prompt must be filled, and nothing else given.",
     "server_unreachable": "The server could not be reached.",
     "internal_error": "This is a bug in agentctl. Please report it with the text above.",
     "eval_scenario_invalid": "The scenario or its tape is not what its format says.",

@@ -7,9 +7,10 @@ comes over MCP is an agent, whatever credential started the process.
 
 from collections.abc import Iterable
 
+from agentctl.adapters.keys.keyfile import nid_of
 from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.domain.policy.caller import Caller, Via
-from agentctl.domain.policy.principals import Principal, Registry
+from agentctl.domain.policy.principals import Principal
 from agentctl.engine.cluster import Cluster
 from agentctl_tools.nearness import nearest
 
@@ -27,7 +28,8 @@ async def operator_of(
     """
     user = cluster.world.user
     registry = await cluster.principals.registry()
-    human = _holder(registry, "human", set(keys))
+    humans = (registry.human_with_key(key) for key in keys)
+    human = next((h for h in humans if h is not None), None)
     if human is None:
         local = f"local:{user}"
         return Caller(
@@ -41,7 +43,7 @@ async def operator_of(
     return Caller(
         id=human.id,
         kind="human",
-        nid=human.nid or f"local:{user}",
+        nid=_nid(human, user),
         identity=label or human.id,
         via=via,
         groups=human.groups,
@@ -65,12 +67,12 @@ async def agent_of(
     registry = await cluster.principals.registry()
     user = cluster.world.user
     wanted = principal or f"agent:{user}"
-    found = registry.principals.get(wanted) if registry is not None else None
+    found = registry.principals.get(wanted)
     if found is not None and found.kind == "agent" and not found.revoked:
-        return _agent(found.id, found.nid or f"local:{user}", operator, found.groups, enrolled=True)
+        return _agent(found.id, _nid(found, user), operator, found.groups, enrolled=True)
     if principal is None:
         return _agent(f"agent:local:{user}", f"local:{user}", operator, (), enrolled=False)
-    agents = [p.id for p in registry.principals.values() if p.kind == "agent"] if registry else []
+    agents = [p.id for p in registry.principals.values() if p.kind == "agent" and not p.revoked]
     near = nearest(principal, agents)
     return error(
         "principal_not_found",
@@ -95,14 +97,6 @@ def _agent(
     )
 
 
-def _holder(registry: Registry | None, kind: str, keys: set[str]) -> Principal | None:
-    if registry is None:
-        return None
-    return next(
-        (
-            p
-            for p in registry.principals.values()
-            if p.kind == kind and not p.revoked and p.key in keys
-        ),
-        None,
-    )
+def _nid(principal: Principal, user: str) -> str:
+    """Returns the node id that records carry: of its key, or the fallback without one."""
+    return nid_of(principal.key) if principal.key is not None else f"local:{user}"

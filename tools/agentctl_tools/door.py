@@ -17,7 +17,7 @@ from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.domain.audit.record import AuditActor
 from agentctl.domain.policy.caller import Caller
 from agentctl.domain.policy.decide import Decision, authorise, denial
-from agentctl.engine.approvals import Signer
+from agentctl.engine.principals import Signer
 from agentctl.engine.auditlog import AuditUnavailableError
 from agentctl.engine.cluster import Cluster
 from agentctl_tools.catalog import CONSENT_WORDS, OPERATIONS
@@ -117,9 +117,7 @@ def _may_consent(caller: Caller) -> bool:
 def _closed_to(caller: Caller, operation: Operation) -> bool:
     """Over MCP a write needs a tool of its own; there is no other way in."""
     return (
-        caller.via == "mcp"
-        and operation.operation_class != "read"
-        and operation.mcp_tool is None
+        caller.via == "mcp" and operation.operation_class != "read" and operation.mcp_tool is None
     )
 
 

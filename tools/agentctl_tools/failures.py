@@ -6,13 +6,14 @@ from agentctl.engine.auditlog import AuditUnavailableError
 from agentctl.engine.cluster import ClusterOpenError
 from agentctl.engine.leases import LeaseLostError, StateLockHeldError
 from agentctl.engine.ledger import LedgerError
+from agentctl.engine.principals import PrincipalsBrokenError
 from agentctl.graph.port import GraphError
 
 
 def diagnostics_of(failure: Exception) -> tuple[Diagnostic, ...] | None:
     """Returns what to tell the caller; None where the failure is a bug and must be seen as one."""
     match failure:
-        case ClusterOpenError():
+        case ClusterOpenError() | PrincipalsBrokenError():
             return failure.diagnostics
         case (
             GraphError()

@@ -10,7 +10,7 @@ from agentctl.domain.policy.caller import Caller
 from agentctl.engine.cluster import Cluster
 
 if TYPE_CHECKING:
-    from agentctl.engine.approvals import Signer
+    from agentctl.engine.principals import Signer
 
 Notify = Callable[[Any], Awaitable[None]]
 """Takes the events of an apply, in order, while it runs."""

@@ -103,8 +103,6 @@ def _next(result: PlanResult, target: str) -> tuple[Next, ...]:
     return tuple(calls[:5])
 
 
-
-
 OPERATION = Operation(
     name="plan",
     operation_class="read",

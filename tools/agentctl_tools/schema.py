@@ -42,9 +42,7 @@ async def _handle(call: Call) -> Envelope:
         overlay = await call.cluster.drafts.overlay(draft)
         if isinstance(overlay, Diagnostic):
             return failed((overlay,))
-    loaded = await call.cluster.folder.load(
-        overlay=overlay, confined=not call.caller.at_terminal
-    )
+    loaded = await call.cluster.folder.load(overlay=overlay, confined=not call.caller.at_terminal)
     if loaded.desired is None:
         return failed(loaded.diagnostics)
     graph = loaded.desired.graph(graph_id)

@@ -81,9 +81,7 @@ _PRECEDENCE: Final = (
 )
 
 
-def exit_code(
-    *, ok: bool, diagnostics: Iterable[Diagnostic], waiting: bool = False
-) -> ExitCode:
+def exit_code(*, ok: bool, diagnostics: Iterable[Diagnostic], waiting: bool = False) -> ExitCode:
     """Returns the code of a command's end; where several apply, the one that comes first.
 
     Args:

@@ -14,13 +14,14 @@ import msgspec
 
 from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.domain.policy.caller import Caller
-from agentctl.faces.cli.compose import Cluster, ClusterOpenError, Composition, compose
+from agentctl.faces.cli.compose import Cluster, Composition, compose
 from agentctl.faces.cli.exit_codes import ExitCode, exit_code
 from agentctl.faces.cli.options import Settings, settings_of
 from agentctl.faces.cli.printing import print_diagnostics, print_json, say
 from agentctl_tools.callers import operator_of
 from agentctl_tools.door import call
 from agentctl_tools.envelopes import failed
+from agentctl_tools.failures import diagnostics_of
 from agentctl_tools.operation import Envelope, Notify
 
 Show = Callable[[Any], str]
@@ -130,8 +131,11 @@ async def _run(composition: Composition, settings: Settings, main: Main) -> Ende
     try:
         async with open_session(composition, settings) as session:
             return await main(session)
-    except ClusterOpenError as refusal:
-        return Ended(envelope=failed(refusal.diagnostics))
+    except Exception as failure:
+        known = diagnostics_of(failure)
+        if known is None:
+            raise
+        return Ended(envelope=failed(known))
 
 
 def finish(ended: Ended, settings: Settings) -> NoReturn:

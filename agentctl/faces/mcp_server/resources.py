@@ -80,7 +80,7 @@ async def read_resource(uri: str, ask: Ask) -> str:
     return msgspec.json.encode(envelope.data).decode()
 
 
-def _meant(uri: str) -> tuple[str, dict[str, Any]]:
+def _meant(uri: str) -> tuple[str, dict[str, Any]]:  # noqa: PLR0911  # one return a kind
     kind, *parts = uri.removeprefix(SCHEME).split("/")
     match kind, [unquote(part) for part in parts]:
         case "cluster", []:

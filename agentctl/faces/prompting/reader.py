@@ -12,6 +12,11 @@ from typing import Final
 
 import msgspec
 
+from agentctl.diagnostics.diagnostic import Diagnostic, error
+from agentctl.foreign import Foreign, show
+
+VALUE_CELLS_MAX: Final = 200
+
 _SLOT: Final = re.compile(r"\{\{([a-z_]+)\}\}", re.ASCII)
 _FIRST_LINE: Final = re.compile(r"<!-- (.+) -->")
 _NAME: Final = re.compile(r"[a-z_]+/[a-z_]+", re.ASCII)
@@ -19,6 +24,10 @@ _NAME: Final = re.compile(r"[a-z_]+/[a-z_]+", re.ASCII)
 
 class PromptError(LookupError):
     """There is no such prompt, or its slots are not filled as they must be."""
+
+    def __init__(self, diagnostic: Diagnostic) -> None:
+        super().__init__(f"{diagnostic.message}; {diagnostic.remedy}")
+        self.diagnostic = diagnostic
 
 
 class Prompt(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,8 +63,10 @@ def read_prompt(name: str) -> Prompt:
         PromptError: there is none of that name; the message lists those there are.
     """
     if _NAME.fullmatch(name) is None or name not in prompt_names():
-        msg = f"there is no prompt {name!r}; there are: {', '.join(prompt_names())}"
-        raise PromptError(msg)
+        known = f"There are: {', '.join(prompt_names())}."
+        raise PromptError(
+            error("prompt_not_found", name, "there is no prompt of that name", remedy=known)
+        )
     role, leaf = name.split("/")
     source: Traversable = files("agentctl_prompts").joinpath(role, f"{leaf}.md")
     first, _, rest = source.read_text(encoding="utf-8").partition("\n")
@@ -70,13 +81,18 @@ def read_prompt(name: str) -> Prompt:
 
 
 def fill_prompt(prompt: Prompt, values: Mapping[str, str]) -> str:
-    """Returns the text with every slot filled.
+    """Returns the text with every slot filled; a value is foreign, so it is made safe and short.
 
     Raises:
         PromptError: a slot is missing, or a value has no slot.
     """
     if set(values) != set(prompt.slots):
         wanted = ", ".join(prompt.slots) or "nothing"
-        msg = f"{prompt.name} takes {wanted}; given: {', '.join(sorted(values)) or 'nothing'}"
-        raise PromptError(msg)
-    return _SLOT.sub(lambda slot: values[slot[1]], prompt.text)
+        given = ", ".join(sorted(values)) or "nothing"
+        told = f"the prompt was given {given}"
+        raise PromptError(
+            error("prompt_slots_mismatch", prompt.name, told, remedy=f"It takes: {wanted}.")
+        )
+    return _SLOT.sub(
+        lambda slot: show(Foreign(values[slot[1]]), limit=VALUE_CELLS_MAX), prompt.text
+    )

@@ -5,13 +5,17 @@ import click
 from agentctl.faces.cli.options import example, shared
 
 
-@click.group("audit", epilog=example("agentctl audit verify", "agentctl audit export > audit.jsonl"))
+@click.group(
+    "audit", epilog=example("agentctl audit verify", "agentctl audit export > audit.jsonl")
+)
 @shared
 def command(**_: object) -> None:
     """The chain of everything that was asked of the cluster, allowed and denied."""
 
 
-@command.command("verify", epilog=example("agentctl audit verify", "agentctl audit verify audit.jsonl"))
+@command.command(
+    "verify", epilog=example("agentctl audit verify", "agentctl audit verify audit.jsonl")
+)
 @click.argument("file", required=False, metavar="[FILE]")
 @shared
 def verify(file: str | None, **_: object) -> None:
@@ -30,5 +34,3 @@ def export(**_: object) -> None:
     run_operation(
         "audit_export", {}, show=lambda data: data.lines, raw=lambda d: {"records": d.records}
     )
-
-

@@ -89,8 +89,7 @@ def _list(data: "DraftList") -> str:
     from agentctl.views.decision import safe
 
     return "\n".join(
-        f"{d.id}  {safe(d.owner)}  opened {d.created_at}, {len(d.files)} files"
-        for d in data.drafts
+        f"{d.id}  {safe(d.owner)}  opened {d.created_at}, {len(d.files)} files" for d in data.drafts
     )
 
 
@@ -105,9 +104,7 @@ def _one(data: Any) -> str:  # noqa: ANN401  # a Draft, which is the engine's
 def _diff(data: "DraftDiff") -> str:
     from agentctl.foreign import Foreign, show
 
-    return "".join(
-        show(Foreign(line), limit=1000) + "\n" for line in data.diff.splitlines()
-    )
+    return "".join(show(Foreign(line), limit=1000) + "\n" for line in data.diff.splitlines())
 
 
 def _edited(data: "DraftEdited") -> str:

@@ -7,7 +7,9 @@ from agentctl.faces.cli.options import example, intent_option, shared
 
 @click.command(
     "load",
-    epilog=example("agentctl load supply rows.ndjson", "agentctl load supply rows.ndjson --mode merge"),
+    epilog=example(
+        "agentctl load supply rows.ndjson", "agentctl load supply rows.ndjson --mode merge"
+    ),
 )
 @click.argument("graph", metavar="GRAPH")
 @click.argument("file", metavar="FILE")

@@ -10,7 +10,7 @@ from agentctl.faces.cli.options import example, shared
 @click.command(
     "query",
     epilog=example(
-        "agentctl query supply.impact --params '{\"name\": \"json\"}'",
+        'agentctl query supply.impact --params \'{"name": "json"}\'',
         "agentctl query supply.packages --json",
     ),
 )
