@@ -1,0 +1,75 @@
+"""`approval_show`, `approval_export`: one request with the facts it is decided by, and as a file to sign elsewhere."""
+
+from typing import Annotated
+
+import msgspec
+
+from agentctl.canonical import canonical_bytes
+from agentctl.diagnostics.diagnostic import Diagnostic
+from agentctl.domain.approval.facts import DecisionFacts
+from agentctl.domain.approval.records import ApprovalRequest
+from agentctl.domain.plan.codec import KeptPlan
+from agentctl.engine.deciding import decision_facts
+from agentctl.engine.planning import plan_for
+from agentctl_tools.envelopes import done, failed, refused
+from agentctl_tools.operation import Call, Envelope, Operation
+
+
+class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What `approval_show` and `approval_export` take."""
+
+    id: Annotated[str, msgspec.Meta(description="The request.", max_length=100)]
+
+
+class ExportedRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that a human elsewhere needs to look at a request and sign a decision."""
+
+    request: ApprovalRequest
+    statement: str
+    """The exact canonical bytes that the gate digest covers, as text."""
+    plan: KeptPlan | None
+    """The kept plan it was asked from; None where it was collected."""
+
+
+async def _show(call: Call) -> Envelope:
+    facts = await decision_facts(call.cluster, call.caller, call.arguments.id)
+    if isinstance(facts, Diagnostic):
+        return failed((facts,))
+    return done(f"The request is {facts.standing}.", data=facts)
+
+
+async def _export(call: Call) -> Envelope:
+    request = await call.cluster.approvals.find(call.arguments.id)
+    if request is None:
+        return refused("approval_not_found", call.arguments.id, "there is no request of that id")
+    kept = await plan_for(call.cluster, call.caller, request.plan_digest)
+    exported = ExportedRequest(
+        request=request,
+        statement=canonical_bytes(request.statement).decode(),
+        plan=kept if isinstance(kept, KeptPlan) else None,
+    )
+    return done("The request, to be decided elsewhere.", data=exported)
+
+
+SHOW = Operation(
+    name="approval_show",
+    operation_class="read",
+    action="approval_read",
+    arguments=Arguments,
+    handler=_show,
+    describe="Look. One request with the facts it is decided by, measured now.",
+    resource=lambda given: f"approval:{given.id}",
+    result=DecisionFacts,
+    idempotent=True,
+)
+EXPORT = Operation(
+    name="approval_export",
+    operation_class="read",
+    action="approval_read",
+    arguments=Arguments,
+    handler=_export,
+    describe="Look. One request whole, to be signed elsewhere.",
+    resource=lambda given: f"approval:{given.id}",
+    result=ExportedRequest,
+    idempotent=True,
+)
