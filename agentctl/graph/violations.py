@@ -8,6 +8,7 @@ from agentctl.diagnostics.span import Span
 from agentctl.graph.lines import Fault
 
 VIOLATION_COUNT_MAX: Final = 100
+UNREADABLE: Final = frozenset({"load_line_invalid", "load_value_invalid"})
 INPUT_NAME: Final = "input"
 """Stands for the file in spans: the port is handed lines and knows no name."""
 
@@ -24,6 +25,11 @@ class Violations:
         self.count += len(faults)
         room = VIOLATION_COUNT_MAX - len(self._kept)
         self._kept.extend((line, fault) for fault in faults[: max(room, 0)])
+
+    @property
+    def unreadable(self) -> bool:
+        """Whether some line is no row of the schema, whatever the graph holds."""
+        return any(fault.code in UNREADABLE for _, fault in self._kept)
 
     def diagnostics(self, path: str) -> tuple[Diagnostic, ...]:
         """Returns them by line; the last one says how many there are beyond the bound."""

@@ -48,9 +48,8 @@ def write_rows(
     up as a missing node of each of its edges.
     """
     check = LoadCheck(snapshot, spool.staged, mode, spool.violations)
-    readable = not spool.violations.count
     check.keys()
-    if readable:
+    if not spool.violations.unreadable:
         check.endpoints()
     if spool.violations.count:
         return None

@@ -1,0 +1,398 @@
+"""Graphs in memory: a `GraphPort` without Lance, for tests of everything above the graph engine.
+
+It keeps commits of the same form as the real one and passes the same conformance suite. What it
+stores lives in `MemoryRoots`, which outlives a port as a disk outlives a process: a test crashes
+one port and looks at the roots with another.
+"""
+
+import secrets
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from typing import Literal
+
+from agentctl.diagnostics.diagnostic import error
+from agentctl.domain.ledger.observations import LiveGraph
+from agentctl.graph.chunks import each_chunk
+from agentctl.graph.commit import (
+    Commit,
+    SchemaRef,
+    TypeState,
+    commit_info,
+    first_commit,
+    next_commit,
+    rows_by_name,
+)
+from agentctl.graph.layout import MAIN, commit_id, root
+from agentctl.graph.lines import Fault, LineReader, Row
+from agentctl.graph.location import BeforeWrite
+from agentctl.graph.log import check_epoch, check_observed, require_live
+from agentctl.graph.migration import check_migration, check_types
+from agentctl.graph.port import CommitInfo, GraphError, LoadReport, ReadReply, SchemaPayload, Stamp
+from agentctl.graph.refusals import (
+    conflict,
+    foreign,
+    not_detached,
+    restore_refused,
+    root_missing,
+)
+from agentctl.graph.replies import column_info
+from agentctl.graph.values import shown
+from agentctl.graph.violations import Violations
+from agentctl.ids import graph_address, ulid
+from agentctl.languages.query.plan import CheckedQuery
+from agentctl.languages.schema.ir import IrType, SchemaIr, ir_digest
+from agentctl.testing.naive import Entity, Naive, SumOutOfRangeError, Tables
+
+Mode = Literal["append", "merge", "overwrite"]
+
+
+class MemoryRoot:
+    """What one root holds."""
+
+    def __init__(self) -> None:
+        self.commits: list[Commit] = []
+        self.tables: dict[str, Tables] = {}
+        """Entities by the nonce of the commit that names them."""
+        self.irs: dict[str, SchemaIr] = {}
+        self.purged: set[str] = set()
+        """Incarnations whose data is gone."""
+        self.foreign: str | None = None
+        """Why another program owns it."""
+
+    @property
+    def head(self) -> Commit | None:
+        """The newest commit."""
+        return self.commits[-1] if self.commits else None
+
+
+class MemoryRoots:
+    """A storage of graphs, by id."""
+
+    def __init__(self) -> None:
+        self.by_id: dict[str, MemoryRoot] = {}
+
+
+class MemoryGraphs:
+    """Graphs of one `MemoryRoots`."""
+
+    def __init__(
+        self,
+        roots: MemoryRoots | None = None,
+        *,
+        uri: str = "memory://storage",
+        before_table_write: BeforeWrite | None = None,
+        mint: Callable[[], str] | None = None,
+    ) -> None:
+        self._roots = roots or MemoryRoots()
+        self._uri = uri
+        self._before_write = before_table_write or _ignore
+        self._mint = mint or (lambda: ulid(0, secrets.token_bytes(10)))
+
+    def uri(self, graph_id: str) -> str:
+        """Returns the graph root's location."""
+        return f"{self._uri}/{root(graph_id)}"
+
+    async def roots(self) -> tuple[str, ...]:
+        """Returns the ids of all roots, sorted."""
+        return tuple(sorted(self._roots.by_id))
+
+    async def observe(self, graph_id: str) -> LiveGraph:
+        """Returns what the root holds."""
+        found = self._roots.by_id.get(graph_id)
+        uri = self.uri(graph_id)
+        if found is not None and found.foreign is not None:
+            return LiveGraph(graph_id=graph_id, uri=uri, presence="foreign", error=found.foreign)
+        head = found.head if found is not None else None
+        if found is None or head is None:
+            return LiveGraph(graph_id=graph_id, uri=uri, presence="absent")
+        gone = head.incarnation in found.purged and bool(head.types)
+        detached: Literal["detached", "purged"] = "purged" if gone else "detached"
+        return LiveGraph(
+            graph_id=graph_id,
+            uri=uri,
+            presence=detached if head.kind == "tombstone" else "live",
+            commit=head.n,
+            nonce=head.nonce,
+            incarnation=head.incarnation,
+            source_digest=None if gone else head.schema.source_digest,
+            shape_digest=None if gone else head.schema.shape_digest,
+            ir=None if gone else found.irs[head.schema.ir_digest],
+            rows={} if gone else rows_by_name(head),
+            bytes=0 if gone else 64 * sum(t.rows + 1 for t in head.types.values()),
+            last_write=head.created_at,
+            branches=(MAIN,),
+        )
+
+    async def create(
+        self, graph_id: str, *, schema: SchemaPayload, incarnation: str, stamp: Stamp
+    ) -> int:
+        """Makes the root, empty, and commit `create`."""
+        check_types(graph_id, schema.ir)
+        if graph_id not in self._roots.by_id:
+            self._before_write("create root")
+            self._roots.by_id[graph_id] = MemoryRoot()
+        here = self._root(graph_id)
+        head = here.head
+        if head is not None:
+            done = _done_as(here, stamp.nonce, after=0)
+            if done is not None:
+                return done
+            if head.kind != "tombstone" or head.incarnation == incarnation:
+                raise conflict(graph_id, expected=None, actual=head)
+            check_epoch(graph_id, head, stamp.epoch)
+        number = len(here.commits) + 1
+        tables: Tables = {t.id: {} for t in schema.ir.types}
+        commit = first_commit(
+            schema=_ref(here, schema),
+            types=_states(schema.ir, tables, number),
+            incarnation=incarnation,
+            stamp=stamp,
+            n=number,
+        )
+        return self._commit(here, commit, tables)
+
+    async def migrate(
+        self, graph_id: str, *, schema: SchemaPayload, observed: int, stamp: Stamp
+    ) -> int:
+        """Makes *schema* the one in force."""
+        check_types(graph_id, schema.ir)
+        here, head, done = self._begin(graph_id, observed, stamp)
+        if done is not None:
+            return done
+        check_migration(here.irs[head.schema.ir_digest], schema.ir)
+        before = here.tables[head.nonce]
+        tables = {t.id: before.get(t.id, {}) for t in schema.ir.types}
+        states = _states(schema.ir, tables, head.n + 1)
+        commit = next_commit(head, "schema", stamp, schema=_ref(here, schema), types=states)
+        return self._commit(here, commit, tables)
+
+    async def detach(self, graph_id: str, *, observed: int, stamp: Stamp) -> int:
+        """Writes the tombstone commit."""
+        here, head, done = self._begin(graph_id, observed, stamp)
+        if done is not None:
+            return done
+        return self._commit(here, next_commit(head, "tombstone", stamp), here.tables[head.nonce])
+
+    async def fence(self, graph_id: str, *, observed: int, stamp: Stamp) -> int:
+        """Writes a `fence` commit that changes nothing but the epoch."""
+        here, head, done = self._begin(graph_id, observed, stamp)
+        if done is not None:
+            return done
+        return self._commit(here, next_commit(head, "fence", stamp), here.tables[head.nonce])
+
+    async def restore(self, graph_id: str, *, incarnation: str, stamp: Stamp) -> int:
+        """Writes a `restore` commit."""
+        here, head = self._head(graph_id)
+        done = _done_as(here, stamp.nonce, after=0)
+        if done is not None:
+            return done
+        if head.incarnation != incarnation:
+            raise restore_refused(graph_id, "a newer graph of that id lies over it")
+        if head.kind != "tombstone":
+            raise not_detached(graph_id)
+        if incarnation in here.purged and head.types:
+            raise restore_refused(graph_id, "its data was purged")
+        check_epoch(graph_id, head, stamp.epoch)
+        return self._commit(here, next_commit(head, "restore", stamp), here.tables[head.nonce])
+
+    async def purge(self, graph_id: str, *, incarnation: str) -> None:
+        """Removes the data of a detached incarnation."""
+        if graph_id not in self._roots.by_id:
+            return
+        here = self._root(graph_id)
+        head = here.head
+        if head is None:
+            return
+        if head.incarnation == incarnation and head.kind != "tombstone":
+            raise not_detached(graph_id)
+        if incarnation not in here.purged:
+            self._before_write("purge")
+            here.purged.add(incarnation)
+
+    async def load(
+        self,
+        graph_id: str,
+        lines: AsyncIterator[bytes] | Iterable[bytes],
+        *,
+        mode: Mode,
+        stamp: Stamp,
+    ) -> LoadReport:
+        """Loads NDJSON lines by one commit, or nothing at all."""
+        here, head = self._head(graph_id)
+        require_live(graph_id, head)
+        check_epoch(graph_id, head, stamp.epoch)
+        ir = here.irs[head.schema.ir_digest]
+        load = _Load(ir, here.tables[head.nonce], mode)
+        reader = LineReader(ir, self._mint)
+        async for chunk in each_chunk(lines):
+            for line in chunk:
+                load.add(reader.read(line))
+        done = _done_as(here, stamp.nonce, after=0)
+        if done is not None:
+            return LoadReport(commit=commit_id(done), rows=load.rows)
+        tables = load.finish()
+        if load.violations.count or not load.rows:
+            return LoadReport(
+                commit=None,
+                rows={},
+                diagnostics=load.violations.diagnostics(graph_address(graph_id)),
+            )
+        states = _states(ir, tables, head.n + 1)
+        number = self._commit(here, next_commit(head, "write", stamp, types=states), tables)
+        return LoadReport(commit=commit_id(number), rows=load.rows)
+
+    async def run(
+        self,
+        graph_id: str,
+        query: CheckedQuery,
+        params: Mapping[str, object],
+        *,
+        limit: int | None = None,
+    ) -> ReadReply:
+        """Runs a checked query, the slow way."""
+        here, head = self._head(graph_id)
+        require_live(graph_id, head)
+        naive = Naive(here.irs[head.schema.ir_digest], here.tables[head.nonce])
+        try:
+            rows = naive.rows(query, params, limit=limit)
+        except SumOutOfRangeError as failure:
+            raise GraphError(
+                error("sum_out_of_range", "query", "A sum of integers is beyond 2^53.")
+            ) from failure
+        return ReadReply(
+            query_name=query.name,
+            target={"branch": MAIN},
+            row_count=len(rows),
+            columns=tuple(column_info(output) for output in query.outputs),
+            rows=tuple(rows),
+            graph_commit_id=commit_id(head.n),
+        )
+
+    async def history(self, graph_id: str, *, limit: int = 50) -> tuple[CommitInfo, ...]:
+        """Returns the newest commits, newest first."""
+        found = self._roots.by_id.get(graph_id, MemoryRoot())
+        return tuple(commit_info(commit) for commit in reversed(found.commits))[:limit]
+
+    def _root(self, graph_id: str) -> MemoryRoot:
+        found = self._roots.by_id.get(graph_id)
+        if found is None:
+            raise root_missing(graph_id)
+        if found.foreign is not None:
+            raise foreign(graph_id, found.foreign)
+        return found
+
+    def _head(self, graph_id: str) -> tuple[MemoryRoot, Commit]:
+        here = self._root(graph_id)
+        head = here.head
+        if head is None:
+            raise root_missing(graph_id)
+        return here, head
+
+    def _begin(
+        self, graph_id: str, observed: int, stamp: Stamp
+    ) -> tuple[MemoryRoot, Commit, int | None]:
+        here, head = self._head(graph_id)
+        done = _done_as(here, stamp.nonce, after=observed)
+        if done is None:
+            require_live(graph_id, head)
+            check_observed(graph_id, head, observed)
+            check_epoch(graph_id, head, stamp.epoch)
+        return here, head, done
+
+    def _commit(self, here: MemoryRoot, commit: Commit, tables: Tables) -> int:
+        self._before_write(f"commit {commit.kind}")
+        here.tables[commit.nonce] = tables
+        here.commits.append(commit)
+        return commit.n
+
+
+class _Load:
+    """The rows of one load, held against a graph."""
+
+    def __init__(self, ir: SchemaIr, before: Tables, mode: Mode) -> None:
+        self._ir = ir
+        self._types = {t.id: t for t in ir.types}
+        self._before = before
+        self._mode = mode
+        self._new: dict[str, dict[str, tuple[Entity, int]]] = {}
+        self._line = 0
+        self.rows: dict[str, int] = {}
+        self.violations = Violations()
+
+    def add(self, read: Row | list[Fault] | None) -> None:
+        self._line += 1
+        if isinstance(read, list):
+            self.violations.add(self._line, read)
+        elif read is not None:
+            self._add_row(read)
+
+    def finish(self) -> Tables:
+        """Returns the tables as they would be; `violations` says whether they may."""
+        after = {type_id: dict(rows) for type_id, rows in self._before.items()}
+        for type_id, staged in self._new.items():
+            if self._mode == "overwrite":
+                after[type_id] = {}
+            for row_id, (entity, line) in staged.items():
+                if self._mode == "append" and row_id in after[type_id]:
+                    said = f"{self._types[type_id].name} {shown(row_id)} is in the graph already"
+                    self.violations.add(line, [Fault("load_key_violation", said)])
+                after[type_id][row_id] = entity
+        if not self.violations.unreadable:
+            for edge in self._ir.types:
+                if edge.kind == "edge":
+                    self._check_endpoints(edge, after)
+        return after
+
+    def _add_row(self, row: Row) -> None:
+        ir_type = self._types[row.type_id]
+        staged = self._new.setdefault(row.type_id, {})
+        if row.id in staged:
+            said = f"{ir_type.name} {shown(row.id)} is on line {staged[row.id][1]} already"
+            self.violations.add(self._line, [Fault("load_key_violation", said)])
+            return
+        columns = [p.column for p in ir_type.properties]
+        entity = Entity(
+            id=row.id,
+            values=dict(zip(columns, row.values, strict=True)),
+            src=row.src or "",
+            dst=row.dst or "",
+        )
+        staged[row.id] = (entity, self._line)
+        self.rows[ir_type.name] = self.rows.get(ir_type.name, 0) + 1
+
+    def _check_endpoints(self, edge: IrType, after: Tables) -> None:
+        lines = {row_id: line for row_id, (_, line) in self._new.get(edge.id, {}).items()}
+        for member, name in (("from", edge.source), ("to", edge.target)):
+            node = self._ir.type_named("node", name or "")
+            assert node is not None
+            for entity in after[edge.id].values():
+                end = entity.src if member == "from" else entity.dst
+                if end not in after[node.id]:
+                    said = f"{edge.name}.{member}: there is no {node.name} {shown(end)}"
+                    self.violations.add(
+                        lines.get(entity.id), [Fault("load_endpoint_missing", said)]
+                    )
+
+
+def _ignore(label: str) -> None:
+    """Stands for a hook that nobody set."""
+
+
+def _done_as(here: MemoryRoot, nonce: str, *, after: int) -> int | None:
+    return next((c.n for c in here.commits[after:] if c.nonce == nonce), None)
+
+
+def _ref(here: MemoryRoot, schema: SchemaPayload) -> SchemaRef:
+    digest = ir_digest(schema.ir)
+    here.irs[digest] = schema.ir
+    return SchemaRef(
+        source_digest=schema.source_digest, shape_digest=schema.shape_digest, ir_digest=digest
+    )
+
+
+def _states(ir: SchemaIr, tables: Tables, number: int) -> dict[str, TypeState]:
+    return {
+        t.id: TypeState(
+            name=t.name, lance_branch=MAIN, lance_version=number, rows=len(tables[t.id])
+        )
+        for t in ir.types
+    }
