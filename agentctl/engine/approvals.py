@@ -91,7 +91,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
 class Approvals:
     """The records of consent of one storage root."""
 
-    def __init__(  # noqa: PLR0913  # the collaborators
+    def __init__(
         self,
         store: ObjectStore,
         world: World,

@@ -75,3 +75,19 @@ def _read_line(descriptor: int) -> bytes:
             break
         typed += character
     return typed
+
+
+def ask_new_passphrase(what: str) -> bytes:
+    """Asks twice for a new passphrase until both are the same and not empty.
+
+    Args:
+        what: The key it is for, in our own words.
+
+    Raises:
+        NoTerminalError: There is no controlling terminal, or it was closed.
+    """
+    first = read_passphrase_from_terminal(f"New passphrase for {what}: ")
+    while not first or first != read_passphrase_from_terminal("The same again: "):
+        why = "They differ." if first else "It must not be empty."
+        first = read_passphrase_from_terminal(f"{why} New passphrase for {what}: ")
+    return first
