@@ -196,9 +196,14 @@ def graph_purged(state: State, key: str, *, at: str) -> State:
 def without(state: State, addresses: Iterable[str]) -> State:
     """Returns *state* without these resources and their statuses."""
     gone = set(addresses)
+    return with_statuses(without_digests(state, gone), dict.fromkeys(gone))
+
+
+def without_digests(state: State, addresses: Iterable[str]) -> State:
+    """Returns *state* without these resources; their statuses stay for the caller to set."""
+    gone = set(addresses)
     resources = state.applied_revision.resources
-    state = with_resources(state, {a: r for a, r in resources.items() if a not in gone})
-    return with_statuses(state, dict.fromkeys(gone))
+    return with_resources(state, {a: r for a, r in resources.items() if a not in gone})
 
 
 def payloads_applied(state: State, changes: Iterable[Change], desired: DesiredCluster) -> State:

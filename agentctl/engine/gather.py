@@ -6,7 +6,7 @@ import anyio
 import msgspec
 
 from agentctl.diagnostics.bag import has_errors
-from agentctl.diagnostics.diagnostic import Diagnostic, error
+from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.domain.config.model import DesiredCluster
 from agentctl.domain.ledger.observations import LiveGraph
 from agentctl.domain.ledger.sidecar import Sidecar
@@ -15,7 +15,7 @@ from agentctl.domain.plan.inputs import PlanInputs
 from agentctl.domain.policy.caller import Caller
 from agentctl.domain.storage.protocol import BackendError
 from agentctl.engine.advance import RETENTION_DAYS
-from agentctl.engine.cluster import Cluster
+from agentctl.engine.cluster import Cluster, moved_from
 from agentctl.engine.ledger import Head
 from agentctl.ids import parse_address
 
@@ -57,27 +57,11 @@ async def load_target(cluster: Cluster, caller: Caller, name: str) -> Target:
     loaded = await cluster.folder.load(overlay=overlay, confined=not caller.at_terminal)
     diagnostics = loaded.diagnostics
     if loaded.desired is not None:
-        moved = storage_moved(cluster, loaded.desired.storage)
+        written = loaded.desired.storage
+        moved = moved_from(cluster.store, cluster.make_store, written, cluster.folder)
         diagnostics = (*diagnostics, moved) if moved is not None else diagnostics
     failed = has_errors(diagnostics) or loaded.desired is None
-    return Target(
-        name=name, desired=None if failed else loaded.desired, diagnostics=diagnostics
-    )
-
-
-def storage_moved(cluster: Cluster, written: str | None) -> Diagnostic | None:
-    """Returns an error where a configuration names another storage root than the opened one."""
-    wanted = cluster.make_store(written or ".", cluster.folder.path)
-    if wanted.uri == cluster.store.uri:
-        return None
-    return error(
-        "storage_root_moved",
-        "storage",
-        f"`storage` names {wanted.uri}, but this cluster lives at {cluster.store.uri}",
-        detail="The storage root holds the ledger, the approvals and the graphs. Another root is"
-        " another cluster, so a configuration cannot move it.",
-        remedy="Take the change of `storage` back.",
-    )
+    return Target(name=name, desired=None if failed else loaded.desired, diagnostics=diagnostics)
 
 
 async def observe_graphs(cluster: Cluster, graph_ids: Iterable[str]) -> dict[str, LiveGraph]:
@@ -149,13 +133,13 @@ async def plan_inputs(  # noqa: PLR0913  # what a plan depends on
     return PlanInputs(
         desired=desired,
         state=recorded,
-        cluster_id=registry.cluster_id if registry is not None else "",
+        cluster_id=registry.cluster_id,
         principal=caller.id,
         now=cluster.world.now(),
         target=target,
         state_cas=cas,
         state_revision=recorded.state_revision if recorded is not None else 0,
-        principals_head=registry.head.head if registry is not None else None,
+        principals_head=registry.head.head,
         protected=head.envelope.protected if head is not None else (),
         live=await observe_graphs(cluster, known_graphs(desired, recorded)),
         pending=pending or {},

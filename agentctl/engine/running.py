@@ -12,21 +12,20 @@ import msgspec
 from agentctl.diagnostics.bag import Bag
 from agentctl.diagnostics.diagnostic import warning
 from agentctl.domain.config.model import DesiredCluster
-from agentctl.domain.ledger.sidecar import Sidecar
+from agentctl.domain.ledger.sidecar import Sidecar  # noqa: TC001  # beside run-time types
 from agentctl.domain.ledger.state import State
 from agentctl.domain.ops.record import Op
 from agentctl.domain.plan.dispositions import FailedStep, demote
 from agentctl.domain.plan.inputs import PlanInputs
 from agentctl.domain.plan.model import Change, Plan
-from agentctl.domain.plan.statement import Gate
 from agentctl.domain.policy.caller import Caller
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.events import ApplyEvent, OnEvent
 from agentctl.engine.leases import Lease
 from agentctl.engine.results import StepOutcome
-from agentctl.graph.port import Stamp
-from agentctl.ids import Address, graph_address
 from agentctl.engine.world import mint_nonce, stamp_now
+from agentctl.graph.port import Stamp
+from agentctl.ids import graph_address
 
 How = Literal["done", "not_done", "unknown", "waiting"]
 
@@ -50,8 +49,6 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     desired: DesiredCluster
     inputs: PlanInputs
     plan: Plan
-    gates: Mapping[Address, Gate]
-    """By resource."""
     steps_total: int
 
 
@@ -65,6 +62,7 @@ class Running:
         self.told = Bag()
         self.outcomes: list[StepOutcome] = []
         self.settled: list[Sidecar] = []
+        """Sidecars to be removed once the ledger has recorded `state`."""
         self.used: list[str] = []
         self.stopped = False
         """Set by the first graph-moving failure; the rest is skipped."""
@@ -108,8 +106,7 @@ class Running:
             warning(
                 SKIPPED[step],
                 change.resource,
-                f"the {change.operation} of {change.resource} was skipped:"
-                " an earlier step failed",
+                f"the {change.operation} of {change.resource} was skipped: an earlier step failed",
             )
         )
         self.outcomes.append(_outcome(change, "not_done", SKIPPED[step]))
@@ -143,7 +140,11 @@ class Running:
         await self._tell("step_finished", change, how, reason)
 
     async def _tell(
-        self, kind: Literal["step_started", "step_finished"], change: Change, how: How | None, reason: str | None
+        self,
+        kind: Literal["step_started", "step_finished"],
+        change: Change,
+        how: How | None,
+        reason: str | None,
     ) -> None:
         if self._on_event is None:
             return

@@ -10,8 +10,7 @@ from agentctl.domain.plan.model import Change
 from agentctl.engine.advance import graph_detached
 from agentctl.engine.consent import consented, fresh_gate, spend
 from agentctl.engine.leases import StateLockHeldError
-from agentctl.engine.running import Running
-from agentctl.engine.steps import (
+from agentctl.engine.moving import (
     Held,
     Move,
     graph_busy,
@@ -20,6 +19,7 @@ from agentctl.engine.steps import (
     sidecar_of,
     step_failed,
 )
+from agentctl.engine.running import Running
 from agentctl.graph.port import Stamp
 from agentctl.ids import parse_address
 

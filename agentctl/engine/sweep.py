@@ -92,9 +92,7 @@ async def evidence_of(cluster: Cluster, graph_id: str) -> Evidence:
     return Evidence(live=live, nonces=frozenset(nonces - {""}))
 
 
-async def remove_settled(
-    cluster: Cluster, sidecars: Iterable[Sidecar]
-) -> tuple[Diagnostic, ...]:
+async def remove_settled(cluster: Cluster, sidecars: Iterable[Sidecar]) -> tuple[Diagnostic, ...]:
     """Removes sidecars whose outcome the ledger has recorded; returns a warning for each that stays."""
     told = [await remove_sidecar(cluster.store, sidecar) for sidecar in sidecars]
     return tuple(d for d in told if d is not None)

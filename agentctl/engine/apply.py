@@ -1,0 +1,250 @@
+"""`apply`: makes the cluster what the folder, or a draft, declares. Source: control-plane 1.7, 3.5.
+
+The order is a promise. Under the cluster's lease: what earlier commands left open is settled
+(`ready`); sidecars are swept, the plan is made afresh and compared with the one that was asked for
+(`prepare`); the Op begins; graphs are created, schemas moved, payloads written, approved deletions
+carried out last (`execute`); the draft comes home, the ledger records it all by one object, and the
+Op ends (`record`). A crash anywhere leaves what the next apply settles. An apply that finds nothing
+to do writes nothing.
+"""
+
+import msgspec
+
+from agentctl.diagnostics.bag import Bag, has_errors, sort_diagnostics
+from agentctl.diagnostics.diagnostic import Diagnostic, error, warning
+from agentctl.domain.ledger.codec import state_text
+from agentctl.domain.ops.record import OpVerb
+from agentctl.domain.plan.dispositions import disposition_warnings
+from agentctl.domain.plan.model import ApprovalNeed, Change, Plan
+from agentctl.domain.policy.caller import Caller
+from agentctl.engine.advance import has_converged, payloads_applied, waiting_recorded
+from agentctl.engine.bracket import Begin, begin_op, fail_op
+from agentctl.engine.cluster import Cluster
+from agentctl.engine.events import ApplyEvent, OnEvent
+from agentctl.engine.execute import carry_out, steps_total
+from agentctl.engine.leases import CLUSTER, Lease
+from agentctl.engine.ledger import Head
+from agentctl.engine.observe import state_seen
+from agentctl.engine.prepare import ApplyRequest as ApplyRequest  # noqa: PLC0414  # faces know it from here
+from agentctl.engine.prepare import Preparation, Prepared
+from agentctl.engine.ready import settled_head
+from agentctl.engine.record import Recorded, record, source_moved
+from agentctl.engine.results import ApplyResult, DesiredRevision
+from agentctl.engine.running import Running, Task
+from agentctl.engine.sweep import due_purges, remove_settled
+from agentctl.engine.world import stamp_now
+
+
+async def apply(
+    cluster: Cluster, caller: Caller, request: ApplyRequest, on_event: OnEvent | None = None
+) -> ApplyResult:
+    """Makes the cluster what the target declares, as far as that is permitted now.
+
+    Raises:
+        StateLockHeldError: another command holds the cluster's lease.
+        LeaseLostError: the lease was taken over; the next apply settles what was begun.
+        BackendError: the storage failed; the same holds.
+    """
+    if on_event is not None:
+        await on_event(ApplyEvent(kind="apply_started", steps_done=0, steps_total=0))
+    async with cluster.leases.hold(
+        CLUSTER, principal=caller.id, operation="apply", wait_s=request.wait_s
+    ) as lease:
+        result = await _Attempt(cluster, caller, request, lease, on_event).run()
+    if on_event is not None:
+        steps = len(result.steps)
+        finished = ApplyEvent(
+            kind="apply_finished",
+            steps_done=steps,
+            steps_total=steps,
+            op=result.op,
+            converged=result.converged,
+        )
+        await on_event(finished)
+    return result
+
+
+class _Attempt:
+    """One apply under its lease."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        caller: Caller,
+        request: ApplyRequest,
+        lease: Lease,
+        on_event: OnEvent | None,
+    ) -> None:
+        self._cluster = cluster
+        self._caller = caller
+        self._request = request
+        self._lease = lease
+        self._on_event = on_event
+        self._told = Bag()
+        self._preparation = Preparation(cluster, caller, request, self._told)
+
+    async def run(self) -> ApplyResult:
+        """Prepares, and carries out what there is to do."""
+        if not self._request.intent.strip():
+            self._told.add(
+                error("intent_required", "intent", "a change needs an intent: why it is wanted")
+            )
+            return await self._refusal(await self._cluster.ledger.head())
+        head = await settled_head(self._cluster, self._lease, self._told)
+        if head is None:
+            return await self._refusal(None)
+        prepared = await self._preparation.run(head)
+        if prepared is None:
+            return await self._refusal(head)
+        self._told.add(*disposition_warnings(prepared.plan.changes))
+        if await self._is_idle(prepared, head):
+            return await self._idle(prepared, head)
+        return await self._carry_out(prepared, head)
+
+    async def _is_idle(self, prepared: Prepared, head: Head) -> bool:
+        """Returns whether nothing is to be done: it was done before, gates bar it, or nothing is left."""
+        if prepared.earlier is not None:
+            return True
+        if not self._request.without_gated and open_gates(prepared.plan):
+            self._told.add(_gates_are_open(prepared.plan))
+            return True
+        if self._has_work(prepared, head):
+            return False
+        self._told.add(*await remove_settled(self._cluster, prepared.swept.settled))
+        return True
+
+    def _has_work(self, prepared: Prepared, head: Head) -> bool:
+        """Returns whether anything would be done or recorded."""
+        desired, state = prepared.desired, prepared.swept.state
+        if any(c.disposition == "applied" for c in prepared.plan.changes):
+            return True
+        if due_purges(state, stamp_now(self._cluster.world)):
+            return True
+        state = waiting_recorded(state, prepared.plan.changes, desired)
+        if state_text(state) != head.state_text:
+            return True
+        if not has_converged(state, desired):
+            return False
+        reached = state.applied_revision.config_digest == desired.config_digest
+        return not reached or source_moved(head, prepared.target)
+
+    async def _carry_out(self, prepared: Prepared, head: Head) -> ApplyResult:
+        cluster, desired = self._cluster, prepared.desired
+        begin = Begin(
+            action="apply",
+            verb=_verb(prepared.plan.changes),
+            intent=self._request.intent,
+            targets=_targets(prepared.plan.changes),
+            op_id=prepared.op_id,
+        )
+        op = await begin_op(
+            cluster, self._caller, begin, lease=self._lease, head=head, live=prepared.inputs.live
+        )
+        task = Task(
+            cluster=cluster,
+            caller=self._caller,
+            op=op,
+            lease=self._lease,
+            intent=self._request.intent,
+            graph_wait_s=self._request.graph_wait_s,
+            desired=desired,
+            inputs=prepared.inputs,
+            plan=prepared.plan,
+            steps_total=steps_total(prepared.plan.changes),
+        )
+        running = Running(task, prepared.swept.state, self._on_event)
+        running.used.extend(prepared.swept.used)
+        recorded: Recorded | None = None
+        try:
+            if await carry_out(running):
+                running.state = payloads_applied(running.state, running.changes, desired)
+                running.state = waiting_recorded(running.state, running.changes, desired)
+                recorded = await record(running, head, prepared.swept, prepared.target)
+            else:
+                await fail_op(cluster, op, self._lease, "a payload could not be written")
+        except Exception as failure:
+            await fail_op(cluster, op, self._lease, str(failure))
+            raise
+        self._told.add(*running.told, *(recorded.diagnostics if recorded is not None else ()))
+        return await self._done(prepared, running, head, recorded)
+
+    async def _done(
+        self, prepared: Prepared, running: Running, head: Head, recorded: Recorded | None
+    ) -> ApplyResult:
+        waits = {c.gate for c in running.changes if c.disposition == "blocked" and c.gate}
+        result = await self._answer(
+            recorded.head if recorded is not None else head, running.changes
+        )
+        return msgspec.structs.replace(
+            result,
+            applied_count=_count(running.changes, "applied") if recorded is not None else 0,
+            converged=recorded is not None and recorded.converged,
+            state_written=recorded is not None and recorded.written,
+            op=running.task.op.id,
+            steps=tuple(running.outcomes),
+            approvals_required=tuple(
+                n for n in prepared.plan.approvals_required if n.gate_key in waits
+            ),
+        )
+
+    async def _idle(self, prepared: Prepared, head: Head) -> ApplyResult:
+        """Returns the answer of an apply that did nothing."""
+        state = prepared.swept.state
+        result = await self._answer(head, prepared.plan.changes)
+        return msgspec.structs.replace(
+            result,
+            converged=has_converged(state, prepared.desired) and not prepared.swept.pending,
+            op=prepared.earlier.id if prepared.earlier is not None else None,
+            approvals_required=open_gates(prepared.plan),
+        )
+
+    async def _refusal(self, head: Head | None) -> ApplyResult:
+        return await self._answer(head, ())
+
+    async def _answer(self, head: Head | None, changes: tuple[Change, ...]) -> ApplyResult:
+        target, plan = self._preparation.target, self._preparation.plan
+        desired = target.desired if target is not None else None
+        return ApplyResult(
+            ok=not has_errors(self._told),
+            config_dir=self._cluster.config_dir,
+            desired_revision=DesiredRevision(
+                config_digest=desired.config_digest if desired is not None else None
+            ),
+            state_observations=await state_seen(self._cluster, head, lease=self._lease),
+            actor=self._caller.id,
+            changes=changes,
+            deferred_count=_count(changes, "deferred") + _count(changes, "blocked"),
+            resource_statuses=head.envelope.state.resource_statuses if head is not None else {},
+            diagnostics=sort_diagnostics(self._told),
+            plan_digest=plan.digest if plan is not None else None,
+        )
+
+
+def open_gates(plan: Plan) -> tuple[ApprovalNeed, ...]:
+    """Returns the gates of *plan* that no decision opens."""
+    return tuple(need for need in plan.approvals_required if not need.satisfied)
+
+
+def _gates_are_open(plan: Plan) -> Diagnostic:
+    waiting = ", ".join(need.resource for need in open_gates(plan))
+    return warning(
+        "approval_required",
+        "cluster",
+        f"nothing was done: gates are open ({waiting})",
+        remedy="agentctl approve RESOURCE, or apply without what is gated",
+    )
+
+
+def _count(changes: tuple[Change, ...], disposition: str) -> int:
+    return sum(c.disposition == disposition for c in changes)
+
+
+def _verb(changes: tuple[Change, ...]) -> OpVerb:
+    operations = {c.operation for c in changes if c.disposition == "applied"}
+    if operations == {"create"}:
+        return "install"
+    return "delete" if operations == {"delete"} else "update"
+
+
+def _targets(changes: tuple[Change, ...]) -> tuple[str, ...]:
+    return tuple(c.resource for c in changes if c.disposition == "applied")

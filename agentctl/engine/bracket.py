@@ -1,0 +1,145 @@
+"""Brackets every mutation by its Op: begun before the effect, ended after it, settled if it died between.
+
+Pending and `pre.json` come first, then running; `post.json` and the end come after the ledger or
+the graph has recorded the outcome. Whoever holds a lease knows that no other holder's op is at work
+under it, and settles those that look so: by what is recorded, never by running them again.
+Source: ops 2, 5.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import msgspec
+
+from agentctl.domain.ledger.observations import LiveGraph
+from agentctl.domain.ops.record import (
+    Constraint,
+    Constraints,
+    Lineage,
+    NewOp,
+    Op,
+    OpActor,
+    OpVerb,
+    Snapshot,
+)
+from agentctl.domain.policy.caller import Caller
+from agentctl.engine.advance import recorded_digests
+from agentctl.engine.cluster import Cluster
+from agentctl.engine.gather import known_graphs, observe_graphs
+from agentctl.engine.journal import OpRejectedError
+from agentctl.engine.leases import Lease
+from agentctl.engine.ledger import Head
+
+CLUSTER_ACTIONS: Final = frozenset({"apply", "refresh", "import", "graph_restore", "graph_purge"})
+"""Actions whose ops run under the cluster's lease."""
+HISTORY_MAX: Final = 100
+"""How far back the ledger is searched for what an interrupted op recorded."""
+DIED: Final = "the process that ran it ended before it was done"
+
+
+class Begin(msgspec.Struct, frozen=True, kw_only=True):
+    """What an Op begins as."""
+
+    action: str
+    verb: OpVerb
+    intent: str
+    component: str = "cluster"
+    targets: tuple[str, ...] = ()
+    lineage: Lineage | None = None
+    """None for a cluster op, whose parent is that of the newest ledger object."""
+    op_id: str | None = None
+    """Where something had to name the op first."""
+
+
+async def begin_op(
+    cluster: Cluster,
+    caller: Caller,
+    begin: Begin,
+    *,
+    lease: Lease,
+    head: Head | None,
+    live: Mapping[str, LiveGraph],
+) -> Op:
+    """Records a running op; nothing of it may be done before this returns."""
+    new = NewOp(
+        id=begin.op_id,
+        actor=OpActor(nid=caller.nid, identity=caller.identity, source=caller.source),
+        on_behalf_of=caller.on_behalf_of,
+        intent=begin.intent,
+        workspace=cluster.name or cluster.folder.path.name,
+        component=begin.component,
+        operation=begin.verb,
+        action=begin.action,
+        targets=begin.targets,
+        constraints=Constraints(pre=(Constraint(kind="concurrent_lock", resource=lease.resource),)),
+        lineage=begin.lineage,
+    )
+    op = await cluster.journal.begin(new, pre=snapshot(head, live.values()))
+    return await cluster.journal.move(op.id, "running", epoch=lease.epoch)
+
+
+async def end_op(cluster: Cluster, op: Op, lease: Lease, head: Head | None) -> Op:
+    """Records that an op succeeded, with what the cluster is then; returns it."""
+    state = head.envelope.state if head is not None else None
+    live = await observe_graphs(cluster, known_graphs(None, state))
+    return await cluster.journal.move(
+        op.id, "success", epoch=lease.epoch, post=snapshot(head, live.values())
+    )
+
+
+async def fail_op(cluster: Cluster, op: Op, lease: Lease, reason: str) -> None:
+    """Records that an op failed; one that another holder has settled meanwhile stays as it is."""
+    try:
+        await cluster.journal.move(op.id, "failed", epoch=lease.epoch, reason=reason)
+    except OpRejectedError:
+        return
+
+
+async def settle_cluster_ops(cluster: Cluster, lease: Lease) -> None:
+    """Ends the cluster ops whose process died: as what the ledger says became of them."""
+    left = [o for o in await cluster.journal.unfinished() if o.action in CLUSTER_ACTIONS]
+    if not left:
+        return
+    recorded: dict[str, Head] = {}
+    for head in await cluster.ledger.history(limit=HISTORY_MAX):
+        if head.envelope.op is not None:
+            recorded.setdefault(head.envelope.op, head)
+    for op in left:
+        await _settle(cluster, op, lease, recorded.get(op.id))
+
+
+async def settle_graph_ops(cluster: Cluster, lease: Lease, address: str) -> None:
+    """Ends the loads into one graph whose process died: as what the graph's commits say."""
+    left = [
+        o
+        for o in await cluster.journal.unfinished()
+        if o.action == "load" and o.component == address
+    ]
+    if not left:
+        return
+    history = await cluster.graphs.history(address.removeprefix("graph."), limit=HISTORY_MAX)
+    made = {commit.op for commit in history}
+    for op in left:
+        await _settle(cluster, op, lease, await cluster.ledger.head() if op.id in made else None)
+
+
+def snapshot(head: Head | None, live: Iterable[LiveGraph]) -> Snapshot:
+    """Returns digests and positions of the cluster as it is now."""
+    return Snapshot(
+        seq=head.seq if head is not None else None,
+        state_cas=head.state_cas if head is not None else None,
+        resource_digests=recorded_digests(head.envelope.state) if head is not None else {},
+        graphs={
+            graph.graph_id: None if graph.commit is None else f"main:{graph.commit}"
+            for graph in live
+        },
+    )
+
+
+async def _settle(cluster: Cluster, op: Op, lease: Lease, head: Head | None) -> None:
+    if op.status == "pending":
+        await cluster.journal.move(op.id, "cancelled", epoch=lease.epoch, reason=DIED)
+    elif head is not None:
+        await end_op(cluster, op, lease, head)
+    else:
+        await fail_op(cluster, op, lease, DIED)

@@ -1,0 +1,217 @@
+"""How one step moves one graph: behind its lease, its fence and its sidecar. Source: control-plane 3.5.
+
+A step holds the lease of the graph's `main`, looks at the graph again under it, writes its sidecar,
+and only then makes its one commit; the sidecar stays until the ledger has recorded the outcome.
+After a failure the same pure function decides as after a crash.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Literal
+
+import msgspec
+
+from agentctl.diagnostics.diagnostic import Diagnostic, error, warning
+from agentctl.domain.ledger.observations import LiveGraph
+from agentctl.domain.ledger.sidecar import Sidecar, StepKind
+from agentctl.domain.plan.dispositions import FailedStep
+from agentctl.domain.plan.model import Change
+from agentctl.domain.storage.protocol import BackendError
+from agentctl.engine.cluster import Cluster
+from agentctl.engine.gather import observe_graph
+from agentctl.engine.leases import Lease, StateLockHeldError
+from agentctl.engine.recover import recover
+from agentctl.engine.running import Running
+from agentctl.engine.sidecars import write_sidecar
+from agentctl.engine.sweep import evidence_of
+from agentctl.engine.world import mint_ulid
+from agentctl.graph.port import GraphError, Stamp
+from agentctl.ids import graph_address
+
+GRAPH_WAIT_S = 30.0
+"""How long a step waits for a graph that another writer holds."""
+
+FAILED: dict[StepKind, FailedStep] = {
+    "graph_create": "graph_create_failed",
+    "schema_apply": "schema_apply_failed",
+    "graph_delete": "graph_delete_failed",
+}
+
+
+class Held(msgspec.Struct, frozen=True, kw_only=True):
+    """A graph whose `main` nobody else may write now."""
+
+    lease: Lease
+    live: LiveGraph
+    """As observed under the lease."""
+
+
+class Move(msgspec.Struct, frozen=True, kw_only=True):
+    """A graph-moving step that is ready to be made."""
+
+    change: Change
+    sidecar: Sidecar
+    act: Callable[[Stamp], Awaitable[int]]
+    """Makes the one commit of the step; repeating it is harmless."""
+
+
+@asynccontextmanager
+async def hold_graph(running: Running, graph_id: str, operation: str) -> AsyncIterator[Held]:
+    """Holds the lease of a graph's `main`; whoever took it over from a dead holder fences it first.
+
+    Raises:
+        StateLockHeldError: another writer holds it and did not let go in time.
+    """
+    cluster, caller = running.task.cluster, running.task.caller
+    async with cluster.leases.hold(
+        main_lease(graph_id),
+        principal=caller.id,
+        operation=operation,
+        wait_s=running.task.graph_wait_s,
+    ) as lease:
+        stamp = running.stamp(epoch=lease.epoch, nonce=running.mint_nonce())
+        live = await fence_graph(cluster, graph_id, lease, stamp)
+        yield Held(lease=lease, live=live)
+
+
+def main_lease(graph_id: str) -> str:
+    """Returns the name of the lease of a graph's `main`."""
+    return f"{graph_address(graph_id)}@main"
+
+
+async def fence_graph(cluster: Cluster, graph_id: str, lease: Lease, stamp: Stamp) -> LiveGraph:
+    """Returns what the graph holds, after a fence commit where a dead holder may still write.
+
+    A detached graph needs none: its tombstone bars every writer.
+    """
+    live = await observe_graph(cluster, graph_id)
+    if not lease.fence_needed or live.presence != "live" or live.commit is None:
+        return live
+    await cluster.graphs.fence(graph_id, observed=live.commit, stamp=stamp)
+    return await observe_graph(cluster, graph_id)
+
+
+def sidecar_of(  # a sidecar's own facts
+    running: Running,
+    held: Held,
+    kind: StepKind,
+    incarnation: str,
+    *,
+    schema_digest: str,
+    approval_id: str | None = None,
+) -> Sidecar:
+    """Returns the intent of a step that is about to be made on a held graph."""
+    commit = held.live.commit
+    return Sidecar(
+        operation_id=mint_ulid(running.task.cluster.world),
+        started_at=running.at,
+        actor=running.task.caller.id,
+        kind=kind,
+        graph_id=held.live.graph_id,
+        graph_uri=held.live.uri,
+        observed_manifest_version=commit,
+        expected_manifest_version=(commit or 0) + 1,
+        desired_schema_digest=schema_digest,
+        state_cas_base=running.task.inputs.state_cas,
+        approval_id=approval_id,
+        op=running.task.op.id,
+        epoch=held.lease.epoch,
+        incarnation=incarnation,
+        nonce=running.mint_nonce(),
+    )
+
+
+async def make(running: Running, move: Move) -> LiveGraph | None:
+    """Makes a step behind its sidecar; returns the moved graph, or None after telling why it is not.
+
+    The order is a promise: sidecar, then the graph's one commit. A failure in between is looked at
+    as a crash would be: by what the graph holds.
+    """
+    change, sidecar, cluster = move.change, move.sidecar, running.task.cluster
+    try:
+        await cluster.leases.check(running.task.lease)
+        await write_sidecar(cluster.store, sidecar)
+    except BackendError as failure:
+        running.told.add(
+            error(
+                "recovery_sidecar_write_error",
+                change.resource,
+                f"the intent to change {change.resource} could not be written: {failure}",
+                remedy="agentctl apply",
+            )
+        )
+        await step_failed(running, change, sidecar.graph_id, sidecar.kind, "not_done")
+        return None
+    told: Diagnostic | None = None
+    try:
+        await move.act(running.stamp(epoch=sidecar.epoch, nonce=sidecar.nonce))
+    except GraphError as failure:
+        told = failure.diagnostic
+    except BackendError as failure:
+        told = warning("storage_unavailable", change.resource, str(failure))
+    return await _looked_at(running, move, told)
+
+
+async def graph_busy(
+    running: Running, change: Change, graph_id: str, busy: StateLockHeldError
+) -> None:
+    """Blocks the changes of a graph that another writer holds; other graphs go on."""
+    running.hold_back(graph_id, "graph_busy")
+    running.told.add(
+        warning(
+            "graph_busy",
+            change.resource,
+            f"graph {graph_id} is held by another writer: {busy.diagnostic.message}",
+            remedy="agentctl apply",
+        )
+    )
+    await running.finished(change, "not_done", "graph_busy")
+
+
+async def step_failed(
+    running: Running,
+    change: Change,
+    graph_id: str,
+    kind: StepKind,
+    how: Literal["not_done", "unknown"],
+) -> None:
+    """Demotes what hangs on a failed step, stops the other graph-moving steps, and tells."""
+    running.fail(graph_id, FAILED[kind])
+    await running.finished(change, how, FAILED[kind])
+
+
+async def _looked_at(running: Running, move: Move, told: Diagnostic | None) -> LiveGraph | None:
+    sidecar, change = move.sidecar, move.change
+    evidence = await evidence_of(running.task.cluster, sidecar.graph_id)
+    (decision,) = recover((sidecar,), {sidecar.graph_id: evidence}, running.state)
+    if decision.verdict == "roll_forward":
+        running.settled.append(sidecar)
+        return evidence.live
+    if decision.verdict == "retire":
+        running.settled.append(sidecar)
+        running.told.add(_why_failed(change, sidecar.kind, told))
+        await step_failed(running, change, sidecar.graph_id, sidecar.kind, "not_done")
+        return None
+    running.told.add(
+        error(
+            "outcome_unknown",
+            change.resource,
+            f"the {change.operation} of {change.resource} was started, and whether it happened"
+            " could not be seen",
+            detail=told.message if told is not None else evidence.live.error,
+            remedy="agentctl refresh",
+        )
+    )
+    await step_failed(running, change, sidecar.graph_id, sidecar.kind, "unknown")
+    return None
+
+
+def _why_failed(change: Change, kind: StepKind, told: Diagnostic | None) -> Diagnostic:
+    why = told.message if told is not None else "its commit is not there"
+    return error(
+        FAILED[kind],
+        change.resource,
+        f"the {change.operation} of {change.resource} failed: {why}",
+        detail=told.detail if told is not None else None,
+        remedy=(told.remedy if told is not None else None) or "agentctl apply",
+    )

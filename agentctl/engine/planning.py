@@ -1,0 +1,142 @@
+"""`plan`: what an apply would do now, as one value; and the plans that are kept. Source: control-plane 3.3.
+
+Takes no lease: ledger objects are immutable, and a held lease is a warning that names its holder.
+"""
+
+import msgspec
+
+from agentctl.canonical import sha256_hex
+from agentctl.diagnostics.bag import has_errors, sort_diagnostics
+from agentctl.diagnostics.diagnostic import Diagnostic, error, warning
+from agentctl.domain.plan.codec import KeptPlan, decode_kept, encode_kept
+from agentctl.domain.plan.diff import draft_plan, finish
+from agentctl.domain.plan.model import Plan
+from agentctl.domain.plan.statement import Gate
+from agentctl.domain.policy.caller import Caller
+from agentctl.engine.cluster import Cluster
+from agentctl.engine.consent import for_plan, standings_of
+from agentctl.engine.gather import FOLDER, Target, load_target, plan_inputs
+from agentctl.engine.ledger import Head
+from agentctl.engine.observe import state_seen
+from agentctl.engine.results import DesiredRevision, PlanResult
+from agentctl.engine.sidecars import pending_warnings, read_sidecars
+from agentctl.engine.world import stamp_now
+
+
+class Planned(msgspec.Struct, frozen=True, kw_only=True):
+    """A plan, how it is told, and the gates that it has."""
+
+    result: PlanResult
+    plan: Plan | None
+    """None where the configuration or the ledger has errors."""
+    gates: tuple[Gate, ...]
+
+
+async def make_plan(
+    cluster: Cluster,
+    caller: Caller,
+    target: str = FOLDER,
+    keep: bool = False,  # noqa: FBT001, FBT002
+) -> Planned:
+    """Returns what an apply of *target* would do now; *keep* stores the plan under its digest."""
+    head = await cluster.ledger.head()
+    found = await load_target(cluster, caller, target)
+    told = [*found.diagnostics, *await _around(cluster, found)]
+    if found.desired is None or has_errors(told):
+        return Planned(result=await _result(cluster, head, found, None, told), plan=None, gates=())
+    inputs = await plan_inputs(cluster, caller, target=target, desired=found.desired, head=head)
+    draft = draft_plan(inputs)
+    plan = finish(draft, for_plan(await standings_of(cluster, draft.gates)))
+    if keep:
+        await _keep(cluster, caller, plan, found)
+    told.extend(plan.diagnostics)
+    result = await _result(cluster, head, found, plan, told)
+    return Planned(result=result, plan=plan, gates=draft.gates)
+
+
+async def plan_for(cluster: Cluster, caller: Caller, plan_id: str) -> KeptPlan | Diagnostic:
+    """Returns a kept plan that *caller* may read: its own, and to a human any."""
+    unknown = error(
+        "plan_not_found",
+        plan_id,
+        "there is no kept plan of that id that you may read",
+        remedy="agentctl plan",
+    )
+    if len(plan_id) != 64 or not set(plan_id) <= set("0123456789abcdef"):
+        return unknown
+    key = plan_key(plan_id)
+    stored = await cluster.store.read(key)
+    if stored is None:
+        return unknown
+    kept = decode_kept(stored.data, path=key)
+    if isinstance(kept, Diagnostic):
+        return kept
+    if kept.digest != plan_id or (caller.kind != "human" and kept.plan.principal != caller.id):
+        return unknown
+    return kept
+
+
+def plan_key(plan_id: str) -> str:
+    """Returns where the plan of that digest is kept."""
+    return f"__cluster/plans/{plan_id}.json"
+
+
+async def base_moved(cluster: Cluster, target: Target) -> Diagnostic | None:
+    """Returns an error where the folder changed since the draft of *target* was opened."""
+    if target.draft_id is None:
+        return None
+    draft = await cluster.drafts.show(target.draft_id)
+    if isinstance(draft, Diagnostic):
+        return draft
+    return await cluster.drafts.check_base(draft)
+
+
+async def _around(cluster: Cluster, target: Target) -> list[Diagnostic]:
+    """Returns what stands around a plan: sidecars, a held lease, a draft whose base moved."""
+    told = list(pending_warnings(await read_sidecars(cluster.store)))
+    holder = await cluster.leases.holder()
+    if holder is not None:
+        told.append(
+            warning(
+                "state_lock_held",
+                holder.resource,
+                f"`{holder.operation}` by {holder.principal} holds the cluster's lease now; the"
+                " plan may be old before it is applied",
+                detail=holder.safe_action,
+            )
+        )
+    if target.desired is not None:
+        moved = await base_moved(cluster, target)
+        if moved is not None:
+            told.append(moved)
+    return told
+
+
+async def _keep(cluster: Cluster, caller: Caller, plan: Plan, target: Target) -> None:
+    assert target.desired is not None
+    sources = {path: sha256_hex(data) for path, data in target.desired.files.items()}
+    made_at = stamp_now(cluster.world)
+    data = encode_kept(plan, sources=sources, made_at=made_at, made_by=caller.id)
+    await cluster.store.create(plan_key(plan.digest), data)
+
+
+async def _result(
+    cluster: Cluster, head: Head | None, target: Target, plan: Plan | None, told: list[Diagnostic]
+) -> PlanResult:
+    desired = target.desired
+    return PlanResult(
+        ok=plan is not None and not has_errors(told),
+        config_dir=cluster.config_dir,
+        desired_revision=DesiredRevision(
+            config_digest=desired.config_digest if desired is not None else None
+        ),
+        state_observations=await state_seen(cluster, head),
+        resource_digests=plan.resource_digests if plan is not None else {},
+        dependencies=plan.dependencies if plan is not None else (),
+        changes=plan.changes if plan is not None else (),
+        blast_radius=plan.blast_radius if plan is not None else (),
+        approvals_required=plan.approvals_required if plan is not None else (),
+        diagnostics=sort_diagnostics(told),
+        target=target.name,
+        plan_digest=plan.digest if plan is not None else None,
+    )

@@ -1,0 +1,181 @@
+"""What an apply decides before it does anything: the sweep, the plan, and whether it is the one asked for.
+
+Runs under the cluster's lease. It writes nothing but the claim of an idempotency key.
+"""
+
+import msgspec
+
+from agentctl.canonical import digest_of
+from agentctl.diagnostics.bag import Bag, has_errors
+from agentctl.diagnostics.diagnostic import Diagnostic, error
+from agentctl.domain.config.model import DesiredCluster
+from agentctl.domain.ledger.codec import state_cas, state_text
+from agentctl.domain.ops.record import Op
+from agentctl.domain.plan.codec import Difference, same_effects, what_moved
+from agentctl.domain.plan.diff import draft_plan, finish
+from agentctl.domain.plan.inputs import PlanDraft, PlanInputs
+from agentctl.domain.plan.model import Plan
+from agentctl.domain.policy.caller import Caller
+from agentctl.engine.cluster import Cluster
+from agentctl.engine.consent import for_plan, standings_of
+from agentctl.engine.gather import FOLDER, Target, load_target, plan_inputs
+from agentctl.engine.keys_once import Claimed, Conflicting, Repeated
+from agentctl.engine.ledger import Head
+from agentctl.engine.moving import GRAPH_WAIT_S
+from agentctl.engine.planning import base_moved, plan_for
+from agentctl.engine.sweep import Swept, sweep
+
+
+class ApplyRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """What an apply is asked to do."""
+
+    target: str = FOLDER
+    """``folder`` or ``draft:<id>``."""
+    intent: str
+    """Why; never blank."""
+    plan_id: str | None = None
+    """A kept plan; the apply goes on only if a fresh plan has the same effects."""
+    exact: bool = False
+    """Whether the fresh plan must have the very digest of `plan_id`."""
+    without_gated: bool = True
+    """Whether to do what needs no decision while gates are open; else open gates stop it all."""
+    idempotency_key: str | None = None
+    wait_s: float = 0
+    """How long to wait for the cluster's lease."""
+    graph_wait_s: float = GRAPH_WAIT_S
+    """How long each step waits for a graph that another writer holds."""
+
+    @property
+    def digest(self) -> str:
+        """What an idempotency key is bound to: everything but the words and the patience."""
+        return digest_of([self.target, self.plan_id, self.exact, self.without_gated])
+
+
+class Prepared(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that was decided."""
+
+    target: Target
+    desired: DesiredCluster
+    swept: Swept
+    inputs: PlanInputs
+    draft: PlanDraft
+    plan: Plan
+    op_id: str
+    """Of the Op, should there be anything to do."""
+    earlier: Op | None
+    """The Op that did this very request before."""
+
+
+class Preparation:
+    """Prepares one apply; after a refusal it still knows what it had found."""
+
+    def __init__(self, cluster: Cluster, caller: Caller, request: ApplyRequest, told: Bag) -> None:
+        self.target: Target | None = None
+        self.plan: Plan | None = None
+        self._cluster = cluster
+        self._caller = caller
+        self._request = request
+        self._told = told
+
+    async def run(self, head: Head) -> Prepared | None:
+        """Returns what was decided; None where the apply is refused, and then it has been told why."""
+        cluster, caller = self._cluster, self._caller
+        claim = await self._claim()
+        if isinstance(claim, Diagnostic):
+            self._told.add(claim)
+            return None
+        op_id, earlier = claim
+        swept = await sweep(cluster, caller, head.envelope.state, op=op_id)
+        self._told.add(*swept.diagnostics)
+        desired = await self._desired()
+        if desired is None or self.target is None:
+            return None
+        inputs = await plan_inputs(
+            cluster,
+            caller,
+            target=self.target.name,
+            desired=desired,
+            head=head,
+            state=swept.state,
+            state_cas=state_cas(state_text(swept.state)),
+            pending=swept.pending,
+        )
+        draft = draft_plan(inputs)
+        plan = finish(draft, for_plan(await standings_of(cluster, draft.gates)))
+        self.plan = plan
+        self._told.add(*plan.diagnostics)
+        stale = await self._stale(plan) if earlier is None else None
+        if stale is not None:
+            self._told.add(stale)
+        if stale is not None or has_errors(plan.diagnostics):
+            return None
+        return Prepared(
+            target=self.target,
+            desired=desired,
+            swept=swept,
+            inputs=inputs,
+            draft=draft,
+            plan=plan,
+            op_id=op_id,
+            earlier=earlier,
+        )
+
+    async def _desired(self) -> DesiredCluster | None:
+        self.target = await load_target(self._cluster, self._caller, self._request.target)
+        self._told.add(*self.target.diagnostics)
+        if self.target.desired is None:
+            return None
+        moved = await base_moved(self._cluster, self.target)
+        if moved is not None:
+            self._told.add(moved)
+        return self.target.desired if moved is None else None
+
+    async def _claim(self) -> tuple[str, Op | None] | Diagnostic:
+        """Returns the id that the Op will have, and the earlier Op that did this very request."""
+        journal, caller = self._cluster.journal, self._caller
+        op_id = journal.mint_id(caller.nid)
+        if self._request.idempotency_key is None:
+            return op_id, None
+        claim = await self._cluster.keys.claim(
+            principal=caller.id,
+            operation="apply",
+            key=self._request.idempotency_key,
+            request_digest=self._request.digest,
+            op=op_id,
+        )
+        match claim:
+            case Conflicting():
+                return claim.diagnostic
+            case Claimed():
+                return claim.op, None
+            case Repeated():
+                earlier = await journal.get(claim.op)
+                if earlier is None:
+                    return claim.op, None
+                # A failed attempt did not do it; what is left is done under an Op of its own.
+                return (op_id, earlier) if earlier.status == "success" else (op_id, None)
+
+    async def _stale(self, fresh: Plan) -> Diagnostic | None:
+        """Returns why the plan that was asked for is not the one that would be carried out."""
+        if self._request.plan_id is None:
+            return None
+        kept = await plan_for(self._cluster, self._caller, self._request.plan_id)
+        if isinstance(kept, Diagnostic):
+            return kept
+        if kept.plan.target != fresh.target:
+            return _plan_stale((Difference(what="target", old=kept.plan.target, new=fresh.target),))
+        if self._request.exact:
+            moved = what_moved(kept.plan, fresh) if kept.digest != fresh.digest else ()
+        else:
+            moved = same_effects(kept.plan, fresh)
+        return _plan_stale(moved) if moved else None
+
+
+def _plan_stale(moved: tuple[Difference, ...]) -> Diagnostic:
+    return error(
+        "plan_stale",
+        "plan",
+        "a plan made now differs from the one that was asked for; nothing was done",
+        detail="\n".join(str(difference) for difference in moved),
+        remedy="agentctl plan",
+    )

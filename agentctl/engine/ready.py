@@ -1,0 +1,59 @@
+"""Makes the ledger ready for a command that will write: the first thing under the cluster's lease.
+
+A fence where the last holder died; drafts whose homecoming was interrupted; ops whose process died;
+consumed approvals whose mark was not written. Then the recorded composites are proved.
+"""
+
+from agentctl.diagnostics.bag import Bag, has_errors
+from agentctl.diagnostics.diagnostic import Diagnostic, error
+from agentctl.engine.advance import composite_diagnostics
+from agentctl.engine.bracket import settle_cluster_ops
+from agentctl.engine.cluster import Cluster
+from agentctl.engine.homecoming import settle
+from agentctl.engine.leases import Lease
+from agentctl.engine.ledger import Head
+
+
+async def settled_head(cluster: Cluster, lease: Lease, told: Bag) -> Head | None:
+    """Returns the ledger's head once nothing of an earlier command is left open beside it.
+
+    None where the command must stop; *told* has the error.
+
+    Raises:
+        LeaseLostError: a later holder has written.
+    """
+    head = await cluster.ledger.head()
+    if head is None:
+        told.add(state_missing())
+        return None
+    if lease.fence_needed:
+        head = await cluster.ledger.fence(lease)
+        assert head is not None, "a ledger does not go away"
+    told.add(*await settle(cluster.folder, cluster.store))
+    told.add(*composite_diagnostics(head.envelope.state))
+    if has_errors(told):
+        return None
+    await settle_cluster_ops(cluster, lease)
+    await repair_consumptions(cluster, head)
+    return head
+
+
+async def repair_consumptions(cluster: Cluster, head: Head) -> None:
+    """Writes the marks of consumed approvals that a crash kept from being written."""
+    used = head.envelope.state.approval_records
+    if not used:
+        return
+    records = await cluster.approvals.records()
+    marked = {c.approval_id for c in records.consumptions}
+    for approval_id, use in used.items():
+        if approval_id not in marked:
+            await cluster.approvals.consume(
+                approval_id, op=use.consumed_by_operation, ledger_seq=head.seq
+            )
+
+
+def state_missing() -> Diagnostic:
+    """Returns that the cluster has no ledger yet."""
+    return error(
+        "state_missing", "cluster", "the cluster has no ledger yet", remedy="agentctl import"
+    )

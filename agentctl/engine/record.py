@@ -1,0 +1,130 @@
+"""Records what an apply did: the draft comes home, then the ledger commit, then what follows from it.
+
+The write order is a promise: the source's files, the draft's homecoming, the ledger object, the
+removal of settled sidecars, the marks of consumed approvals, the Op's end. The ledger object
+decides; everything after it is repaired by the next command.
+"""
+
+import msgspec
+
+from agentctl.diagnostics.diagnostic import Diagnostic
+from agentctl.domain.ledger.codec import state_text
+from agentctl.domain.ledger.envelope import AppliedSource, RevisionKind
+from agentctl.domain.ledger.state import State
+from agentctl.engine.advance import has_converged, with_config_digest
+from agentctl.engine.bracket import end_op, fail_op
+from agentctl.engine.cluster import Cluster
+from agentctl.engine.gather import Target
+from agentctl.engine.homecoming import bring_home
+from agentctl.engine.leases import Lease
+from agentctl.engine.ledger import Head
+from agentctl.engine.running import Running
+from agentctl.engine.sweep import Swept, remove_settled
+
+
+class Recorded(msgspec.Struct, frozen=True, kw_only=True):
+    """What the ledger holds now."""
+
+    head: Head
+    converged: bool
+    written: bool
+    """Whether the state moved."""
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+
+async def record(running: Running, head: Head, swept: Swept, target: Target) -> Recorded:
+    """Records the state of *running* above *head*, and ends its Op.
+
+    Raises:
+        LeaseLostError: a later holder has written; the next apply settles what was done.
+        StateMovedError: somebody else has.
+    """
+    task, desired = running.task, running.task.desired
+    converged = has_converged(running.state, desired) and not swept.pending
+    state = with_config_digest(running.state, desired.config_digest) if converged else running.state
+    moves = state_text(state) != head.state_text
+    done = any(o.outcome == "done" for o in running.outcomes)
+    await task.cluster.leases.check(task.lease)
+    told = await _come_home(running, target) if done or converged else ()
+    if told:
+        await fail_op(task.cluster, task.op, task.lease, told[0].message)
+        return Recorded(head=head, converged=False, written=False, diagnostics=told)
+    new_head = head
+    if moves or source_moved(head, target):
+        await task.cluster.catalog.publish_source(desired.files, desired.source_digest)
+        new_head = await commit_revision(
+            task.cluster,
+            base=head,
+            kind="apply",
+            op=task.op.id,
+            lease=task.lease,
+            state=state,
+            source=AppliedSource(digest=desired.source_digest),
+        )
+    left = await remove_settled(task.cluster, (*swept.settled, *running.settled))
+    for approval_id in running.used:
+        await consume(task.cluster, approval_id, op=task.op.id, seq=new_head.seq)
+    if running.stopped:
+        await fail_op(task.cluster, task.op, task.lease, "a step failed; see its diagnostics")
+    else:
+        await end_op(task.cluster, task.op, task.lease, new_head)
+    return Recorded(head=new_head, converged=converged, written=moves, diagnostics=left)
+
+
+async def commit_revision(  # noqa: PLR0913  # what a ledger object ties together
+    cluster: Cluster,
+    *,
+    base: Head | None,
+    kind: RevisionKind,
+    op: str,
+    lease: Lease,
+    state: State,
+    source: AppliedSource | None,
+    always: bool = False,
+) -> Head:
+    """Writes the next ledger object; its revision is one more where the state moved, or *always*.
+
+    Raises:
+        LeaseLostError: a later holder has written.
+        StateMovedError: somebody else has.
+    """
+    before = base.envelope.state.state_revision if base is not None else 0
+    if always or base is None or state_text(state) != base.state_text:
+        state = msgspec.structs.replace(state, state_revision=before + 1)
+    registry = await cluster.principals.registry()
+    assert registry.exists, "a cluster with a ledger has a principals chain"
+    return await cluster.ledger.commit(
+        base=base,
+        kind=kind,
+        op=op,
+        lease=lease,
+        cluster_id=registry.cluster_id,
+        state=state,
+        audit=await cluster.audit.head(),
+        principals=registry.head,
+        source=source,
+    )
+
+
+def source_moved(head: Head, target: Target) -> bool:
+    """Returns whether a draft came home whose difference no digest of the state sees."""
+    if target.draft_id is None or target.desired is None:
+        return False
+    recorded = head.envelope.source
+    return recorded is None or recorded.digest != target.desired.source_digest
+
+
+async def consume(cluster: Cluster, approval_id: str, *, op: str, seq: int) -> None:
+    """Marks an approval as consumed, which the ledger has recorded already."""
+    await cluster.approvals.consume(approval_id, op=op, ledger_seq=seq)
+
+
+async def _come_home(running: Running, target: Target) -> tuple[Diagnostic, ...]:
+    """Writes a draft's files to the folder; returns why it could not, and then nothing was written."""
+    if target.draft_id is None:
+        return ()
+    cluster = running.task.cluster
+    changes = await cluster.drafts.changes(target.draft_id)
+    if isinstance(changes, Diagnostic):
+        return (changes,)
+    return await bring_home(cluster.folder, cluster.store, running.task.op.id, changes)

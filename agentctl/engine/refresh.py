@@ -1,0 +1,201 @@
+"""`refresh` and `import`: the ledger learns what is there. Source: control-plane 1.7, 1.11.
+
+Both run under the cluster's lease and look, in this order, at interrupted steps, payloads and
+graphs. `import` makes the first revision, and records only what it sees: live graphs with their
+schemas, no query and no policy; an error prevents it. Neither touches a graph, but for the purge of
+what is past its time.
+"""
+
+from agentctl.adapters.backends.probe import probe
+from agentctl.diagnostics.bag import Bag, has_errors, sort_diagnostics
+from agentctl.diagnostics.diagnostic import Diagnostic, error
+from agentctl.domain.config.model import DesiredCluster
+from agentctl.domain.ledger.envelope import AppliedSource
+from agentctl.domain.ledger.state import State
+from agentctl.domain.ops.record import Op, OpVerb
+from agentctl.domain.policy.caller import Caller
+from agentctl.engine.advance import (
+    graph_purged,
+    recorded_digests,
+    with_config_digest,
+)
+from agentctl.engine.binding import bind
+from agentctl.engine.bracket import Begin, begin_op, end_op, fail_op, settle_cluster_ops
+from agentctl.engine.cluster import Cluster
+from agentctl.engine.drift import graphs_seen, payloads_seen
+from agentctl.engine.gather import FOLDER, load_target, observe_graphs
+from agentctl.engine.leases import CLUSTER, Lease
+from agentctl.engine.ledger import Head
+from agentctl.engine.observe import state_seen
+from agentctl.engine.ready import settled_head
+from agentctl.engine.record import commit_revision, consume
+from agentctl.engine.results import RefreshResult
+from agentctl.engine.sweep import due_purges, purge, remove_settled, sweep
+from agentctl.engine.world import stamp_now
+
+
+async def refresh(cluster: Cluster, caller: Caller, intent: str) -> RefreshResult:
+    """Returns what the ledger records after it learned what is there.
+
+    Raises:
+        StateLockHeldError: another command holds the cluster's lease.
+        LeaseLostError: the lease was taken over.
+        BackendError: the storage failed.
+    """
+    async with cluster.leases.hold(CLUSTER, principal=caller.id, operation="refresh") as lease:
+        return await _Look(cluster, caller, intent, lease).refresh()
+
+
+async def import_(cluster: Cluster, caller: Caller, intent: str) -> RefreshResult:
+    """Makes the ledger's first revision from the graphs that are there.
+
+    Raises:
+        StateLockHeldError: another command holds the cluster's lease.
+        LeaseLostError: the lease was taken over.
+        BackendError: the storage failed.
+    """
+    async with cluster.leases.hold(CLUSTER, principal=caller.id, operation="import") as lease:
+        return await _Look(cluster, caller, intent, lease).first()
+
+
+class _Look:
+    """One refresh or import under its lease."""
+
+    def __init__(self, cluster: Cluster, caller: Caller, intent: str, lease: Lease) -> None:
+        self._cluster = cluster
+        self._caller = caller
+        self._intent = intent
+        self._lease = lease
+        self._told = Bag()
+
+    async def refresh(self) -> RefreshResult:
+        """Looks, and records what was seen above the newest revision."""
+        cluster, lease = self._cluster, self._lease
+        head = await settled_head(cluster, lease, self._told)
+        desired = await self._desired() if head is not None else None
+        if head is None or desired is None:
+            return await self._answer("refresh", head)
+        op = await self._begin("refresh", head)
+        try:
+            head = await self._refreshed(head, desired, op)
+        except Exception as failure:
+            await fail_op(cluster, op, lease, str(failure))
+            raise
+        await end_op(cluster, op, lease, head)
+        return await self._answer("refresh", head, op)
+
+    async def first(self) -> RefreshResult:
+        """Looks, and records what was seen as revision 1."""
+        cluster, lease = self._cluster, self._lease
+        head = await cluster.ledger.head()
+        if head is not None:
+            self._told.add(
+                error(
+                    "state_already_exists",
+                    "cluster",
+                    f"the cluster has a ledger; its newest object is {head.seq}",
+                    remedy="agentctl refresh",
+                )
+            )
+            return await self._answer("import", head)
+        desired = await self._desired()
+        second = cluster.make_store(cluster.storage, cluster.folder.path)
+        unsafe = await probe(cluster.store, second)
+        if unsafe is not None:
+            self._told.add(unsafe)
+        if desired is None or unsafe is not None:
+            return await self._answer("import", None)
+        at = stamp_now(cluster.world)
+        live = await observe_graphs(cluster, (g.id for g in desired.graphs))
+        seen = graphs_seen(State(), desired, live, at=at)
+        self._told.add(*seen.diagnostics)
+        if has_errors(self._told):
+            return await self._answer("import", None)
+        await settle_cluster_ops(cluster, lease)
+        op = await self._begin("import", None)
+        try:
+            state = with_config_digest(seen.state, desired.config_digest)
+            head = await self._commit_first(state, desired, op)
+        except Exception as failure:
+            await fail_op(cluster, op, lease, str(failure))
+            raise
+        await end_op(cluster, op, lease, head)
+        return await self._answer("import", head, op)
+
+    async def _desired(self) -> DesiredCluster | None:
+        target = await load_target(self._cluster, self._caller, FOLDER)
+        self._told.add(*target.diagnostics)
+        return target.desired
+
+    async def _begin(self, action: str, head: Head | None) -> Op:
+        verb: OpVerb = "install" if action == "import" else "update"
+        begin = Begin(action=action, verb=verb, intent=self._intent)
+        return await begin_op(
+            self._cluster, self._caller, begin, lease=self._lease, head=head, live={}
+        )
+
+    async def _refreshed(self, head: Head, desired: DesiredCluster, op: Op) -> Head:
+        cluster = self._cluster
+        swept = await sweep(cluster, self._caller, head.envelope.state, op=op.id)
+        self._told.add(*swept.diagnostics)
+        state = await self._purged(swept.state)
+        payloads = payloads_seen(state, await cluster.catalog.check_all(recorded_digests(state)))
+        live = await observe_graphs(cluster, (g.id for g in desired.graphs))
+        at = stamp_now(cluster.world)
+        pending = frozenset(swept.pending)
+        graphs = graphs_seen(payloads.state, desired, live, at=at, pending=pending)
+        self._told.add(*payloads.diagnostics, *graphs.diagnostics)
+        new_head = await commit_revision(
+            cluster,
+            base=head,
+            kind="refresh",
+            op=op.id,
+            lease=self._lease,
+            state=graphs.state,
+            source=head.envelope.source,
+            always=True,
+        )
+        self._told.add(*await remove_settled(cluster, swept.settled))
+        for approval_id in swept.used:
+            await consume(cluster, approval_id, op=op.id, seq=new_head.seq)
+        return new_head
+
+    async def _purged(self, state: State) -> State:
+        for due in due_purges(state, stamp_now(self._cluster.world)):
+            trouble: Diagnostic | None = await purge(self._cluster, due)
+            if trouble is not None:
+                self._told.add(trouble)
+            else:
+                state = graph_purged(state, due.key, at=stamp_now(self._cluster.world))
+        return state
+
+    async def _commit_first(self, state: State, desired: DesiredCluster, op: Op) -> Head:
+        cluster = self._cluster
+        await cluster.catalog.publish_source(desired.files, desired.source_digest)
+        registry = await cluster.principals.registry()
+        if not registry.exists:
+            registry = await cluster.principals.genesis()
+        await bind(cluster.home, cluster_id=registry.cluster_id, storage=cluster.storage)
+        return await commit_revision(
+            cluster,
+            base=None,
+            kind="import",
+            op=op.id,
+            lease=self._lease,
+            state=state,
+            source=AppliedSource(digest=desired.source_digest),
+        )
+
+    async def _answer(self, kind: str, head: Head | None, op: Op | None = None) -> RefreshResult:
+        state = head.envelope.state if head is not None else State()
+        return RefreshResult(
+            ok=not has_errors(self._told),
+            operation="import" if kind == "import" else "refresh",
+            config_dir=self._cluster.config_dir,
+            state_observations=await state_seen(self._cluster, head, lease=self._lease),
+            resource_digests=recorded_digests(state),
+            resource_statuses=state.resource_statuses,
+            observations=state.observations,
+            diagnostics=sort_diagnostics(self._told),
+            op=op.id if op is not None else None,
+        )

@@ -1,0 +1,102 @@
+"""The stored queries of the applied revision, checked against the graphs as they are now."""
+
+import msgspec
+
+from agentctl.diagnostics.bag import has_errors
+from agentctl.diagnostics.diagnostic import Diagnostic, error
+from agentctl.domain.ledger.observations import LiveGraph
+from agentctl.engine.advance import recorded_digests
+from agentctl.engine.cluster import Cluster
+from agentctl.engine.gather import observe_graph
+from agentctl.engine.ready import state_missing
+from agentctl.ids import Address, ParsedAddress, graph_address, parse_address
+from agentctl.languages.query.compile import check_query, parse_query_file
+from agentctl.languages.query.plan import CheckedQuery
+from agentctl.languages.schema.ir import catalog_of
+
+
+class StoredQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """One stored query, ready to run, or why it is not."""
+
+    address: Address
+    graph: str
+    query: CheckedQuery | None
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+
+async def stored_query(cluster: Cluster, address: str) -> StoredQuery:
+    """Returns the query of that address as it was applied."""
+    parsed = parse_address(address)
+    head = await cluster.ledger.head()
+    if head is None:
+        return _none(address, parsed, state_missing())
+    digest = recorded_digests(head.envelope.state).get(address)
+    if parsed is None or parsed.kind != "query" or digest is None:
+        unknown = error(
+            "query_not_found",
+            address,
+            "the applied revision has no such query",
+            remedy="agentctl queries",
+        )
+        return _none(address, parsed, unknown)
+    assert parsed.graph is not None
+    live = await observe_graph(cluster, parsed.graph)
+    return await _checked(cluster, parsed, Address(address), digest, live)
+
+
+async def stored_queries(cluster: Cluster) -> tuple[StoredQuery, ...]:
+    """Returns all queries of the applied revision, by address; each graph is looked at once."""
+    head = await cluster.ledger.head()
+    if head is None:
+        return ()
+    seen: dict[str, LiveGraph] = {}
+    found: list[StoredQuery] = []
+    for address, digest in sorted(recorded_digests(head.envelope.state).items()):
+        parsed = parse_address(address)
+        if parsed is None or parsed.kind != "query" or parsed.graph is None:
+            continue
+        if parsed.graph not in seen:
+            seen[parsed.graph] = await observe_graph(cluster, parsed.graph)
+        live = seen[parsed.graph]
+        found.append(await _checked(cluster, parsed, Address(address), digest, live))
+    return tuple(found)
+
+
+async def _checked(
+    cluster: Cluster, parsed: ParsedAddress, address: Address, digest: str, live: LiveGraph
+) -> StoredQuery:
+    check, data = await cluster.catalog.read(address, digest)
+    if data is None:
+        told = check.diagnostic()
+        assert told is not None, "a payload without bytes has trouble"
+        return _none(address, parsed, msgspec.structs.replace(told, severity="error"))
+    if live.presence != "live" or live.ir is None:
+        gone = error(
+            "graph_root_missing" if live.presence == "absent" else "graph_observation_error",
+            graph_address(live.graph_id),
+            f"graph {live.graph_id} is {live.presence}, so its queries cannot run",
+            detail=live.error,
+            remedy="agentctl refresh",
+        )
+        return _none(address, parsed, gone)
+    file = parse_query_file(data, file=check.key)
+    declaration = next((d for d in file.declarations if d.name == parsed.name), None)
+    if declaration is None:
+        undeclared = error(
+            "query_key_mismatch", address, f"the applied file does not declare {parsed.name}"
+        )
+        return _none(address, parsed, *(file.diagnostics or (undeclared,)))
+    checked = check_query(declaration, catalog_of(live.ir))
+    if checked.query is None or has_errors(checked.diagnostics):
+        return _none(address, parsed, *checked.diagnostics)
+    return StoredQuery(
+        address=address,
+        graph=live.graph_id,
+        query=checked.query,
+        diagnostics=checked.diagnostics,
+    )
+
+
+def _none(address: str, parsed: ParsedAddress | None, *told: Diagnostic) -> StoredQuery:
+    graph = parsed.graph if parsed is not None and parsed.graph is not None else ""
+    return StoredQuery(address=Address(address), graph=graph, query=None, diagnostics=told)
