@@ -131,10 +131,13 @@ class PaperFeed:
         facts: DecisionFacts,
         verdict: Verdict,
         reason: str | None,
+        *,
+        typed_name: str | None,
         passphrase: Callable[[], str] | None,
     ) -> Decided:
         secret = passphrase() if passphrase else None
         resource = facts.request.statement.resource
+        assert verdict != "approve" or typed_name == resource.removeprefix("graph.")
         self.decisions.append((resource, verdict, reason, secret))
         self.requests = [r for r in self.requests if r.request_id != facts.request.request_id]
         return Decided(ok=True, summary=f"{verdict} recorded for {resource}")

@@ -58,10 +58,12 @@ class Feed(Protocol):
         facts: DecisionFacts,
         verdict: Verdict,
         reason: str | None,
+        *,
+        typed_name: str | None,
         passphrase: Callable[[], str] | None,
     ) -> Decided:
         """Signs and records a decision over exactly the statement that *facts* shows.
 
-        *passphrase* gives what the person typed on this terminal; None where the key needs none.
+        *typed_name* is what the person typed to approve. *passphrase* gives what the person typed on this terminal; None where the key needs none.
         """
         ...

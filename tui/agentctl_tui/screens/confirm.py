@@ -14,8 +14,9 @@ from agentctl_tui.widgets.typed_name import TypedInput
 
 
 class Typed(msgspec.Struct, frozen=True, kw_only=True):
-    """That the name was typed, and the passphrase where the key needs one."""
+    """What was typed: the name, and the passphrase where the key needs one."""
 
+    name: str
     passphrase: str | None
 
 
@@ -75,7 +76,7 @@ class ConfirmScreen(GuardedModal[Typed | None]):
             self.query_one("#passphrase", TypedInput).focus()
             return
         secret = self.query_one("#passphrase", TypedInput).value if self._needs_passphrase else None
-        self.dismiss(Typed(passphrase=secret))
+        self.dismiss(Typed(name=self._wanted, passphrase=secret))
 
     def action_leave(self) -> None:
         """Closes without signing."""

@@ -1,6 +1,5 @@
 """One decision page: facts first, then the asker's words, then the keys."""
 
-from collections.abc import Callable
 from typing import ClassVar
 
 from textual import work
@@ -82,7 +81,7 @@ class DecisionScreen(GuardedScreen):
 
     def _denied(self, reason: str | None) -> None:
         if reason is not None:
-            self._decide("deny", reason, None)
+            self._decide("deny", reason)
 
     def action_changes(self) -> None:
         """Asks for words and sends the work back."""
@@ -93,7 +92,7 @@ class DecisionScreen(GuardedScreen):
 
     def _back(self, words: str | None) -> None:
         if words is not None:
-            self._decide("request_changes", words, None)
+            self._decide("request_changes", words)
 
     def action_approve(self) -> None:
         """Asks for the resource's name, then signs."""
@@ -118,8 +117,7 @@ class DecisionScreen(GuardedScreen):
     def _approved(self, typed: Typed | None) -> None:
         self._confirm = None
         if typed is not None:
-            secret = typed.passphrase
-            self._decide("approve", None, None if secret is None else lambda: secret)
+            self._decide("approve", None, typed)
 
     def _open(self) -> DecisionFacts | None:
         facts = self._facts
@@ -132,17 +130,23 @@ class DecisionScreen(GuardedScreen):
 
     @work(exclusive=True, group="decide")
     async def _decide(
-        self, verdict: Verdict, reason: str | None, passphrase: Callable[[], str] | None
+        self, verdict: Verdict, reason: str | None, typed: Typed | None = None
     ) -> None:
         facts = self._facts
         assert facts is not None
-        if passphrase is None and self._feed.key_is_locked():
+        secret = typed.passphrase if typed is not None else None
+        if secret is None and self._feed.key_is_locked():
             asked = WordsScreen("Passphrase of your key, to sign this decision", secret=True)
-            words = await self.app.push_screen_wait(asked)
-            if words is None:
+            secret = await self.app.push_screen_wait(asked)
+            if secret is None:
                 return
-            passphrase = words.__str__
-        done = await self._feed.decide(facts, verdict, reason, passphrase)
+        done = await self._feed.decide(
+            facts,
+            verdict,
+            reason,
+            typed_name=typed.name if typed is not None else None,
+            passphrase=None if secret is None else secret.__str__,
+        )
         if done.ok:
             self.app.pop_screen()
             self.app.notify(safe(done.summary, 200), timeout=8)

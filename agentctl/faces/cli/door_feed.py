@@ -1,0 +1,71 @@
+"""The terminal's feed over the real door: looks as the operator, decides with the human's own key."""
+
+from collections.abc import Callable
+from typing import Any
+
+from agentctl.domain.approval.facts import DecisionFacts
+from agentctl.domain.approval.records import Verdict
+from agentctl.faces.cli.session import Session
+from agentctl.instants import format_instant
+from agentctl_tui.feed import Decided, Page, Waiting
+
+MakeSigner = Callable[[Callable[[], str] | None], Any]
+"""Takes what gives the passphrase, if one is needed; returns a Signer, or None without a key."""
+
+
+class DoorFeed:
+    """Satisfies `agentctl_tui.feed.Feed`."""
+
+    def __init__(self, session: Session, *, make_signer: MakeSigner, locked: bool) -> None:
+        self._session = session
+        self._make_signer = make_signer
+        self._locked = locked
+        self._trust_line: str | None = None
+
+    async def waiting(self) -> Waiting:
+        """Returns the open requests."""
+        listed = await self._session.call("approvals", {})
+        if self._trust_line is None:
+            status = await self._session.call("status", {})
+            self._trust_line = getattr(status.data, "trust_line", "")
+        cluster = self._session.cluster
+        return Waiting(
+            requests=getattr(listed.data, "requests", ()),
+            trust_line=self._trust_line,
+            cluster_name=cluster.name or cluster.folder.path.resolve().name,
+            now=format_instant(cluster.world.now()),
+            diagnostics=listed.diagnostics,
+        )
+
+    async def page(self, request_id: str) -> Page:
+        """Returns the facts of one request, measured now."""
+        shown = await self._session.call("approval_show", {"id": request_id})
+        facts = shown.data if isinstance(shown.data, DecisionFacts) else None
+        return Page(facts=facts, diagnostics=shown.diagnostics)
+
+    def key_is_locked(self) -> bool:
+        """Returns whether the human's key needs a passphrase."""
+        return self._locked
+
+    async def decide(
+        self,
+        facts: DecisionFacts,
+        verdict: Verdict,
+        reason: str | None,
+        *,
+        typed_name: str | None,
+        passphrase: Callable[[], str] | None,
+    ) -> Decided:
+        """Signs and records a decision over exactly the statement that *facts* shows."""
+        envelope = await self._session.call(
+            "decide",
+            {
+                "request_id": facts.request.request_id,
+                "gate_digest": facts.request.gate_digest,
+                "verdict": verdict,
+                "reason": reason,
+                "confirmation": typed_name,
+            },
+            signer=self._make_signer(passphrase),
+        )
+        return Decided(ok=envelope.ok, summary=envelope.summary, diagnostics=envelope.diagnostics)
