@@ -4,7 +4,7 @@ The text, the Markdown and the terminal's list are renderings of these parts.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Final, TypeGuard
 
 import msgspec
 
@@ -73,7 +73,7 @@ def change_notes(change: Change) -> tuple[str, ...]:
     if change.migration is not None:
         notes.extend(_step_text(step) for step in change.migration.steps)
         if not change.migration.steps:
-            notes.append("stores the new text; its shape is the same")
+            notes.append("stores the new text; no type or property changes")
     return tuple(notes)
 
 
@@ -186,7 +186,8 @@ _STEPS: Final = {
     "add_property": "+ {type_name}.{property_name}: {property_type}",
     "drop_property": "- {type_name}.{property_name} (kept until cleanup)",
     "add_constraint": "+ {type_name}: {constraint}",
-    "update_type_metadata": "~ {type_kind} {name}: description",
+    "update_type_metadata": "~ {type_kind} {name}: {annotations}",
+    "update_property_metadata": "~ {type_name}.{property_name}: {annotations}",
     "unsupported_change": "! {entity}: {code}{reason}",
 }
 
@@ -199,6 +200,7 @@ def _step_text(step: Mapping[str, object]) -> str:
         return ", ".join(f"{name} {value}" for name, value in field.items())
     field["property_type"] = _type_text(step.get("property_type"))
     field["constraint"] = _constraint_text(step.get("constraint"))
+    field["annotations"] = _annotations_text(step.get("annotations"))
     field["code"] = f"[{field['code']}] " if "code" in field else ""
     field["reason"] = safe(str(step.get("reason")), REFUSAL_CELLS_MAX)
     return line.format_map(field)
@@ -211,6 +213,16 @@ def _type_text(wire: object) -> str:
     if wire.get("list"):
         name = f"[{name}]"
     return f"{name}?" if wire.get("nullable") else name
+
+
+def _annotations_text(wire: object) -> str:
+    """Names what is told of it now; the words themselves are for agents to read, not for this line."""
+    names = [str(a.get("name")) for a in wire if isinstance(a, Mapping)] if _is_list(wire) else []
+    return f"new {safe(', '.join(names))}" if names else "no description any more"
+
+
+def _is_list(wire: object) -> TypeGuard[list[object]]:
+    return isinstance(wire, list | tuple)
 
 
 def _constraint_text(wire: object) -> str:

@@ -255,3 +255,31 @@ class EventShown(Protocol):
     def reason(self) -> str | None:
         """Why it ended so."""
         ...
+
+
+class ColumnShown(Protocol):
+    """One column of a reply."""
+
+    @property
+    def name(self) -> str:
+        """As the query calls it."""
+        ...
+
+
+class ReplyShown(Protocol):
+    """The reply of a query."""
+
+    @property
+    def columns(self) -> Sequence[ColumnShown]:
+        """In the order of the query."""
+        ...
+
+    @property
+    def rows(self) -> Sequence[Mapping[str, object]]:
+        """Values by column name."""
+        ...
+
+    @property
+    def row_count(self) -> int:
+        """How many rows there are."""
+        ...

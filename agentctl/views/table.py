@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from agentctl.foreign import cells
-from agentctl.views.wording import safe
+from agentctl.views.shapes import ReplyShown
+from agentctl.views.wording import counted, safe
 
 CELL_MAX: Final = 60
 """In terminal cells; more is cut, and the count of what is cut is shown."""
@@ -44,6 +45,14 @@ def rows_table(columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> 
     )
     texts = [[value_text(row.get(column)) for column in columns] for row in rows]
     return table(columns, texts, right=right)
+
+
+def reply_table(reply: ReplyShown) -> str:
+    """Returns the reply of a query: its rows, and how many they are."""
+    told = f"{counted(reply.row_count, 'row')}.\n"
+    if not reply.rows:
+        return told
+    return f"{rows_table([c.name for c in reply.columns], reply.rows)}\n{told}"
 
 
 def value_text(value: object) -> str:

@@ -1,5 +1,6 @@
 """Applies, states, ops, validations and tables as text, whole."""
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 from inline_snapshot import snapshot
@@ -19,11 +20,12 @@ from agentctl.engine.results import (
     ValidateResult,
 )
 from agentctl.foreign import cells
+from agentctl.graph.port import ColumnInfo, ReadReply
 from agentctl.ids import Address
 from agentctl.views.apply_text import apply_text, event_line
 from agentctl.views.ops_log import op_text, ops_log
 from agentctl.views.status_text import status_text
-from agentctl.views.table import rows_table, table
+from agentctl.views.table import reply_table, rows_table, table
 from agentctl.views.validate_text import validate_text
 
 
@@ -409,6 +411,22 @@ name  size  tags   note
 json    12  ["a"]  null
 表格     3  []     x
 """)
+
+
+def test_a_reply_ends_with_how_many_rows_it_has() -> None:
+    columns = (ColumnInfo(name="name", kind="string"), ColumnInfo(name="size", kind="integer"))
+    some = ReadReply(
+        query_name="q",
+        target={"branch": "main"},
+        row_count=1,
+        columns=columns,
+        rows=({"name": "json", "size": 12},),
+        graph_commit_id="main:3",
+    )
+    none = msgspec.structs.replace(some, rows=(), row_count=0)
+
+    assert reply_table(some) == "name  size\njson    12\n\n1 row.\n"
+    assert reply_table(none) == "0 rows.\n"
 
 
 def test_a_row_value_cannot_act_on_a_terminal() -> None:

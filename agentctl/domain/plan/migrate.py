@@ -23,16 +23,11 @@ TypeKind = Literal["node", "edge"]
 
 
 def plan_migration(old: SchemaIr | Catalog, new: Catalog) -> Migration:
-    """Returns the steps from *old* to *new*; empty where both have one shape.
-
-    Descriptions are compared only where *old* is a catalog, because a stored schema keeps them in
-    its source text and not in its IR.
-    """
+    """Returns the steps from *old* to *new*; empty where both have one shape."""
     before = catalog_of(old) if isinstance(old, SchemaIr) else old
-    described = not isinstance(old, SchemaIr)
     steps = (
-        *_types("node", before.nodes, new.nodes, described=described),
-        *_types("edge", before.edges, new.edges, described=described),
+        *_types("node", before.nodes, new.nodes),
+        *_types("edge", before.edges, new.edges),
     )
     return Migration(
         supported=all(step["kind"] != "unsupported_change" for step in steps), steps=steps
@@ -53,8 +48,6 @@ def _types(
     kind: TypeKind,
     old: tuple[NodeType, ...] | tuple[EdgeType, ...],
     new: tuple[NodeType, ...] | tuple[EdgeType, ...],
-    *,
-    described: bool,
 ) -> Iterator[Step]:
     """Kept and added types in the order of their declaration, then the removed ones."""
     before = {t.name: t for t in old}
@@ -63,7 +56,7 @@ def _types(
         if kept is None:
             yield {"kind": "add_type", "type_kind": kind, "name": t.name}
         else:
-            yield from _kept_type(kind, kept, t, described=described)
+            yield from _kept_type(kind, kept, t)
     names = {t.name for t in new}
     for t in old:
         if t.name not in names:
@@ -71,15 +64,15 @@ def _types(
 
 
 def _kept_type(
-    kind: TypeKind, old: NodeType | EdgeType, new: NodeType | EdgeType, *, described: bool
+    kind: TypeKind, old: NodeType | EdgeType, new: NodeType | EdgeType
 ) -> Iterator[Step]:
     yield from _shape_refusals(kind, old, new)
-    if described and old.description != new.description:
+    if (old.description, old.instruction) != (new.description, new.instruction):
         yield {
             "kind": "update_type_metadata",
             "type_kind": kind,
             "name": new.name,
-            "annotations": _annotations(new.description),
+            "annotations": _annotations(description=new.description, instruction=new.instruction),
         }
     yield from _properties(kind, old, new)
     yield from _constraints(kind, old, new)
@@ -111,6 +104,14 @@ def _properties(
                 f"a property cannot change its type ({kept.type} to {p.type})",
                 TYPE_CHANGE,
             )
+        elif kept.description != p.description:
+            yield {
+                "kind": "update_property_metadata",
+                "type_kind": kind,
+                "type_name": new.name,
+                "property_name": p.name,
+                "annotations": _annotations(description=p.description),
+            }
     for p in old.properties:
         if new.property(p.name) is None:
             yield {
@@ -142,8 +143,8 @@ def _added_property(kind: TypeKind, type_name: str, p: Property) -> Step:
 def _constraints(
     kind: TypeKind, old: NodeType | EdgeType, new: NodeType | EdgeType
 ) -> Iterator[Step]:
-    if isinstance(old, NodeType) and isinstance(new, NodeType) and old.key != new.key:
-        yield _refused(f"{kind}:{new.name}", _key_refusal(old.key, new.key))
+    if isinstance(old, NodeType) and isinstance(new, NodeType):
+        yield from _key_change(kind, old, new)
     keyed = {*_key(old), *_key(new)}
     for p in new.properties:
         kept = old.property(p.name)
@@ -164,16 +165,25 @@ def _key(of: NodeType | EdgeType) -> tuple[str, ...]:
     return of.key if isinstance(of, NodeType) else ()
 
 
-def _key_refusal(old: tuple[str, ...], new: tuple[str, ...]) -> str:
-    if not old:
-        return f"a @key ({', '.join(new)}) cannot be added to an existing type"
-    if not new:
-        return f"the @key ({', '.join(old)}) of an existing type cannot be removed"
-    return f"the @key of an existing type cannot change ({', '.join(old)} to {', '.join(new)})"
+def _key_change(kind: TypeKind, old: NodeType, new: NodeType) -> Iterator[Step]:
+    """The order in which a key names its properties says nothing."""
+    before, after = sorted(old.key), sorted(new.key)
+    if before == after:
+        return
+    if not before:
+        reason = f"a @key ({', '.join(after)}) cannot be added to an existing type"
+    elif not after:
+        reason = f"the @key ({', '.join(before)}) of an existing type cannot be removed"
+    else:
+        reason = (
+            "the @key of an existing type cannot change "
+            f"({', '.join(before)} to {', '.join(after)})"
+        )
+    yield _refused(f"{kind}:{new.name}", reason)
 
 
-def _annotations(description: str | None) -> list[dict[str, object]]:
-    return [] if description is None else [{"name": "description", "value": description}]
+def _annotations(**texts: str | None) -> list[dict[str, object]]:
+    return [{"name": name, "value": text} for name, text in texts.items() if text is not None]
 
 
 def _property_type(t: PropertyType) -> dict[str, object]:

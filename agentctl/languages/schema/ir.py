@@ -31,6 +31,7 @@ class IrProperty(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     scalar: str
     nullable: bool
     indexed: bool
+    description: str | None = None
 
 
 class IrType(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -47,6 +48,8 @@ class IrType(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     properties: tuple[IrProperty, ...] = ()
     dropped_columns: tuple[str, ...] = ()
     """Columns of soft-dropped properties that remain in the dataset."""
+    description: str | None = None
+    instruction: str | None = None
 
 
 class SchemaIr(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -108,12 +111,22 @@ def catalog_of(ir: SchemaIr) -> Catalog:
                 name=p.name,
                 type=PropertyType(scalar=Scalar(p.scalar), nullable=p.nullable),
                 indexed=p.indexed,
+                description=p.description,
                 where=where,
             )
             for p in t.properties
         )
         if t.kind == "node":
-            nodes.append(NodeType(name=t.name, properties=properties, key=t.key, where=where))
+            nodes.append(
+                NodeType(
+                    name=t.name,
+                    properties=properties,
+                    key=t.key,
+                    description=t.description,
+                    instruction=t.instruction,
+                    where=where,
+                )
+            )
         else:
             assert t.source is not None
             assert t.target is not None
@@ -123,6 +136,8 @@ def catalog_of(ir: SchemaIr) -> Catalog:
                     source=t.source,
                     target=t.target,
                     properties=properties,
+                    description=t.description,
+                    instruction=t.instruction,
                     where=where,
                 )
             )
@@ -149,6 +164,8 @@ def _evolve_type(
         target=edge.target if edge else None,
         properties=properties,
         dropped_columns=tuple(sorted(dropped)),
+        description=now.description,
+        instruction=now.instruction,
     )
 
 
@@ -167,4 +184,5 @@ def _evolve_property(
         scalar=now.type.scalar.value,
         nullable=now.type.nullable,
         indexed=now.indexed,
+        description=now.description,
     )
