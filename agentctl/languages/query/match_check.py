@@ -185,9 +185,13 @@ class MatchChecker:
                 clause.edge, names, otherwise=None if edges else "The schema declares no edge."
             ),
         )
-        for use in (clause.left, clause.right, clause.edge_var):
-            if use is not None and self.scope.bound(use.name) is None:
-                self.scope.unclear.add(use.name)
+        self._leave_unclear(clause.left, clause.right)
+        if clause.edge_var is not None:
+            self._leave_unclear(clause.edge_var)
+
+    def _leave_unclear(self, *uses: VariableUse) -> None:
+        """Keeps later uses of variables that a mistake left without a type from being reported."""
+        self.scope.unclear.update(u.name for u in uses if self.scope.bound(u.name) is None)
 
     def _hops(self, clause: TraversalClause, edge: EdgeType) -> tuple[int, int] | None:
         hops = clause.hops
@@ -228,6 +232,7 @@ class MatchChecker:
         """
         left, right = self._end(clause.left), self._end(clause.right)
         if left is None or right is None:
+            self._leave_unclear(clause.left, clause.right)
             return None
         anchor: Literal["source", "target"] = "source"
         told, outward, inward = (
