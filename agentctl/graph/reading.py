@@ -14,7 +14,7 @@ from agentctl.graph.layout import MAIN, commit_id
 from agentctl.graph.lookup import LOOKUP_COUNT_MAX
 from agentctl.graph.matching import Matcher
 from agentctl.graph.port import ReadReply
-from agentctl.graph.replies import Entities, column_info, shown_values
+from agentctl.graph.replies import Entities, column_infos, shown_values
 from agentctl.graph.snapshot import Snapshot
 from agentctl.languages.query.plan import (
     Aggregate,
@@ -48,7 +48,7 @@ def run_query(
         query_name=query.name,
         target={"branch": MAIN},
         row_count=len(rows),
-        columns=tuple(column_info(output) for output in query.outputs),
+        columns=column_infos(query),
         rows=rows,
         graph_commit_id=commit_id(snapshot.commit.n),
     )

@@ -4,44 +4,23 @@ Source: languages 2.6, 2.7, 3.2.
 """
 
 from collections.abc import Sequence
-from typing import Final
 
 import pyarrow as pa
 
 from agentctl.graph.matching import Matcher
 from agentctl.graph.port import ColumnInfo
 from agentctl.graph.values import Value, json_value
-from agentctl.languages.query.plan import Output
-from agentctl.languages.schema.types import PropertyType, Scalar
-
-_KINDS: Final = {
-    Scalar.STRING: "string",
-    Scalar.BLOB: "blob",
-    Scalar.BOOL: "bool",
-    Scalar.I32: "int",
-    Scalar.U32: "int",
-    Scalar.I64: "bigint",
-    Scalar.U64: "bigint",
-    Scalar.F32: "float",
-    Scalar.F64: "float",
-    Scalar.DATE: "date",
-    Scalar.DATETIME: "datetime",
-}
+from agentctl.languages.query.descriptor import result_columns
+from agentctl.languages.query.plan import CheckedQuery, Output
+from agentctl.languages.schema.types import Scalar
 
 
-def kind_of(value_type: PropertyType | None) -> str:
-    """Returns the kind of a column; None is an entity's."""
-    if value_type is None:
-        return "object"
-    if value_type.list:
-        return "list"
-    return "vector" if value_type.vector_dim is not None else _KINDS[value_type.scalar]
-
-
-def column_info(output: Output) -> ColumnInfo:
-    """Returns what a reply says of a column."""
-    nullable = output.type is not None and output.type.nullable
-    return ColumnInfo(name=output.name, kind=kind_of(output.type), nullable=nullable)
+def column_infos(query: CheckedQuery) -> tuple[ColumnInfo, ...]:
+    """Returns what a reply says of its columns: what the catalog promised."""
+    return tuple(
+        ColumnInfo(name=column.name, kind=column.kind, nullable=column.nullable)
+        for column in result_columns(query)
+    )
 
 
 def shown_values(output: Output, values: Sequence[object]) -> list[object]:

@@ -8,10 +8,19 @@ import math
 import re
 import struct
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Final, NoReturn
 
+from agentctl.languages.schema.temporal import (
+    DATE_DAYS_MAX,
+    DATE_DAYS_MIN,
+    DATETIME_MS_MAX,
+    DATETIME_MS_MIN,
+    format_date,
+    format_datetime,
+    parse_date,
+    parse_datetime,
+)
 from agentctl.languages.schema.types import Scalar
 
 SAFE_INTEGER: Final = (1 << 53) - 1
@@ -24,15 +33,7 @@ INTEGER_RANGES: Final = {
     Scalar.U64: (0, (1 << 64) - 1),
 }
 
-_DECIMAL: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,19})", re.ASCII)
-_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
-_DATETIME: Final = re.compile(
-    r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)?", re.ASCII
-)
-_EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_DAY_RANGE: Final = (date.min.toordinal() - _EPOCH_DAY, date.max.toordinal() - _EPOCH_DAY)
-_MS_RANGE: Final = (_DAY_RANGE[0] * 86_400_000, (_DAY_RANGE[1] + 1) * 86_400_000 - 1)
+_DECIMAL: Final = re.compile(r"-?[0-9]{1,20}", re.ASCII)
 _F32_MAX: Final = struct.unpack("<f", b"\xff\xff\x7f\x7f")[0]
 _SHOWN_MAX: Final = 60
 
@@ -61,10 +62,9 @@ def json_value(scalar: Scalar, value: Value | None) -> object:
     if value is None or isinstance(value, str | bool):
         return value
     if scalar is Scalar.DATE:
-        return date.fromordinal(int(value) + _EPOCH_DAY).isoformat()
+        return format_date(int(value))
     if scalar is Scalar.DATETIME:
-        when = _EPOCH + timedelta(milliseconds=int(value))
-        return f"{when:%Y-%m-%dT%H:%M:%S}.{when.microsecond // 1000:03d}Z".rjust(24, "0")
+        return format_datetime(int(value))
     if isinstance(value, int):
         return value if abs(value) <= SAFE_INTEGER else str(value)
     if not math.isfinite(value):
@@ -146,32 +146,24 @@ def _float32(given: object) -> float:
 
 def _days(given: object) -> int:
     if isinstance(given, int) and not isinstance(given, bool):
-        return _bounded(given, _DAY_RANGE, "Date")
-    if not isinstance(given, str) or not _DATE.fullmatch(given):
+        return _bounded(given, DATE_DAYS_MIN, DATE_DAYS_MAX, "Date")
+    days = parse_date(given) if isinstance(given, str) else None
+    if days is None:
         _reject("Date (YYYY-MM-DD, or days since 1970)", given)
-    try:
-        return date.fromisoformat(given).toordinal() - _EPOCH_DAY
-    except ValueError:
-        _reject("Date (a day of the calendar)", given)
+    return days
 
 
 def _instant_ms(given: object) -> int:
     if isinstance(given, int) and not isinstance(given, bool):
-        return _bounded(given, _MS_RANGE, "DateTime")
-    if not isinstance(given, str) or not _DATETIME.fullmatch(given):
+        return _bounded(given, DATETIME_MS_MIN, DATETIME_MS_MAX, "DateTime")
+    since = parse_datetime(given) if isinstance(given, str) else None
+    if since is None:
         _reject("DateTime (YYYY-MM-DDTHH:MM:SS.mmmZ, or milliseconds since 1970)", given)
-    try:
-        when = datetime.fromisoformat(given)
-        if when.tzinfo is None:
-            when = when.replace(tzinfo=UTC)
-        since = (when - _EPOCH) // timedelta(milliseconds=1)
-    except (ValueError, OverflowError):
-        _reject("DateTime (a time of the calendar)", given)
-    return _bounded(since, _MS_RANGE, "DateTime")
+    return since
 
 
-def _bounded(number: int, limits: tuple[int, int], name: str) -> int:
-    if not limits[0] <= number <= limits[1]:
+def _bounded(number: int, low: int, high: int, name: str) -> int:
+    if not low <= number <= high:
         msg = f"{shown(number)} is outside {name}, which covers the years 0001 to 9999"
         raise ValueError(msg)
     return number

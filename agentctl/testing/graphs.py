@@ -34,7 +34,7 @@ from agentctl.graph.refusals import (
     restore_refused,
     root_missing,
 )
-from agentctl.graph.replies import column_info
+from agentctl.graph.replies import column_infos
 from agentctl.graph.values import shown
 from agentctl.graph.violations import Violations
 from agentctl.ids import graph_address, ulid
@@ -262,7 +262,7 @@ class MemoryGraphs:
             query_name=query.name,
             target={"branch": MAIN},
             row_count=len(rows),
-            columns=tuple(column_info(output) for output in query.outputs),
+            columns=column_infos(query),
             rows=tuple(rows),
             graph_commit_id=commit_id(head.n),
         )
