@@ -12,6 +12,7 @@ from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.domain.policy.caller import Caller, Via
 from agentctl.domain.policy.principals import Principal
 from agentctl.engine.cluster import Cluster
+from agentctl.engine.identity import principal_name
 from agentctl_tools.nearness import nearest
 
 
@@ -66,7 +67,7 @@ async def agent_of(
     operator = await operator_of(cluster, keys=keys)
     registry = await cluster.principals.registry()
     user = cluster.world.user
-    wanted = principal or f"agent:{user}"
+    wanted = principal or f"agent:{principal_name(user)}"
     found = registry.principals.get(wanted)
     if found is not None and found.kind == "agent" and not found.revoked:
         return _agent(found.id, _nid(found, user), operator, found.groups, enrolled=True)

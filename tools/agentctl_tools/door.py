@@ -17,9 +17,9 @@ from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.domain.audit.record import AuditActor
 from agentctl.domain.policy.caller import Caller
 from agentctl.domain.policy.decide import Decision, authorise, denial
-from agentctl.engine.principals import Signer
 from agentctl.engine.auditlog import AuditUnavailableError
 from agentctl.engine.cluster import Cluster
+from agentctl.engine.principals import Signer
 from agentctl_tools.catalog import CONSENT_WORDS, OPERATIONS
 from agentctl_tools.envelopes import failed, refused
 from agentctl_tools.failures import diagnostics_of
@@ -33,7 +33,7 @@ _TERMINALS: Final = frozenset({"cli", "tui"})
 Arguments = Mapping[str, object] | msgspec.Struct
 
 
-async def call(  # noqa: PLR0913  # the door takes what a face knows, and nothing else
+async def call(  # the door takes what a face knows, and nothing else
     cluster: Cluster,
     caller: Caller,
     name: str,
@@ -58,14 +58,13 @@ async def call(  # noqa: PLR0913  # the door takes what a face knows, and nothin
     if operation is None or _closed_to(caller, operation):
         return _unknown(name)
     decoded = decode(operation, arguments)
-    if isinstance(decoded, Diagnostic):
-        return failed((decoded,))
-    missing = _missing_of_real(caller, operation, decoded)
-    if missing is not None:
-        return failed((missing,))
-    denial = await _admit(cluster, caller, operation, decoded)
-    if denial is not None:
-        return denial
+    refusal = (
+        failed((decoded,))
+        if isinstance(decoded, Diagnostic)
+        else await _refusal(cluster, caller, operation, decoded)
+    )
+    if refusal is not None:
+        return refusal
     try:
         return await operation.handler(
             Call(caller=caller, cluster=cluster, arguments=decoded, signer=signer, notify=notify)
@@ -127,9 +126,17 @@ def _unknown(name: str) -> Envelope:
     return refused("unknown_operation", name, "there is no such operation here", remedy=remedy)
 
 
-def _missing_of_real(
-    caller: Caller, operation: Operation, arguments: msgspec.Struct
-) -> Diagnostic | None:
+async def _refusal(
+    cluster: Cluster, caller: Caller, operation: Operation, arguments: msgspec.Struct
+) -> Envelope | None:
+    """Returns why the call is not made; None where it was decided, recorded, and may run."""
+    missing = _missing_of_real(caller, arguments)
+    if missing is not None:
+        return failed((missing,))
+    return await _admit(cluster, caller, operation, arguments)
+
+
+def _missing_of_real(caller: Caller, arguments: msgspec.Struct) -> Diagnostic | None:
     """Returns what a change lacks: its reason always, over MCP its key too."""
     fields = {f.name for f in msgspec.structs.fields(arguments)}
     if "intent" in fields and not str(getattr(arguments, "intent", "") or "").strip():

@@ -1,5 +1,7 @@
 """Failures of the world that a caller can do something about, as diagnostics."""
 
+from agentctl.adapters.keys.keyfile import KeyFileError
+from agentctl.adapters.keys.terminal import NoTerminalError
 from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.domain.storage.protocol import BackendError, UnsuitableError
 from agentctl.engine.auditlog import AuditUnavailableError
@@ -10,7 +12,9 @@ from agentctl.engine.principals import PrincipalsBrokenError
 from agentctl.graph.port import GraphError
 
 
-def diagnostics_of(failure: Exception) -> tuple[Diagnostic, ...] | None:
+def diagnostics_of(  # noqa: PLR0911  # one return a family of failures
+    failure: Exception,
+) -> tuple[Diagnostic, ...] | None:
     """Returns what to tell the caller; None where the failure is a bug and must be seen as one."""
     match failure:
         case ClusterOpenError() | PrincipalsBrokenError():
@@ -23,6 +27,12 @@ def diagnostics_of(failure: Exception) -> tuple[Diagnostic, ...] | None:
             | AuditUnavailableError()
         ):
             return (failure.diagnostic,)
+        case NoTerminalError():
+            return (error("no_controlling_terminal", "terminal", str(failure)),)
+        case KeyFileError():
+            return (
+                error("human_key_unusable", "key", str(failure), remedy="agentctl identity show"),
+            )
         case UnsuitableError():
             return (error("storage_probe_failed", "storage", str(failure)),)
         case BackendError():

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from agentctl.engine import data
+from agentctl.engine import data, detached
 from agentctl_tools.envelopes import answer, count, done, refused
 from agentctl_tools.fields import GraphId, Intent
 from agentctl_tools.operation import Call, Envelope, Operation
@@ -47,13 +47,13 @@ async def _show(call: Call) -> Envelope:
 
 async def _restore(call: Call) -> Envelope:
     given = call.arguments
-    result = await data.graph_restore(call.cluster, call.caller, given.graph, given.intent)
+    result = await detached.graph_restore(call.cluster, call.caller, given.graph, given.intent)
     return answer(result, "The graph is back." if result.ok else "The graph was not restored.")
 
 
 async def _purge(call: Call) -> Envelope:
     given = call.arguments
-    result = await data.graph_purge(call.cluster, call.caller, given.graph, given.intent)
+    result = await detached.graph_purge(call.cluster, call.caller, given.graph, given.intent)
     return answer(result, "Its data is gone." if result.ok else "Nothing was purged.")
 
 
@@ -76,6 +76,7 @@ SHOW = Operation(
     handler=_show,
     describe="Look. One graph: its rows, its schema, its newest commits.",
     resource=lambda given: f"graph.{given.graph}",
+    result=data.GraphDetails,
     idempotent=True,
 )
 RESTORE = Operation(
@@ -86,6 +87,7 @@ RESTORE = Operation(
     handler=_restore,
     describe="Real. Brings a detached graph back.",
     resource=lambda given: f"graph.{given.graph}",
+    result=detached.GraphMoved,
 )
 PURGE = Operation(
     name="graph_purge",
@@ -95,5 +97,6 @@ PURGE = Operation(
     handler=_purge,
     describe="Real. Removes the data of a detached graph whose time is over.",
     resource=lambda given: f"graph.{given.graph}",
+    result=detached.GraphMoved,
     destructive=True,
 )

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
+import anyio
 import msgspec
 
 from agentctl.domain.ops.record import Op
@@ -42,7 +43,7 @@ async def _handle(call: Call) -> Envelope:
             given.file,
             "files to load are read by the operator's own process only",
         )
-    if not path.exists() or path.is_dir():
+    if not await anyio.Path(path).exists() or await anyio.Path(path).is_dir():
         return refused(
             "load_file_missing",
             given.file,

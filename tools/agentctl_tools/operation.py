@@ -52,10 +52,6 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     """The human's key, which a face at a terminal hands along with a decision."""
     notify: Notify | None = None
     """Takes the events of a long run."""
-    signer: Any = None
-    """The human's key, which a face at a terminal hands along with a decision; else None."""
-    notify: Notify | None = None
-    """Where the events of a long run go."""
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,9 +5,14 @@ from typing import Annotated
 import msgspec
 
 from agentctl.engine import data
+from agentctl.foreign import Foreign, show
+from agentctl.ids import parse_address
+from agentctl.languages.query.descriptor import Descriptor
 from agentctl_tools.envelopes import count, done
 from agentctl_tools.fields import PAGE_ROWS, Limit, Offset
 from agentctl_tools.operation import Call, Envelope, Next, Operation
+
+QUOTED_CELLS_MAX = 300
 
 
 class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -21,10 +26,31 @@ class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     offset: Offset = 0
 
 
+class AuthorSays(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Words by the query's author: foreign text, bounded, made harmless to show."""
+
+    description: str | None = None
+    instruction: str | None = None
+
+
+class QueryListed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One stored query."""
+
+    name: str
+    graph: str
+    address: str
+    mutation: bool
+    params: tuple[Descriptor, ...]
+    columns: tuple[Descriptor, ...]
+    by_the_querys_author: AuthorSays | None = None
+    trouble: str | None = None
+    """Why it cannot run now."""
+
+
 class QueryList(msgspec.Struct, frozen=True, kw_only=True):
     """The queries found."""
 
-    queries: tuple[data.QueryEntry, ...]
+    queries: tuple[QueryListed, ...]
     total: int
 
 
@@ -45,9 +71,32 @@ async def _handle(call: Call) -> Envelope:
         calls = (Next(tool="queries", arguments=arguments, why="The rest of the list."),)
     return done(
         f"{count(len(found), 'query', 'queries')}.",
-        data=QueryList(queries=page, total=len(found)),
+        data=QueryList(queries=tuple(map(_listed, page)), total=len(found)),
         next_calls=calls,
     )
+
+
+def _listed(entry: data.QueryEntry) -> QueryListed:
+    parsed = parse_address(entry.address)
+    assert parsed is not None
+    assert parsed.graph is not None
+    says = AuthorSays(
+        description=_quoted(entry.description), instruction=_quoted(entry.instruction)
+    )
+    return QueryListed(
+        name=parsed.name,
+        graph=parsed.graph,
+        address=entry.address,
+        mutation=False,
+        params=entry.params,
+        columns=entry.columns,
+        by_the_querys_author=says if entry.description or entry.instruction else None,
+        trouble=entry.trouble,
+    )
+
+
+def _quoted(text: str | None) -> str | None:
+    return show(Foreign(text), limit=QUOTED_CELLS_MAX) if text is not None else None
 
 
 OPERATION = Operation(

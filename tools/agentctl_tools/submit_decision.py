@@ -30,7 +30,9 @@ async def _handle(call: Call) -> Envelope:
     conflict = await conflict_of(call, "submit_decision")
     if conflict is not None:
         return failed((conflict,))
-    recorded = await call.cluster.approvals.submit(call.arguments.decision.encode())
+    recorded = await call.cluster.approvals.submit(
+        call.arguments.decision.encode(), caller=call.caller
+    )
     if not isinstance(recorded, DecisionArtifact):
         return failed(recorded, summary="The decision does not hold.")
     return answer(approve_result(call.cluster, recorded), f"Recorded: {recorded.decision}.")

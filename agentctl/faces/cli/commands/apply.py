@@ -50,7 +50,7 @@ def command(**given: Any) -> None:  # noqa: ANN401  # the options above
     run_command(main)
 
 
-def _arguments(  # noqa: PLR0913  # the options of the verb
+def _arguments(  # the options of the verb
     *,
     plan: str | None,
     same_effects: Path | None,

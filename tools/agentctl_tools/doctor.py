@@ -1,0 +1,62 @@
+"""`doctor`: whether the cluster is whole, and what holds against whom on this machine."""
+
+import msgspec
+
+from agentctl.diagnostics.bag import has_errors, sort_diagnostics
+from agentctl.diagnostics.diagnostic import Diagnostic
+from agentctl.engine import status as engine
+from agentctl.engine import trust
+from agentctl_tools.operation import Call, Envelope, Operation
+
+
+class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What `doctor` takes."""
+
+    trust_only: bool = False
+    """Leaves out the checks of the cluster."""
+
+
+class DoctorAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found."""
+
+    ok: bool
+    trust_column: str
+    trust_line: str
+    audit_length: int | None
+    diagnostics: tuple[Diagnostic, ...]
+
+
+async def _handle(call: Call) -> Envelope:
+    cluster = call.cluster
+    standing = await trust.trust(cluster, call.caller)
+    found = list(standing.diagnostics)
+    length = None
+    if not call.arguments.trust_only:
+        found += (await engine.status(cluster, call.caller)).diagnostics
+        found += await cluster.ledger.verify()
+        verified = await cluster.audit.verify()
+        found += verified.diagnostics
+        length = verified.length
+    diagnostics = sort_diagnostics(found)
+    ok = not has_errors(diagnostics)
+    data = DoctorAnswer(
+        ok=ok,
+        trust_column=standing.column,
+        trust_line=standing.line,
+        audit_length=length,
+        diagnostics=diagnostics,
+    )
+    return Envelope(ok=ok, summary=f"trust: {standing.line}", data=data, diagnostics=diagnostics)
+
+
+OPERATION = Operation(
+    name="doctor",
+    operation_class="read",
+    action="cluster_status",
+    arguments=Arguments,
+    handler=_handle,
+    describe="Look. Whether the cluster is whole, and what holds against whom here.",
+    resource=lambda _: "cluster",
+    result=DoctorAnswer,
+    idempotent=True,
+)
