@@ -239,6 +239,8 @@ class Approvals:
         if review is None:
             return (not_found(read.request_id),)
         fault = self._fault_in(read, review.request, snapshot.registry)
+        if fault is None and parse_instant(read.decided_at) > self._world.now() + CLOCK_SKEW_MAX:
+            fault = "the decision was signed in the future"
         if fault is not None:
             return (error("signature_invalid", review.request.statement.resource, fault),)
         if read in snapshot.records.artifacts:
@@ -280,8 +282,6 @@ class Approvals:
         checked = check_artifact(artifact, request, registry, self._verify)
         if checked.verdict != "holds":
             return f"the decision does not hold: {checked.why}"
-        if parse_instant(artifact.decided_at) > self._world.now() + CLOCK_SKEW_MAX:
-            return "the decision was signed in the future"
         return None
 
     async def _snapshot(self) -> Snapshot:
