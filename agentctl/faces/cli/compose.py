@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from agentctl.adapters.backends.open import open_store
 from agentctl.adapters.keys.keyfile import KeyFileError, has_passphrase, keys_folder, public_of_file
-from agentctl.adapters.keys.signer import KeyFileSigner
+from agentctl.adapters.keys.signer import KeyFileSigner, SeedSigner
 from agentctl.adapters.keys.sshsig import verify
 from agentctl.adapters.keys.terminal import (
     NoTerminalError,
@@ -19,23 +19,30 @@ from agentctl.adapters.keys.terminal import (
     read_passphrase_from_terminal,
 )
 from agentctl.adapters.sources.directory import Folder
+from agentctl.domain.policy.principals import FirstHuman
 from agentctl.domain.storage.protocol import ObjectStore
 from agentctl.engine.cluster import Cluster, ClusterOpenError, open_cluster
+from agentctl.engine.identity import principal_name
 from agentctl.engine.world import SystemWorld, World
 
 if TYPE_CHECKING:
     from agentctl.graph.port import GraphPort
 
 __all__ = [
+    "DEMO_HUMAN",
     "Cluster",
     "ClusterOpenError",
     "Composition",
     "KeyFileError",
     "NoTerminalError",
+    "SeedSigner",
     "compose",
     "has_controlling_terminal",
     "read_passphrase_from_terminal",
 ]
+
+DEMO_HUMAN = "demo-human"
+"""The human of a demo or eval world; its key has assurance `demo`."""
 
 WrapStore = Callable[[ObjectStore], ObjectStore]
 
@@ -77,6 +84,20 @@ class Composition:
     def is_locked(self, path: Path) -> bool:
         """Returns whether a key file needs a passphrase."""
         return has_passphrase(path)
+
+    async def enrol_demo_human(self, cluster: Cluster) -> SeedSigner:
+        """Begins the principals chain of a demo or eval world with a human whose key is not kept.
+
+        The key has assurance `demo`: it is accepted by this cluster only, lives in this process and
+        ends with it. The world's agent is enrolled beside it, without a key.
+        """
+        signer = SeedSigner(self.world.entropy(32))
+        human = FirstHuman(id=DEMO_HUMAN, key=signer.key, assurance="demo")
+        await cluster.principals.genesis(human=human, signer=signer)
+        await cluster.principals.add(
+            principal_id=f"agent:{principal_name(self.world.user)}", kind="agent"
+        )
+        return signer
 
     def _public_keys(self) -> Iterator[tuple[str, Path]]:
         if not self.keys.is_dir():

@@ -13,7 +13,7 @@ import click
 import msgspec
 
 from agentctl.diagnostics.diagnostic import Diagnostic, error
-from agentctl.domain.policy.caller import Caller
+from agentctl.domain.policy.caller import Caller, Via
 from agentctl.faces.cli.compose import Cluster, Composition, compose
 from agentctl.faces.cli.exit_codes import ExitCode, exit_code
 from agentctl.faces.cli.options import Settings, settings_of
@@ -70,13 +70,13 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
 Main = Callable[[Session], Awaitable[Ended]]
 
 
-def run_command(main: Main) -> NoReturn:
+def run_command(main: Main, *, via: Via = "cli") -> NoReturn:
     """Opens the cluster that the command line names, runs *main* against it, prints and exits."""
     context = click.get_current_context()
     settings = settings_of(context)
     composition = composition_of(context)
     try:
-        ended = anyio.run(_run, composition, settings, main)
+        ended = anyio.run(_run, composition, settings, main, via)
     except Exception as bug:  # noqa: BLE001  # the outermost loop
         finish(Ended(envelope=failed((internal_error(bug),), summary="A bug.")), settings)
     finish(ended, settings)
@@ -116,20 +116,24 @@ def composition_of(context: click.Context) -> Composition:
 
 
 @asynccontextmanager
-async def open_session(composition: Composition, settings: Settings) -> AsyncIterator[Session]:
+async def open_session(
+    composition: Composition, settings: Settings, *, via: Via = "cli"
+) -> AsyncIterator[Session]:
     """Opens the cluster and says who calls.
 
     Raises:
         ClusterOpenError: it cannot be opened.
     """
     cluster = await composition.open(settings.config)
-    caller = await operator_of(cluster, keys=composition.public_keys(), label=settings.label)
+    caller = await operator_of(
+        cluster, keys=composition.public_keys(), via=via, label=settings.label
+    )
     yield Session(composition, cluster, caller, settings)
 
 
-async def _run(composition: Composition, settings: Settings, main: Main) -> Ended:
+async def _run(composition: Composition, settings: Settings, main: Main, via: Via) -> Ended:
     try:
-        async with open_session(composition, settings) as session:
+        async with open_session(composition, settings, via=via) as session:
             return await main(session)
     except Exception as failure:
         known = diagnostics_of(failure)

@@ -43,6 +43,12 @@ SECTIONS: Final[tuple[tuple[str, tuple[Verb, ...]], ...]] = (
                 "Look at a request and sign your consent.",
                 ("decide", "approvals", "approval_show", "request_approval"),
             ),
+            Verb(
+                "tui",
+                "tui",
+                "The terminal: what waits, and the decision page.",
+                ("approvals", "approval_show", "decide", "status"),
+            ),
             Verb("deny", "deny", "Refuse a request, with a reason.", ("decide", "approvals")),
             Verb(
                 "approvals",
@@ -100,6 +106,8 @@ SECTIONS: Final[tuple[tuple[str, tuple[Verb, ...]], ...]] = (
         "Agents and help",
         (
             Verb("mcp", "mcp", "Serve the cluster to an agent over stdio.", ()),
+            Verb("eval", "eval", "Replay sessions of agents and score them.", ()),
+            Verb("demo", "demo", "The whole thread on this machine's own packages.", ()),
             Verb("explain", "explain", "What a diagnostic code or a term means.", ()),
             Verb("version", "version", "Print the version.", ()),
         ),
@@ -109,5 +117,5 @@ SECTIONS: Final[tuple[tuple[str, tuple[Verb, ...]], ...]] = (
 
 VERBS: Final = {verb.name: verb for _, verbs in SECTIONS for verb in verbs}
 
-LOCAL: Final = frozenset({"init", "mcp", "explain", "version"})
+LOCAL: Final = frozenset({"init", "mcp", "eval", "demo", "explain", "version"})
 """Verbs that call no operation by themselves. Every other verb is a projection of the registry."""

@@ -39,7 +39,7 @@ async def _open(session: "Session", request: str | None) -> "Ended":
             remedy="agentctl approvals list",
         )
         return Ended(envelope=told)
-    key = human_key(session)
+    key = await human_key(session)
     feed = DoorFeed(session, make_signer=key.signer, locked=key.locked)
     await run(feed, request_id=request)
     return Ended(envelope=done("Left the terminal."))
