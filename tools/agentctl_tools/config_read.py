@@ -19,9 +19,10 @@ PAGE_CHARACTERS = 5_000
 class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What `config_read` takes."""
 
-    path: Annotated[
-        str | None, msgspec.Meta(description="A file; leave out for the list.", max_length=500)
-    ] = None
+    path: (
+        Annotated[str, msgspec.Meta(description="A file; leave out for the list.", max_length=500)]
+        | None
+    ) = None
     within: In = msgspec.field(default="cluster", name="in")
     offset: Offset = 0
 

@@ -18,7 +18,7 @@ class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     verdict: Literal["approve", "deny", "request_changes"]
     gate_digest: str
     """Of the statement that the person looked at: another one is not what they decided."""
-    reason: Annotated[str | None, msgspec.Meta(max_length=2000)] = None
+    reason: Annotated[str, msgspec.Meta(max_length=2000)] | None = None
     confirmation: str | None = None
     """What the person typed; an approval needs the resource's name."""
 

@@ -22,9 +22,9 @@ class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         str, msgspec.Meta(description="In the configuration, e.g. cluster.yaml.", max_length=500)
     ]
     within: In = msgspec.field(default="cluster", name="in")
-    content: Annotated[
-        str | None, msgspec.Meta(description="The whole new file.", max_length=TEXT_MAX)
-    ] = None
+    content: (
+        Annotated[str, msgspec.Meta(description="The whole new file.", max_length=TEXT_MAX)] | None
+    ) = None
     old: Annotated[
         str | None, msgspec.Meta(description="Exact text, there once, to replace by `new`.")
     ] = None

@@ -13,7 +13,7 @@ from agentctl_tools.operation import Call, Envelope, Operation
 class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What `ops` takes."""
 
-    id: Annotated[str | None, msgspec.Meta(description="One op.", max_length=200)] = None
+    id: Annotated[str, msgspec.Meta(description="One op.", max_length=200)] | None = None
     limit: Limit = PAGE_ROWS
 
 

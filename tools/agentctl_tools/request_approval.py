@@ -24,9 +24,10 @@ class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         msgspec.Meta(description="A gate of the plan: its resource or its key.", max_length=500),
     ]
     intent: Intent
-    evidence: Annotated[
-        str | None, msgspec.Meta(description="Why it is safe, if you know.", max_length=2000)
-    ] = None
+    evidence: (
+        Annotated[str, msgspec.Meta(description="Why it is safe, if you know.", max_length=2000)]
+        | None
+    ) = None
     within: In = msgspec.field(default="cluster", name="in")
     idempotency_key: IdempotencyKey = None
 
