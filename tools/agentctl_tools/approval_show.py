@@ -4,14 +4,12 @@ from typing import Annotated
 
 import msgspec
 
-from agentctl.canonical import canonical_bytes
 from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.domain.approval.facts import DecisionFacts
 from agentctl.domain.approval.records import ApprovalRequest
 from agentctl.domain.plan.codec import KeptPlan
 from agentctl.engine.deciding import decision_facts
-from agentctl.engine.planning import plan_for
-from agentctl_tools.envelopes import done, failed, refused
+from agentctl_tools.envelopes import done, failed
 from agentctl_tools.operation import Call, Envelope, Operation
 
 
@@ -39,16 +37,24 @@ async def _show(call: Call) -> Envelope:
 
 
 async def _export(call: Call) -> Envelope:
-    request = await call.cluster.approvals.find(call.arguments.id)
-    if request is None:
-        return refused("approval_not_found", call.arguments.id, "there is no request of that id")
-    kept = await plan_for(call.cluster, call.caller, request.plan_digest)
-    exported = ExportedRequest(
-        request=request,
-        statement=canonical_bytes(request.statement).decode(),
-        plan=kept if isinstance(kept, KeptPlan) else None,
+    cluster = call.cluster
+    facts = await decision_facts(cluster, call.caller, call.arguments.id)
+    if isinstance(facts, Diagnostic):
+        return failed((facts,))
+    registry = await cluster.principals.registry()
+    head = await cluster.ledger.head()
+    audit = await cluster.audit.head()
+    seen = Seen(
+        plan_digest=facts.request.plan_digest,
+        ledger_seq=head.seq if head is not None else 0,
+        audit_head=audit.head,
+        audit_length=audit.length,
     )
-    return done("The request, to be decided elsewhere.", data=exported)
+    humans = tuple(p for p in registry.principals.values() if registry.human(p.id) is not None)
+    exported = ExportedRequest(
+        cluster_id=registry.cluster_id, facts=facts, seen=seen, humans=humans
+    )
+    return done("A request, to be decided elsewhere.", data=exported)
 
 
 SHOW = Operation(

@@ -1,0 +1,52 @@
+"""`agentctl approve`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from agentctl.faces.cli.options import example, intent_option, shared
+
+if TYPE_CHECKING:
+    from agentctl.faces.cli.session import Ended, Session
+
+
+@click.command(
+    "approve",
+    epilog=example(
+        "agentctl approve 01J9ZC4R3QWE5T6Y7U8I9O0P1A",
+        "agentctl approve graph.modules",
+        "agentctl approve request.json",
+    ),
+)
+@click.argument("named", metavar="ID|RESOURCE|FILE")
+@click.option("--reason", metavar="TEXT", help="Kept in the decision.")
+@intent_option
+@shared
+@click.pass_context
+def command(
+    context: click.Context, named: str, reason: str | None, intent: str | None, **_: object
+) -> None:
+    """Look at a request, type the resource's name, and sign your consent with your key.
+
+    A RESOURCE without an open request has one filed. A FILE is what `approvals export` wrote: its
+    decision is signed here, without the cluster, into FILE.decision.json.
+    """
+    from agentctl.faces.cli.session import run_command
+
+    if named.endswith(".json") and Path(named).is_file():
+        from agentctl.faces.cli.offline import run_offline
+
+        run_offline(context, Path(named), "approve", reason)
+
+    async def main(session: "Session") -> "Ended":
+        from agentctl.faces.cli.deciding import decide, request_named
+        from agentctl.faces.cli.session import Ended
+
+        why = intent if intent is not None else f"approve {named}"
+        request_id = await request_named(session, named, intent=why)
+        if not isinstance(request_id, str):
+            return Ended(envelope=request_id)
+        return await decide(session, request_id, "approve", reason)
+
+    run_command(main)
