@@ -107,9 +107,14 @@ class Bench:
         """Returns the cluster as the next process opens it; the one before is gone."""
         return (await self._open(None))[0]
 
-    async def crashing(self, at: int, how: How = "before") -> tuple[Cluster, CrashingStore]:
-        """Returns the cluster in a process that dies at write *at* of its storage, and its store."""
-        cluster, store = await self._open((at, how))
+    async def crashing(
+        self, at: int, how: How = "before", *, kill: bool = False
+    ) -> tuple[Cluster, CrashingStore]:
+        """Returns the cluster in a process that dies at write *at* of its storage, and its store.
+
+        With *kill* this very process is killed there.
+        """
+        cluster, store = await self._open((at, how, kill))
         assert store is not None
         return cluster, store
 
@@ -123,7 +128,9 @@ class Bench:
         assert imported.ok, imported.diagnostics
         return cluster
 
-    async def _open(self, crash: tuple[int, How] | None) -> tuple[Cluster, CrashingStore | None]:
+    async def _open(
+        self, crash: tuple[int, How, bool] | None
+    ) -> tuple[Cluster, CrashingStore | None]:
         self.world = self.world.restarted()
         crashing: list[CrashingStore] = []
 
@@ -132,7 +139,8 @@ class Bench:
             if crash is None or written != ".":
                 return store
             if not crashing:
-                crashing.append(CrashingStore(store, *crash))
+                at, how, kill = crash
+                crashing.append(CrashingStore(store, at, how, kill=kill))
             return crashing[0]
 
         def make_graphs(store: ObjectStore) -> GraphPort:
