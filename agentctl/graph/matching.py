@@ -73,7 +73,7 @@ class Matcher:
         bound: set[str] = set()
         while len(bound) < len(self._nodes):
             part = self._part(hops, bound)
-            bound |= set(part.column_names)
+            bound |= set(part.column_names) & set(self._nodes)
             matched = part if matched is None else _product(matched, part)
             if not matched.num_rows:
                 return self._no_rows()
