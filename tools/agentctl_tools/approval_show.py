@@ -1,14 +1,16 @@
 """`approval_show`, `approval_export`: one request with the facts it is decided by, and as a file to sign elsewhere."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
 from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.domain.approval.facts import DecisionFacts
-from agentctl.domain.approval.records import ApprovalRequest
+from agentctl.domain.approval.records import Seen
 from agentctl.domain.plan.codec import KeptPlan
+from agentctl.domain.policy.principals import Principal
 from agentctl.engine.deciding import decision_facts
+from agentctl.engine.planning import plan_for
 from agentctl_tools.envelopes import done, failed
 from agentctl_tools.operation import Call, Envelope, Operation
 
@@ -19,14 +21,20 @@ class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     id: Annotated[str, msgspec.Meta(description="The request.", max_length=100)]
 
 
-class ExportedRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that a human elsewhere needs to look at a request and sign a decision."""
+class ExportedRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``approvals export``: all that a human elsewhere needs to look at a request and to sign."""
 
-    request: ApprovalRequest
-    statement: str
-    """The exact canonical bytes that the gate digest covers, as text."""
+    format: Literal[1] = 1
+    cluster_id: str
+    facts: DecisionFacts
+    """As measured when it was exported; `facts.request` is what is decided."""
     plan: KeptPlan | None
     """The kept plan it was asked from; None where it was collected."""
+    seen: Seen
+    """Goes into the decision as it stands here."""
+    humans: tuple[Principal, ...]
+    """Who may decide: the signer finds themselves by their key. Believed by nobody, because the
+    cluster checks the decision against its own chain."""
 
 
 async def _show(call: Call) -> Envelope:
@@ -51,8 +59,13 @@ async def _export(call: Call) -> Envelope:
         audit_length=audit.length,
     )
     humans = tuple(p for p in registry.principals.values() if registry.human(p.id) is not None)
+    kept = await plan_for(cluster, call.caller, facts.request.plan_digest)
     exported = ExportedRequest(
-        cluster_id=registry.cluster_id, facts=facts, seen=seen, humans=humans
+        cluster_id=registry.cluster_id,
+        facts=facts,
+        plan=kept if isinstance(kept, KeptPlan) else None,
+        seen=seen,
+        humans=humans,
     )
     return done("A request, to be decided elsewhere.", data=exported)
 

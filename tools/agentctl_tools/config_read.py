@@ -1,17 +1,15 @@
 """`config_read`: the files of the folder, or of a draft over it, as they are written."""
 
-from collections.abc import Mapping
 from typing import Annotated
 
 import msgspec
 
 from agentctl.diagnostics.diagnostic import Diagnostic, error
-from agentctl.engine.cluster import Cluster
 from agentctl_tools.envelopes import count, done, failed
 from agentctl_tools.fields import In, Offset
 from agentctl_tools.nearness import nearest
 from agentctl_tools.operation import Call, Envelope, Next, Operation
-from agentctl_tools.targets import draft_of, refusal_of, resource_of, target_of
+from agentctl_tools.targets import loaded_of, resource_of, target_of
 
 PAGE_CHARACTERS = 5_000
 
@@ -52,16 +50,12 @@ class ConfigText(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def _handle(call: Call) -> Envelope:
-    refusal = await refusal_of(call.cluster, call.caller, target_of(call.arguments.within))
-    if refusal is not None:
-        return failed((refusal,))
-    files = await config_files(
-        call.cluster,
-        target_of(call.arguments.within),
-        confined=not call.caller.at_terminal,
-    )
-    if isinstance(files, Diagnostic):
-        return failed((files,))
+    loaded = await loaded_of(call.cluster, call.caller, target_of(call.arguments.within))
+    if isinstance(loaded, Diagnostic):
+        return failed((loaded,))
+    files = loaded.files
+    if not files:
+        return failed(loaded.diagnostics)
     if call.arguments.path is None:
         listed = tuple(ConfigFile(path=p, size_bytes=len(files[p])) for p in sorted(files))
         return done(f"{count(len(listed), 'file')}.", data=ConfigList(files=listed))
@@ -92,22 +86,6 @@ def _text(path: str, text: str, call: Call) -> Envelope:
         data=ConfigText(path=path, text=shown, offset=offset, characters=len(text)),
         next_calls=(following,) if rest > 0 else (),
     )
-
-
-async def config_files(
-    cluster: Cluster, target: str, *, confined: bool
-) -> Mapping[str, bytes] | Diagnostic:
-    """Returns the configuration's files by path, also where they do not validate."""
-    draft = draft_of(target)
-    overlay = None
-    if draft is not None:
-        overlay = await cluster.drafts.overlay(draft)
-        if isinstance(overlay, Diagnostic):
-            return overlay
-    loaded = await cluster.folder.load(overlay=overlay, confined=confined)
-    if not loaded.files:
-        return loaded.diagnostics[0]
-    return loaded.files
 
 
 OPERATION = Operation(

@@ -8,7 +8,7 @@ is not done. Mistakes come back as diagnostics. Source: access-and-faces 3.2, co
 
 import re
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -224,7 +224,9 @@ async def _record(  # noqa: PLR0913  # the fields of an audit record
     reason: str | None = None,
 ) -> Envelope | None:
     """Writes the audit record; returns the refusal where it could not be written."""
-    verdict = "error" if decision.errors else "allow" if decision.allow else "deny"
+    verdict: Literal["allow", "deny", "error"] = "allow" if decision.allow else "deny"
+    if decision.errors:
+        verdict = "error"
     told = reason or ("; ".join(decision.errors) or None if decision.errors else None)
     if verdict == "deny" and told is None:
         told = "denied"

@@ -8,7 +8,7 @@ from agentctl_tools.envelopes import done, failed
 from agentctl_tools.fields import GraphId, In
 from agentctl_tools.nearness import nearest
 from agentctl_tools.operation import Call, Envelope, Operation
-from agentctl_tools.targets import draft_of, refusal_of, target_of
+from agentctl_tools.targets import loaded_of, target_of
 
 
 class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -31,18 +31,10 @@ class SchemaText(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def _handle(call: Call) -> Envelope:
-    target = target_of(call.arguments.within)
-    refusal = await refusal_of(call.cluster, call.caller, target)
-    if refusal is not None:
-        return failed((refusal,))
     graph_id: str = call.arguments.graph
-    overlay = None
-    draft = draft_of(target)
-    if draft is not None:
-        overlay = await call.cluster.drafts.overlay(draft)
-        if isinstance(overlay, Diagnostic):
-            return failed((overlay,))
-    loaded = await call.cluster.folder.load(overlay=overlay, confined=not call.caller.at_terminal)
+    loaded = await loaded_of(call.cluster, call.caller, target_of(call.arguments.within))
+    if isinstance(loaded, Diagnostic):
+        return failed((loaded,))
     if loaded.desired is None:
         return failed(loaded.diagnostics)
     graph = loaded.desired.graph(graph_id)

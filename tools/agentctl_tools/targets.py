@@ -3,6 +3,7 @@
 from typing import Final
 
 from agentctl.diagnostics.diagnostic import Diagnostic, error
+from agentctl.domain.config.load import LoadedCluster
 from agentctl.domain.policy.caller import Caller
 from agentctl.engine.cluster import Cluster
 
@@ -47,3 +48,17 @@ async def refusal_of(cluster: Cluster, caller: Caller, target: str) -> Diagnosti
     if caller.kind == "human" or draft.owner == caller.id:
         return None
     return error("draft_not_found", target, "there is no draft of that id that you may use")
+
+
+async def loaded_of(cluster: Cluster, caller: Caller, target: str) -> LoadedCluster | Diagnostic:
+    """Returns the folder, or the draft over it, as far as it can be read; or why *caller* may not."""
+    refusal = await refusal_of(cluster, caller, target)
+    if refusal is not None:
+        return refusal
+    draft_id = draft_of(target)
+    if draft_id is None:
+        return await cluster.folder.load(confined=not caller.at_terminal)
+    overlay = await cluster.drafts.overlay(draft_id)
+    if isinstance(overlay, Diagnostic):
+        return overlay
+    return await cluster.folder.load(overlay=overlay, confined=not caller.at_terminal)

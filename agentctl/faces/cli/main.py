@@ -2,7 +2,6 @@
 
 import importlib
 import sys
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,6 +10,8 @@ from agentctl.faces.cli.options import shared
 from agentctl.faces.cli.verbs import SECTIONS, VERBS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from agentctl.faces.cli.compose import Composition
 
 COMMANDS = "agentctl.faces.cli.commands"
@@ -73,7 +74,7 @@ agentctl runs a cluster of graph databases from a folder of text.
 @shared
 @click.version_option(package_name="agentctl", prog_name="agentctl")
 @click.pass_context
-def cli(context: click.Context, **_: Any) -> None:  # noqa: ANN401  # read from the context
+def cli(context: click.Context, /, **_: Any) -> None:  # noqa: ANN401  # read from the context
     """Run a cluster of graph databases; what cannot be undone waits for a human."""
     if context.invoked_subcommand is None:
         click.echo(GUIDE, nl=False)

@@ -1,19 +1,18 @@
-"""An apply as it runs, one line a finished step, on stderr."""
+"""An apply as it runs, as plain lines on stderr."""
 
-import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
+
+from agentctl.faces.cli.printing import say
+from agentctl.views.apply_text import event_line
 
 
 def teller() -> Callable[[Any], Awaitable[None]]:
     """Returns what says each event of an apply to a person."""
 
     async def tell(event: Any) -> None:  # noqa: ANN401  # an ApplyEvent, which is the engine's
-        if event.kind == "step_started":
-            sys.stderr.write(f"{event.operation} {event.resource} …\n")
-        elif event.kind == "step_finished" and event.outcome != "done":
-            reason = f" ({event.reason})" if event.reason else ""
-            sys.stderr.write(f"{event.operation} {event.resource}: {event.outcome}{reason}\n")
-        sys.stderr.flush()
+        line = event_line(event)
+        if line is not None:
+            say(line)
 
     return tell

@@ -151,7 +151,8 @@ def finish(ended: Ended, settings: Settings) -> NoReturn:
         if ended.text:
             sys.stdout.write(ended.text if ended.text.endswith("\n") else ended.text + "\n")
         print_diagnostics(envelope.diagnostics, folder=settings.config)
-        say(envelope.summary)
+        if not ended.text:
+            say(envelope.summary)
     code = exit_code(ok=envelope.ok, diagnostics=envelope.diagnostics, waiting=ended.waiting)
     sys.exit(ended.code if code is ExitCode.DONE and ended.code is not None else code)
 

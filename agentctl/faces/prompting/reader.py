@@ -7,7 +7,6 @@ A prompt is a Markdown file; its first line says what it is for, in an HTML comm
 import re
 from collections.abc import Mapping
 from importlib.resources import files
-from importlib.resources.abc import Traversable
 from typing import Final
 
 import msgspec
@@ -68,7 +67,7 @@ def read_prompt(name: str) -> Prompt:
             error("prompt_not_found", name, "there is no prompt of that name", remedy=known)
         )
     role, leaf = name.split("/")
-    source: Traversable = files("agentctl_prompts").joinpath(role, f"{leaf}.md")
+    source = files("agentctl_prompts").joinpath(role, f"{leaf}.md")
     first, _, rest = source.read_text(encoding="utf-8").partition("\n")
     purpose = _FIRST_LINE.fullmatch(first)
     assert purpose is not None, f"{name}: the first line says what the prompt is for"

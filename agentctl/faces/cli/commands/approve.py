@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @shared
 @click.pass_context
 def command(
-    context: click.Context, named: str, reason: str | None, intent: str | None, **_: object
+    context: click.Context, /, named: str, reason: str | None, intent: str | None, **_: object
 ) -> None:
     """Look at a request, type the resource's name, and sign your consent with your key.
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     help="Where to make the cluster; default: a new folder supply-chain-… here.",
 )
 @click.pass_context
-def command(context: click.Context, *, auto: bool, folder: Path | None) -> None:
+def command(context: click.Context, /, *, auto: bool, folder: Path | None) -> None:
     """Run the whole thread on this machine's own Python packages: agent, gate, human, ledger."""
     import anyio
 

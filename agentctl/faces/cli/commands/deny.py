@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 @click.pass_context
 def command(
     context: click.Context,
+    /,
     named: str,
     reason: str | None,
     changes: bool,  # noqa: FBT001  # a flag

@@ -55,7 +55,7 @@ def list_scenarios(scenarios: Path) -> None:
 @_folder
 @click.pass_context
 def run(
-    context: click.Context, scenario: str, *, tape: str | None, as_json: bool, scenarios: Path
+    context: click.Context, /, scenario: str, *, tape: str | None, as_json: bool, scenarios: Path
 ) -> None:
     """Replay the tapes of a scenario over MCP, each in a fresh world, and grade the end."""
     import anyio

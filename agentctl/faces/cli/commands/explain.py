@@ -12,7 +12,7 @@ from agentctl.faces.cli.options import example, settings_of, shared
 @click.argument("what", metavar="CODE|TERM")
 @shared
 @click.pass_context
-def command(context: click.Context, what: str, **_: object) -> None:
+def command(context: click.Context, /, what: str, **_: object) -> None:
     """Say what a diagnostic code or a term means."""
     from agentctl.diagnostics.diagnostic import Diagnostic
     from agentctl.faces.cli.printing import print_diagnostics, print_json

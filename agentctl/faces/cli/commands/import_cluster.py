@@ -1,8 +1,13 @@
 """`agentctl import`."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from agentctl.faces.cli.options import example, intent_option, shared
+
+if TYPE_CHECKING:
+    from agentctl.views.shapes import StatusShown
 
 
 @click.command("import", epilog=example("agentctl import --config supply"))
@@ -12,4 +17,12 @@ def command(intent: str | None, **_: object) -> None:
     """Make the first revision of a ledger, from the graphs that are there."""
     from agentctl.faces.cli.session import run_operation
 
-    run_operation("import", {"intent": intent if intent is not None else "import the cluster"})
+    run_operation(
+        "import", {"intent": intent if intent is not None else "import the cluster"}, show=_text
+    )
+
+
+def _text(data: "StatusShown") -> str:
+    from agentctl.views.status_text import status_text
+
+    return status_text(data)

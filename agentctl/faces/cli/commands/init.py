@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 @click.option("--no-passphrase", is_flag=True, help="Make a key that `doctor` complains of.")
 @shared
 @click.pass_context
-def command(context: click.Context, folder: Path | None, no_passphrase: bool, **_: object) -> None:  # noqa: FBT001
+def command(
+    context: click.Context, /, folder: Path | None, *, no_passphrase: bool, **_: object
+) -> None:
     """Make a cluster: an example that validates, your key and an agent's, the ledger's first object.
 
     In a folder with a cluster.yaml files are left alone. Running it again changes nothing.

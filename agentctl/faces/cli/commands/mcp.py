@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.option("--principal", metavar="NAME", help="An enrolled agent; default: agent:<you>.")
 @shared
 @click.pass_context
-def command(context: click.Context, principal: str | None, **_: object) -> None:
+def command(context: click.Context, /, principal: str | None, **_: object) -> None:
     """Serve the cluster over stdio to an MCP client. A session is an agent, never a human."""
     import anyio
 

@@ -33,12 +33,11 @@ def list_queries(graph: str | None, search: str, **_: object) -> None:
 
 
 def _text(data: "QueryList") -> str:
-    from agentctl.views.decision import safe
-
     lines: list[str] = []
     for query in data.queries:
         params = ", ".join(f"{p.name}: {p.kind}{'?' if p.nullable else ''}" for p in query.params)
         lines.append(f"{query.address}({params})")
-        if query.description:
-            lines.append(f"  the query's author says: {safe(query.description, 200)}")
+        says = query.by_the_querys_author
+        if says is not None and says.description:
+            lines.append(f"  the query's author says: {says.description}")
     return "\n".join(lines)

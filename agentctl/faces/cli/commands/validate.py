@@ -1,8 +1,13 @@
 """`agentctl validate`."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from agentctl.faces.cli.options import example, shared
+
+if TYPE_CHECKING:
+    from agentctl.views.shapes import ValidateShown
 
 
 @click.command(
@@ -14,4 +19,10 @@ def command(draft: str | None, **_: object) -> None:
     """Check the folder, or a draft, and list every mistake with place and remedy."""
     from agentctl.faces.cli.session import run_operation
 
-    run_operation("validate", {"in": draft or "cluster"})
+    run_operation("validate", {"in": draft or "cluster"}, show=_text)
+
+
+def _text(data: "ValidateShown") -> str:
+    from agentctl.views.validate_text import validate_text
+
+    return validate_text(data)

@@ -8,7 +8,7 @@ from agentctl.faces.cli.options import example, settings_of, shared
 @click.command("version", epilog=example("agentctl version --json"))
 @shared
 @click.pass_context
-def command(context: click.Context, **_: object) -> None:
+def command(context: click.Context, /, **_: object) -> None:
     """Print the version of agentctl and of Python."""
     import platform
     from importlib.metadata import version
