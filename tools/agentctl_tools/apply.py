@@ -35,6 +35,28 @@ class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     wait_s: Annotated[float, msgspec.Meta(ge=0, le=WAIT_S_MAX)] = 0.0
 
 
+class StepBrief(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One change and why it ended so."""
+
+    resource: str
+    operation: str
+    reason: str | None = None
+
+
+class ApplyBrief(msgspec.Struct, frozen=True, kw_only=True):
+    """An apply as an agent needs it: every change is under exactly one heading."""
+
+    op: str | None
+    plan_id: str | None
+    converged: bool
+    done: tuple[StepBrief, ...]
+    waiting: tuple[StepBrief, ...]
+    not_done: tuple[StepBrief, ...]
+    unknown: tuple[StepBrief, ...]
+    gates: tuple[ApprovalNeed, ...]
+    """Those that still wait for a human."""
+
+
 async def _handle(call: Call) -> Envelope:
     given = call.arguments
     kept = await _kept(call)
@@ -128,6 +150,30 @@ def _summary(result: ApplyResult, waiting: int) -> str:
     return f"Applied {count(done, 'change')}; the cluster has not converged."
 
 
+def _brief(result: ApplyResult) -> ApplyBrief:
+    ended: dict[str, list[StepBrief]] = {}
+    for step in result.steps:
+        brief = StepBrief(resource=step.resource, operation=step.operation, reason=step.reason)
+        ended.setdefault(step.outcome, []).append(brief)
+    if not result.steps:
+        for change in result.changes:
+            heading = "waiting" if change.reason == "approval_required" else "not_done"
+            brief = StepBrief(
+                resource=change.resource, operation=change.operation, reason=change.reason
+            )
+            ended.setdefault(heading, []).append(brief)
+    return ApplyBrief(
+        op=result.op,
+        plan_id=result.plan_digest,
+        converged=result.converged,
+        done=tuple(ended.get("done", ())),
+        waiting=tuple(ended.get("waiting", ())),
+        not_done=tuple(ended.get("not_done", ())),
+        unknown=tuple(ended.get("unknown", ())),
+        gates=tuple(n for n in result.approvals_required if not n.satisfied),
+    )
+
+
 OPERATION = Operation(
     name="apply",
     operation_class="write",
@@ -140,6 +186,8 @@ OPERATION = Operation(
     ),
     resource=lambda given: resource_of(given.within or FOLDER),
     result=ApplyResult,
+    brief=_brief,
+    brief_result=ApplyBrief,
     mcp_tool="apply",
     idempotent=True,
     destructive=True,

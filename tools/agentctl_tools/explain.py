@@ -75,8 +75,9 @@ def explain(what: str) -> Explanation | Diagnostic:
 
 def _operation(operation: Operation) -> Explanation:
     output = None
-    if operation.result is not None:
-        output = msgspec.json.schema(operation.result, schema_hook=lambda _: {})
+    told = operation.brief_result or operation.result
+    if told is not None:
+        output = msgspec.json.schema(told, schema_hook=lambda _: {})
     return Explanation(
         name=operation.name, kind="operation", about=operation.describe, output=output
     )

@@ -71,6 +71,10 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """The typed address (or `cluster`, `draft:<id>` …) that a call with these arguments is about."""
     result: Any = None
     """The type of `data`, which `explain` describes; None where it is free."""
+    brief: Callable[[Any], msgspec.Struct] | None = None
+    """Cuts `data` to what a model needs; a face that speaks to models applies it."""
+    brief_result: Any = None
+    """The type of what `brief` gives."""
     mcp_tool: str | None = None
     """The name of its MCP projection; None where it has none."""
     idempotent: bool = False

@@ -5,9 +5,12 @@ from typing import Annotated
 import msgspec
 
 from agentctl.domain.ops.record import Op
+from agentctl.foreign import Foreign, show
 from agentctl_tools.envelopes import count, done, refused
 from agentctl_tools.fields import PAGE_ROWS, Limit
 from agentctl_tools.operation import Call, Envelope, Operation
+
+INTENT_CELLS_MAX = 160
 
 
 class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -31,6 +34,26 @@ class OpShown(msgspec.Struct, frozen=True, kw_only=True):
     """Its ancestors, nearest first."""
 
 
+class OpBrief(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One op on a line."""
+
+    id: str
+    action: str
+    status: str
+    component: str
+    actor: str
+    intent: str
+    started_at: str
+    on_behalf_of: str | None = None
+    reason: str | None = None
+
+
+class OpsBrief(msgspec.Struct, frozen=True, kw_only=True):
+    """Newest first; for one op its ancestors after it, nearest first."""
+
+    ops: tuple[OpBrief, ...]
+
+
 async def _handle(call: Call) -> Envelope:
     journal = call.cluster.journal
     op_id: str | None = call.arguments.id
@@ -50,6 +73,25 @@ async def _handle(call: Call) -> Envelope:
     )
 
 
+def _brief(answer: OpList | OpShown) -> OpsBrief:
+    ops = answer.ops if isinstance(answer, OpList) else (answer.op, *answer.lineage)
+    return OpsBrief(ops=tuple(map(_line, ops)))
+
+
+def _line(op: Op) -> OpBrief:
+    return OpBrief(
+        id=op.id,
+        action=op.action,
+        status=op.status,
+        component=op.component,
+        actor=op.actor.identity,
+        intent=show(Foreign(op.intent), limit=INTENT_CELLS_MAX),
+        started_at=op.started_at,
+        on_behalf_of=op.on_behalf_of,
+        reason=op.reason,
+    )
+
+
 OPERATION = Operation(
     name="ops",
     operation_class="read",
@@ -59,6 +101,8 @@ OPERATION = Operation(
     describe="Look. Changes made so far, newest first; or one by id, with its lineage.",
     resource=lambda _: "cluster",
     result=OpList | OpShown,
+    brief=_brief,
+    brief_result=OpsBrief,
     mcp_tool="ops",
     idempotent=True,
 )

@@ -4,13 +4,16 @@ from collections.abc import Mapping
 
 import msgspec
 
-from agentctl.domain.plan.model import Plan
+from agentctl.domain.plan.model import ApprovalNeed, Change, Plan
 from agentctl.engine import planning
 from agentctl.engine.results import PlanResult
 from agentctl_tools.envelopes import count, failed
 from agentctl_tools.fields import In
 from agentctl_tools.operation import Call, Envelope, Next, Operation
 from agentctl_tools.targets import refusal_of, resource_of, shown, target_of
+
+CHANGES_SHOWN = 10
+"""Of a plan over a wire. Source: access-and-faces 3.3."""
 
 
 class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -28,6 +31,18 @@ class PlanAnswer(msgspec.Struct, frozen=True, kw_only=True):
     plan: Plan | None
     class_counts: Mapping[str, int]
     """Changes by class; a change of two classes counts under both."""
+
+
+class PlanBrief(msgspec.Struct, frozen=True, kw_only=True):
+    """A plan as an agent needs it; the whole is behind the link."""
+
+    plan_id: str | None
+    target: str
+    class_counts: Mapping[str, int]
+    gates: tuple[ApprovalNeed, ...]
+    changes: tuple[Change, ...]
+    """The first of them."""
+    changes_total: int
 
 
 async def _handle(call: Call) -> Envelope:
@@ -103,6 +118,18 @@ def _next(result: PlanResult, target: str) -> tuple[Next, ...]:
     return tuple(calls[:5])
 
 
+def _brief(answer: PlanAnswer) -> PlanBrief:
+    result = answer.result
+    return PlanBrief(
+        plan_id=result.plan_digest,
+        target=shown(result.target),
+        class_counts=answer.class_counts,
+        gates=result.approvals_required,
+        changes=result.changes[:CHANGES_SHOWN],
+        changes_total=len(result.changes),
+    )
+
+
 OPERATION = Operation(
     name="plan",
     operation_class="read",
@@ -115,6 +142,8 @@ OPERATION = Operation(
     ),
     resource=lambda given: resource_of(given.within),
     result=PlanAnswer,
+    brief=_brief,
+    brief_result=PlanBrief,
     mcp_tool="plan",
     idempotent=True,
 )

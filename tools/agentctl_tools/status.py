@@ -17,6 +17,7 @@ from agentctl_tools.approvals_list import open_requests
 from agentctl_tools.envelopes import count
 from agentctl_tools.operation import Call, Envelope, Next, Operation
 
+RESOURCES_SHOWN = 40
 OPEN_REQUESTS_MAX = 5
 """Of one principal at a time. Source: control-plane 3.4."""
 
@@ -58,6 +59,43 @@ class StatusAnswer(msgspec.Struct, frozen=True, kw_only=True):
         return StatusResult(
             **{f.name: getattr(self, f.name) for f in msgspec.structs.fields(StatusResult)}
         )
+
+
+class WaitingBrief(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One request that waits for a human."""
+
+    request_id: str
+    resource: str
+    operation: str
+    requester: str
+    expires_at: str
+    on_behalf_of: str | None = None
+
+
+class StandingBrief(msgspec.Struct, frozen=True, kw_only=True):
+    """A resource that is not simply applied."""
+
+    resource: str
+    status: str
+    conditions: tuple[str, ...]
+
+
+class StatusBrief(msgspec.Struct, frozen=True, kw_only=True):
+    """The status as an agent needs it; the whole is behind the link."""
+
+    you: You
+    trust: str
+    revision: int | None
+    """None where there is no ledger yet."""
+    config_digest: str | None
+    """Of the configuration that the cluster has reached."""
+    resources: tuple[str, ...]
+    """Addresses of what is applied; the first of them."""
+    resources_total: int
+    not_applied: tuple[StandingBrief, ...]
+    locks: tuple[str, ...]
+    """Who holds which lease."""
+    waiting: tuple[WaitingBrief, ...]
 
 
 async def _handle(call: Call) -> Envelope:
@@ -120,6 +158,36 @@ def _summary(result: StatusResult, waiting: int) -> str:
     return told + "."
 
 
+def _brief(answer: StatusAnswer) -> StatusBrief:
+    seen = answer.state_observations
+    return StatusBrief(
+        you=answer.you,
+        trust=answer.trust_line,
+        revision=seen.state_revision if seen.state_found else None,
+        config_digest=seen.applied_config_digest,
+        resources=tuple(sorted(answer.resource_digests))[:RESOURCES_SHOWN],
+        resources_total=len(answer.resource_digests),
+        not_applied=tuple(
+            StandingBrief(resource=address, status=s.status, conditions=s.conditions)
+            for address, s in sorted(answer.resource_statuses.items())
+            if s.status != "applied"
+        ),
+        locks=tuple(f"{k.resource}: {k.operation} by {k.principal}" for k in answer.locks),
+        waiting=tuple(_waiting(request) for request in answer.waiting),
+    )
+
+
+def _waiting(request: ApprovalRequest) -> WaitingBrief:
+    return WaitingBrief(
+        request_id=request.request_id,
+        resource=request.statement.resource,
+        operation=request.statement.operation,
+        requester=request.requester,
+        expires_at=request.expires_at,
+        on_behalf_of=request.on_behalf_of,
+    )
+
+
 OPERATION = Operation(
     name="status",
     operation_class="read",
@@ -132,6 +200,8 @@ OPERATION = Operation(
     ),
     resource=lambda _: "cluster",
     result=StatusAnswer,
+    brief=_brief,
+    brief_result=StatusBrief,
     mcp_tool="status",
     idempotent=True,
 )

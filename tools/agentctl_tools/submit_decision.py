@@ -22,7 +22,7 @@ class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         str,
         msgspec.Meta(description="A decision that a human signed, whole.", max_length=ARTIFACT_MAX),
     ]
-    intent: Intent = "hand in a signed decision"
+    intent: Intent
     idempotency_key: IdempotencyKey = None
 
 

@@ -9,11 +9,20 @@ from agentctl_tools.fields import In
 from agentctl_tools.operation import Call, Envelope, Operation
 from agentctl_tools.targets import refusal_of, resource_of, target_of
 
+RESOURCES_SHOWN = 40
+
 
 class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What `validate` takes."""
 
     within: In = msgspec.field(default="cluster", name="in")
+
+
+class ValidateBrief(msgspec.Struct, frozen=True, kw_only=True):
+    """What is declared, as an agent needs it."""
+
+    resources: tuple[str, ...]
+    resources_total: int
 
 
 async def _handle(call: Call) -> Envelope:
@@ -29,6 +38,11 @@ async def _handle(call: Call) -> Envelope:
     return answer(result, f"Not valid: {count(errors, 'error')}.")
 
 
+def _brief(result: ValidateResult) -> ValidateBrief:
+    addresses = tuple(r.address for r in result.resources)
+    return ValidateBrief(resources=addresses[:RESOURCES_SHOWN], resources_total=len(addresses))
+
+
 OPERATION = Operation(
     name="validate",
     operation_class="read",
@@ -38,6 +52,8 @@ OPERATION = Operation(
     describe="Look. Checks the configuration and lists every mistake with place and remedy.",
     resource=lambda given: resource_of(given.within),
     result=ValidateResult,
+    brief=_brief,
+    brief_result=ValidateBrief,
     mcp_tool="validate",
     idempotent=True,
 )

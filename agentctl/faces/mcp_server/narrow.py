@@ -6,10 +6,10 @@ from urllib.parse import quote
 
 import msgspec
 
+from agentctl_tools.catalog import OPERATIONS
 from agentctl_tools.operation import Envelope
 
 RESULT_BYTES_MAX: Final = 8_000
-PLAN_CHANGES_MAX: Final = 10
 CUT: Final = "cut"
 """Beside a list that was shortened stands ``<name>_total``; in the envelope's data ``cut`` is true."""
 
@@ -18,32 +18,15 @@ def result_of(
     envelope: Envelope, *, operation: str, arguments: Mapping[str, object]
 ) -> dict[str, Any]:
     """Returns the envelope as plain values of at most `RESULT_BYTES_MAX` bytes of JSON."""
+    known = OPERATIONS.get(operation)
+    if known is not None and known.brief is not None and envelope.data is not None:
+        envelope = msgspec.structs.replace(envelope, data=known.brief(envelope.data))
     plain = msgspec.to_builtins(envelope, str_keys=True)
     assert isinstance(plain, dict)
-    if operation == "plan" and isinstance(plain["data"], dict):
-        plain["data"] = _plan(plain["data"])
-    plain["more"] = plain["more"] or _link(operation, arguments)
-    fits = _size(plain) <= RESULT_BYTES_MAX
-    if not fits:
+    if _size(plain) > RESULT_BYTES_MAX:
+        plain["more"] = plain["more"] or _link(operation, arguments)
         _cut(plain)
-    if fits and not _was_cut(plain) and envelope.more is None:
-        plain["more"] = None
     return plain
-
-
-def _plan(answer: dict[str, Any]) -> dict[str, Any]:
-    """A plan as an agent needs it: the id, counts, gates, and the first changes."""
-    result = answer["result"]
-    changes = result["changes"]
-    shown = {
-        "plan_id": result["plan_digest"],
-        "target": result["target"],
-        "class_counts": answer["class_counts"],
-        "gates": result["approvals_required"],
-        "changes": changes[:PLAN_CHANGES_MAX],
-        "changes_total": len(changes),
-    }
-    return shown | ({CUT: True} if len(changes) > PLAN_CHANGES_MAX else {})
 
 
 def _link(operation: str, arguments: Mapping[str, object]) -> str | None:
@@ -55,16 +38,14 @@ def _link(operation: str, arguments: Mapping[str, object]) -> str | None:
             return f"agentctl://schema/{quote(str(arguments.get('graph', '')), safe='')}"
         case "ops":
             return "agentctl://ops"
+        case "explain":
+            return f"agentctl://explain/{quote(str(arguments.get('what', '')), safe='')}"
         case "run_query":
             query = quote(str(arguments.get("query", "")), safe="")
             params = quote(msgspec.json.encode(arguments.get("params", {})).decode(), safe="")
             return f"agentctl://rows/{query}/{params}"
         case _:
             return None
-
-
-def _was_cut(plain: dict[str, Any]) -> bool:
-    return isinstance(plain["data"], dict) and plain["data"].get(CUT) is True
 
 
 def _size(value: object) -> int:

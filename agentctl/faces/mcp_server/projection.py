@@ -32,6 +32,11 @@ ALWAYS_REQUIRED: Final = ("intent", "idempotency_key")
 """What a change over MCP must bring although the command line has defaults."""
 DEFAULTS: Final[Mapping[str, Mapping[str, object]]] = {"apply": {"without_gated": False}}
 """Where a tool's default is another than the command line's: with open gates nothing is done."""
+HIDDEN: Final[Mapping[str, frozenset[str]]] = {
+    "plan": frozenset({"keep"}),
+    "apply": frozenset({"plan_file", "wait_s"}),
+}
+"""Arguments that only the command line has."""
 DESCRIPTIONS: Final[Mapping[str, str]] = {
     "approve": (
         "Real. Your half of an approval, never consent. With `gate`: asks a human to decide that "
@@ -61,6 +66,11 @@ def operation_for(tool: str, arguments: Mapping[str, object]) -> Operation:
         if own & set(arguments):
             return operation
     return candidates[0]
+
+
+def unknown_arguments(tool: str, arguments: Mapping[str, object]) -> tuple[str, ...]:
+    """Returns the arguments that only the command line has; here they are as unknown as any."""
+    return tuple(sorted(HIDDEN.get(tool, frozenset()) & set(arguments)))
 
 
 def with_defaults(tool: str, arguments: Mapping[str, object]) -> dict[str, object]:
@@ -95,14 +105,14 @@ def _input_schema(name: str, operations: tuple[Operation, ...]) -> dict[str, Any
     required: set[str] | None = None
     for operation in operations:
         schema = _schema_of(operation.arguments)
-        properties |= schema.get("properties", {})
+        known = schema.get("properties", {})
+        hidden = HIDDEN.get(name, frozenset())
+        properties |= {k: _short(v) for k, v in known.items() if k not in hidden}
         wanted = set(schema.get("required", ()))
         required = wanted if required is None else required & wanted
     always = {field for field in ALWAYS_REQUIRED if field in properties}
     for field, default in DEFAULTS.get(name, {}).items():
         properties[field] = {**properties[field], "default": default}
-    for field in always:
-        properties[field] = _not_null(properties[field])
     schema = {"type": "object", "properties": properties, "additionalProperties": False}
     needed = sorted((required or set()) | always)
     return schema | ({"required": needed} if needed else {})
@@ -117,10 +127,17 @@ def _schema_of(arguments: type[msgspec.Struct]) -> dict[str, Any]:
     return {key: value for key, value in root.items() if key not in {"title", "description"}}
 
 
-def _not_null(schema: dict[str, Any]) -> dict[str, Any]:
-    kept = {key: value for key, value in schema.items() if key not in {"default", "anyOf"}}
+def _short(schema: dict[str, Any]) -> dict[str, Any]:
+    """Returns a property's schema as short as it can be said: what may be left out is no null."""
+    kept = {k: v for k, v in schema.items() if k not in {"anyOf", "minLength"}}
     choices = [c for c in schema.get("anyOf", []) if c != {"type": "null"}]
-    return {**kept, **choices[0]} if len(choices) == 1 else kept | {"type": "string"}
+    if len(choices) == 1:
+        kept |= choices[0]
+    elif choices:
+        kept["anyOf"] = choices
+    if kept.get("default", ...) in (None, False, "", {}):
+        del kept["default"]
+    return kept
 
 
 def _fields(operation: Operation) -> set[str]:

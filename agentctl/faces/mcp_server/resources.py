@@ -1,5 +1,6 @@
 """The resources of the server: wholes behind the links of bounded results, read through the door."""
 
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 from urllib.parse import unquote
@@ -11,6 +12,9 @@ from agentctl_tools.operation import Envelope
 
 SCHEME: Final = "agentctl://"
 ROWS_MAX: Final = 10_000
+PAGE_CHARACTERS: Final = 32_000
+"""Of one read; the rest follows under ``?offset=``."""
+_OFFSET: Final = re.compile(r"\?offset=([0-9]{1,12})")
 
 Ask = Callable[[str, dict[str, Any]], Awaitable[Envelope]]
 """Calls an operation of the registry as the connection's agent."""
@@ -55,6 +59,12 @@ TEMPLATES: Final = (
         mime_type="application/json",
     ),
     types.ResourceTemplate(
+        name="explain",
+        uri_template="agentctl://explain/{what}",
+        description="What a code, a term or a tool means; of a tool the schema of its data.",
+        mime_type="application/json",
+    ),
+    types.ResourceTemplate(
         name="rows",
         uri_template="agentctl://rows/{query}/{params}",
         description="All rows of a stored read; params are JSON, percent-encoded.",
@@ -73,11 +83,19 @@ async def read_resource(uri: str, ask: Ask) -> str:
     Raises:
         UnknownResourceError: there is none of that URI; the message says why.
     """
-    operation, arguments = _meant(uri)
+    operation, arguments = _meant(split_offset(uri)[0])
     envelope = await ask(operation, arguments)
     if not envelope.ok and envelope.data is None:
         raise UnknownResourceError("; ".join(d.message for d in envelope.diagnostics))
     return msgspec.json.encode(envelope.data).decode()
+
+
+def split_offset(uri: str) -> tuple[str, int]:
+    """Returns the URI of the whole and where its page begins, in characters."""
+    found = _OFFSET.search(uri)
+    if found is None or found.end() != len(uri):
+        return uri, 0
+    return uri[: found.start()], int(found[1])
 
 
 def _meant(uri: str) -> tuple[str, dict[str, Any]]:  # noqa: PLR0911  # one return a kind
@@ -95,6 +113,8 @@ def _meant(uri: str) -> tuple[str, dict[str, Any]]:  # noqa: PLR0911  # one retu
             return "ops", {"id": op_id}
         case "schema", [graph]:
             return "schema", {"graph": graph}
+        case "explain", [what]:
+            return "explain", {"what": what}
         case "rows", [query, params]:
             try:
                 given = msgspec.json.decode(params, type=dict[str, Any])

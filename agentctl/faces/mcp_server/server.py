@@ -4,6 +4,7 @@ It serves both protocol revisions, keeps no state of a connection, and hands eve
 door as an agent. It has no signer: whatever credential started the process, nothing here consents.
 """
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, Protocol
 
@@ -20,18 +21,23 @@ from agentctl.faces.mcp_server.projection import (
     operation_for,
     tool_list,
     tools,
+    unknown_arguments,
     with_defaults,
 )
 from agentctl.faces.mcp_server.resources import (
+    PAGE_CHARACTERS,
     RESOURCES,
     TEMPLATES,
     UnknownResourceError,
     read_resource,
+    split_offset,
 )
 from agentctl.faces.prompting.reader import PromptError, fill_prompt, prompt_names, read_prompt
 from agentctl_tools.catalog import CONSENT_WORDS, OPERATIONS
 from agentctl_tools.envelopes import refused
 from agentctl_tools.operation import Envelope, Notify
+
+logger = logging.getLogger(__name__)
 
 ARGUMENT_BYTES_MAX: Final = 1_048_576
 INSTRUCTIONS: Final = (
@@ -85,23 +91,50 @@ def _call_tool(
     door: Doorway,
 ) -> Callable[[Context, types.CallToolRequestParams], Awaitable[types.CallToolResult]]:
     async def handle(context: Context, params: types.CallToolRequestParams) -> types.CallToolResult:
-        given = dict(params.arguments or {})
-        if len(msgspec.json.encode(given)) > ARGUMENT_BYTES_MAX:
-            envelope = refused(
-                "invalid_arguments",
-                "$",
-                f"the arguments are larger than {ARGUMENT_BYTES_MAX:,} bytes",
-                remedy="Edit large files in parts, with `old` and `new` or a diff.",
+        name, given = params.name, dict(params.arguments or {})
+        try:
+            return await _called(door, name, given, _progress(context))
+        except Exception:
+            logger.exception("a tool failed", extra={"tool": name})
+            bug = refused(
+                "internal_error",
+                name,
+                "this is a bug in agentctl; whether anything was done, `status` and `ops` tell",
+                remedy="Tell your human; the trace is on the server's stderr.",
             )
-            return _answer(envelope, params.name, given)
-        if params.name in tools():
-            arguments = with_defaults(params.name, given)
-            operation = operation_for(params.name, arguments).name
-            envelope = await door(operation, arguments, notify=_progress(context))
-            return _answer(envelope, operation, arguments)
-        return _answer(await _no_tool(door, params.name, given), params.name, given)
+            return _answer(bug, name, {})
 
     return handle
+
+
+async def _called(
+    door: Doorway, name: str, given: dict[str, Any], notify: Notify
+) -> types.CallToolResult:
+    if name not in tools():
+        return _answer(await _no_tool(door, name, given), name, given)
+    refusal = _refused_here(name, given)
+    if refusal is not None:
+        return _answer(refusal, name, given)
+    arguments = with_defaults(name, given)
+    operation = operation_for(name, arguments).name
+    return _answer(await door(operation, arguments, notify=notify), operation, arguments)
+
+
+def _refused_here(name: str, given: Mapping[str, object]) -> Envelope | None:
+    """What this face does not take, whatever the operation behind it would."""
+    unknown = unknown_arguments(name, given)
+    if unknown:
+        return refused(
+            "invalid_arguments", f"$.{unknown[0]}", f"`{name}` has no argument `{unknown[0]}`"
+        )
+    if len(msgspec.json.encode(given)) > ARGUMENT_BYTES_MAX:
+        return refused(
+            "invalid_arguments",
+            "$",
+            f"the arguments are larger than {ARGUMENT_BYTES_MAX:,} bytes",
+            remedy="Edit large files in parts, with `old` and `new` or a diff.",
+        )
+    return None
 
 
 async def _no_tool(door: Doorway, name: str, arguments: Mapping[str, object]) -> Envelope:
@@ -164,10 +197,26 @@ def _read_resource(
             text = await read_resource(uri, ask)
         except UnknownResourceError as unknown:
             raise MCPError(code=types.INVALID_PARAMS, message=str(unknown)) from unknown
-        contents = types.TextResourceContents(uri=uri, mime_type="application/json", text=text)
-        return types.ReadResourceResult(contents=[contents])
+        return types.ReadResourceResult(contents=_pages(uri, text))
 
     return handle
+
+
+def _pages(uri: str, text: str) -> list[types.TextResourceContents | types.BlobResourceContents]:
+    """One page of a resource's text, and where the next one is."""
+    base, offset = split_offset(uri)
+    page = text[offset : offset + PAGE_CHARACTERS]
+    contents: list[types.TextResourceContents | types.BlobResourceContents] = [
+        types.TextResourceContents(uri=uri, mime_type="application/json", text=page)
+    ]
+    end = offset + len(page)
+    if end < len(text):
+        following = f"{base}?offset={end}"
+        told = f"Characters {offset} to {end} of {len(text)}. The rest: {following}"
+        contents.append(
+            types.TextResourceContents(uri=following, mime_type="text/plain", text=told)
+        )
+    return contents
 
 
 async def _list_prompts(

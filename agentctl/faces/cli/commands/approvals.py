@@ -59,7 +59,7 @@ def submit(file: Path, **_: object) -> None:
     from agentctl.faces.cli.session import run_operation
 
     text = file.read_text(encoding="utf-8", errors="replace")
-    run_operation("submit_decision", {"decision": text})
+    run_operation("submit_decision", {"decision": text, "intent": f"submit {file.name}"})
 
 
 @command.command(
