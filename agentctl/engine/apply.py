@@ -123,7 +123,7 @@ class _Attempt:
         state = waiting_recorded(state, prepared.plan.changes, desired)
         if state_text(state) != head.state_text:
             return True
-        if not has_converged(state, desired):
+        if prepared.plan.changes or not has_converged(state, desired):
             return False
         reached = state.applied_revision.config_digest == desired.config_digest
         return not reached or source_moved(head, prepared.target)
@@ -193,7 +193,7 @@ class _Attempt:
         result = await self._answer(head, prepared.plan.changes)
         return msgspec.structs.replace(
             result,
-            converged=has_converged(state, prepared.desired) and not prepared.swept.pending,
+            converged=not prepared.plan.changes and has_converged(state, prepared.desired),
             op=prepared.earlier.id if prepared.earlier is not None else None,
             approvals_required=open_gates(prepared.plan),
         )

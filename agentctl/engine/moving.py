@@ -183,7 +183,7 @@ async def step_failed(
 async def _looked_at(running: Running, move: Move, told: Diagnostic | None) -> LiveGraph | None:
     sidecar, change = move.sidecar, move.change
     evidence = await evidence_of(running.task.cluster, sidecar.graph_id)
-    (decision,) = recover((sidecar,), {sidecar.graph_id: evidence}, running.state)
+    (decision,) = recover((sidecar,), {sidecar.graph_id: evidence}, running.state, frozenset())
     if decision.verdict == "roll_forward":
         running.settled.append(sidecar)
         return evidence.live

@@ -5,12 +5,15 @@ removal of settled sidecars, the marks of consumed approvals, the Op's end. The 
 decides; everything after it is repaired by the next command.
 """
 
+from collections.abc import Iterable
+
 import msgspec
 
 from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.domain.ledger.codec import state_text
 from agentctl.domain.ledger.envelope import AppliedSource, RevisionKind
 from agentctl.domain.ledger.state import State
+from agentctl.domain.plan.model import Change
 from agentctl.engine.advance import has_converged, with_config_digest
 from agentctl.engine.bracket import end_op, fail_op
 from agentctl.engine.cluster import Cluster
@@ -40,7 +43,7 @@ async def record(running: Running, head: Head, swept: Swept, target: Target) -> 
         StateMovedError: somebody else has.
     """
     task, desired = running.task, running.task.desired
-    converged = has_converged(running.state, desired) and not swept.pending
+    converged = nothing_left(running.changes) and has_converged(running.state, desired)
     state = with_config_digest(running.state, desired.config_digest) if converged else running.state
     moves = state_text(state) != head.state_text
     done = any(o.outcome == "done" for o in running.outcomes)
@@ -69,6 +72,11 @@ async def record(running: Running, head: Head, swept: Swept, target: Target) -> 
     else:
         await end_op(task.cluster, task.op, task.lease, new_head)
     return Recorded(head=new_head, converged=converged, written=moves, diagnostics=left)
+
+
+def nothing_left(changes: Iterable[Change]) -> bool:
+    """Returns whether every change was carried out, or follows from those that were."""
+    return all(c.disposition in {"applied", "derived"} for c in changes)
 
 
 async def commit_revision(  # noqa: PLR0913  # what a ledger object ties together

@@ -64,7 +64,10 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def recover(
-    sidecars: Iterable[Sidecar], evidence: Mapping[str, Evidence], state: State
+    sidecars: Iterable[Sidecar],
+    evidence: Mapping[str, Evidence],
+    state: State,
+    recorded_ops: frozenset[str],
 ) -> tuple[Decision, ...]:
     """Returns a decision for each sidecar, in order of their names.
 
@@ -72,9 +75,10 @@ def recover(
         sidecars: all that were found.
         evidence: by graph id, for every graph that a sidecar names.
         state: as the ledger records it before the sweep.
+        recorded_ops: ops whose outcome the ledger has recorded.
     """
     ordered = sorted(sidecars, key=lambda s: s.operation_id)
-    return tuple(_decide(s, evidence[s.graph_id], state) for s in ordered)
+    return tuple(_decide(s, evidence[s.graph_id], state, recorded_ops) for s in ordered)
 
 
 def recovered(
@@ -125,11 +129,13 @@ def recovered(
     return with_recovery(state, sidecar.operation_id, use)
 
 
-def _decide(sidecar: Sidecar, evidence: Evidence, state: State) -> Decision:
+def _decide(
+    sidecar: Sidecar, evidence: Evidence, state: State, recorded_ops: frozenset[str]
+) -> Decision:
     live = evidence.live
     if live.presence in {"foreign", "unreadable"}:
         return _keep(sidecar, live)
-    if _is_recorded(sidecar, state):
+    if sidecar.op in recorded_ops and _shows(state, sidecar):
         return Decision(sidecar=sidecar, verdict="retire")
     if sidecar.kind == "graph_delete":
         happened = live.presence in {"detached", "purged"} and (
@@ -143,7 +149,8 @@ def _decide(sidecar: Sidecar, evidence: Evidence, state: State) -> Decision:
     )
 
 
-def _is_recorded(sidecar: Sidecar, state: State) -> bool:
+def _shows(state: State, sidecar: Sidecar) -> bool:
+    """Returns whether *state* has the outcome of the step, as that of an unknown one it has not."""
     observation = state.observations.get(graph_address(sidecar.graph_id))
     if sidecar.kind == "graph_delete":
         return isinstance(observation, Tombstone) and observation.incarnation == sidecar.incarnation

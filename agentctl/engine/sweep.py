@@ -18,7 +18,7 @@ from agentctl.domain.storage.protocol import BackendError
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.gather import observe_graph
 from agentctl.engine.recover import Evidence, recover, recovered
-from agentctl.engine.sidecars import read_sidecars, remove_sidecar
+from agentctl.engine.sidecars import FoundSidecars, read_sidecars, remove_sidecar
 from agentctl.engine.world import stamp_now
 from agentctl.graph.port import GraphError
 from agentctl.ids import graph_address, parse_address
@@ -60,7 +60,7 @@ async def sweep(cluster: Cluster, caller: Caller, state: State, *, op: str) -> S
     """
     found = await read_sidecars(cluster.store)
     seen = {s.graph_id: await evidence_of(cluster, s.graph_id) for s in found.sidecars}
-    decisions = recover(found.sidecars, seen, state)
+    decisions = recover(found.sidecars, seen, state, await _recorded_ops(cluster, found))
     used: list[str] = []
     for decision in decisions:
         sidecar = decision.sidecar
@@ -76,6 +76,14 @@ async def sweep(cluster: Cluster, caller: Caller, state: State, *, op: str) -> S
         used=tuple(used),
         diagnostics=(*found.diagnostics, *(told for d in decisions for told in d.diagnostics)),
     )
+
+
+async def _recorded_ops(cluster: Cluster, found: FoundSidecars) -> frozenset[str]:
+    """Returns the ops of the newest ledger objects; the ledger is not read where nothing is found."""
+    if not found.sidecars:
+        return frozenset()
+    history = await cluster.ledger.history(limit=HISTORY_MAX)
+    return frozenset(head.envelope.op for head in history if head.envelope.op is not None)
 
 
 async def evidence_of(cluster: Cluster, graph_id: str) -> Evidence:

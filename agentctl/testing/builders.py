@@ -5,7 +5,7 @@ as a disk outlives processes: `open` begins a new process each time, `crashing` 
 write.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, Literal
 
@@ -90,6 +90,10 @@ class Bench:
         self.world = world or StillWorld(tick_s=0.001)
         self.objects: dict[str, bytes] = {}
         self.roots = MemoryRoots()
+        self.wrap_store: Callable[[ObjectStore], ObjectStore] = lambda store: store
+        """Stands between the next process and its storage."""
+        self.wrap_graphs: Callable[[GraphPort], GraphPort] = lambda graphs: graphs
+        """Stands between the next process and its graphs."""
         self.sarah = caller("sarah", at_terminal=True)
         self.agent = caller("agent:sarah", "agent", "mcp", on_behalf_of="sarah")
 
@@ -135,7 +139,7 @@ class Bench:
         crashing: list[CrashingStore] = []
 
         def make_store(written: str, base: Path) -> ObjectStore:
-            store = self._store(written, base)
+            store = self.wrap_store(self._store(written, base))
             if crash is None or written != ".":
                 return store
             if not crashing:
@@ -146,10 +150,11 @@ class Bench:
         def make_graphs(store: ObjectStore) -> GraphPort:
             tell = crashing[0].before_table_write if crashing else None
             if self.where == "memory":
-                return MemoryGraphs(self.roots, uri=store.uri, before_table_write=tell)
+                graphs = MemoryGraphs(self.roots, uri=store.uri, before_table_write=tell)
+                return self.wrap_graphs(graphs)
             from agentctl.graph.lance_port import LanceGraphs
 
-            return LanceGraphs(store, before_table_write=tell)
+            return self.wrap_graphs(LanceGraphs(store, before_table_write=tell))
 
         cluster = await open_cluster(
             Folder(self.path),
