@@ -141,7 +141,7 @@ def waiting_call(need: ApprovalNeed, target: str) -> Next:
 def _summary(result: ApplyResult, waiting: int) -> str:
     if not result.ok:
         return "The apply did not finish: see the diagnostics for what happened and what did not."
-    done = sum(s.outcome == "done" for s in result.steps) or result.applied_count
+    done = result.applied_count
     if result.converged:
         return f"Applied {count(done, 'change')}; the cluster is what the configuration says."
     if waiting:

@@ -9,6 +9,7 @@ from agentctl.domain.approval.records import ApprovalRequest
 from agentctl.domain.ledger.state import Observation, ResourceStatus
 from agentctl.domain.policy.caller import Caller
 from agentctl.domain.policy.decide import authorise
+from agentctl.domain.policy.request import ACTIONS
 from agentctl.engine import status as engine
 from agentctl.engine import trust
 from agentctl.engine.leases import LockInfo
@@ -18,6 +19,8 @@ from agentctl_tools.envelopes import count
 from agentctl_tools.operation import Call, Envelope, Next, Operation
 
 RESOURCES_SHOWN = 40
+ANY_GRAPH = "graph.any"
+"""Stands for a graph where policy is asked about no graph in particular."""
 OPEN_REQUESTS_MAX = 5
 """Of one principal at a time. Source: control-plane 3.4."""
 
@@ -132,17 +135,19 @@ def _you(caller: Caller, waiting: tuple[ApprovalRequest, ...]) -> You:
     )
 
 
-def permitted(caller: Caller, context: Mapping[str, object] | None = None) -> tuple[str, ...]:
-    """Returns the names of the operations that policy permits to *caller* on the whole cluster."""
+def permitted(caller: Caller) -> tuple[str, ...]:
+    """Returns the names under which *caller* may call what policy permits: tools over MCP."""
     from agentctl_tools.catalog import OPERATIONS
 
-    return tuple(
-        operation.name
-        for operation in OPERATIONS.values()
-        if operation.operation_class != "human_only"
-        and (caller.via != "mcp" or operation.mcp_tool is not None)
-        and authorise(caller, operation.action, "cluster", context or {}).allow
-    )
+    names: dict[str, None] = {}
+    for operation in OPERATIONS.values():
+        name = operation.mcp_tool if caller.via == "mcp" else operation.name
+        if name is None or operation.operation_class == "human_only":
+            continue
+        about = "cluster" if "Cluster" in ACTIONS[operation.action] else ANY_GRAPH
+        if authorise(caller, operation.action, about).allow:
+            names[name] = None
+    return tuple(names)
 
 
 def _summary(result: StatusResult, waiting: int) -> str:
