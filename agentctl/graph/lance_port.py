@@ -353,7 +353,7 @@ class LanceGraphs:
         lines: AsyncIterator[bytes] | Iterable[bytes],
         folder: Path,
     ) -> "Spool":
-        _require_engine(graph_id)
+        await in_thread(functools.partial(_require_engine, graph_id))
         from agentctl.graph.spool import Spool
 
         spool = Spool(ir, LineReader(ir, self._mint), folder)
@@ -409,7 +409,7 @@ class LanceGraphs:
         Raises:
             GraphError: `graph_busy`, where another writer kept getting in between.
         """
-        _require_engine(graph_id)
+        await in_thread(functools.partial(_require_engine, graph_id))
         from agentctl.graph.tables import INDEX_ROWS_MIN, InterferenceError, Tables
 
         tables = Tables(
@@ -427,8 +427,9 @@ class LanceGraphs:
 
 
 def _require_engine(graph_id: str) -> None:
+    """Imports Lance, which takes most of a second the first time: not for the event loop."""
     try:
-        import lance  # noqa: F401  # only whether it is there
+        from agentctl.graph import tables  # noqa: F401  # only its being there
     except ModuleNotFoundError as failure:
         raise engine_missing(graph_id) from failure
 
