@@ -43,6 +43,7 @@ from agentctl.domain.policy.principals import (
     Registry,
 )
 from agentctl.ids import ulid
+from agentctl.instants import milliseconds, parse_instant
 from agentctl.testing.consent import PLAN, Consent, caller, consent, key_of
 
 OTHER_ID = "01KAAAAAAAAAAAAAAAAAAAAAAA"
@@ -79,6 +80,12 @@ def forge(
     _, signature = signer.sign(decision_bytes(statement), namespace)
     human = Principal(id=approver, kind="human", key=as_key or signer.key, assurance="file")
     return make_artifact(request, statement, human, signature)
+
+
+def renumbered(request: ApprovalRequest, at: str) -> ApprovalRequest:
+    """Returns a copy of *request* as if it had been filed at another time."""
+    new_id = ulid(milliseconds(parse_instant(at)), b"0123456789")
+    return msgspec.structs.replace(request, request_id=new_id, created_at=at)
 
 
 async def opens(bench: Consent, **gate: Any) -> bool:
@@ -229,6 +236,7 @@ async def test_a_key_that_stands_twice() -> None:
             lambda d: d.replace(b'"schema_version":2', b'"schema_version":1'), id="a version"
         ),
         pytest.param(lambda d: d[:-1] + b',"zz":1}', id="a field more"),
+        pytest.param(lambda d: d.replace(b'"consumed_at":null,', b""), id="a field less"),
         pytest.param(lambda d: b"[" + d + b"]", id="another shape"),
         pytest.param(lambda d: d[:40], id="half of it"),
     ],
@@ -261,8 +269,8 @@ async def test_a_statement_used_again_under_another_request() -> None:
     request = await bench.ask()
     artifact = await bench.decide(request)
     await bench.approvals.consume(artifact.approval_id, op="op", ledger_seq=1)
-    copied = msgspec.structs.replace(request, request_id=OTHER_ID)
-    moved = msgspec.structs.replace(artifact, request_id=OTHER_ID)
+    copied = renumbered(request, "2026-11-21T03:29:00.000Z")
+    moved = msgspec.structs.replace(artifact, request_id=copied.request_id)
     renamed = msgspec.structs.replace(moved, approval_id=ulid(1, b"0123456789"))
 
     put(bench, copied, renamed)
@@ -276,10 +284,10 @@ async def test_a_used_decision_whose_records_were_wiped_and_written_again() -> N
     bench = await consent()
     request = await bench.ask()
     artifact = await bench.decide(request)
-    copied = msgspec.structs.replace(request, request_id=OTHER_ID)
+    copied = renumbered(request, "2026-11-21T03:29:00.000Z")
     for key in [k for k in bench.store.objects if "/approvals/" in k]:
         del bench.store.objects[key]
-    put(bench, copied, msgspec.structs.replace(artifact, request_id=OTHER_ID))
+    put(bench, copied, msgspec.structs.replace(artifact, request_id=copied.request_id))
 
     records = await bench.approvals.records()
     used = msgspec.structs.replace(records, used=frozenset({artifact.approval_id}))
@@ -719,3 +727,73 @@ def test_the_lists_of_signed_fields_are_whole() -> None:
     assert names - {"statement"} == set(GATE_FIELDS)
     names = {f.name for f in msgspec.structs.fields(DecisionStatement)}
     assert names - {"statement"} == set(DECISION_FIELDS)
+
+
+def test_an_agent_is_no_approver_whatever_its_record_would_say(good: Decided) -> None:
+    """The chain gives no agent an assurance; if it did, its kind alone would refuse it."""
+    artifact = forge(good.request, signer=key_of("agent:sarah"), approver="agent:sarah")
+    agent = msgspec.structs.replace(good.registry.principals["agent:sarah"], assurance="file")
+    principals = dict(good.registry.principals) | {"agent:sarah": agent}
+    registry = msgspec.structs.replace(good.registry, principals=principals)
+
+    checked = check_artifact(artifact, good.request, registry, verify)
+
+    assert (checked.verdict, checked.why) == ("refused", "its approver is no enrolled human")
+
+
+def test_a_decision_names_its_request(good: Decided) -> None:
+    other = msgspec.structs.replace(good.request, request_id=OTHER_ID)
+
+    checked = check_artifact(good.artifact, other, good.registry, verify)
+
+    assert (checked.verdict, checked.why) == ("refused", "it is of another request")
+
+
+async def test_an_approval_of_one_gate_filed_under_the_key_of_another() -> None:
+    bench = await consent()
+    request = await bench.ask(bench.gate("harmless"))
+    await bench.decide(request)
+    put(bench, msgspec.structs.replace(request, gate_key=bench.gate().key))
+
+    assert not await opens(bench)
+
+
+@pytest.mark.parametrize("at", ["2026-11-21T03:29:00.000Z", "2026-11-21T05:00:00.000Z"])
+async def test_a_denied_statement_put_to_humans_again_under_a_new_id(at: str) -> None:
+    bench = await consent()
+    request = await bench.ask()
+    await bench.decide(request, "deny")
+    put(bench, renumbered(request, at))
+
+    assert await bench.approvals.open_requests() == ()
+    gate = bench.gate()
+    assert (await bench.approvals.standings((gate,)))[gate.key].state == "denied"
+
+
+async def test_an_id_of_another_time_than_the_request_says() -> None:
+    bench = await consent()
+    request = await bench.ask()
+    put(bench, msgspec.structs.replace(request, created_at="2026-11-21T03:29:00.000Z"))
+
+    assert await bench.approvals.open_requests() == ()
+
+
+class UnaskedSigner:
+    """Another human's key, which must not even be opened."""
+
+    key = key_of("tom").key
+
+    def sign(self, data: bytes, namespace: str) -> tuple[str, str]:
+        pytest.fail(f"asked to sign {len(data)} bytes in {namespace}")
+
+
+async def test_a_key_that_is_not_the_callers_is_not_even_asked_for() -> None:
+    bench = await consent()
+    request = await bench.ask()
+
+    answer = await bench.approvals.decide(
+        bench.sarah, request.request_id, verdict="approve", reason=None, signer=UnaskedSigner()
+    )
+
+    assert isinstance(answer, tuple)
+    assert answer[0].code == "signature_invalid"

@@ -11,14 +11,22 @@ from agentctl.canonical import canonical_bytes, sha256_hex
 from agentctl.domain.policy.principals import (
     NO_CHAIN,
     PRINCIPALS_NAMESPACE,
+    AddBody,
+    Body,
+    DelegateBody,
     FirstHuman,
     GenesisBody,
+    GroupsBody,
     PrincipalRecord,
+    RecordKind,
+    RecoveryBody,
     Registry,
+    RevokeBody,
+    RotateBody,
     decode_record,
     record_bytes,
 )
-from agentctl.domain.policy.principals_chain import verify_chain
+from agentctl.domain.policy.principals_chain import advance, verify_chain
 from agentctl.domain.storage.keys import numbered_key
 from agentctl.engine.principals import PRINCIPALS_FOLDER, Principals, PrincipalsBrokenError
 from agentctl.testing.consent import Consent, consent, key_of
@@ -356,3 +364,115 @@ async def test_a_whole_chain_by_another_human_is_another_cluster() -> None:
     assert other is not None
     assert other.human("sarah") is not None
     assert other.cluster_id != bench.cluster_id
+
+
+class Scribbler:
+    """Signs with something that is no signature."""
+
+    key = key_of("mallory").key
+
+    def sign(self, data: bytes, namespace: str) -> tuple[str, str]:
+        return self.key, f"not a signature of {len(data)} bytes in {namespace}"
+
+
+@pytest.mark.parametrize("by", [None, "sarah", "tom"])
+async def test_what_is_no_signature_is_nobodys_word(by: str | None) -> None:
+    bench = await consent()
+    assert (await bench.principals.registry()).recovery is None
+
+    taken_over = await bench.principals.rotate(
+        principal_id="sarah", new_key=key_of("mallory").key, by=by, signer=Scribbler()
+    )
+
+    assert refused(taken_over, "its signature does not hold")
+
+
+@pytest.mark.parametrize("by", [None, "agent:sarah", "mallory"])
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("revoke", RevokeBody(id="sarah", key=key_of("sarah").key, reason="x")),
+        ("rotate", RotateBody(id="sarah", old=key_of("sarah").key, new=key_of("mallory").key)),
+        (
+            "rotate",
+            RotateBody(id="agent:sarah", old=key_of("agent:sarah").key, new=key_of("m").key),
+        ),
+        ("groups", GroupsBody(id="agent:sarah", groups=("operators",))),
+        ("recovery", RecoveryBody(key=key_of("mallory").key)),
+        (
+            "delegate",
+            DelegateBody(
+                source="sarah",
+                to="tom",
+                kinds=("delete",),
+                resources=("graph.a",),
+                until="2026-12-01T00:00:00.000Z",
+            ),
+        ),
+    ],
+)
+async def test_a_record_about_keys_or_humans_needs_a_signature(
+    kind: RecordKind, body: Body, by: str | None
+) -> None:
+    bench = await consent()
+    judged = advance(await bench.principals.registry(), unsigned(bench, kind, body, by), verify)
+
+    assert judged.registry is None
+
+
+def unsigned(bench: Consent, kind: RecordKind, body: Body, by: str | None) -> bytes:
+    return record_bytes(next_record(bench, kind, body, by))
+
+
+def next_record(bench: Consent, kind: RecordKind, body: Body, by: str | None) -> PrincipalRecord:
+    stored = chain(bench)
+    return PrincipalRecord(
+        n=len(stored) + 1,
+        previous=f"sha256:{sha256_hex(stored[-1])}",
+        kind=kind,
+        at="2026-11-21T04:00:00.000Z",
+        nonce="0" * 32,
+        by=by,
+        body=body,
+    )
+
+
+async def test_a_record_names_the_one_before_it() -> None:
+    bench = await consent()
+    registry = await bench.principals.registry()
+    agent = AddBody(id="agent:x", kind="agent", groups=())
+    right = next_record(bench, "add", agent, None)
+    wrong = msgspec.structs.replace(right, previous=f"sha256:{sha256_hex(chain(bench)[0])}")
+
+    assert advance(registry, record_bytes(right), verify).registry is not None
+    assert advance(registry, record_bytes(wrong), verify).registry is None
+
+
+@pytest.mark.parametrize(
+    ("source", "to", "until", "taken"),
+    [
+        ("sarah", "tom", "2026-12-21T04:00:00.000Z", True),
+        ("sarah", "tom", "2026-12-21T04:00:00.001Z", False),
+        ("sarah", "tom", "2026-11-21T04:00:00.000Z", False),
+        ("sarah", "agent:sarah", "2026-12-01T00:00:00.000Z", False),
+        ("sarah", "sarah", "2026-12-01T00:00:00.000Z", False),
+        ("tom", "sarah", "2026-12-01T00:00:00.000Z", False),
+        ("sarah", "tom", "soon", False),
+    ],
+)
+async def test_a_delegation_is_to_a_human_by_its_source_for_at_most_thirty_days(
+    source: str,
+    to: str,
+    until: str,
+    taken: bool,  # noqa: FBT001  # a column of the table
+) -> None:
+    bench = await consent()
+    body = DelegateBody(source=source, to=to, kinds=(), resources=(), until=until)
+    record = next_record(bench, "delegate", body, "sarah")
+    _, signature = key_of("sarah").sign(record.signed_bytes, PRINCIPALS_NAMESPACE)
+    data = record_bytes(msgspec.structs.replace(record, signature=signature))
+
+    judged = advance(await bench.principals.registry(), data, verify)
+
+    assert (judged.registry is not None) == taken
+    assert b'"from":' in data

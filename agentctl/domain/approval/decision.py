@@ -29,6 +29,7 @@ from agentctl.ids import is_ulid, ulid
 from agentctl.instants import milliseconds, parse_instant
 
 _ULID_ENTROPY_BYTES: Final = 10
+_ULID_TIME_CHARACTERS: Final = 10
 
 
 class Checked(msgspec.Struct, frozen=True, kw_only=True):
@@ -137,6 +138,7 @@ def request_fault(request: ApprovalRequest, registry: Registry) -> str | None:
         (request.needs == Needs(), "it asks for other deciders than the rules do"),
         (statement.classes == tuple(sorted(set(statement.classes))), "its classes are not sorted"),
         (_ordered(request.created_at, request.expires_at), "its times are out of order"),
+        (_made_at(request.request_id, request.created_at), "its id is of another time"),
     )
     return next((why for holds, why in checks if not holds), None)
 
@@ -196,6 +198,14 @@ def _binding_fault(artifact: DecisionArtifact, request: ApprovalRequest) -> str 
     if why is None and artifact.approval_id != approval_id_of(statement_of(artifact)):
         return "its id is not that of its statement"
     return why
+
+
+def _made_at(request_id: str, created_at: str) -> bool:
+    try:
+        now = ulid(milliseconds(parse_instant(created_at)), bytes(_ULID_ENTROPY_BYTES))
+    except ValueError:
+        return False
+    return request_id[:_ULID_TIME_CHARACTERS] == now[:_ULID_TIME_CHARACTERS]
 
 
 def _ordered(earlier: str, later: str) -> bool:

@@ -74,18 +74,22 @@ def reviews(
 ) -> tuple[Review, ...]:
     """Returns how each request stands, oldest first.
 
-    A request that cannot be decided at all (of another cluster, edited, with a statement or nonce
-    that an older one has) is left out, and so is one that was filed while an older request of the
-    same gate key was open: two writers who ask at once agree on the older.
+    A request that cannot be decided at all (of another cluster, or edited) is left out. So is one
+    with the statement of another: of these only the one that was decided counts, else the oldest.
+    And so is one that was filed while an older request of the same gate key was open: two writers
+    who ask at once agree on the older.
     """
-    found: list[Review] = []
-    nonces: set[str] = set()
-    for request in sorted(records.requests, key=lambda r: r.request_id):
-        fault = request_fault(request, registry)
-        if fault is not None or request.statement.nonce in nonces:
+    told = sorted(records.requests, key=lambda r: r.request_id)
+    by_nonce: dict[str, Review] = {}
+    for request in told:
+        if request_fault(request, registry) is not None:
             continue
-        nonces.add(request.statement.nonce)
         review = _review(request, records, registry, now, verify)
+        first = by_nonce.get(request.statement.nonce)
+        if first is None or (first.artifact is None and review.artifact is not None):
+            by_nonce[request.statement.nonce] = review
+    found: list[Review] = []
+    for review in sorted(by_nonce.values(), key=lambda r: r.request.request_id):
         if not (review.artifact is None and is_shadowed(review.request, found)):
             found.append(review)
     return tuple(found)
