@@ -1,5 +1,5 @@
 # Phony targets only. `make check` is the law on every machine; CI runs `.ci/run`.
-.PHONY: help check check-long lint types contracts test fix snapshots bench wheel docs
+.PHONY: help check check-long lint types contracts test fix snapshots wheel docs
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
