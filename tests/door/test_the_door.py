@@ -20,7 +20,9 @@ MCP_AGENT = caller("agent:sarah", "agent", "mcp", on_behalf_of="sarah")
 
 
 async def records(cluster: Cluster) -> list[AuditRecord]:
-    return [msgspec.json.decode(data, type=AuditRecord) for _, data in await cluster.audit.records()]
+    return [
+        msgspec.json.decode(data, type=AuditRecord) for _, data in await cluster.audit.records()
+    ]
 
 
 def codes(envelope: Envelope) -> list[str]:
@@ -105,7 +107,7 @@ async def test_consent_is_refused_to_a_wire_whoever_calls_and_the_attempt_is_rec
     tmp_path: Path, via: Via, name: str
 ) -> None:
     """Also with the credentials of the enrolled human herself, her key at hand."""
-    bench, cluster = await begun(tmp_path)
+    _, cluster = await begun(tmp_path)
     sarah = caller("sarah", "human", via)
 
     envelope = await call(
@@ -114,13 +116,17 @@ async def test_consent_is_refused_to_a_wire_whoever_calls_and_the_attempt_is_rec
 
     assert codes(envelope) == ["human_only"]
     record = (await records(cluster))[-1]
-    assert (record.decision, record.reason, record.actor.identity) == ("deny", "human_only", "sarah")
+    assert (record.decision, record.reason, record.actor.identity) == (
+        "deny",
+        "human_only",
+        "sarah",
+    )
 
 
 async def test_an_agent_cannot_decide_even_at_a_terminal_with_the_humans_key(
     tmp_path: Path,
 ) -> None:
-    bench, cluster = await begun(tmp_path)
+    _, cluster = await begun(tmp_path)
     agent = caller("agent:sarah", "agent", "cli", enrolled=True)
 
     envelope = await call(
@@ -137,7 +143,7 @@ async def test_an_agent_cannot_decide_even_at_a_terminal_with_the_humans_key(
 async def test_a_human_whom_the_chain_does_not_know_is_told_how_to_become_known(
     tmp_path: Path,
 ) -> None:
-    bench, cluster = await begun(tmp_path)
+    _, cluster = await begun(tmp_path)
     stranger = caller("local:tom", enrolled=False)
 
     envelope = await call(
@@ -186,10 +192,10 @@ async def test_a_human_decides_by_naming_the_resource_and_signing(tmp_path: Path
     ],
 )
 async def test_what_was_shown_and_typed_must_be_what_is_decided(
-    tmp_path: Path, change: Mapping[str, object], code: str
+    tmp_path: Path, change: dict[str, object], code: str
 ) -> None:
     bench, cluster, request_id, digest = await removal_asked(tmp_path)
-    arguments = {
+    arguments: dict[str, object] = {
         "request_id": request_id,
         "verdict": "approve",
         "gate_digest": digest,
@@ -299,11 +305,7 @@ async def test_over_mcp_a_change_needs_a_key_too(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    [
-        o.name
-        for o in OPERATIONS.values()
-        if o.operation_class == "write" and o.mcp_tool is None
-    ],
+    [o.name for o in OPERATIONS.values() if o.operation_class == "write" and o.mcp_tool is None],
 )
 async def test_a_write_without_a_tool_does_not_exist_over_mcp(tmp_path: Path, name: str) -> None:
     _, cluster = await begun(tmp_path)
@@ -379,7 +381,7 @@ async def test_an_applied_plan_id_brings_its_own_target(tmp_path: Path) -> None:
 
 def test_an_operation_without_class_or_known_action_fails_the_build() -> None:
     (one, *_) = OPERATIONS.values()
-    no_class = msgspec.structs.replace(one, operation_class="")  # type: ignore[arg-type]  # on purpose
+    no_class = msgspec.structs.replace(one, operation_class="")
     no_action = msgspec.structs.replace(one, action="nothing_known")
 
     for broken in ((no_class,), (no_action,), (one, one)):

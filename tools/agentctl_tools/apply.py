@@ -1,15 +1,17 @@
 """`apply`: carries out what needs no decision, and what a human has decided."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import msgspec
 
 from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.domain.plan.codec import KeptPlan, decode_kept
-from agentctl.domain.plan.model import ApprovalNeed
+from agentctl.domain.plan.model import ApprovalNeed, Change
 from agentctl.engine import apply as engine
 from agentctl.engine import planning
 from agentctl.engine.results import ApplyResult
+from agentctl.ids import parse_address
 from agentctl_tools.envelopes import answer, count, failed
 from agentctl_tools.fields import IdempotencyKey, In, Intent
 from agentctl_tools.operation import Call, Envelope, Next, Operation
@@ -151,17 +153,12 @@ def _summary(result: ApplyResult, waiting: int) -> str:
 
 
 def _brief(result: ApplyResult) -> ApplyBrief:
+    outcomes = {step.resource: (step.outcome, step.reason) for step in result.steps}
     ended: dict[str, list[StepBrief]] = {}
-    for step in result.steps:
-        brief = StepBrief(resource=step.resource, operation=step.operation, reason=step.reason)
-        ended.setdefault(step.outcome, []).append(brief)
-    if not result.steps:
-        for change in result.changes:
-            heading = "waiting" if change.reason == "approval_required" else "not_done"
-            brief = StepBrief(
-                resource=change.resource, operation=change.operation, reason=change.reason
-            )
-            ended.setdefault(heading, []).append(brief)
+    for change in result.changes:
+        heading, reason = outcomes.get(change.resource) or _without_step(change, outcomes)
+        brief = StepBrief(resource=change.resource, operation=change.operation, reason=reason)
+        ended.setdefault(heading, []).append(brief)
     return ApplyBrief(
         op=result.op,
         plan_id=result.plan_digest,
@@ -172,6 +169,22 @@ def _brief(result: ApplyResult) -> ApplyBrief:
         unknown=tuple(ended.get("unknown", ())),
         gates=tuple(n for n in result.approvals_required if not n.satisfied),
     )
+
+
+def _without_step(
+    change: Change, outcomes: Mapping[str, tuple[str, str | None]]
+) -> tuple[str, str | None]:
+    """Returns how a change ended that has no step of its own: as its graph did, or as it was held."""
+    if change.reason == "approval_required":
+        return "waiting", change.reason
+    if change.disposition in {"blocked", "deferred"}:
+        return "not_done", change.reason
+    parsed = parse_address(change.resource)
+    graph = parsed.graph if parsed is not None else None
+    for carrier in (f"graph.{graph}", f"schema.{graph}"):
+        if carrier in outcomes:
+            return outcomes[carrier]
+    return ("done" if outcomes else "not_done"), change.reason
 
 
 OPERATION = Operation(

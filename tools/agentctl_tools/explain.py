@@ -77,7 +77,7 @@ def _operation(operation: Operation) -> Explanation:
     output = None
     told = operation.brief_result or operation.result
     if told is not None:
-        output = msgspec.json.schema(told, schema_hook=lambda _: {})
+        output = msgspec.json.schema(told, schema_hook=lambda _: {"description": "any"})
     return Explanation(
         name=operation.name, kind="operation", about=operation.describe, output=output
     )

@@ -28,7 +28,7 @@ class HumanKey:
 
 async def human_key(session: Session) -> HumanKey:
     """Returns the key file of the calling human."""
-    registry = await session.cluster.principals.registry()
-    known = registry.human(session.caller.id) if session.caller.enrolled else None
-    files = session.composition.public_keys()
-    return HumanKey(session, files.get(known.key) if known is not None and known.key else None)
+    shown = await session.call("identity_show", {})
+    identity: Any = getattr(shown.data, "identity", None)
+    key = identity.key if identity is not None and session.caller.enrolled else None
+    return HumanKey(session, session.composition.public_keys().get(key) if key else None)

@@ -10,6 +10,7 @@ from agentctl_tools.catalog import OPERATIONS
 from agentctl_tools.operation import Envelope
 
 RESULT_BYTES_MAX: Final = 8_000
+_ROUNDS_MAX: Final = 300
 CUT: Final = "cut"
 """Beside a list that was shortened stands ``<name>_total``; in the envelope's data ``cut`` is true."""
 
@@ -21,7 +22,7 @@ def result_of(
     known = OPERATIONS.get(operation)
     if known is not None and known.brief is not None and envelope.data is not None:
         envelope = msgspec.structs.replace(envelope, data=known.brief(envelope.data))
-    plain = msgspec.to_builtins(envelope, str_keys=True)
+    plain = msgspec.json.decode(msgspec.json.encode(envelope))
     assert isinstance(plain, dict)
     if _size(plain) > RESULT_BYTES_MAX:
         plain["more"] = plain["more"] or _link(operation, arguments)
@@ -53,37 +54,36 @@ def _size(value: object) -> int:
 
 
 def _cut(plain: dict[str, Any]) -> None:
-    """Halves the largest list or text of the data, then of the diagnostics, until it fits."""
+    """Halves the largest list or text of the data and the diagnostics until all fits."""
     if not isinstance(plain["data"], dict):
-        plain["data"] = {"value": plain["data"]}
-    data = plain["data"]
-    data[CUT] = True
-    while _size(plain) > RESULT_BYTES_MAX:
-        holder, key = _largest(plain)
+        plain["data"] = {} if plain["data"] is None else {"value": plain["data"]}
+    plain["data"][CUT] = True
+    for _ in range(_ROUNDS_MAX):
+        if _size(plain) <= RESULT_BYTES_MAX:
+            return
+        place = _largest(plain)
+        if place is None:
+            break
+        holder, key = place
         value = holder[key]
         if isinstance(value, list):
-            total = f"{key}_total"
-            holder.setdefault(total, len(value))
+            if holder is not plain:
+                holder.setdefault(f"{key}_total", len(value))
             holder[key] = value[: len(value) // 2]
-        elif isinstance(value, str):
-            holder[key] = value[: len(value) // 2] + "…"
         else:
-            holder[key] = None
+            holder[key] = value[: len(value) // 2] + "…"
+    plain |= {"data": {CUT: True}, "diagnostics": plain["diagnostics"][:1], "next": []}
 
 
-def _largest(plain: dict[str, Any]) -> tuple[dict[str, Any], str]:
-    """Returns where the largest part stands that can be shortened."""
-    best: tuple[int, dict[str, Any], str] = (0, plain, "data")
-    waiting: list[dict[str, Any]] = [{"data": plain["data"], "diagnostics": plain["diagnostics"]}]
-    roots = {"data", "diagnostics"}
+def _largest(plain: dict[str, Any]) -> tuple[dict[str, Any], str] | None:
+    """Returns where the largest list or text stands that can still be shortened."""
+    places = [(plain, key) for key in ("diagnostics", "next") if plain[key]]
+    waiting = [plain["data"]]
     while waiting:
         holder = waiting.pop()
         for key, value in holder.items():
-            target = plain if holder.keys() == roots else holder
-            if isinstance(value, dict) and value:
+            if isinstance(value, dict):
                 waiting.append(value)
-                continue
-            size = _size(value)
-            if size > best[0] and value not in (None, [], "…"):
-                best = (size, target, key)
-    return best[1], best[2]
+            elif isinstance(value, list | str) and len(value) > 1:
+                places.append((holder, key))
+    return max(places, key=lambda place: _size(place[0][place[1]]), default=None)

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from agentctl.faces.cli.exit_codes import ExitCode
 from agentctl.faces.cli.options import example
 
 if TYPE_CHECKING:
+    from agentctl.diagnostics.diagnostic import Diagnostic
     from agentctl.faces.cli.compose import Composition
+    from agentctl_evals.replay import ReplayMode
     from agentctl_evals.run import Graded
     from agentctl_evals.scenario import Scenario
 
@@ -51,13 +54,30 @@ def list_scenarios(scenarios: Path) -> None:
 )
 @click.argument("scenario", metavar="SCENARIO")
 @click.option("--tape", metavar="NAME", help="One tape; `null` is the agent that does nothing.")
+@click.option(
+    "--mode",
+    type=click.Choice(["strict", "outcome"]),
+    default="strict",
+    show_default=True,
+    help="Whether each answer must be as the tape expects, or only the end counts.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @_folder
 @click.pass_context
-def run(
-    context: click.Context, /, scenario: str, *, tape: str | None, as_json: bool, scenarios: Path
+def run(  # noqa: PLR0913  # one option each
+    context: click.Context,
+    /,
+    scenario: str,
+    *,
+    tape: str | None,
+    mode: "ReplayMode",
+    as_json: bool,
+    scenarios: Path,
 ) -> None:
-    """Replay the tapes of a scenario over MCP, each in a fresh world, and grade the end."""
+    """Replay the tapes of a scenario over MCP, each in a fresh world, and grade the end.
+
+    The exit code is 0 where every tape was played to its end, whatever its score.
+    """
     import anyio
 
     from agentctl.faces.cli.printing import print_json
@@ -69,18 +89,20 @@ def run(
     if tape is not None and tape not in known:
         context.fail(f"There is no tape {tape!r}; there are: {', '.join(known)}.")
     wanted = [tape] if tape is not None else known
-    graded = anyio.run(_grade, composition_of(context), loaded, wanted)
+    graded = anyio.run(_grade, composition_of(context), loaded, wanted, mode)
     if as_json:
         print_json({"runs": graded})
     else:
         click.echo(report_text(graded), nl=False)
+    if any(run.ended == "diverged" for run in graded):
+        sys.exit(ExitCode.ERRORS)
 
 
 async def _grade(
-    composition: "Composition", scenario: "Scenario", tapes: list[str]
+    composition: "Composition", scenario: "Scenario", tapes: list[str], mode: "ReplayMode"
 ) -> tuple["Graded", ...]:
     from agentctl.faces.cli.host import WorldHost
-    from agentctl_evals.run import NULL_AGENT, run_tape
+    from agentctl_evals.run import NULL_AGENT, run_tape, tape_problems
     from agentctl_evals.tape import read_tape
 
     graded: list[Graded] = []
@@ -90,10 +112,13 @@ async def _grade(
             path = scenario.folder / "tapes" / f"{name}.jsonl"
             tape, problems = read_tape(path.read_bytes(), file=str(path))
             _stop_at(problems)
+            assert tape is not None
+            _stop_at(tape_problems(scenario, tape, file=str(path)))
         with TemporaryDirectory(prefix="agentctl-eval-") as workspace:
             host = WorldHost(composition)
+            at = Path(workspace)
             graded.append(
-                await run_tape(scenario, tape, agent=name, host=host, workspace=Path(workspace))
+                await run_tape(scenario, tape, agent=name, host=host, workspace=at, mode=mode)
             )
     return tuple(graded)
 
@@ -105,7 +130,7 @@ def _folders(scenarios: Path) -> list[Path]:
             "folder with --scenarios DIR.",
             err=True,
         )
-        sys.exit(1)
+        sys.exit(ExitCode.ERRORS)
     return sorted(path for path in scenarios.iterdir() if path.is_dir())
 
 
@@ -118,14 +143,12 @@ def _load(folder: Path) -> "Scenario":
     return scenario
 
 
-def _stop_at(problems: tuple[object, ...]) -> None:
-    from agentctl.diagnostics.diagnostic import Diagnostic
+def _stop_at(problems: "tuple[Diagnostic, ...]") -> None:
     from agentctl.diagnostics.render.text import render_concise
 
     for problem in problems:
-        assert isinstance(problem, Diagnostic)
         click.echo(render_concise(problem), err=True)
         if problem.remedy:
             click.echo(f"  {problem.remedy}", err=True)
     if problems:
-        sys.exit(1)
+        sys.exit(ExitCode.ERRORS)
