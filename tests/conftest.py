@@ -1,0 +1,24 @@
+"""Profiles of the property tests, and how a failure of one is replayed.
+
+`AGENTCTL_TEST_PROFILE` picks one: `local` (the default; random, prints how to replay), `ci` (where
+`CI` is set; the same examples every time) and `long` (`make check-long`; many examples).
+"""
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+LONG_EXAMPLES = 2_000
+
+settings.register_profile("local", deadline=None, print_blob=True)
+settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+settings.register_profile(
+    "long",
+    deadline=None,
+    max_examples=LONG_EXAMPLES,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile(
+    os.environ.get("AGENTCTL_TEST_PROFILE") or ("ci" if os.environ.get("CI") else "local")
+)
