@@ -751,11 +751,11 @@ def test_a_decision_names_its_request(good: Decided) -> None:
 
 async def test_an_approval_of_one_gate_filed_under_the_key_of_another() -> None:
     bench = await consent()
-    request = await bench.ask(bench.gate("harmless"))
+    request = await bench.ask(bench.gate("harmless", dependents=()))
     await bench.decide(request)
     put(bench, msgspec.structs.replace(request, gate_key=bench.gate().key))
 
-    assert not await opens(bench)
+    assert not await opens(bench, dependents=())
 
 
 @pytest.mark.parametrize("at", ["2026-11-21T03:29:00.000Z", "2026-11-21T05:00:00.000Z"])
