@@ -7,18 +7,19 @@ writes the folder's binding; it never touches the ledger or a graph.
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Final
 
 import anyio
 import msgspec
 
 from agentctl.adapters.sources.directory import Folder
-from agentctl.diagnostics.bag import has_errors
 from agentctl.diagnostics.diagnostic import Diagnostic
+from agentctl.domain.config.cluster_file import ParsedConfig
 from agentctl.domain.policy.principals import Verify
 from agentctl.domain.storage.protocol import ObjectStore, UnsuitableError
 from agentctl.engine.approvals import Approvals
 from agentctl.engine.auditlog import AuditLog
-from agentctl.engine.binding import bind, moved_root, other_cluster, read_binding
+from agentctl.engine.binding import Binding, bind, moved_root, other_cluster, read_binding
 from agentctl.engine.catalog import Catalog
 from agentctl.engine.drafts import Drafts
 from agentctl.engine.journal import Journal
@@ -29,6 +30,9 @@ from agentctl.engine.principals import Principals, PrincipalsBrokenError
 from agentctl.engine.world import World
 from agentctl.graph.port import GraphPort
 
+_NOT_THERE: Final = frozenset(
+    {"config_dir_not_found", "cluster_config_read_error", "path_outside_folder"}
+)
 MakeStore = Callable[[str, Path], ObjectStore]
 """Takes a storage root as written (``.`` for the folder itself) and the folder it is relative to."""
 MakeGraphs = Callable[[ObjectStore], GraphPort]
@@ -74,6 +78,17 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True):
         return str(self.folder.path)
 
 
+class _Root(msgspec.Struct, frozen=True, kw_only=True):
+    """The storage root of a folder, before anything stands on it."""
+
+    store: ObjectStore
+    written: str
+    bound: Binding | None
+    """None at first sight."""
+    named: bool
+    """Whether cluster.yaml could be read as far as it names a root."""
+
+
 async def open_cluster(
     folder: Folder,
     *,
@@ -94,36 +109,19 @@ async def open_cluster(
         BackendError: the storage root failed.
     """
     parsed = await folder.header()
-    if parsed.written is None and has_errors(parsed.diagnostics):
-        missing = {"config_dir_not_found", "cluster_config_read_error", "path_outside_folder"}
-        if any(d.code in missing for d in parsed.diagnostics):
-            raise ClusterOpenError(parsed.diagnostics)
+    if parsed.written is None and _NOT_THERE & {d.code for d in parsed.diagnostics}:
+        raise ClusterOpenError(parsed.diagnostics)
     home = make_store(".", folder.path)
-    bound = await read_binding(home)
-    if isinstance(bound, Diagnostic):
-        raise ClusterOpenError((bound,))
-    written = parsed.storage.uri if parsed.storage is not None else "."
-    if not parsed.header_usable:
-        written = bound.storage if bound is not None else "."
-    store = make_store(bound.storage if bound is not None else written, folder.path)
-    if bound is not None:
-        _require_bound(store, make_store, written, folder)
+    root = await _root(folder, home, parsed, make_store)
+    store = root.store
     principals = Principals(store, world, verify)
-    try:
-        cluster_id = (await principals.registry()).cluster_id
-    except PrincipalsBrokenError as broken:
-        raise ClusterOpenError(broken.diagnostics) from broken
-    if bound is not None and cluster_id not in {"", bound.cluster_id}:
-        raise ClusterOpenError((other_cluster(bound.cluster_id, cluster_id),))
-    if bound is None and cluster_id and parsed.header_usable:
-        await bind(home, cluster_id=cluster_id, storage=written)
-    audit = AuditLog(store, world)
-    ledger = Ledger(store, world)
+    await _bind(home, root, principals)
+    audit, ledger = AuditLog(store, world), Ledger(store, world)
     return Cluster(
         folder=folder,
         home=home,
         store=store,
-        storage=written,
+        storage=root.written,
         make_store=make_store,
         graphs=make_graphs(store),
         world=world,
@@ -153,7 +151,31 @@ def moved_from(
     return None if wanted == store.uri else moved_root(store.uri, wanted)
 
 
-def _require_bound(store: ObjectStore, make_store: MakeStore, written: str, folder: Folder) -> None:
-    moved = moved_from(store, make_store, written, folder)
+async def _root(
+    folder: Folder, home: ObjectStore, parsed: ParsedConfig, make_store: MakeStore
+) -> _Root:
+    """Returns the storage root that the folder names, which must be the one it is bound to."""
+    bound = await read_binding(home)
+    if isinstance(bound, Diagnostic):
+        raise ClusterOpenError((bound,))
+    written = parsed.storage.uri if parsed.storage is not None else "."
+    if not parsed.header_usable:
+        written = bound.storage if bound is not None else "."
+    store = make_store(bound.storage if bound is not None else written, folder.path)
+    moved = moved_from(store, make_store, written, folder) if bound is not None else None
     if moved is not None:
         raise ClusterOpenError((moved,))
+    return _Root(store=store, written=written, bound=bound, named=parsed.header_usable)
+
+
+async def _bind(home: ObjectStore, root: _Root, principals: Principals) -> None:
+    """Makes sure that the root holds the cluster that the folder is bound to, or binds it."""
+    try:
+        found = (await principals.registry()).cluster_id
+    except PrincipalsBrokenError as broken:
+        raise ClusterOpenError(broken.diagnostics) from broken
+    if root.bound is None:
+        if found and root.named:
+            await bind(home, cluster_id=found, storage=root.written)
+    elif found not in {"", root.bound.cluster_id}:
+        raise ClusterOpenError((other_cluster(root.bound.cluster_id, found),))
