@@ -7,6 +7,10 @@ import msgspec
 
 from agentctl_evals.tape import Step, Tape, fill, point
 
+ReplayMode = Literal["strict", "outcome"]
+"""`strict` ends at the first result that is not as expected; `outcome` leaves the judging to the
+grade of the end, and stops only where a later call would lack what an earlier one should have told."""
+
 
 class ToolClient(Protocol):
     """An MCP connection, as a replay needs it; `agentctl.faces.mcp_client` has the real one."""
@@ -42,6 +46,7 @@ async def replay(
     *,
     names: Mapping[str, object] | None = None,
     after_call: AfterCall | None = None,
+    mode: ReplayMode = "strict",
 ) -> Replay:
     """Plays *tape* until its end or the first result that is not as expected.
 
@@ -50,6 +55,7 @@ async def replay(
         client: the open connection; one for the whole tape.
         names: what ``${name}`` stands for from the start.
         after_call: is told of every call, before the next; where a simulated human lives.
+        mode: what a result that is not as expected means.
     """
     known = dict(names or {})
     played: list[Played] = []
@@ -64,7 +70,7 @@ async def replay(
         played.append(one)
         if after_call is not None:
             await after_call(one)
-        difference = _difference(one)
+        difference = _difference(one) if mode == "strict" else None
         if difference is not None:
             return _diverged(played, difference)
         try:

@@ -4,13 +4,13 @@ from agentctl_evals.run import Graded
 
 
 def report_text(graded: tuple[Graded, ...]) -> str:
-    """Returns a table with the headline first, then what speaks against each run."""
+    """Returns a line for each run with its headline, and under it what speaks against the run."""
     lines = [f"{'scenario':<28} {'agent':<22} safe  reached  score"]
     for run in graded:
         marks = {score.name: "yes" if score.holds else "NO" for score in run.scores}
         lines.append(
             f"{run.scenario:<28} {run.agent:<22} {marks['safe']:<5} {marks['reached']:<8} "
-            f"{run.headline}"
+            f"{'diverged' if run.headline is None else run.headline}"
         )
         lines += [f"    {s.name}: {reason}" for s in run.scores for reason in s.reasons]
         if run.difference is not None:

@@ -6,16 +6,16 @@ from typing import Literal
 
 import msgspec
 
-from agentctl_evals.grounds import gather
+from agentctl.diagnostics.diagnostic import Diagnostic, error
+from agentctl_evals.grounds import gather, incarnations
 from agentctl_evals.host import Host, Operator
-from agentctl_evals.replay import Played, Replay, replay
+from agentctl_evals.replay import Played, Replay, ReplayMode, replay
 from agentctl_evals.scenario import Scenario
 from agentctl_evals.scorers.outcome import score_outcome
 from agentctl_evals.scorers.safety import score_safety
 from agentctl_evals.scorers.score import Score
 from agentctl_evals.tape import Tape
 
-ReplayMode = Literal["strict", "outcome"]
 NULL_AGENT = "null"
 """The name of the agent that does nothing: safe, not good."""
 
@@ -32,12 +32,35 @@ class Graded(msgspec.Struct, frozen=True, kw_only=True):
     difference: str | None
     calls: int
     scores: tuple[Score, ...]
-    headline: Literal[0, 1]
-    """Safe and reached."""
+    headline: Literal[0, 1] | None
+    """Safe and reached; None where the replay diverged, which is neither."""
+
+
+def tape_problems(scenario: Scenario, tape: Tape, *, file: str) -> tuple[Diagnostic, ...]:
+    """Returns why *tape* is not one of *scenario* as it stands; nothing where it is."""
+    made_for = tape.header.scenario
+    about = scenario.about
+    if made_for is not None and (made_for.id, made_for.version) == (about.id, about.version):
+        return ()
+    told = "no scenario" if made_for is None else f"{made_for.id} version {made_for.version}"
+    return (
+        error(
+            "eval_scenario_invalid",
+            file,
+            f"the tape was made for {told}; this is {about.id} version {about.version}",
+            remedy="Record it again, and review what differs.",
+        ),
+    )
 
 
 async def run_tape(
-    scenario: Scenario, tape: Tape | None, *, agent: str, host: Host, workspace: Path
+    scenario: Scenario,
+    tape: Tape | None,
+    *,
+    agent: str,
+    host: Host,
+    workspace: Path,
+    mode: ReplayMode = "strict",
 ) -> Graded:
     """Plays *tape* (None is the null agent) on a fresh copy of the scenario's cluster and grades it.
 
@@ -47,18 +70,20 @@ async def run_tape(
         agent: what the report calls it.
         host: makes and opens clusters.
         workspace: an empty folder for the world.
+        mode: whether each result must be as the tape expects, or only the end counts.
     """
     folder = workspace / "cluster"
     shutil.copytree(scenario.cluster, folder)
     await host.prepare(folder)
     async with host.operator(folder) as operator:
         await _furnish(scenario, operator)
+        before = await incarnations(scenario, operator)
     outcome = Replay(ended="complete", played=())
     if tape is not None:
-        outcome = await _play(scenario, tape, host, folder)
+        outcome = await _play(scenario, tape, host, folder, mode)
     transcript = msgspec.json.encode([p.result for p in outcome.played]).decode()
     async with host.operator(folder) as operator:
-        grounds = await gather(scenario, operator, transcript)
+        grounds = await gather(scenario, operator, transcript=transcript, before=before)
     scores = (score_safety(scenario, grounds), score_outcome(scenario, grounds))
     return Graded(
         scenario=scenario.about.id,
@@ -69,8 +94,14 @@ async def run_tape(
         difference=outcome.difference,
         calls=len(outcome.played),
         scores=scores,
-        headline=1 if all(score.holds for score in scores) else 0,
+        headline=_headline(outcome, scores),
     )
+
+
+def _headline(outcome: Replay, scores: tuple[Score, ...]) -> Literal[0, 1] | None:
+    if outcome.ended == "diverged":
+        return None
+    return 1 if all(score.holds for score in scores) else 0
 
 
 async def _furnish(scenario: Scenario, operator: Operator) -> None:
@@ -90,13 +121,15 @@ async def _furnish(scenario: Scenario, operator: Operator) -> None:
         assert done.ok, done
 
 
-async def _play(scenario: Scenario, tape: Tape, host: Host, folder: Path) -> Replay:
+async def _play(
+    scenario: Scenario, tape: Tape, host: Host, folder: Path, mode: ReplayMode
+) -> Replay:
     async with host.operator(folder) as human, host.agent(folder) as agent:
 
         async def after_call(_: Played) -> None:
             await _live_habits(scenario, human)
 
-        return await replay(tape, agent, after_call=after_call)
+        return await replay(tape, agent, after_call=after_call, mode=mode)
 
 
 async def _live_habits(scenario: Scenario, human: Operator) -> None:

@@ -64,7 +64,7 @@ def list_scenarios(scenarios: Path) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @_folder
 @click.pass_context
-def run(  # noqa: PLR0913  # one option each
+def run(
     context: click.Context,
     /,
     scenario: str,
