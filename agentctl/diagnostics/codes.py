@@ -70,6 +70,7 @@ _LEDGER: Final = {
     "state_write_error": "The ledger could not be written; nothing was recorded.",
     "conflicting_graph_manifest_observation": "An observation names the graph's version twice, under its old and its new key, and they differ.",
     "state_cas_mismatch": "state.json is not the text that the newest ledger object holds; the next writer repairs it.",
+    "external_blob_policy_digest_mismatch": "The recorded digest of a graph cannot be made again from its recorded parts, so the ledger was changed by something else or is damaged; nothing is done.",
     "state_lock_disabled": "`state.lock: false` is accepted and changes nothing about safety.",
     "state_lock_held": "Another command holds the lease. Wait for it with `--wait SECONDS`, or see `agentctl locks`.",
     "state_lock_error": "The lease could not be taken.",

@@ -7,6 +7,7 @@ Source: ops 2, 5.
 """
 
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from typing import Final
 
 import msgspec
@@ -29,11 +30,14 @@ from agentctl.engine.gather import known_graphs, observe_graphs
 from agentctl.engine.journal import OpRejectedError
 from agentctl.engine.leases import Lease
 from agentctl.engine.ledger import Head
+from agentctl.instants import format_instant
 
 CLUSTER_ACTIONS: Final = frozenset({"apply", "refresh", "import", "graph_restore", "graph_purge"})
 """Actions whose ops run under the cluster's lease."""
 HISTORY_MAX: Final = 100
 """How far back the ledger is searched for what an interrupted op recorded."""
+UNLOCK_LIFE: Final = timedelta(minutes=10)
+"""A force-unlock holds no lease; one that is older than this is not at work any more."""
 DIED: Final = "the process that ran it ended before it was done"
 
 
@@ -97,7 +101,12 @@ async def fail_op(cluster: Cluster, op: Op, lease: Lease, reason: str) -> None:
 
 async def settle_cluster_ops(cluster: Cluster, lease: Lease) -> None:
     """Ends the cluster ops whose process died: as what the ledger says became of them."""
-    left = [o for o in await cluster.journal.unfinished() if o.action in CLUSTER_ACTIONS]
+    horizon = format_instant(cluster.world.now() - UNLOCK_LIFE)
+    left = [
+        o
+        for o in await cluster.journal.unfinished()
+        if o.action in CLUSTER_ACTIONS or (o.action == "force_unlock" and o.started_at < horizon)
+    ]
     if not left:
         return
     recorded: dict[str, Head] = {}

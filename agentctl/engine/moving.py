@@ -19,15 +19,16 @@ from agentctl.domain.plan.model import Change
 from agentctl.domain.storage.protocol import BackendError
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.gather import observe_graph
-from agentctl.engine.leases import Lease, StateLockHeldError
+from agentctl.engine.leases import Lease, LeaseLostError, StateLockHeldError
 from agentctl.engine.recover import recover
 from agentctl.engine.running import Running
 from agentctl.engine.sidecars import write_sidecar
 from agentctl.engine.sweep import evidence_of
 from agentctl.engine.world import mint_ulid
-from agentctl.graph.port import GraphError, Stamp
+from agentctl.graph.port import GraphError, ReadSetConflictError, Stamp
 from agentctl.ids import graph_address
 
+FENCE_ATTEMPTS_MAX = 3
 GRAPH_WAIT_S = 30.0
 """How long a step waits for a graph that another writer holds."""
 
@@ -84,11 +85,16 @@ async def fence_graph(cluster: Cluster, graph_id: str, lease: Lease, stamp: Stam
 
     A detached graph needs none: its tombstone bars every writer.
     """
-    live = await observe_graph(cluster, graph_id)
-    if not lease.fence_needed or live.presence != "live" or live.commit is None:
-        return live
-    await cluster.graphs.fence(graph_id, observed=live.commit, stamp=stamp)
-    return await observe_graph(cluster, graph_id)
+    for _ in range(FENCE_ATTEMPTS_MAX):
+        live = await observe_graph(cluster, graph_id)
+        if not lease.fence_needed or live.presence != "live" or live.commit is None:
+            return live
+        try:
+            await cluster.graphs.fence(graph_id, observed=live.commit, stamp=stamp)
+        except ReadSetConflictError:
+            continue  # The former holder got one more in before the fence: fence above it.
+        return await observe_graph(cluster, graph_id)
+    raise LeaseLostError(lease.resource, "another writer goes on writing to the graph")
 
 
 def sidecar_of(  # a sidecar's own facts

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from agentctl.diagnostics.diagnostic import Diagnostic
+from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.domain.ledger.codec import state_text
 from agentctl.domain.ledger.envelope import AppliedSource, RevisionKind
 from agentctl.domain.ledger.state import State
@@ -135,4 +135,14 @@ async def _come_home(running: Running, target: Target) -> tuple[Diagnostic, ...]
     changes = await cluster.drafts.changes(target.draft_id)
     if isinstance(changes, Diagnostic):
         return (changes,)
-    return await bring_home(cluster.folder, cluster.store, running.task.op.id, changes)
+    try:
+        return await bring_home(cluster.folder, cluster.store, running.task.op.id, changes)
+    except OSError as failure:
+        told = error(
+            "homecoming_conflict",
+            cluster.config_dir,
+            f"the draft's files could not be written to the folder: {failure}",
+            detail="Nothing was recorded; what was done to graphs is settled by the next apply.",
+            remedy="Make the folder writable, then run the command again.",
+        )
+        return (told,)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from agentctl.domain.ledger.observations import GraphPresence, LiveGraph
 from agentctl.domain.ledger.sidecar import Sidecar, StepKind
-from agentctl.domain.ledger.state import State, Tombstone
+from agentctl.domain.ledger.state import AppliedResource, State, Tombstone
 from agentctl.engine.advance import composite_diagnostics, graph_detached, graph_moved
 from agentctl.engine.recover import Evidence, Verdict, recover, recovered
 
@@ -178,3 +178,15 @@ def test_recovering_twice_is_as_good_as_once(
     if kind == "graph_delete" or first.verdict != "roll_forward":
         assert twice == once
     assert twice.applied_revision == once.applied_revision
+
+
+def test_a_recorded_composite_that_does_not_follow_from_its_parts_is_an_error() -> None:
+    state = graph_moved(State(), live=live("live"), schema_digest="d" * 64, at=AT)
+    resources = dict(state.applied_revision.resources)
+    resources["graph.supply"] = AppliedResource(digest="0" * 64)
+    revision = msgspec.structs.replace(state.applied_revision, resources=resources)
+
+    (found,) = composite_diagnostics(msgspec.structs.replace(state, applied_revision=revision))
+
+    assert found.code == "external_blob_policy_digest_mismatch"
+    assert found.severity == "error"
