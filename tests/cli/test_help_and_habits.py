@@ -87,7 +87,9 @@ def test_the_folder_is_named_before_the_verb_after_it_or_is_here(
 
     assert before.exit_code == after.exit_code == inside.exit_code == here.exit_code == 0
     assert json.loads(before.stdout) == json.loads(after.stdout)
-    assert json.loads(before.stdout)["resource_digests"] == json.loads(here.stdout)["resource_digests"]
+    assert (
+        json.loads(before.stdout)["resource_digests"] == json.loads(here.stdout)["resource_digests"]
+    )
 
 
 @pytest.mark.parametrize(

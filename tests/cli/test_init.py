@@ -44,9 +44,7 @@ def test_an_empty_folder_becomes_a_cluster_that_validates(run: Run, tmp_path: Pa
 
 def test_it_makes_the_first_human_an_agent_and_a_recovery_code(run: Run, tmp_path: Path) -> None:
     made = run("init", tmp_path / "supply", "--no-passphrase")
-    listed = json.loads(
-        run("identity", "list", "--config", tmp_path / "supply", "--json").stdout
-    )
+    listed = json.loads(run("identity", "list", "--config", tmp_path / "supply", "--json").stdout)
 
     kinds = {i["kind"]: i for i in listed["identities"]}
     assert set(kinds) == {"human", "agent"}
@@ -63,9 +61,7 @@ def test_doctor_complains_of_a_key_without_a_passphrase(run: Run, supply: Path) 
     assert "human_key_unprotected" in shown.stderr
 
 
-def test_twice_changes_nothing_and_tells_no_code_again(
-    run: Run, supply: Path, home: Path
-) -> None:
+def test_twice_changes_nothing_and_tells_no_code_again(run: Run, supply: Path, home: Path) -> None:
     before = tree(supply, home)
 
     again = run("init", supply, "--no-passphrase")
