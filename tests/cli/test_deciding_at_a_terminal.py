@@ -25,7 +25,7 @@ def spawn(*arguments: str | Path) -> "pexpect.spawn[str]":
     return pexpect.spawn(
         sys.executable,
         ["-m", "agentctl", *map(str, arguments)],
-        env=dict(os.environ),  # type: ignore[arg-type]  # a plain mapping will do
+        env=dict(os.environ),
         encoding="utf-8",
         timeout=30,
         dimensions=(50, 120),

@@ -152,7 +152,7 @@ def test_a_restored_graph_is_live_again(run: Run, supply: Path) -> None:
     assert "graph_not_detached" in shown.stderr
 
 
-BAD = {
+BAD: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "a missing file": (
         lambda f: (f / "supply.pg").unlink(),
         "schema_file_missing",
