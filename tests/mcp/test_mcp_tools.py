@@ -487,3 +487,32 @@ async def test_explain_gives_the_full_schema_of_a_tools_data(tmp_path: Path) -> 
     assert plan["data"]["kind"] == "operation"
     assert code["data"]["kind"] == "code"
     assert "plan_stale" in near["diagnostics"][0]["remedy"]
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "call_made"),
+    [
+        ("run_query", {"query": "supply.nothing"}, "queries"),
+        ("run_query", {"query": "supply.all_packages", "params": {"x": 1}}, "queries"),
+        ("config_read", {"path": "supply.pgg"}, "config_read"),
+        ("ops", {"id": "nobody:0"}, "ops"),
+        (
+            "apply",
+            {"plan_id": "0" * 64, "intent": "x", "idempotency_key": "1"},
+            "plan",
+        ),
+        ("approve", {"gate": "graph.supply", "intent": "x", "idempotency_key": "1"}, "plan"),
+    ],
+)
+async def test_a_remedy_that_a_tool_can_do_is_given_as_such_a_call(
+    tmp_path: Path, name: str, arguments: dict[str, object], call_made: str
+) -> None:
+    _, cluster = await applied(tmp_path, "supply")
+
+    async with connected(cluster) as client:
+        refused = await tool(client, name, **arguments)
+        (following,) = refused["next"]
+        mended = await tool(client, following["tool"], **following["arguments"])
+
+    assert following["tool"] == call_made
+    assert mended["ok"]

@@ -31,6 +31,9 @@ class AuditExport(msgspec.Struct, frozen=True, kw_only=True):
 
 async def _verify(call: Call) -> Envelope:
     file: str | None = call.arguments.file
+    if file is not None and not call.caller.at_terminal:
+        told = "files are read by the operator's own process only"
+        return refused("path_outside_folder", file, told)
     if file is None:
         verified = await call.cluster.audit.verify()
     else:

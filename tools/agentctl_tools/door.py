@@ -174,6 +174,7 @@ async def _admit(
         resource=resource,
         decision=decision,
         request_digest=_request_digest(arguments),
+        digests=_digests(arguments),
     )
     return failed((told,)) if told is not None else unrecorded
 
@@ -221,6 +222,7 @@ async def _record(  # noqa: PLR0913  # the fields of an audit record
     resource: str,
     decision: Decision,
     request_digest: str,
+    digests: Mapping[str, str] | None = None,
     reason: str | None = None,
 ) -> Envelope | None:
     """Writes the audit record; returns the refusal where it could not be written."""
@@ -241,7 +243,7 @@ async def _record(  # noqa: PLR0913  # the fields of an audit record
             decision=verdict,
             policies=decision.policies,
             reason=told,
-            digests={},
+            digests=digests or {},
             request_digest=request_digest,
             op=None,
         )
@@ -253,6 +255,13 @@ async def _record(  # noqa: PLR0913  # the fields of an audit record
             remedy="Make the storage root writable, then try again.",
         )
     return None
+
+
+def _digests(arguments: msgspec.Struct) -> dict[str, str]:
+    """Returns the digests that the arguments name."""
+    named = {"plan": "plan_id", "gate": "gate_digest"}
+    given = {name: getattr(arguments, field, None) for name, field in named.items()}
+    return {name: value for name, value in given.items() if isinstance(value, str)}
 
 
 def _request_digest(arguments: Arguments) -> str:

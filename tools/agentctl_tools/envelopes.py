@@ -6,6 +6,7 @@ from typing import Protocol
 from agentctl.diagnostics.bag import has_errors, sort_diagnostics
 from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl_tools.operation import Envelope, Next
+from agentctl_tools.remedies import remedy_calls
 
 
 def failed(
@@ -15,7 +16,7 @@ def failed(
     found = sort_diagnostics(diagnostics)
     first = next((d for d in found if d.severity == "error"), None)
     told = summary or (f"Refused: {first.code}." if first is not None else "It did not work.")
-    return Envelope(ok=False, summary=told, data=data, diagnostics=found)
+    return Envelope(ok=False, summary=told, data=data, diagnostics=found, next=remedy_calls(found))
 
 
 def refused(code: str, path: str, message: str, *, remedy: str | None = None) -> Envelope:
@@ -64,6 +65,6 @@ def answer(
         summary=summary,
         data=result,
         diagnostics=sort_diagnostics(result.diagnostics),
-        next=next_calls,
+        next=next_calls or (() if result.ok else remedy_calls(result.diagnostics)),
         more=more,
     )
