@@ -146,3 +146,46 @@ def test_before_init_every_verb_names_it(run: Run, tmp_path: Path, verb: str) ->
 
     assert shown.exit_code == 1
     assert "agentctl init" in shown.stderr
+
+
+def test_a_human_is_made_later_where_there_was_no_terminal_at_first(
+    run: Run, home: Path, tmp_path: Path
+) -> None:
+    assert home.is_dir()
+    subprocess.run(
+        [sys.executable, "-m", "agentctl", "init", "supply"],
+        cwd=tmp_path,
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+        check=True,
+    )
+    folder = tmp_path / "supply"
+
+    later = run("init", folder, "--no-passphrase")
+    shown = json.loads(run("identity", "show", "--config", folder, "--json").stdout)
+
+    assert later.exit_code == 0, later.output
+    assert "Recovery code" in later.stdout
+    assert shown["identity"]["kind"] == "human"
+    assert shown["identity"]["enrolled"] is True
+
+
+def test_an_imported_folder_works_and_a_decision_there_says_to_run_init(
+    run: Run, tmp_path: Path
+) -> None:
+    folder = tmp_path / "plain"
+    folder.mkdir()
+    (folder / "cluster.yaml").write_text("version: 1\ngraphs:\n  g:\n    schema: g.pg\n")
+    (folder / "g.pg").write_text("node A { k: String @key }\n")
+
+    imported = run("import", "--config", folder)
+    applied = run("apply", "--config", folder)
+    (folder / "cluster.yaml").write_text("version: 1\n")
+    decided = run("approve", "graph.g", "--config", folder)
+    records = json.loads(run("audit", "export", "--config", folder, "--json").stdout)["records"]
+
+    assert imported.exit_code == applied.exit_code == 0, applied.output
+    assert decided.exit_code == 3, decided.output
+    assert "agentctl init" in decided.stderr
+    assert [(r["action"], r["decision"]) for r in records][-1] == ("approval_decide", "deny")

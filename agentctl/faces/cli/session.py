@@ -151,10 +151,15 @@ def finish(ended: Ended, settings: Settings) -> NoReturn:
         if ended.text:
             sys.stdout.write(ended.text if ended.text.endswith("\n") else ended.text + "\n")
         print_diagnostics(envelope.diagnostics, folder=settings.config)
-        if not ended.text:
+        if not ended.text and not _told_by_diagnostics(envelope):
             say(envelope.summary)
     code = exit_code(ok=envelope.ok, diagnostics=envelope.diagnostics, waiting=ended.waiting)
     sys.exit(ended.code if code is ExitCode.DONE and ended.code is not None else code)
+
+
+def _told_by_diagnostics(envelope: Envelope) -> bool:
+    """Whether the summary only repeats the code of a diagnostic that was just printed."""
+    return any(envelope.summary == f"Refused: {d.code}." for d in envelope.diagnostics)
 
 
 def _document(ended: Ended) -> object:
