@@ -122,6 +122,13 @@ def show(
     return "".join(text for _, text in pieces[:fitting]) + _cut_mark(cut)
 
 
+def show_json(document: str) -> str:
+    """Returns JSON text that says the same and is safe to print: what would act is escaped."""
+    if document.isascii() and "\x7f" not in document:
+        return document
+    return "".join(_escaped(c) if _acts_in_json(c) else c for c in document)
+
+
 def cells(text: str) -> int:
     """Returns how many terminal cells *text*, as `show` made it, takes; a line feed counts as one."""
     return sum(_width(character) for character in text)
@@ -179,6 +186,17 @@ def _unseen(character: str) -> bool:
 
 def _spelt(character: str) -> str:
     return f"{_OPEN}U+{ord(character):04X}{_CLOSE}"
+
+
+def _acts_in_json(character: str) -> bool:
+    if character == "\n":
+        return False  # Between the parts of a document; inside a string it is escaped already.
+    return unicodedata.category(character) in _ACTING or _unseen(character)
+
+
+def _escaped(character: str) -> str:
+    units = character.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[i]:02x}{units[i + 1]:02x}" for i in range(0, len(units), 2))
 
 
 def _mixed_words(text: str) -> set[int]:

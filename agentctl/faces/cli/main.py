@@ -2,6 +2,8 @@
 
 import importlib
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,11 +12,24 @@ from agentctl.faces.cli.options import shared
 from agentctl.faces.cli.verbs import SECTIONS, VERBS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from agentctl.faces.cli.compose import Composition
 
 COMMANDS = "agentctl.faces.cli.commands"
+_MESSAGE_CELLS = 2_000
+
+
+@contextmanager
+def _safe_usage_errors() -> Iterator[None]:
+    """What was typed comes back in click's own messages, so these are shown as foreign text is."""
+    try:
+        yield
+    except click.exceptions.NoArgsIsHelpError:
+        raise
+    except click.ClickException as mistake:
+        from agentctl.foreign import Foreign, show
+
+        mistake.message = show(Foreign(mistake.message), limit=_MESSAGE_CELLS, multiline=True)
+        raise
 
 
 class Verbs(click.Group):
@@ -44,6 +59,22 @@ class Verbs(click.Group):
             hint = f" Did you mean '{near[0]}'?" if near else " See 'agentctl --help'."
             ctx.fail(f"There is no verb '{args[0]}'.{hint}")
         return super().resolve_command(ctx, args)
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,  # noqa: ANN401  # click's signature
+    ) -> click.Context:
+        """Parses the words before the verb."""
+        with _safe_usage_errors():
+            return super().make_context(info_name, args, parent, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401  # click's signature
+        """Parses the rest and runs the verb."""
+        with _safe_usage_errors():
+            return super().invoke(ctx)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Writes the table of verbs without loading any."""

@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from agentctl.diagnostics.diagnostic import Diagnostic
+from agentctl.foreign import show_json
 
 _SHOWN: Final = (".pg", ".gq", "cluster.yaml")
 """Files whose lines may be quoted. Source: control-plane 3.1, confinement."""
@@ -15,8 +16,13 @@ _SHOWN: Final = (".pg", ".gq", "cluster.yaml")
 
 def print_json(document: object) -> None:
     """Writes the one document of `--json`."""
+    sys.stdout.write(json_text(document) + "\n")
+
+
+def json_text(document: object) -> str:
+    """Returns *document* as JSON for a file or a terminal: no character of it acts on either."""
     encoded = msgspec.json.format(msgspec.json.encode(document), indent=2)
-    sys.stdout.write(encoded.decode() + "\n")
+    return show_json(encoded.decode())
 
 
 def say(line: str) -> None:

@@ -115,6 +115,6 @@ def _asked(data: "Asked") -> str:
 
 
 def _json(data: object) -> str:
-    import msgspec
+    from agentctl.faces.cli.printing import json_text
 
-    return msgspec.json.format(msgspec.json.encode(data), indent=2).decode()
+    return json_text(data)

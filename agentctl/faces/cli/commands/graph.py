@@ -64,6 +64,6 @@ def _list(data: "GraphList") -> str:
 
 
 def _one(data: Any) -> str:  # noqa: ANN401  # a graph's facts, which are the engine's
-    import msgspec
+    from agentctl.faces.cli.printing import json_text
 
-    return msgspec.json.format(msgspec.json.encode(data), indent=2).decode()
+    return json_text(data)
