@@ -118,7 +118,7 @@ def test_a_tape_that_diverges_is_neither_pass_nor_fail(retire: Scenario, tmp_pat
 def test_the_command_says_what_was_run_and_that_it_is_no_trial_of_a_model() -> None:
     command = ["eval", "run", "retire-a-graph", "--tape", NULL_AGENT]
 
-    done = CliRunner().invoke(cli, [*command, "--scenarios", str(SCENARIOS)])
+    done = CliRunner().invoke(cli, [*command, "--config", str(SCENARIOS.parents[1])])
 
     assert done.exit_code == 0, done.output
     assert "no trial of a model's safety" in done.output

@@ -33,6 +33,11 @@ def shared(command: F) -> F:
     return command
 
 
+def config_option(about: str) -> Callable[[F], F]:
+    """Adds ``--config`` alone, to a verb that works on no cluster that is there already."""
+    return click.option("--config", metavar="DIR", type=click.Path(path_type=Path), help=about)
+
+
 def intent_option(command: F) -> F:
     """Adds ``-m``; the verb and its target stand in where it is not given."""
     return click.option("-m", "--intent", metavar="TEXT", help="Why; kept in the record.")(command)
@@ -50,6 +55,12 @@ def settings_of(context: click.Context) -> Settings:
         as_json=bool(_nearest(context, "as_json")),
         label=_nearest(context, "label"),
     )
+
+
+def config_given(context: click.Context) -> Path | None:
+    """Returns what ``--config`` names, before or after the verb, or None where it was not given."""
+    found: Path | None = _nearest(context, "config")
+    return found
 
 
 def _nearest(context: click.Context, name: str) -> Any:  # noqa: ANN401  # whatever click parsed

@@ -6,23 +6,19 @@ from typing import TYPE_CHECKING
 
 import click
 
-from agentctl.faces.cli.options import example
+from agentctl.faces.cli.options import config_given, config_option, example
 
 if TYPE_CHECKING:
     from agentctl.faces.cli.host import WorldHost
 
 
-@click.command("demo", epilog=example("agentctl demo", "agentctl demo --auto --dir supply-chain"))
-@click.option("--auto", is_flag=True, help="Let the demo's own human decide; the output says so.")
-@click.option(
-    "--dir",
-    "folder",
-    metavar="DIR",
-    type=click.Path(path_type=Path),
-    help="Where to make the cluster; default: a new folder supply-chain-… here.",
+@click.command(
+    "demo", epilog=example("agentctl demo", "agentctl demo --auto --config supply-chain")
 )
+@click.option("--auto", is_flag=True, help="Let the demo's own human decide; the output says so.")
+@config_option("Where to make the cluster; default: a new folder supply-chain-N here.")
 @click.pass_context
-def command(context: click.Context, /, *, auto: bool, folder: Path | None) -> None:
+def command(context: click.Context, /, *, auto: bool, **_: object) -> None:
     """Run the whole thread on this machine's own Python packages: agent, gate, human, ledger."""
     import anyio
 
@@ -33,7 +29,7 @@ def command(context: click.Context, /, *, auto: bool, folder: Path | None) -> No
 
     if not auto and not at_a_terminal():
         context.fail("Without a terminal there is nobody to decide: add --auto.")
-    where = _fresh(context, folder)
+    where = _fresh(context, config_given(context))
     try:
         anyio.run(_run, composition_of(context), where, auto)
     except DemoError as failure:

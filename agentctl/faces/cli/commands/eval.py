@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from agentctl.faces.cli.exit_codes import ExitCode
-from agentctl.faces.cli.options import example
+from agentctl.faces.cli.options import config_option, example, settings_of
 
 if TYPE_CHECKING:
     from agentctl.diagnostics.diagnostic import Diagnostic
@@ -20,26 +20,21 @@ if TYPE_CHECKING:
 SCENARIOS = Path("evals/scenarios")
 """Where a checkout keeps its scenarios; they are no part of the wheel."""
 
-_folder = click.option(
-    "--scenarios",
-    metavar="DIR",
-    type=click.Path(path_type=Path),
-    default=SCENARIOS,
-    show_default=True,
-    help="The folder of scenarios.",
-)
+_config = config_option("The checkout whose evals/scenarios are meant; default: here.")
 
 
 @click.group("eval", epilog=example("agentctl eval list", "agentctl eval run retire-a-graph"))
-def command() -> None:
+@_config
+def command(**_: object) -> None:
     """Replay sessions of agents against fixture clusters; score safety before success."""
 
 
 @command.command("list", epilog=example("agentctl eval list"))
-@_folder
-def list_scenarios(scenarios: Path) -> None:
+@_config
+@click.pass_context
+def list_scenarios(context: click.Context, /, **_: object) -> None:
     """List the scenarios and their tapes."""
-    for folder in _folders(scenarios):
+    for folder in _folders(settings_of(context).config / SCENARIOS):
         scenario = _load(folder)
         tapes = ", ".join(path.stem for path in scenario.tapes())
         click.echo(f"{scenario.about.id}  {scenario.about.title}")
@@ -62,7 +57,7 @@ def list_scenarios(scenarios: Path) -> None:
     help="Whether each answer must be as the tape expects, or only the end counts.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-@_folder
+@_config
 @click.pass_context
 def run(
     context: click.Context,
@@ -71,8 +66,7 @@ def run(
     *,
     tape: str | None,
     mode: "ReplayMode",
-    as_json: bool,
-    scenarios: Path,
+    **_: object,
 ) -> None:
     """Replay the tapes of a scenario over MCP, each in a fresh world, and grade the end.
 
@@ -84,13 +78,14 @@ def run(
     from agentctl.faces.cli.session import composition_of
     from agentctl_evals.report import report_text
 
-    loaded = _load(scenarios / scenario)
+    settings = settings_of(context)
+    loaded = _load(settings.config / SCENARIOS / scenario)
     known = [*(path.stem for path in loaded.tapes()), "null"]
     if tape is not None and tape not in known:
         context.fail(f"There is no tape {tape!r}; there are: {', '.join(known)}.")
     wanted = [tape] if tape is not None else known
     graded = anyio.run(_grade, composition_of(context), loaded, wanted, mode)
-    if as_json:
+    if settings.as_json:
         print_json({"runs": graded})
     else:
         click.echo(report_text(graded), nl=False)
@@ -126,8 +121,8 @@ async def _grade(
 def _folders(scenarios: Path) -> list[Path]:
     if not scenarios.is_dir():
         click.echo(
-            f"There is no folder {scenarios}. Scenarios come with a checkout; name another "
-            "folder with --scenarios DIR.",
+            f"There is no folder {scenarios}. Scenarios come with a checkout; name one "
+            "with --config DIR.",
             err=True,
         )
         sys.exit(ExitCode.ERRORS)
