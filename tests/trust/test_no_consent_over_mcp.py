@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agentctl.adapters.keys.keyfile import load_key, public_of_file
+from agentctl.adapters.keys.keyfile import public_of_file
 from agentctl.adapters.keys.signer import KeyFileSigner, SeedSigner
 from agentctl.canonical import canonical_bytes
 from agentctl.domain.approval.codec import decode, encode
@@ -175,7 +175,6 @@ def forgeries(shell: Shell) -> dict[str, bytes]:
     stranger = made(key_of("stranger"))
     denial = made(genuine, verdict="deny")
     agents = KeyFileSigner(agent_key, passphrase=lambda _: b"")
-    assert load_key(agent_key, passphrase=lambda _: b"")
     return {
         "nothing": b"",
         "no JSON": b"approve",

@@ -28,7 +28,8 @@ def _safe_usage_errors() -> Iterator[None]:
     except click.ClickException as mistake:
         from agentctl.foreign import Foreign, show
 
-        mistake.message = show(Foreign(mistake.message), limit=_MESSAGE_CELLS, multiline=True)
+        told = show(Foreign(mistake.message), limit=_MESSAGE_CELLS, multiline=True)
+        vars(mistake)["message"] = told
         raise
 
 

@@ -1,0 +1,203 @@
+"""Column B: an agent with a shell as the same user. Where the table says no, the attack works and
+`doctor --trust` says so; where it says what holds, it holds."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from agentctl.engine.trust import TrustFacts, assess
+from agentctl.testing.shell import AUDIT, Shell
+
+AGENT = """
+import anyio, sys
+from pathlib import Path
+from agentctl.adapters.keys.signer import KeyFileSigner
+from agentctl.domain.approval.records import DecisionArtifact
+from agentctl.faces.cli.compose import compose
+from agentctl_tools.callers import operator_of
+
+async def main():
+    made = compose()
+    cluster = await made.open(Path(sys.argv[1]))
+    key = next(p for p in made.public_keys().values() if p.name.startswith("human"))
+    person = await operator_of(cluster, keys=made.public_keys())
+    signer = KeyFileSigner(key, passphrase=lambda _: sys.argv[2].encode())
+    (asked,) = await cluster.approvals.open_requests()
+    done = await cluster.approvals.decide(
+        person, asked.request_id, verdict="approve", reason=None, signer=signer
+    )
+    sys.exit(0 if isinstance(done, DecisionArtifact) else 1)
+
+anyio.run(main)
+"""
+"""What an agent with a shell writes for itself: the product's own code, without its questions."""
+
+
+def by_a_shell(shell: Shell, program: str, *arguments: str) -> int:
+    import subprocess
+    import sys
+
+    return subprocess.run(  # noqa: S603  # our own program
+        [sys.executable, "-c", program, str(shell.folder), *arguments],
+        env=shell.env,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+    ).returncode
+
+
+def trust_line(shell: Shell) -> str:
+    return shell.done("doctor", "--trust")
+
+
+def assert_says_column_b(line: str) -> None:
+    """Root is beyond B: the same line of the table says no for E as well."""
+    expected = "column E" if os.geteuid() == 0 else "column B"
+    assert expected in line, line
+
+
+def facts_of(shell: Shell, **more: bool) -> TrustFacts:
+    return TrustFacts(
+        user="sarah",
+        is_root=False,
+        storage_local=True,
+        storage_writable=os.access(shell.folder, os.W_OK),
+        human_keys=(),
+        humans=1,
+        **more,  # type: ignore[arg-type]  # forwarded fields
+    )
+
+
+@pytest.mark.slow
+def test_irreversible_without_a_human_no_the_files_are_its_own(shell: Shell) -> None:
+    shutil.rmtree(shell.folder / "graphs" / "spare.omni")
+
+    assert "missing" in json.dumps(shell.json("refresh"))
+    assert_says_column_b(trust_line(shell))
+    told = assess(facts_of(shell)).line
+    assert told.startswith("column B: an agent with a shell as sarah reaches files and key")
+
+
+@pytest.mark.slow
+def test_irreversible_without_a_human_no_the_key_is_its_own(removing: Shell) -> None:
+    removing.done("approvals", "request", "graph.spare")
+
+    signed = by_a_shell(removing, AGENT, "")
+    applied = removing.json("apply")
+
+    assert signed == 0
+    assert applied["converged"], "the agent decided in the human's name"
+    assert "detached" in json.dumps(removing.json("graph", "list"))
+    line = trust_line(removing)
+    assert_says_column_b(line)
+    assert "the human key has no passphrase and proves no person" in line
+    assert "the human key has no passphrase" in removing.run("status").stdout
+
+
+@pytest.mark.slow
+def test_a_typed_passphrase_holds_while_the_programs_are_the_persons(removing: Shell) -> None:
+    (key,) = [f for f in removing.keys.glob("human-*") if f.suffix != ".pub"]
+    _lock(key, b"correct horse")
+    removing.done("approvals", "request", "graph.spare")
+
+    guessed = by_a_shell(removing, AGENT, "letmein")
+    assert guessed != 0
+    assert not removing.json("apply")["converged"]
+    assert "no passphrase" not in trust_line(removing)
+
+    code, received = removing.on_a_terminal(
+        "approve",
+        "graph.spare",
+        typed=[("anything else to leave it: ", "spare"), ("assphrase", "correct horse")],
+    )
+    assert code == 0, received
+    assert "correct horse" not in received
+
+
+@pytest.mark.slow
+def test_a_typed_passphrase_is_lost_once_a_shell_tampers_with_the_programs(
+    removing: Shell,
+) -> None:
+    (key,) = [f for f in removing.keys.glob("human-*") if f.suffix != ".pub"]
+    _lock(key, b"correct horse")
+    removing.done("approvals", "request", "graph.spare")
+    loot = removing.root / "loot"
+    trap = removing.root / "trap"
+    trap.mkdir()
+    (trap / "sitecustomize.py").write_text(
+        "import agentctl.adapters.keys.terminal as t\n"
+        "ask = t.read_passphrase_from_terminal\n"
+        "def listen(prompt):\n"
+        "    typed = ask(prompt)\n"
+        f"    open({str(loot)!r}, 'wb').write(typed)\n"
+        "    return typed\n"
+        "t.read_passphrase_from_terminal = listen\n"
+    )
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(trap), before]))
+    try:
+        removing.on_a_terminal(
+            "approve",
+            "graph.spare",
+            typed=[("anything else to leave it: ", "spare"), ("assphrase", "correct horse")],
+        )
+    finally:
+        if before is None:
+            del os.environ["PYTHONPATH"]
+        else:
+            os.environ["PYTHONPATH"] = before
+
+    assert loot.read_bytes() == b"correct horse"
+    assert_says_column_b(trust_line(removing))
+
+
+@pytest.mark.slow
+def test_tampering_with_history_is_found_where_the_ledger_proves_it(shell: Shell) -> None:
+    first = sorted((shell.folder / AUDIT).glob("*.json"))[0]
+    record = json.loads(first.read_bytes())
+    first.write_text(json.dumps(record | {"action": "nothing"}, separators=(",", ":")))
+
+    verified = shell.run("audit", "verify")
+
+    assert verified.returncode == 1
+    assert "broken" in verified.stderr
+
+
+@pytest.mark.slow
+def test_tampering_with_what_no_anchor_holds_is_not_found(shell: Shell) -> None:
+    """The chain is unkeyed: what came after the ledger's newest object can be taken away."""
+    shell.run("approvals", "request", "graph.supply")
+    shell.run("draft", "edit", "supply.gq", "--remove")
+    last = sorted((shell.folder / AUDIT).glob("*.json"))[-1]
+    last.unlink()
+
+    verified = shell.run("audit", "verify")
+
+    assert verified.returncode == 0
+    assert "the ledger proves" in verified.stderr, "and it says how far it is proved"
+    assert_says_column_b(trust_line(shell))
+
+
+@pytest.mark.slow
+def test_secrets_out_of_reach_no_the_environment_is_the_same(shell: Shell) -> None:
+    (key,) = [f for f in shell.keys.glob("human-*") if f.suffix != ".pub"]
+    reads = "import os, sys; sys.exit(0 if b'PRIVATE' in open(sys.argv[2], 'rb').read() else 1)"
+
+    assert by_a_shell(shell, reads, str(key)) == 0
+    assert key.stat().st_mode & 0o077 == 0, "of other users it is kept"
+    assert_says_column_b(trust_line(shell))
+
+
+def _lock(key: Path, passphrase: bytes) -> None:
+    """Gives a key file a passphrase, as `ssh-keygen -p` does."""
+    from cryptography.hazmat.primitives import serialization as s
+
+    private = s.load_ssh_private_key(key.read_bytes(), password=None)
+    key.write_bytes(
+        private.private_bytes(
+            s.Encoding.PEM, s.PrivateFormat.OpenSSH, s.BestAvailableEncryption(passphrase)
+        )
+    )
