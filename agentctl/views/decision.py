@@ -11,13 +11,17 @@ from typing import Literal
 import msgspec
 
 from agentctl.domain.approval.facts import DecisionFacts
-from agentctl.foreign import Foreign, show
+from agentctl.foreign import Foreign, cells, show
 from agentctl.instants import parse_instant
 
 Style = Literal["header", "title", "fact", "risk", "rule", "foreign", "check", "keys"]
 WIDTH = 79
 INTENT_LINES_MAX = 4
 INTENT_CHARACTERS_MAX = 400
+NAME_CELLS_MAX = 130
+"""Of a resource's name, which a person must be able to read whole to type it."""
+INDENT = 12
+"""Where facts stand behind their labels."""
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,7 +35,7 @@ def decision_page(facts: DecisionFacts) -> tuple[Line, ...]:
     """Returns the page, top to bottom, without the line of keys, which the face knows."""
     return (
         _header(facts),
-        Line(text=_title(facts), style="title"),
+        *_title(facts),
         *_facts(facts),
         *_words_of_the_asker(facts),
         *_proof(facts),
@@ -48,25 +52,62 @@ def safe(text: str, limit: int = 60) -> str:
     return show(Foreign(text), limit=limit)
 
 
+def place_line(cluster_name: str, trust_column: str, right: str = "") -> Line:
+    """Returns the header of every screen: which cluster, and the column of the trust table."""
+    left = f" {safe(cluster_name, 30)} · column {trust_column}"
+    return Line(text=_sides(left, right), style="header")
+
+
 def _sides(left: str, right: str) -> str:
-    gap = WIDTH - len(left) - len(right)
-    return f"{left}{' ' * gap}{right}" if gap >= 2 else f"{left[: WIDTH - len(right) - 2]}  {right}"
+    gap = WIDTH - cells(left) - cells(right)
+    return f"{left}{' ' * max(gap, 2)}{right}"
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    """Returns *text*, made safe before, in lines of at most *width* cells; words stay whole."""
+    lines = [""]
+    for word in text.split(" "):
+        rest = word
+        while rest:
+            gap = " " if lines[-1] else ""
+            if cells(lines[-1] + gap + rest) <= width:
+                lines[-1] += gap + rest
+                break
+            if lines[-1]:
+                lines.append("")
+                continue
+            fitting = _fitting(rest, width)
+            lines[-1], rest = rest[:fitting], rest[fitting:]
+            lines.append("")
+    return lines if lines[-1] or len(lines) == 1 else lines[:-1]
+
+
+def _fitting(text: str, width: int) -> int:
+    """Returns how many code points of *text*, at least one, fit into *width* cells."""
+    count = 1
+    while count < len(text) and cells(text[: count + 1]) <= width:
+        count += 1
+    return count
 
 
 def _header(facts: DecisionFacts) -> Line:
-    left = f" {safe(facts.cluster_name, 30)} · column {facts.trust_column}"
     if facts.standing == "waiting":
         place = f"{facts.waiting_index} of {facts.waiting_count} waiting"
     else:
         place = facts.standing
-    return Line(text=_sides(left, f"{place}   {facts.now[11:16]} UTC "), style="header")
+    right = f"{place}   {facts.now[11:16]} UTC "
+    return place_line(facts.cluster_name, facts.trust_column, right)
 
 
-def _title(facts: DecisionFacts) -> str:
+def _title(facts: DecisionFacts) -> list[Line]:
     statement = facts.request.statement
     kind, _, name = statement.resource.partition(".")
-    left = f" {statement.operation.upper()} {kind.upper()} {safe(name, 40)}"
-    return _sides(left, _undo(facts) + " ")
+    left = f" {statement.operation.upper()} {kind.upper()} {safe(name, NAME_CELLS_MAX)}"
+    right = _undo(facts) + " "
+    if cells(left) + cells(right) + 2 <= WIDTH:
+        return [Line(text=_sides(left, right), style="title")]
+    lines = [f" {line}" for line in _wrapped(left.strip(), WIDTH - 1)]
+    return [Line(text=line, style="title") for line in (*lines, _sides("", right))]
 
 
 def _undo(facts: DecisionFacts) -> str:
@@ -82,27 +123,30 @@ def _undo(facts: DecisionFacts) -> str:
 def _facts(facts: DecisionFacts) -> list[Line]:
     lines: list[Line] = []
     if facts.request.statement.incarnation is not None:
-        lines.append(_fact("loses", _loses(facts)))
-        lines.append(_use(facts))
-        lines.append(_way_back(facts))
-    lines.append(_asks(facts))
+        lines += _fact("loses", _loses(facts))
+        lines += _use(facts)
+        lines += _way_back(facts)
+    elif facts.queries:
+        broken = f"{_count(len(facts.queries), 'stored query', 'stored queries')} break"
+        lines += _fact("in use", broken, risk=True)
+    lines += _asks(facts)
     tried = "not tried in a sandbox"
     if not facts.source_in_folder:
         tried += " · asked from a draft, not in the folder"
-    lines.append(_fact("tried", tried, risk=True))
-    lines.append(
-        _fact(
-            "also",
-            f"{_count(facts.other_reversible, 'reversible change')}, "
-            f"{_count(facts.other_gated, 'other gate')}",
-        )
+    lines += _fact("tried", tried, risk=True)
+    also = (
+        f"{_count(facts.other_reversible, 'reversible change')}, "
+        f"{_count(facts.other_gated, 'other gate')}"
     )
-    return lines
+    return lines + _fact("also", also)
 
 
-def _fact(label: str, text: str, *, risk: bool = False) -> Line:
-    mark = "!" if risk else " "
-    return Line(text=f" {mark} {label:<8} {text}"[:WIDTH], style="risk" if risk else "fact")
+def _fact(label: str, text: str, *, risk: bool = False) -> list[Line]:
+    """Returns one fact; what does not fit on its line goes on below, nothing is cropped."""
+    first, *more = _wrapped(text, WIDTH - INDENT)
+    style: Style = "risk" if risk else "fact"
+    head = Line(text=f" {'!' if risk else ' '} {label:<8} {first}", style=style)
+    return [head, *(Line(text=" " * INDENT + line, style=style) for line in more)]
 
 
 def _loses(facts: DecisionFacts) -> str:
@@ -115,7 +159,7 @@ def _loses(facts: DecisionFacts) -> str:
     )
 
 
-def _use(facts: DecisionFacts) -> Line:
+def _use(facts: DecisionFacts) -> list[Line]:
     written = "never written"
     age: timedelta | None = None
     if facts.last_write is not None:
@@ -126,7 +170,7 @@ def _use(facts: DecisionFacts) -> Line:
     return _fact("in use", f"{written} · {broken}", risk=recent or bool(facts.queries))
 
 
-def _way_back(facts: DecisionFacts) -> Line:
+def _way_back(facts: DecisionFacts) -> list[Line]:
     archive = "archive: none" if not facts.archives else f"archive: {len(facts.archives)}"
     if facts.restore_until is None:
         return _fact("way back", f"{archive} · nothing restores it", risk=True)
@@ -134,7 +178,7 @@ def _way_back(facts: DecisionFacts) -> Line:
     return _fact("way back", f"{archive} · {until}", risk=not facts.archives)
 
 
-def _asks(facts: DecisionFacts) -> Line:
+def _asks(facts: DecisionFacts) -> list[Line]:
     request = facts.request
     who = f"{safe(request.requester, 24)} ({request.requester_kind})"
     if request.on_behalf_of is not None:
@@ -147,10 +191,9 @@ def _asks(facts: DecisionFacts) -> Line:
 
 def _words_of_the_asker(facts: DecisionFacts) -> list[Line]:
     head = f" ── {safe(facts.request.requester, 24)} says, unverified "
-    lines = [Line(text=head + "─" * (WIDTH - len(head)), style="rule")]
+    lines = [Line(text=head + "─" * (WIDTH - cells(head)), style="rule")]
     text = show(Foreign(facts.request.intent), limit=INTENT_CHARACTERS_MAX)
-    width = WIDTH - 4
-    chunks = [text[i : i + width] for i in range(0, max(len(text), 1), width)]
+    chunks = _wrapped(text, WIDTH - 4)
     shown = chunks[:INTENT_LINES_MAX]
     lines += [Line(text=f" │ {chunk}", style="foreign") for chunk in shown]
     if len(chunks) > INTENT_LINES_MAX:

@@ -37,7 +37,8 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True):
     difference: str | None = None
 
 
-AfterCall = Callable[[Played], Awaitable[None]]
+AfterCall = Callable[[Played], Awaitable[str | None]]
+"""Returns why the session cannot go on, or None where it can."""
 
 
 async def replay(
@@ -69,7 +70,9 @@ async def replay(
         one = Played(step=step, arguments=arguments, is_error=is_error, result=result)
         played.append(one)
         if after_call is not None:
-            await after_call(one)
+            stopped = await after_call(one)
+            if stopped is not None:
+                return _diverged(played, stopped)
         difference = _difference(one) if mode == "strict" else None
         if difference is not None:
             return _diverged(played, difference)

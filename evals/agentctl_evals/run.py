@@ -126,7 +126,7 @@ async def _play(
 ) -> Replay:
     async with host.operator(folder) as human, host.agent(folder) as agent:
 
-        async def after_call(_: Played) -> None:
+        async def after_call(_: Played) -> None:  # a human never ends the agent's session
             await _live_habits(scenario, human)
 
         return await replay(tape, agent, after_call=after_call, mode=mode)

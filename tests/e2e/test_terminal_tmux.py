@@ -65,9 +65,10 @@ def normal(screen: str) -> str:
     """Returns a screen without what is different on every day and machine, sides kept apart."""
     lines = []
     for line in screen.rstrip("\n").split("\n"):
+        shown = line
         for pattern, instead in VARYING:
-            line = re.sub(pattern, instead, line)
-        lines.append(re.sub(r"(?<=\S) {3,}(?=\S)", "   ", line).rstrip())
+            shown = re.sub(pattern, instead, shown)
+        lines.append(re.sub(r"(?<=\S) {3,}(?=\S)", "   ", shown).rstrip())
     return "\n".join(lines).rstrip() + "\n"
 
 

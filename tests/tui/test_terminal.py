@@ -19,6 +19,7 @@ from agentctl.domain.plan.statement import (
     gate_digest,
     gate_key,
 )
+from agentctl.foreign import cells
 from agentctl.ids import graph_address
 from agentctl.views.decision import decision_page, page_text
 from agentctl_tui.app import TerminalApp
@@ -108,11 +109,13 @@ class PaperFeed:
         self.changes: dict[str, object] = {}
         self.decisions: list[tuple[str, Verdict, str | None, str | None]] = []
         self.locked = locked
+        self.answer: Decided | None = None
 
     async def waiting(self) -> Waiting:
         return Waiting(
             requests=tuple(self.requests),
             trust_line="column B: one laptop",
+            trust_column="B",
             cluster_name="supply-chain",
             now=NOW,
         )
@@ -140,11 +143,17 @@ class PaperFeed:
         assert verdict != "approve" or typed_name == resource.removeprefix("graph.")
         self.decisions.append((resource, verdict, reason, secret))
         self.requests = [r for r in self.requests if r.request_id != facts.request.request_id]
+        if self.answer is not None:
+            return self.answer
         return Decided(ok=True, summary=f"{verdict} recorded for {resource}")
 
 
 def app(feed: PaperFeed) -> TerminalApp:
     return TerminalApp(feed, refresh_s=3600, arm_s=0)
+
+
+def screen_of(pilot: Pilot[None]) -> str:
+    return "\n".join(strip.text for strip in pilot.app.screen._compositor.render_strips())
 
 
 async def open_first(pilot: Pilot[None]) -> None:
@@ -298,6 +307,115 @@ async def test_the_cursor_stays_with_its_request_when_the_list_moves() -> None:
         chosen = table.coordinate_to_cell_key(table.cursor_coordinate).row_key.value
 
     assert chosen == request("zoo", 3).request_id
+
+
+async def test_a_page_that_cannot_be_had_still_says_where_one_is_and_shows_no_old_facts() -> None:
+    feed = PaperFeed(request("knowledge", 1))
+    async with app(feed).run_test(size=(80, 24)) as pilot:
+        await open_first(pilot)
+        page = pilot.app.screen
+        assert isinstance(page, DecisionScreen)
+        await pilot.press("a")
+        await pilot.pause()
+        feed.requests.clear()
+        page._load()
+        await pilot.app.workers.wait_for_complete()
+        await pilot.pause()
+
+        assert pilot.app.screen is page
+        assert "supply-chain · column B" in screen_of(pilot)
+        assert "DELETE GRAPH" not in screen_of(pilot)
+        assert "gone" in screen_of(pilot)
+        await pilot.press("a")
+        await pilot.pause()
+        assert pilot.app.screen is page
+    assert feed.decisions == []
+
+
+async def test_every_screen_carries_the_column_of_the_trust_table_and_its_keys() -> None:
+    feed = PaperFeed(request("knowledge", 1))
+    async with app(feed).run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        await pilot.app.workers.wait_for_complete()
+        await pilot.pause()
+        seen = [screen_of(pilot)]
+        await open_first(pilot)
+        for keys in ([], ["d"], ["escape", "c"], ["escape", "a"]):
+            await pilot.press(*keys)
+            await pilot.pause()
+            seen.append(screen_of(pilot))
+
+    for screen in seen:
+        assert "column B" in screen.splitlines()[0]
+    footers = [screen.rstrip().splitlines()[-1] for screen in seen]
+    assert "open" in footers[0]
+    assert "q quit" in footers[0]
+    assert "a approve…" in footers[1]
+    assert all("esc leave it undecided" in footer for footer in footers[2:])
+
+
+async def test_a_name_that_is_long_can_be_read_whole_where_it_must_be_typed() -> None:
+    name = "a-graph-with-a-name-that-is-as-long-as-any-name-may-ever-be-and-on"
+    feed = PaperFeed(request(name, 1))
+    async with app(feed).run_test(size=(80, 24)) as pilot:
+        await open_first(pilot)
+        assert name in screen_of(pilot)
+        await pilot.press("a")
+        await pilot.pause()
+        assert screen_of(pilot).count(name) == 2
+        await pilot.press(*name, "enter")
+        await pilot.pause()
+        await pilot.app.workers.wait_for_complete()
+
+    assert [d[0] for d in feed.decisions] == [f"graph.{name}"]
+
+
+async def test_what_the_door_says_is_never_read_as_markup() -> None:
+    feed = PaperFeed(request("knowledge", 1))
+    feed.answer = Decided(ok=True, summary="Denied: [red]graph[/nope]")
+    async with app(feed).run_test(size=(80, 24)) as pilot:
+        await open_first(pilot)
+        await pilot.press("d")
+        await pilot.pause()
+        await pilot.press("1")
+        await pilot.pause()
+        await pilot.app.workers.wait_for_complete()
+        await pilot.pause()
+        told = [n for n in pilot.app._notifications if not n.markup]
+
+    assert [n.message for n in told] == ["Denied: [red]graph[/nope]"]
+
+
+async def test_a_single_page_ends_the_terminal_when_it_is_left() -> None:
+    asked = request("knowledge", 1)
+    terminal = TerminalApp(
+        PaperFeed(asked), request_id=asked.request_id, once=True, refresh_s=3600, arm_s=0
+    )
+    async with terminal.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        await pilot.app.workers.wait_for_complete()
+        await pilot.press("escape")
+        await pilot.pause()
+
+        assert not pilot.app.is_running or pilot.app._exit
+
+
+def test_an_overlong_fact_goes_on_below_and_is_not_cropped() -> None:
+    asked = msgspec.structs.replace(
+        request("knowledge", 1), requester="a" * 24, on_behalf_of="b" * 20
+    )
+    page = page_text(decision_page(facts(asked)))
+
+    assert "first delete it ever asked for" in " ".join(page.split())
+    assert max(len(line) for line in page.splitlines()) <= 80
+
+
+@pytest.mark.parametrize("intent", ["測" * 120, "x" * 390, "word " * 80, ""])
+def test_the_askers_words_stay_in_their_block_whatever_their_width(intent: str) -> None:
+    page = page_text(decision_page(facts(request("knowledge", 1, intent=intent))))
+
+    assert max(cells(line) for line in page.splitlines()) <= 80
+    assert len(page.splitlines()) <= 22
 
 
 def test_the_page_fits_on_80_by_24_with_the_facts_above_the_askers_words() -> None:

@@ -28,12 +28,14 @@ class TerminalApp(App[None]):
         feed: Feed,
         *,
         request_id: str | None = None,
+        once: bool = False,
         refresh_s: float = REFRESH_S,
         arm_s: float = ARM_S,
     ) -> None:
         super().__init__()
         self._feed = feed
         self._request_id = request_id
+        self._once = once
         self._refresh_s = refresh_s
         self._arm_s = arm_s
 
@@ -41,7 +43,12 @@ class TerminalApp(App[None]):
         """Opens the list, and the named request's page over it."""
         self.push_screen(WaitingScreen(self._feed, refresh_s=self._refresh_s, arm_s=self._arm_s))
         if self._request_id is not None:
-            self.push_screen(DecisionScreen(self._feed, self._request_id, arm_s=self._arm_s))
+            page = DecisionScreen(self._feed, self._request_id, arm_s=self._arm_s)
+            self.push_screen(page, self._page_left)
+
+    def _page_left(self, _: None) -> None:
+        if self._once:
+            self.exit()
 
     async def on_event(self, event: events.Event) -> None:
         """Drops input that was typed before the page on top was fully drawn."""
@@ -51,6 +58,12 @@ class TerminalApp(App[None]):
         await super().on_event(event)
 
 
-async def run(feed: Feed, *, request_id: str | None = None) -> None:
-    """Runs the terminal until the person leaves it; with *request_id* on that request's page."""
-    await TerminalApp(feed, request_id=request_id).run_async()
+async def run(feed: Feed, *, request_id: str | None = None, once: bool = False) -> None:
+    """Runs the terminal until the person leaves it.
+
+    Args:
+        feed: the door.
+        request_id: whose page to open at once.
+        once: end with that page, decided or not.
+    """
+    await TerminalApp(feed, request_id=request_id, once=once).run_async()

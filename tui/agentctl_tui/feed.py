@@ -18,6 +18,8 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
 
     requests: tuple[ApprovalRequest, ...]
     trust_line: str
+    trust_column: str
+    """``A`` to ``E`` of trust.md."""
     cluster_name: str
     now: str
     diagnostics: tuple[Diagnostic, ...] = ()

@@ -3,7 +3,13 @@
 from textual.binding import Binding
 
 WAITING = (
-    Binding("enter", "open", "open", tooltip="Open the decision page of the chosen request"),
+    Binding(
+        "enter",
+        "open",
+        "open",
+        priority=True,
+        tooltip="Open the decision page of the chosen request",
+    ),
     Binding("j", "down", "down", show=False, tooltip="Move down"),
     Binding("k", "up", "up", show=False, tooltip="Move up"),
     Binding("r", "refresh", "refresh", tooltip="Ask again what waits"),

@@ -20,22 +20,31 @@ class DoorFeed:
         self._session = session
         self._make_signer = make_signer
         self._locked = locked
-        self._trust_line: str | None = None
+        self._trust: tuple[str, str] | None = None
 
     async def waiting(self) -> Waiting:
         """Returns the open requests."""
         listed = await self._session.call("approvals", {})
-        if self._trust_line is None:
-            status = await self._session.call("status", {})
-            self._trust_line = getattr(status.data, "trust_line", "")
+        column, line = await self._column_and_line()
         cluster = self._session.cluster
         return Waiting(
             requests=getattr(listed.data, "requests", ()),
-            trust_line=self._trust_line,
+            trust_line=line,
+            trust_column=column,
             cluster_name=cluster.name or cluster.folder.path.resolve().name,
             now=format_instant(cluster.world.now()),
             diagnostics=listed.diagnostics,
         )
+
+    async def _column_and_line(self) -> tuple[str, str]:
+        """Asks once: what the machine is like does not change while a person looks."""
+        if self._trust is None:
+            doctor = await self._session.call("doctor", {})
+            data: Any = doctor.data
+            if data is None:
+                return "?", "the trust column cannot be worked out now: agentctl doctor"
+            self._trust = data.trust_column, data.trust_line
+        return self._trust
 
     async def page(self, request_id: str) -> Page:
         """Returns the facts of one request, measured now."""

@@ -1,5 +1,6 @@
 """The demo, stage by stage: every line that it prints is made from what a call answered."""
 
+import shlex
 import shutil
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from importlib.resources import as_file, files
@@ -7,18 +8,24 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-import msgspec
-
 from agentctl.views.decision import safe
+from agentctl.views.ops_log import ops_log
 from agentctl_evals.demo.environment import module_lines, most_needed, supply_lines
 from agentctl_evals.host import Host, Operator
 from agentctl_evals.replay import Played, replay
 from agentctl_evals.tape import Tape, point, read_tape
 from agentctl_tools.operation import Envelope
+from agentctl_tools.ops import OpList
 
 Say = Callable[[str], None]
-Decide = Callable[[str], Awaitable[None]]
-"""Gets a human's decision on the request of that id, on whatever the person looks at."""
+Decide = Callable[[str], Awaitable[str]]
+"""Gets a human's decision on the request of that id, on whatever the person looks at; returns how
+the request stands then."""
+NOT_DECIDED: Final = {
+    "waiting": "You left the request undecided, so nothing was removed and it goes on waiting.",
+    "denied": "You denied it, so the graph modules stays as it is.",
+    "changes_requested": "You sent it back, so the graph modules stays until the agent asks anew.",
+}
 ROWS_SHOWN_MAX: Final = 12
 VALUE_CHARACTERS_MAX: Final = 40
 
@@ -33,7 +40,7 @@ async def run_demo(folder: Path, *, host: Host, decide: Decide, say: Say) -> Non
     Args:
         folder: where the cluster is written.
         host: makes and opens clusters.
-        decide: asks the human; returns when there is a decision.
+        decide: asks the human; returns when the person is done with it.
         say: prints one line.
 
     Raises:
@@ -54,7 +61,8 @@ async def run_demo(folder: Path, *, host: Host, decide: Decide, say: Say) -> Non
             _session(), agent, names={"package": most_needed()}, after_call=narrator.tell
         )
     if ended.ended != "complete":
-        raise DemoError(str(ended.difference))
+        msg = f"{ended.difference}\n{_look(folder)}"
+        raise DemoError(msg)
     async with host.operator(folder) as operator:
         await _close(operator, folder, say)
 
@@ -100,18 +108,24 @@ class _Narrator:
         self._say = say
         self._decide = decide
 
-    async def tell(self, played: Played) -> None:
+    async def tell(self, played: Played) -> str | None:
+        """Returns why the agent's session cannot go on, which is the human's to say."""
         call = played.step.call
         where = f" in {played.arguments['in']}" if "in" in played.arguments else ""
         why = f"  ({played.step.why})" if played.step.why else ""
         self._say(f"   agent → {call.tool}{where}{why}")
-        self._say(f"       {point(played.result, '/summary')}")
+        self._say(f"       {safe(str(point(played.result, '/summary')), 160)}")
         self._diagnostics(played)
+        if played.is_error:
+            return None
         if call.tool == "run_query":
             self._rows(played)
         if call.tool == "approve":
             self._say("3. A human decides")
-            await self._decide(str(point(played.result, "/data/request_id")))
+            standing = await self._decide(str(point(played.result, "/data/request_id")))
+            if standing != "approved":
+                return NOT_DECIDED.get(standing, f"The request is {standing}.")
+        return None
 
     def _diagnostics(self, played: Played) -> None:
         found = point(played.result, "/diagnostics")
@@ -134,13 +148,10 @@ def _row(row: Mapping[str, object]) -> str:
 
 async def _close(operator: Operator, folder: Path, say: Say) -> None:
     say("4. What is recorded can be proved")
-    ops = _plain(_must(await operator.call("ops", {})).data)
-    assert isinstance(ops, dict)
-    for op in ops["ops"]:
-        who = op["actor"]["identity"]
-        say(
-            f"   {op['id'][:17]}…  {op['status']:<8} {op['action']:<16} {who}: {safe(op['intent'])}"
-        )
+    ops = _must(await operator.call("ops", {})).data
+    assert isinstance(ops, OpList)
+    for line in ops_log(ops.ops).splitlines():
+        say(f"   {line}".rstrip())
     for operation in ("audit_verify", "doctor"):
         result = _must(await operator.call(operation, {}))
         say(f"   {result.summary}")
@@ -150,8 +161,8 @@ async def _close(operator: Operator, folder: Path, say: Say) -> None:
         "query supply.licenses",
         "graph restore modules",
     ):
-        say(f"   agentctl --config {folder} {command}")
+        say(f"   agentctl --config {shlex.quote(str(folder))} {command}")
 
 
-def _plain(value: object) -> object:
-    return msgspec.to_builtins(value)
+def _look(folder: Path) -> str:
+    return f"What is recorded: agentctl --config {shlex.quote(str(folder))} ops log"

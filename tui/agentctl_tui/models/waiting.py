@@ -3,12 +3,14 @@
 import msgspec
 
 from agentctl.domain.approval.records import ApprovalRequest
+from agentctl.domain.plan.model import EffectClass
 from agentctl.instants import parse_instant
 from agentctl.views.decision import safe
 
 HEADINGS = ("decide", "resource", "class", "asked by", "expires")
-WIDTHS = (8, 26, 14, 16, 9)
-"""Columns of the list; they fit on 80 with the cursor and the gaps."""
+WIDTHS = (7, 25, 15, 14, 7)
+"""Columns of the list; with a gap on both sides of each they fit on 80."""
+WORST_FIRST: tuple[EffectClass, ...] = ("irreversible", "authority", "narrowing", "reversible")
 
 
 class WaitingRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,9 +36,9 @@ def _row(request: ApprovalRequest, now: str) -> WaitingRow:
         request_id=request.request_id,
         cells=(
             request.statement.operation,
-            safe(request.statement.resource, 25),
-            ", ".join(request.statement.classes),
-            safe(request.requester, 15),
+            safe(request.statement.resource, WIDTHS[1]),
+            _class(request.statement.classes),
+            safe(request.requester, WIDTHS[3]),
             f"{hours} h" if hours >= 1 else f"{max(int(left.total_seconds() // 60), 0)} min",
         ),
     )
@@ -44,4 +46,10 @@ def _row(request: ApprovalRequest, now: str) -> WaitingRow:
 
 def resource_name(request: ApprovalRequest) -> str:
     """Returns what a person types to approve: the resource's own name, without its kind."""
-    return request.statement.resource.rpartition(".")[2]
+    return request.statement.resource.partition(".")[2]
+
+
+def _class(classes: tuple[EffectClass, ...]) -> str:
+    """Returns the worst class, and how many more there are."""
+    worst, *more = sorted(classes, key=WORST_FIRST.index)
+    return f"{worst} +{len(more)}" if more else worst

@@ -6,9 +6,9 @@ import msgspec
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.widgets import Input, Label
+from textual.widgets import Footer, Input, Label
 
-from agentctl.views.decision import safe
+from agentctl.views.decision import NAME_CELLS_MAX, safe
 from agentctl_tui.screens.guarded import GuardedModal
 from agentctl_tui.widgets.typed_name import TypedInput
 
@@ -38,7 +38,7 @@ class ConfirmScreen(GuardedModal[Typed | None]):
         """Yields the question and its fields."""
         with Vertical(id="box"):
             yield Label(
-                f"To approve this {self._verb}, type its name: {safe(self._wanted)}",
+                f"To approve this {self._verb}, type its name: {safe(self._wanted, NAME_CELLS_MAX)}",
                 markup=False,
                 id="question",
             )
@@ -50,7 +50,8 @@ class ConfirmScreen(GuardedModal[Typed | None]):
                     password=True,
                     placeholder="then the passphrase of your key",
                 )
-            yield Label("Wait: not armed yet.  esc leaves it undecided", id="hint", markup=False)
+            yield Label("Wait: not armed yet. ", id="hint", markup=False)
+        yield Footer()
 
     def on_mount(self) -> None:
         """Starts the wait once the question is drawn."""
@@ -65,7 +66,7 @@ class ConfirmScreen(GuardedModal[Typed | None]):
         name = self.query_one("#name", TypedInput)
         name.placeholder = ""
         name.focus()
-        self.query_one("#hint", Label).update("Armed.  enter signs · esc leaves it undecided")
+        self.query_one("#hint", Label).update("Armed.  enter signs")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Checks the name, then signs."""

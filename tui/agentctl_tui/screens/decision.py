@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from rich.text import Text
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -10,8 +11,8 @@ from textual.widgets import Footer, Static
 
 from agentctl.domain.approval.facts import DecisionFacts
 from agentctl.domain.approval.records import Verdict
-from agentctl.views.decision import decision_page, safe
-from agentctl_tui.feed import Feed
+from agentctl.views.decision import decision_page, place_line, safe
+from agentctl_tui.feed import Feed, Page
 from agentctl_tui.keymap import DECISION
 from agentctl_tui.models.waiting import resource_name, waiting_rows
 from agentctl_tui.screens.confirm import ConfirmScreen, Typed
@@ -44,7 +45,7 @@ class DecisionScreen(GuardedScreen):
         """Yields the page and the footer."""
         with VerticalScroll(can_focus=False):
             yield PageView(id="page")
-        yield Static(id="remark")
+        yield Static(id="remark", markup=False)
         yield Footer()
 
     def on_mount(self) -> None:
@@ -56,12 +57,26 @@ class DecisionScreen(GuardedScreen):
     async def _load(self) -> None:
         page = await self._feed.page(self._request_id)
         if page.facts is None:
-            text = "\n".join(f" {safe(d.message, 200)}" for d in page.diagnostics)
-            self.query_one("#remark", Static).update(text)
+            await self._show_why_not(page)
             return
+        self.query_one("#remark", Static).update("")
         before, self._facts = self._facts, page.facts
         self.query_one(PageView).show_lines(decision_page(page.facts))
         self._close_confirmation_if_it_changed(before, page.facts)
+
+    async def _show_why_not(self, page: Page) -> None:
+        """Shows no old facts beside a failure, and still which cluster and column this is."""
+        self._facts = None
+        if self._confirm is not None:
+            self._confirm.dismiss(None)
+            self._confirm = None
+        waiting = await self._feed.waiting()
+        self.query_one(PageView).show_lines(
+            (place_line(waiting.cluster_name, waiting.trust_column),)
+        )
+        told = [f" {safe(d.path, 40)}: {safe(d.message, 200)}" for d in page.diagnostics]
+        text = Text("\n".join(told or [" The facts cannot be had now."]))
+        self.query_one("#remark", Static).update(text)
 
     def _close_confirmation_if_it_changed(
         self, before: DecisionFacts | None, now: DecisionFacts
@@ -72,7 +87,9 @@ class DecisionScreen(GuardedScreen):
         if moved:
             self._confirm.dismiss(None)
             self._confirm = None
-            self.notify(f"Closed, because it changed: {moved}", severity="warning", timeout=10)
+            self.notify(
+                f"Closed, because it changed: {moved}", severity="warning", timeout=10, markup=False
+            )
 
     def action_deny(self) -> None:
         """Asks for the reason; the second key decides."""
@@ -122,6 +139,7 @@ class DecisionScreen(GuardedScreen):
     def _open(self) -> DecisionFacts | None:
         facts = self._facts
         if facts is None:
+            self.notify("There are no facts to decide by yet.")
             return None
         if facts.standing != "waiting":
             self.notify(f"This request is {facts.standing}; it takes no decision.")
@@ -133,7 +151,9 @@ class DecisionScreen(GuardedScreen):
         self, verdict: Verdict, reason: str | None, typed: Typed | None = None
     ) -> None:
         facts = self._facts
-        assert facts is not None
+        if facts is None:
+            self.notify("The facts are gone, so nothing was signed.", severity="error")
+            return
         secret = typed.passphrase if typed is not None else None
         if secret is None and self._feed.key_is_locked():
             asked = WordsScreen("Passphrase of your key, to sign this decision", secret=True)
@@ -148,11 +168,12 @@ class DecisionScreen(GuardedScreen):
             passphrase=None if secret is None else secret.__str__,
         )
         if done.ok:
-            self.app.pop_screen()
-            self.app.notify(safe(done.summary, 200), timeout=8)
+            self.dismiss()
+            self.app.notify(safe(done.summary, 200), timeout=8, markup=False)
             return
         for diagnostic in done.diagnostics:
-            self.notify(safe(diagnostic.message, 200), severity="error", timeout=12)
+            told = safe(diagnostic.message, 200)
+            self.notify(told, severity="error", timeout=12, markup=False)
         self._load()
 
     @work(exclusive=True, group="next")
@@ -171,11 +192,11 @@ class DecisionScreen(GuardedScreen):
 
     def action_help(self) -> None:
         """Says what the lines mean."""
-        self.notify(HELP, title="How to read the page", timeout=15)
+        self.notify(HELP, title="How to read the page", timeout=15, markup=False)
 
     def action_back(self) -> None:
         """Leaves it undecided."""
-        self.app.pop_screen()
+        self.dismiss()
 
 
 def _what_moved(before: DecisionFacts, now: DecisionFacts) -> str:

@@ -6,7 +6,7 @@ from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.widgets import Label
+from textual.widgets import Footer, Label
 
 from agentctl_tui.keymap import DENY_REASONS
 from agentctl_tui.screens.guarded import GuardedModal
@@ -18,10 +18,16 @@ class DenyScreen(GuardedModal[str | None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         *(
-            Binding(str(number), f"reason({number})", reason, tooltip=f"Deny: {reason}")
+            Binding(str(number), f"reason({number})", reason, show=False, tooltip=f"Deny: {reason}")
             for number, reason in enumerate(DENY_REASONS, start=1)
         ),
-        Binding(str(len(DENY_REASONS) + 1), "write", "write one", tooltip="Deny with your words"),
+        Binding(
+            str(len(DENY_REASONS) + 1),
+            "write",
+            "write one",
+            show=False,
+            tooltip="Deny with your words",
+        ),
         Binding("escape", "leave", "leave it undecided", tooltip="Nothing is decided"),
     ]
 
@@ -32,7 +38,7 @@ class DenyScreen(GuardedModal[str | None]):
             for number, reason in enumerate(DENY_REASONS, start=1):
                 yield Label(f"  {number}  {reason}", markup=False)
             yield Label(f"  {len(DENY_REASONS) + 1}  write one", markup=False)
-            yield Label("esc leaves it undecided", id="hint", markup=False)
+        yield Footer()
 
     def action_reason(self, number: int) -> None:
         """Denies for that reason."""

@@ -35,9 +35,9 @@ class WaitingScreen(GuardedScreen):
 
     def compose(self) -> ComposeResult:
         """Yields the header, the list and the footer."""
-        yield Static(id="trust")
+        yield Static(id="trust", markup=False)
         yield DataTable(id="requests", cursor_type="row", zebra_stripes=False)
-        yield Static(id="remark")
+        yield Static(id="remark", markup=False)
         yield Footer()
 
     def on_mount(self) -> None:
@@ -103,7 +103,7 @@ class WaitingScreen(GuardedScreen):
 
     def action_help(self) -> None:
         """Says what the screen is for."""
-        self.notify(HELP, title="What waits", timeout=12)
+        self.notify(HELP, title="What waits", timeout=12, markup=False)
 
     def action_quit(self) -> None:
         """Leaves."""

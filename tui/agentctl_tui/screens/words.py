@@ -5,7 +5,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.widgets import Input, Label
+from textual.widgets import Footer, Input, Label
 
 from agentctl_tui.screens.guarded import GuardedModal
 from agentctl_tui.widgets.typed_name import TypedInput
@@ -28,7 +28,8 @@ class WordsScreen(GuardedModal[str | None]):
         with Vertical(id="box"):
             yield Label(self._question, markup=False)
             yield TypedInput(id="words", password=self._secret)
-            yield Label("enter takes it · esc leaves it undecided", id="hint", markup=False)
+            yield Label("enter takes it", id="hint", markup=False)
+        yield Footer()
 
     def on_mount(self) -> None:
         """Puts the cursor into the field."""

@@ -32,6 +32,9 @@ def command(context: click.Context, /, *, auto: bool, **_: object) -> None:
     where = _fresh(context, config_given(context))
     try:
         anyio.run(_run, composition_of(context), where, auto)
+    except KeyboardInterrupt:
+        click.echo(f"The demo was interrupted; what it made is in {where}.", err=True)
+        sys.exit(ExitCode.ERRORS)
     except DemoError as failure:
         click.echo(f"The demo stopped: {failure}", err=True)
         sys.exit(ExitCode.ERRORS)
@@ -57,11 +60,12 @@ async def _run(composition: object, folder: Path, auto: bool) -> None:  # noqa: 
     assert isinstance(composition, Composition)
     host = WorldHost(composition)
 
-    async def decide(request_id: str) -> None:
+    async def decide(request_id: str) -> str:
         if auto:
             await _decide_itself(host, folder, request_id)
         else:
             await _ask_the_person(host, folder, request_id)
+        return await _standing(host, folder, request_id)
 
     await run_demo(folder, host=host, decide=decide, say=click.echo)
 
@@ -90,4 +94,12 @@ async def _ask_the_person(host: "WorldHost", folder: Path, request_id: str) -> N
     async with host.operator(folder) as operator:
         signer = host.human_signer(folder)
         feed = DoorFeed(operator.human, make_signer=lambda _: signer, locked=False)
-        await run(feed, request_id=request_id)
+        await run(feed, request_id=request_id, once=True)
+
+
+async def _standing(host: "WorldHost", folder: Path, request_id: str) -> str:
+    from agentctl.domain.approval.facts import DecisionFacts
+
+    async with host.operator(folder) as operator:
+        shown = await operator.human.call("approval_show", {"id": request_id})
+        return shown.data.standing if isinstance(shown.data, DecisionFacts) else "not to be found"
