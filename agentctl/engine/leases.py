@@ -243,7 +243,9 @@ class Leases:
                 f"no held lease has the id {lock_id}; held: {others}",
                 remedy="agentctl locks",
             )
-        return _refused("state_lock_missing", LEASES_FOLDER, "no lease is held")
+        return _refused(
+            "state_lock_missing", LEASES_FOLDER, "no lease is held", remedy="agentctl locks"
+        )
 
     async def _acquire(self, asked: LeaseRecord, *, wait_s: float) -> tuple[LeaseRecord, bool]:
         deadline = self._world.monotonic() + wait_s

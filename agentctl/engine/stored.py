@@ -1,5 +1,7 @@
 """The stored queries of the applied revision, checked against the graphs as they are now."""
 
+from collections.abc import Iterable
+
 import msgspec
 
 from agentctl.diagnostics.bag import has_errors
@@ -13,6 +15,7 @@ from agentctl.ids import Address, ParsedAddress, graph_address, parse_address
 from agentctl.languages.query.compile import check_query, parse_query_file
 from agentctl.languages.query.plan import CheckedQuery
 from agentctl.languages.schema.ir import catalog_of
+from agentctl.languages.text.suggest import did_you_mean
 
 
 class StoredQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,19 +27,26 @@ class StoredQuery(msgspec.Struct, frozen=True, kw_only=True):
     diagnostics: tuple[Diagnostic, ...] = ()
 
 
+def _near_query(address: str, recorded: Iterable[str]) -> str | None:
+    """Returns which query was probably meant, or how to see them."""
+    queries = (known for known in recorded if known.startswith("query."))
+    return did_you_mean(address, queries, otherwise="agentctl queries list")
+
+
 async def stored_query(cluster: Cluster, address: str) -> StoredQuery:
     """Returns the query of that address as it was applied."""
     parsed = parse_address(address)
     head = await cluster.ledger.head()
     if head is None:
         return _none(address, parsed, state_missing())
-    digest = recorded_digests(head.envelope.state).get(address)
+    recorded = recorded_digests(head.envelope.state)
+    digest = recorded.get(address)
     if parsed is None or parsed.kind != "query" or digest is None:
         unknown = error(
             "query_not_found",
             address,
             "the applied revision has no such query",
-            remedy="agentctl queries",
+            remedy=_near_query(address, recorded),
         )
         return _none(address, parsed, unknown)
     assert parsed.graph is not None

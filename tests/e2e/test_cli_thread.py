@@ -34,14 +34,17 @@ async def test_an_agent_changes_a_real_cluster_over_mcp_and_a_human_lets_it(
         first = await call("apply", intent="a note", idempotency_key="1", **{"in": draft})
         found = await call("run_query", query="supply.all_packages", params={})
         removal = await call("draft_edit", path="cluster.yaml", content=cluster_yaml("supply"))
+        kept = {"in": removal["draft"]}
         held = await call(
             "apply",
             intent="clean up",
             idempotency_key="2",
             without_gated=True,
-            **{"in": removal["draft"]},
+            **kept,
         )
-        asked = await call("approve", gate="graph.spare", intent="unused", idempotency_key="3")
+        asked = await call(
+            "approve", gate="graph.spare", intent="unused", idempotency_key="3", **kept
+        )
 
         code, page = shell.on_a_terminal(
             "approve",
@@ -49,7 +52,7 @@ async def test_an_agent_changes_a_real_cluster_over_mcp_and_a_human_lets_it(
             typed=[("to approve, anything else to leave it: ", "spare")],
         )
         waited = await call("approval_wait", id=asked["request_id"], timeout_s=5)
-        done = await call("apply", intent="clean up", idempotency_key="4")
+        done = await call("apply", intent="clean up", idempotency_key="4", **kept)
 
     assert first["converged"]
     assert (shell.folder / "supply.pg").read_text() == WIDER_SCHEMA

@@ -40,7 +40,7 @@ def by_a_shell(shell: Shell, program: str, *arguments: str) -> int:
     import subprocess
     import sys
 
-    return subprocess.run(  # noqa: S603  # our own program
+    return subprocess.run(  # our own program
         [sys.executable, "-c", program, str(shell.folder), *arguments],
         env=shell.env,
         stdin=subprocess.DEVNULL,

@@ -5,6 +5,7 @@ import msgspec
 from agentctl.engine import data, detached
 from agentctl_tools.envelopes import answer, count, done, refused
 from agentctl_tools.fields import GraphId, Intent
+from agentctl_tools.nearness import nearest
 from agentctl_tools.operation import Call, Envelope, Operation
 
 
@@ -39,8 +40,13 @@ async def _list(call: Call) -> Envelope:
 async def _show(call: Call) -> Envelope:
     shown = await data.graph_show(call.cluster, call.caller, call.arguments.graph)
     if shown is None:
+        listed = await data.graph_list(call.cluster, call.caller)
+        near = nearest(call.arguments.graph, [g.id for g in listed])
         return refused(
-            "graph_not_found", f"graph.{call.arguments.graph}", "the cluster has no such graph"
+            "graph_not_found",
+            f"graph.{call.arguments.graph}",
+            "the cluster has no such graph",
+            remedy=f"Did you mean `{near}`?" if near is not None else "agentctl graph list",
         )
     return done("A graph.", data=shown)
 
