@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from agentctl.faces.mcp_client.client import connect
 from agentctl.testing.builders import QUERY, SCHEMA, cluster_yaml, folder_files
 from agentctl.testing.shell import AUDIT, Shell
 
@@ -139,23 +140,22 @@ def test_an_approval_dies_with_the_rows_that_came_after_it_and_names_them(removi
 
 @pytest.mark.slow
 def test_an_approval_dies_with_the_graph_it_was_given_for(removing: Shell) -> None:
-    """The deletion is carried out, purged, and a graph of the same name and schema made again."""
-    removing.done("approvals", "request", "graph.spare")
+    """Consent to delete one graph is none to delete another that got its name meanwhile."""
     approve(removing, "graph.spare")
-    kept = {f: f.read_bytes() for f in (removing.folder / "__cluster" / "approvals").glob("*.json")}
-    removing.done("apply")
+    shutil.rmtree(removing.folder / "graphs" / "spare.omni")
     removing.write(folder_files("supply", "spare"))
-    removing.done("apply")
+    removing.run("refresh")
+    approve(removing, "graph.spare")
+    assert removing.json("apply")["converged"], "a human let it be made again"
     removing.write({"spare.pg": None, "spare.gq": None, "cluster.yaml": cluster_yaml("supply")})
-    for path in (removing.folder / "__cluster" / "approvals").glob("*.consumed.json"):
-        path.unlink()
-    assert all(path.read_bytes() == data for path, data in kept.items())
 
     applied = removing.json("apply")
 
     assert not applied["converged"]
-    (need,) = applied["approvals_required"]
-    assert (need["resource"], need["satisfied"]) == ("graph.spare", False)
+    assert gates(removing) == {"graph.spare": "stale"}
+    told = [d for d in applied["diagnostics"] if d["code"] == "approval_stale"]
+    assert "incarnation" in told[0]["detail"]
+    assert (removing.folder / "graphs" / "spare.omni").is_dir()
 
 
 @pytest.mark.slow
@@ -183,7 +183,7 @@ def test_an_approval_means_nothing_in_another_cluster_with_the_same_resources(
     assert not other.json("apply")["converged"]
 
 
-def _storage(shell: Shell, where: str) -> str:
+def _storage(where: str) -> str:
     return cluster_yaml("supply", "spare", more=f"storage: {where}")
 
 
@@ -192,14 +192,14 @@ def test_a_configuration_cannot_move_the_storage(shell: Shell, tmp_path: Path) -
     tried = (AUDIT, "sandboxes/", "__cluster/leases/", "cluster.yaml")
     before = shell.digests(without=tried)
     elsewhere = str(tmp_path / "elsewhere")
-    draft, edited = draft_of(shell, "cluster.yaml", _storage(shell, elsewhere))
+    draft, edited = draft_of(shell, "cluster.yaml", _storage(elsewhere))
     ends = {"edit": edited}
     for verb in ("validate", "plan", "apply"):
         ended = shell.run(verb, "--draft", draft) if draft else None
         if ended is not None and verb != "validate":
             ends[verb] = ended.returncode
             assert "storage_root_moved" in ended.stderr
-    shell.write({"cluster.yaml": _storage(shell, elsewhere)})
+    shell.write({"cluster.yaml": _storage(elsewhere)})
     for verb in ("plan", "apply", "status", "mcp"):
         ended = shell.run(verb)
         ends[f"folder {verb}"] = ended.returncode
@@ -242,3 +242,31 @@ def test_an_applied_draft_is_in_the_folder(shell: Shell) -> None:
     assert status["diagnostics"] == []
     assert shell.json("plan")["changes"] == []
     assert not list((shell.folder / "__cluster" / "homecoming").glob("*.json"))
+
+
+@pytest.mark.slow
+async def test_an_agent_does_not_read_through_a_link_out_of_the_folder(shell: Shell) -> None:
+    """The operator's own process may; what comes over MCP is confined."""
+    secret = shell.root / "secret.pg"
+    secret.write_text(SCHEMA + "\nnode TopSecret {\n  name: String @key\n}\n")
+    (shell.folder / "supply.pg").unlink()
+    (shell.folder / "supply.pg").symlink_to(secret)
+    command, *arguments = shell.argv("mcp")
+
+    async with connect(command, arguments, env=shell.env) as agent:
+        answers = [
+            await agent.call(tool, given)
+            for tool, given in (
+                ("validate", {}),
+                ("plan", {}),
+                ("config_read", {"path": "supply.pg"}),
+                ("apply", {"intent": "x", "idempotency_key": "1"}),
+            )
+        ]
+
+    assert shell.run("validate").returncode == 0
+    for failed, envelope in answers:
+        assert "TopSecret" not in json.dumps(envelope), envelope
+        assert failed, envelope
+        told = json.dumps(envelope)
+        assert "path_outside_folder" in told or "path_not_config" in told
