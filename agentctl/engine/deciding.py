@@ -6,6 +6,7 @@ is shown as such. Source: terminal 1, access-and-faces 3.5.
 
 from collections.abc import Iterable
 from datetime import timedelta
+from typing import Final
 
 import msgspec
 
@@ -17,6 +18,7 @@ from agentctl.domain.approval.refusals import not_found
 from agentctl.domain.approval.tolerance import compare_effect
 from agentctl.domain.approval.words import compare_words
 from agentctl.domain.ledger.observations import LiveGraph
+from agentctl.domain.ledger.state import Tombstone
 from agentctl.domain.plan.codec import KeptPlan
 from agentctl.domain.plan.model import Plan
 from agentctl.domain.plan.statement import NO_RULES, Gate, gate_digest
@@ -28,6 +30,9 @@ from agentctl.engine.gather import FOLDER, draft_of, observe_graph
 from agentctl.engine.planning import make_plan, plan_for
 from agentctl.ids import parse_address
 from agentctl.instants import format_instant
+
+FIRST_COMMIT: Final = 1
+"""Of a graph's ``main``; it creates the graph and holds no rows."""
 
 
 class _Seen(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,7 +60,6 @@ async def decision_facts(
     asker = registry.principals.get(request.requester)
     human = registry.human(caller.id) if caller.enrolled else None
     waiting = [r.request.request_id for r in reviews if r.state == "waiting"]
-    is_deletion = request.statement.operation == "delete"
     now = cluster.world.now()
     return DecisionFacts(
         request=request,
@@ -69,11 +73,9 @@ async def decision_facts(
         rows_now=seen.live.rows if seen.live is not None else {},
         node_types=_node_types(seen.live),
         bytes_now=seen.live.bytes if seen.live is not None else 0,
-        last_write=seen.live.last_write if seen.live is not None else None,
+        last_write=_last_write(seen.live),
         queries=seen.gate.readers if seen.gate is not None else request.statement.readers,
-        restore_until=format_instant(now + timedelta(days=RETENTION_DAYS))
-        if is_deletion and request.statement.incarnation is not None
-        else None,
+        restore_until=await _restore_until(cluster, request, seen.live),
         archives=request.statement.effect.archives,
         requester_enrolled=asker is not None and not asker.revoked,
         deletes_asked_before=_asked_before(reviews, request),
@@ -103,6 +105,30 @@ async def _look_again(
     if address is not None and address.graph is not None:
         live = await observe_graph(cluster, address.graph)
     return _Seen(plan=planned.plan, gate=gate, live=live, target=target)
+
+
+def _last_write(live: LiveGraph | None) -> str | None:
+    """Returns when its newest commit was made; its first one only creates it."""
+    if live is None or live.commit is None or live.commit <= FIRST_COMMIT:
+        return None
+    return live.last_write
+
+
+async def _restore_until(
+    cluster: Cluster, request: ApprovalRequest, live: LiveGraph | None
+) -> str | None:
+    """Returns until when the graph could be restored: after a deletion now, or the one that was."""
+    statement = request.statement
+    if live is None or statement.operation != "delete" or statement.incarnation is None:
+        return None
+    if live.presence == "live":
+        return format_instant(cluster.world.now() + timedelta(days=RETENTION_DAYS))
+    head = await cluster.ledger.head()
+    observed = head.envelope.state.observations if head is not None else {}
+    tombstone = observed.get(statement.resource)
+    if not isinstance(tombstone, Tombstone) or tombstone.incarnation != statement.incarnation:
+        return None
+    return tombstone.purge_after
 
 
 def _moved(review: Review, gate: Gate | None) -> tuple[str, ...]:
@@ -145,12 +171,8 @@ def _checks(
     request: ApprovalRequest, kept: KeptPlan | Diagnostic, seen: _Seen
 ) -> tuple[Check, ...]:
     statement = request.statement
-    config_ok = (
-        isinstance(kept, KeptPlan)
-        and seen.plan is not None
-        and kept.plan.config_digest == request.config_digest
-        and seen.plan.config_digest == request.config_digest
-    )
+    plans = [seen.plan, *([kept.plan] if isinstance(kept, KeptPlan) else [])]
+    config_ok = all(p is not None and p.config_digest == request.config_digest for p in plans)
     return (
         Check(
             what="statement",
