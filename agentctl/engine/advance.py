@@ -32,6 +32,9 @@ from agentctl.instants import format_instant, parse_instant
 RETENTION_DAYS: Final = 7
 """How long a detached graph is kept before it is purged. Source: control-plane 3.5."""
 
+LOST: Final = frozenset({"graph_missing", "payload_missing", "payload_mismatch"})
+"""Conditions under which `refresh` takes a digest out; that it was there once keeps its gate."""
+
 _T = TypeVar("_T")
 
 SWEPT_REASON: Final = "cluster_recovery_pending"
@@ -231,7 +234,10 @@ def payloads_applied(state: State, changes: Iterable[Change], desired: DesiredCl
 
 
 def waiting_recorded(state: State, changes: Iterable[Change], desired: DesiredCluster) -> State:
-    """Returns *state* with `blocked` written for what waits, and taken back from what no longer does."""
+    """Returns *state* with `blocked` written for what waits, and taken back from what no longer does.
+
+    What `refresh` found lost stays said until it is there again: a gate depends on it.
+    """
     statuses: dict[str, ResourceStatus | None] = {}
     blocked = {c.resource: c for c in changes if c.disposition == "blocked"}
     wanted, has = desired.resource_digests, recorded_digests(state)
@@ -239,16 +245,24 @@ def waiting_recorded(state: State, changes: Iterable[Change], desired: DesiredCl
         if status.status != "blocked" or address in blocked:
             continue
         reached = address in has and has[address] == wanted.get(address)
+        lost = _lost(status)
         if reached:
             statuses[address] = APPLIED
         elif address not in has and address not in wanted:
-            statuses[address] = None
+            statuses[address] = ResourceStatus(status="drifted", conditions=lost) if lost else None
     for address, change in blocked.items():
         if change.reason == SWEPT_REASON:
             continue
-        conditions = (change.reason,) if change.reason else ()
+        why = (change.reason,) if change.reason else ()
+        conditions = (*why, *_lost(state.resource_statuses.get(address)))
         statuses[address] = ResourceStatus(status="blocked", conditions=conditions)
     return with_statuses(state, statuses)
+
+
+def _lost(status: ResourceStatus | None) -> tuple[str, ...]:
+    """Returns the conditions of a resource whose digest `refresh` took out because it was gone."""
+    conditions = status.conditions if status is not None else ()
+    return tuple(sorted(LOST.intersection(conditions)))
 
 
 def has_converged(state: State, desired: DesiredCluster) -> bool:

@@ -48,13 +48,15 @@ def draft_of(target: str) -> str | None:
 async def load_target(cluster: Cluster, caller: Caller, name: str) -> Target:
     """Returns what *name* declares, checked whole; a draft is loaded as an overlay of the folder."""
     overlay: Mapping[str, bytes | None] | None = None
+    confined = not caller.at_terminal
     draft_id = draft_of(name)
     if draft_id is not None:
         found = await cluster.drafts.overlay(draft_id)
         if isinstance(found, Diagnostic):
             return Target(name=name, desired=None, diagnostics=(found,))
         overlay = found
-    loaded = await cluster.folder.load(overlay=overlay, confined=not caller.at_terminal)
+        confined = confined or await is_of_another(cluster, caller, draft_id)
+    loaded = await cluster.folder.load(overlay=overlay, confined=confined)
     diagnostics = loaded.diagnostics
     if loaded.desired is not None:
         written = loaded.desired.storage
@@ -62,6 +64,15 @@ async def load_target(cluster: Cluster, caller: Caller, name: str) -> Target:
         diagnostics = (*diagnostics, moved) if moved is not None else diagnostics
     failed = has_errors(diagnostics) or loaded.desired is None
     return Target(name=name, desired=None if failed else loaded.desired, diagnostics=diagnostics)
+
+
+async def is_of_another(cluster: Cluster, caller: Caller, draft_id: str) -> bool:
+    """Returns whether somebody else than *caller* wrote the draft: it may name no path outside then.
+
+    Else a person who looks at an agent's draft would read, for the agent, what only they may read.
+    """
+    draft = await cluster.drafts.show(draft_id)
+    return isinstance(draft, Diagnostic) or draft.owner != caller.id
 
 
 async def observe_graphs(cluster: Cluster, graph_ids: Iterable[str]) -> dict[str, LiveGraph]:

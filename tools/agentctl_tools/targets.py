@@ -6,6 +6,7 @@ from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.domain.config.load import LoadedCluster
 from agentctl.domain.policy.caller import Caller
 from agentctl.engine.cluster import Cluster
+from agentctl.engine.gather import is_of_another
 
 FOLDER: Final = "folder"
 _DRAFT: Final = "draft:"
@@ -61,4 +62,5 @@ async def loaded_of(cluster: Cluster, caller: Caller, target: str) -> LoadedClus
     overlay = await cluster.drafts.overlay(draft_id)
     if isinstance(overlay, Diagnostic):
         return overlay
-    return await cluster.folder.load(overlay=overlay, confined=not caller.at_terminal)
+    confined = not caller.at_terminal or await is_of_another(cluster, caller, draft_id)
+    return await cluster.folder.load(overlay=overlay, confined=confined)

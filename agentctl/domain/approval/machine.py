@@ -131,11 +131,12 @@ def standing_of(gate: Gate, reviewed: Iterable[Review], now: datetime) -> Standi
     reviewed = tuple(reviewed)
     same = [r for r in reviewed if r.request.gate_key == gate.key]
     denied = denial_in_force(gate, reviewed, now)
-    refusals = [r.ended_at for r in same if r.state == "denied"]
+    # A refusal, and the use of an approval, end every approval of that gate from before.
+    ends = [r.ended_at for r in same if r.state in {"denied", "consumed"}]
     approved = [
         _approved(gate, r)
         for r in same
-        if r.state == "approved" and all(r.ended_at > refusal for refusal in refusals)
+        if r.state == "approved" and all(r.ended_at > end for end in ends)
     ]
     for stands in reversed(approved):
         if stands.state == "approved":
