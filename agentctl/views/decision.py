@@ -127,8 +127,7 @@ def _facts(facts: DecisionFacts) -> list[Line]:
         lines += _use(facts)
         lines += _way_back(facts)
     elif facts.queries:
-        broken = f"{_count(len(facts.queries), 'stored query', 'stored queries')} break"
-        lines += _fact("in use", broken, risk=True)
+        lines += _fact("in use", _broken(facts), risk=True)
     lines += _asks(facts)
     tried = "not tried in a sandbox"
     if not facts.source_in_folder:
@@ -165,9 +164,16 @@ def _use(facts: DecisionFacts) -> list[Line]:
     if facts.last_write is not None:
         age = parse_instant(facts.now) - parse_instant(facts.last_write)
         written = f"last write {_age(age)} ago"
-    broken = f"{_count(len(facts.queries), 'stored query', 'stored queries')} break"
     recent = age is not None and age < timedelta(days=1)
-    return _fact("in use", f"{written} · {broken}", risk=recent or bool(facts.queries))
+    return _fact("in use", f"{written} · {_broken(facts)}", risk=recent or bool(facts.queries))
+
+
+def _broken(facts: DecisionFacts) -> str:
+    if not facts.queries:
+        return "no stored query breaks"
+    if len(facts.queries) == 1:
+        return f"1 stored query breaks: {safe(facts.queries[0])}"
+    return f"{_count(len(facts.queries), 'stored query', 'stored queries')} break"
 
 
 def _way_back(facts: DecisionFacts) -> list[Line]:

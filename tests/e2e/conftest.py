@@ -1,6 +1,7 @@
 """A person at a terminal: tmux with a server of its own, driven by keys alone."""
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -61,6 +62,10 @@ class Person:
     def screen(self) -> str:
         """Returns what stands on the screen."""
         return self._tmux("capture-pane", "-p")
+
+    def records(self, file: Path) -> None:
+        """Keeps every byte that the terminal receives from now on."""
+        self._tmux("pipe-pane", "-o", f"cat > {shlex.quote(str(file))}")
 
     def sees(self, *texts: str, gone: str | None = None) -> str:
         """Returns the screen as soon as all of *texts* stand on it, and *gone* does not."""

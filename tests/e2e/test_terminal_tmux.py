@@ -29,6 +29,8 @@ graphs:
     queries: queries/
 """
 
+EVIL = "\x1b]52;c;ZXZpbA==\x07clean \x1b[2Kup \u202eevorppa\u202c [red]now[/]"
+
 pytestmark = pytest.mark.slow
 
 
@@ -40,6 +42,7 @@ class Person(Protocol):
     def presses(self, *keys: str) -> None: ...
     def runs(self, command: str) -> None: ...
     def screen(self) -> str: ...
+    def records(self, file: Path) -> None: ...
     def sees(self, *texts: str, gone: str | None = None) -> str: ...
 
 
@@ -118,14 +121,14 @@ class Agent:
     async def call(self, tool: str, **arguments: Any) -> tuple[bool, Any]:
         return await self._connection.call(tool, arguments)
 
-    async def asks(self) -> None:
+    async def asks(self, intent: str = "scratch is not wanted any more; nobody reads it") -> None:
         failed, edited = await self.call("draft_edit", path="cluster.yaml", content=WITHOUT_SCRATCH)
         assert not failed, edited
         self.draft = edited["data"]["draft"]
         failed, asked = await self.call(
             "approve",
             gate="graph.scratch",
-            intent="scratch is not wanted any more; nobody reads it",
+            intent=intent,
             idempotency_key="ask",
             **{"in": self.draft},
         )
@@ -229,3 +232,46 @@ async def test_looking_and_leaving_decides_nothing(person: Person, fleet: Path) 
 
         assert await agent.waits() == "waiting"
         assert "detached" not in presence(person, fleet)
+
+
+async def test_what_an_agent_writes_reaches_the_terminal_as_text_only(
+    person: Person, fleet: Path, tmp_path: Path
+) -> None:
+    async with agent_of(person, fleet) as agent:
+        await agent.asks(EVIL)
+        person.sits_down(fleet)
+        person.records(tmp_path / "received")
+        person.runs("clear; agentctl tui")
+        person.sees("graph.scratch", "1 waits for a decision")
+        person.presses("Enter")
+        kept("foreign-page", person.sees("DELETE GRAPH scratch", "‹U+202E›", "[red]now[/]"))
+        person.types("q")
+        person.presses("Escape")
+        person.sees("1 waits for a decision")
+        person.types("q")
+        person.sees(">>", gone="1 waits")
+        person.runs(f"clear; agentctl approvals show {agent.request}")
+        kept("foreign-approvals-show", person.sees("DELETE GRAPH scratch", "‹U+202E›", "compare:"))
+
+    received = (tmp_path / "received").read_bytes()
+    assert "‹U+202E›".encode() in received
+    for acting in (b"\x1b]52", b"\x1b[2Kup", "\u202e".encode(), "\u202c".encode()):
+        assert acting not in received
+
+
+def test_without_a_terminal_the_screen_says_what_to_run_instead(
+    person: Person, fleet: Path
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "agentctl", "--config", str(fleet), "tui"],
+        env=person.environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        start_new_session=True,
+    )
+
+    assert done.returncode != 0
+    assert "agentctl approvals list" in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
