@@ -77,8 +77,8 @@ def test_a_request_leaves_the_terminal_of_the_human_clean(removing: Shell) -> No
     listed = seen_by_a_terminal(removing, "approvals", "list")
     exported = seen_by_a_terminal(removing, "approvals", "export", "graph.spare")
 
-    assert_clean(shown, shows="cleanup row‹U+001B›")
-    assert_clean(listed, shows="cleanup row‹U+001B›")
+    assert_clean(shown, shows="row‹U+001B›")
+    assert_clean(listed, shows="row‹U+001B›")
     assert_clean(exported, shows="cleanup row")
 
 
@@ -93,7 +93,7 @@ def test_the_page_on_which_a_human_decides_is_clean_up_to_the_question(removing:
     )
 
     assert code == 0, received
-    assert_clean(received, shows="cleanup row‹U+001B›")
+    assert_clean(received, shows="row‹U+001B›")
     assert "Approved" in received
     assert [n["satisfied"] for n in removing.json("plan")["approvals_required"]] == [True]
     removing.done("apply")
