@@ -5,7 +5,7 @@ statement, and nothing else is ever read as consent. Write order: the audit reco
 of consent, create-only; nothing is rewritten. Whether an approval was used is the ledger's to say.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import Final
 
@@ -78,6 +78,8 @@ _DECIDED: Final = {
     "deny": "approval_denied",
     "request_changes": "approval_changes_requested",
 }
+
+BeforeRecord = Callable[[DecisionArtifact], Awaitable[None]]
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
@@ -183,10 +185,12 @@ class Approvals:
         verdict: Verdict,
         reason: str | None,
         signer: Signer,
+        before: BeforeRecord | None = None,
     ) -> DecisionArtifact | tuple[Diagnostic, ...]:
         """Records the decision of the human who calls, signed by *signer* with their enrolled key.
 
-        An agent, an MCP session and a human whom the chain does not know decide nothing.
+        An agent, an MCP session and a human whom the chain does not know decide nothing. *before*
+        takes the verified artifact before anything is written.
 
         Raises:
             AuditUnavailableError: the audit record could not be written; nothing was decided.
@@ -217,14 +221,21 @@ class Approvals:
         fault = self._fault_in(artifact, review.request, snapshot.registry)
         if fault is not None:
             return (error("signature_invalid", request_id, fault),)
+        if before is not None:
+            await before(artifact)
         return await self._record(artifact, review.request, _actor(caller), caller.on_behalf_of)
 
     async def submit(
-        self, artifact: bytes, *, caller: Caller | None = None
+        self,
+        artifact: bytes,
+        *,
+        caller: Caller | None = None,
+        before: BeforeRecord | None = None,
     ) -> DecisionArtifact | tuple[Diagnostic, ...]:
         """Records a decision that a human signed elsewhere; whoever hands it in adds nothing to it.
 
         The received bytes must be the canonical form of an artifact that holds in every field.
+        *before* takes it before anything is written; one that is recorded already it does not see.
 
         Raises:
             AuditUnavailableError: the audit record could not be written; nothing was recorded.
@@ -250,6 +261,8 @@ class Approvals:
             return (refusal,)
         actor = _actor(caller) if caller is not None else _signing_actor(read)
         behalf = caller.on_behalf_of if caller is not None else None
+        if before is not None:
+            await before(read)
         return await self._record(read, review.request, actor, behalf)
 
     async def consume(self, approval_id: str, *, op: str, ledger_seq: int) -> None:

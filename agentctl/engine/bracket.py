@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from agentctl.domain.approval.codec import artifact_key
 from agentctl.domain.ledger.observations import LiveGraph
 from agentctl.domain.ops.record import (
     Constraint,
@@ -36,8 +37,11 @@ CLUSTER_ACTIONS: Final = frozenset({"apply", "refresh", "import", "graph_restore
 """Actions whose ops run under the cluster's lease."""
 HISTORY_MAX: Final = 100
 """How far back the ledger is searched for what an interrupted op recorded."""
-UNLOCK_LIFE: Final = timedelta(minutes=10)
-"""A force-unlock holds no lease; one that is older than this is not at work any more."""
+DECISION_ACTIONS: Final = frozenset({"decide", "submit_decision"})
+"""Actions whose truth is the artifact among their op's targets."""
+LEASELESS_LIFE: Final = timedelta(minutes=10)
+"""A force-unlock and a decision hold no lease; one older than this is not at work any more."""
+_DECISION: Final = "approval:"
 DIED: Final = "the process that ran it ended before it was done"
 
 
@@ -101,11 +105,12 @@ async def fail_op(cluster: Cluster, op: Op, lease: Lease, reason: str) -> None:
 
 async def settle_cluster_ops(cluster: Cluster, lease: Lease) -> None:
     """Ends the cluster ops whose process died: as what the ledger says became of them."""
-    horizon = format_instant(cluster.world.now() - UNLOCK_LIFE)
+    horizon = format_instant(cluster.world.now() - LEASELESS_LIFE)
+    leaseless = DECISION_ACTIONS | {"force_unlock"}
     left = [
         o
         for o in await cluster.journal.unfinished()
-        if o.action in CLUSTER_ACTIONS or (o.action == "force_unlock" and o.started_at < horizon)
+        if o.action in CLUSTER_ACTIONS or (o.action in leaseless and o.started_at < horizon)
     ]
     if not left:
         return
@@ -114,7 +119,21 @@ async def settle_cluster_ops(cluster: Cluster, lease: Lease) -> None:
         if head.envelope.op is not None:
             recorded.setdefault(head.envelope.op, head)
     for op in left:
-        await _settle(cluster, op, lease, recorded.get(op.id))
+        head_of = recorded.get(op.id)
+        if op.action in DECISION_ACTIONS and await _is_decided(cluster, op):
+            head_of = await cluster.ledger.head()
+        await _settle(cluster, op, lease, head_of)
+
+
+def decision_target(approval_id: str) -> str:
+    """Returns how the op of a decision names the artifact that it tells of."""
+    return f"{_DECISION}{approval_id}"
+
+
+async def _is_decided(cluster: Cluster, op: Op) -> bool:
+    """Returns whether the artifact that the op of a decision tells of is there."""
+    named = [t.removeprefix(_DECISION) for t in op.targets if t.startswith(_DECISION)]
+    return bool(named) and await cluster.store.read(artifact_key(named[0])) is not None
 
 
 async def settle_graph_ops(cluster: Cluster, lease: Lease, address: str) -> None:

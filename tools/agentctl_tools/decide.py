@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from agentctl.domain.approval.records import DecisionArtifact
+from agentctl.engine import decisions
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.results import ApproveResult
 from agentctl_tools.envelopes import answer, failed, refused
@@ -53,7 +54,8 @@ async def _handle(call: Call) -> Envelope:
             "no key was handed along, so nothing can be signed",
             remedy="agentctl identity show",
         )
-    decided = await approvals.decide(
+    decided = await decisions.decide(
+        call.cluster,
         call.caller,
         given.request_id,
         verdict=given.verdict,

@@ -5,6 +5,7 @@ from typing import Annotated
 import msgspec
 
 from agentctl.domain.approval.records import DecisionArtifact
+from agentctl.engine import decisions
 from agentctl.engine.results import ApproveResult
 from agentctl_tools.decide import approve_result
 from agentctl_tools.envelopes import answer, failed
@@ -30,8 +31,9 @@ async def _handle(call: Call) -> Envelope:
     conflict = await conflict_of(call, "submit_decision")
     if conflict is not None:
         return failed((conflict,))
-    recorded = await call.cluster.approvals.submit(
-        call.arguments.decision.encode(), caller=call.caller
+    given = call.arguments
+    recorded = await decisions.submit(
+        call.cluster, call.caller, given.decision.encode(), given.intent
     )
     if not isinstance(recorded, DecisionArtifact):
         return failed(recorded, summary="The decision does not hold.")
