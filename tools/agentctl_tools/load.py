@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 import anyio
 import msgspec
 
+from agentctl.diagnostics.bag import has_errors
+from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.domain.ops.record import Op
 from agentctl.engine import data
 from agentctl.graph.port import LoadReport
@@ -53,12 +55,24 @@ async def _handle(call: Call) -> Envelope:
     report, op = await data.load(
         call.cluster, call.caller, given.graph, _lines(path), mode=given.mode, intent=given.intent
     )
-    ok = not any(d.severity == "error" for d in report.diagnostics)
+    told = tuple(_of_file(d, given.file) for d in report.diagnostics)
+    report = msgspec.structs.replace(report, diagnostics=told)
+    ok = not has_errors(told)
     answer = LoadAnswer(ok=ok, graph=given.graph, mode=given.mode, report=report, op=op)
     if not ok:
         return failed(report.diagnostics, summary="Nothing was loaded.", data=answer)
     rows = sum(report.rows.values())
     return done(f"Loaded {count(rows, 'row')}.", data=answer, diagnostics=report.diagnostics)
+
+
+def _of_file(found: Diagnostic, file: str) -> Diagnostic:
+    """Returns a diagnostic about the input as one about *file*, with what to do about a bad line."""
+    where = msgspec.structs.replace(found.where, file=file) if found.where is not None else None
+    path = file if found.where is not None and found.path == found.where.file else found.path
+    remedy = found.remedy
+    if remedy is None and where is not None:
+        remedy = f"Mend line {where.line} of the file and load it again: nothing of it was loaded."
+    return msgspec.structs.replace(found, where=where, path=path, remedy=remedy)
 
 
 def _lines(path: Path) -> Iterator[bytes]:
