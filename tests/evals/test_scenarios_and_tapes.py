@@ -4,7 +4,9 @@ import shutil
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from agentctl.faces.cli.main import cli
 from agentctl_evals.run import tape_problems
 from agentctl_evals.scenario import load_scenario
 from agentctl_evals.tape import fill, point, read_tape
@@ -141,3 +143,13 @@ def test_a_pointer_finds_its_value_or_says_that_there_is_none() -> None:
     for nothing in ("/a", "/a~1b/1", "/a~1b/x", "/a~1b/0/~0/deeper"):
         with pytest.raises(LookupError):
             point(value, nothing)
+
+
+def test_a_scenario_that_is_not_there_is_a_mistake_of_the_command_line() -> None:
+    wrong = CliRunner().invoke(cli, ["eval", "run", "nope", "--config", str(SCENARIOS.parents[1])])
+    nowhere = CliRunner().invoke(cli, ["eval", "run", "nope", "--config", "no/such"])
+
+    assert wrong.exit_code == 2
+    assert "retire-a-graph" in wrong.output
+    assert nowhere.exit_code == 1
+    assert "--config DIR" in nowhere.output

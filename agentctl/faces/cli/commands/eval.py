@@ -79,7 +79,10 @@ def run(
     from agentctl_evals.report import report_text
 
     settings = settings_of(context)
-    loaded = _load(settings.config / SCENARIOS / scenario)
+    folders = {folder.name: folder for folder in _folders(settings.config / SCENARIOS)}
+    if scenario not in folders:
+        context.fail(f"There is no scenario {scenario!r}; there are: {', '.join(folders)}.")
+    loaded = _load(folders[scenario])
     known = [*(path.stem for path in loaded.tapes()), "null"]
     if tape is not None and tape not in known:
         context.fail(f"There is no tape {tape!r}; there are: {', '.join(known)}.")
