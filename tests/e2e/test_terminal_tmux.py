@@ -251,7 +251,7 @@ async def test_what_an_agent_writes_reaches_the_terminal_as_text_only(
         person.types("q")
         person.sees(">>", gone="1 waits")
         person.runs(f"clear; agentctl approvals show {agent.request}")
-        kept("foreign-approvals-show", person.sees("DELETE GRAPH scratch", "‹U+202E›", "compare:"))
+        kept("foreign-approvals-show", person.sees("DELETE GRAPH scratch", "‹U+202E›", "\n>>"))
 
     received = (tmp_path / "received").read_bytes()
     assert "‹U+202E›".encode() in received
