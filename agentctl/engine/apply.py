@@ -18,7 +18,7 @@ from agentctl.domain.plan.dispositions import disposition_warnings
 from agentctl.domain.plan.model import ApprovalNeed, Change, Plan
 from agentctl.domain.policy.caller import Caller
 from agentctl.engine.advance import has_converged, payloads_applied, waiting_recorded
-from agentctl.engine.bracket import Begin, begin_op, fail_op
+from agentctl.engine.bracket import Begin, abandon_op, begin_op, fail_op
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.events import ApplyEvent, OnEvent
 from agentctl.engine.execute import carry_out, steps_total
@@ -163,7 +163,7 @@ class _Attempt:
             else:
                 await fail_op(cluster, op, self._lease, "a payload could not be written")
         except Exception as failure:
-            await fail_op(cluster, op, self._lease, str(failure))
+            await abandon_op(cluster, op, self._lease, str(failure))
             raise
         self._told.add(*running.told, *(recorded.diagnostics if recorded is not None else ()))
         return await self._done(prepared, running, head, recorded)

@@ -25,6 +25,7 @@ from agentctl.domain.ops.record import (
     Snapshot,
 )
 from agentctl.domain.policy.caller import Caller
+from agentctl.domain.storage.protocol import BackendError
 from agentctl.engine.advance import recorded_digests
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.gather import known_graphs, observe_graphs
@@ -100,6 +101,19 @@ async def fail_op(cluster: Cluster, op: Op, lease: Lease, reason: str) -> None:
     try:
         await cluster.journal.move(op.id, "failed", epoch=lease.epoch, reason=reason)
     except OpRejectedError:
+        return
+
+
+async def abandon_op(cluster: Cluster, op: Op, lease: Lease, reason: str) -> None:
+    """Records that an op broke off, unless the ledger has recorded it: then the next command ends it.
+
+    Where the ledger cannot be read now, nothing is guessed either.
+    """
+    try:
+        head = await cluster.ledger.head()
+        if head is None or head.envelope.op != op.id:
+            await fail_op(cluster, op, lease, reason)
+    except BackendError:
         return
 
 

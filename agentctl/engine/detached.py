@@ -16,7 +16,7 @@ from agentctl.domain.ledger.state import State, Tombstone
 from agentctl.domain.ops.record import OpVerb
 from agentctl.domain.policy.caller import Caller
 from agentctl.engine.advance import graph_purged, graph_restored
-from agentctl.engine.bracket import Begin, begin_op, end_op, fail_op
+from agentctl.engine.bracket import Begin, abandon_op, begin_op, end_op, fail_op
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.gather import observe_graph
 from agentctl.engine.leases import CLUSTER, Lease
@@ -213,7 +213,7 @@ async def _moved(  # one step on its ground
             source=head.envelope.source,
         )
     except Exception as failed:
-        await fail_op(cluster, op, ground.lease, str(failed))
+        await abandon_op(cluster, op, ground.lease, str(failed))
         raise
     await end_op(cluster, op, ground.lease, head)
     return _answer(graph, told, op=op.id, live=live, seq=head.seq)

@@ -20,7 +20,7 @@ from agentctl.engine.advance import (
     with_config_digest,
 )
 from agentctl.engine.binding import bind
-from agentctl.engine.bracket import Begin, begin_op, end_op, fail_op, settle_cluster_ops
+from agentctl.engine.bracket import Begin, abandon_op, begin_op, end_op, settle_cluster_ops
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.drift import graphs_seen, payloads_seen
 from agentctl.engine.gather import FOLDER, load_target, observe_graphs
@@ -79,7 +79,7 @@ class _Look:
         try:
             head = await self._refreshed(head, desired, op)
         except Exception as failure:
-            await fail_op(cluster, op, lease, str(failure))
+            await abandon_op(cluster, op, lease, str(failure))
             raise
         await end_op(cluster, op, lease, head)
         return await self._answer("refresh", head, op)
@@ -117,7 +117,7 @@ class _Look:
             state = with_config_digest(seen.state, desired.config_digest)
             head = await self._commit_first(state, desired, op)
         except Exception as failure:
-            await fail_op(cluster, op, lease, str(failure))
+            await abandon_op(cluster, op, lease, str(failure))
             raise
         await end_op(cluster, op, lease, head)
         return await self._answer("import", head, op)
