@@ -122,6 +122,10 @@ class Folder:
 
     def _cluster_file(self, overlay: Overlay, *, confined: bool) -> bytes | Diagnostic:
         write_one = f"agentctl init {self.path}"
+        if self.path.is_file():
+            message = f"{self.path} is a file"
+            remedy = f"Name the folder: --config {self.path.parent}"
+            return error("config_dir_not_found", str(self.path), message, remedy=remedy)
         if not self.path.is_dir():
             message = f"there is no folder {self.path}"
             return error("config_dir_not_found", str(self.path), message, remedy=write_one)
@@ -140,8 +144,15 @@ class Folder:
         code = "cluster_config_read_error"
         if data is None:
             message = f"there is no `{CLUSTER_FILE}` in {self.path}"
-            return error(code, CLUSTER_FILE, message, remedy=write_one)
+            return error(code, CLUSTER_FILE, message, remedy=self._above() or write_one)
         return error(code, CLUSTER_FILE, f"`{CLUSTER_FILE}` cannot be read: {data.reason}")
+
+    def _above(self) -> str | None:
+        """Returns how to name the cluster that this folder is a part of, if it is."""
+        for parent in self.path.resolve().parents:
+            if (parent / CLUSTER_FILE).is_file():
+                return f"{parent} is a cluster: add --config {parent}"
+        return None
 
     def _read(self, path: str) -> bytes | None:
         verdict, real = judge(self.path, path)

@@ -1,6 +1,8 @@
 """`agentctl`: finds the verb, loads it, runs it. Nothing heavy is imported before that."""
 
 import importlib
+import io
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -118,4 +120,28 @@ def main(compose: "Callable[[], Composition] | None" = None) -> None:
     Args:
         compose: builds what commands run on; a test's own process hands in another one.
     """
-    cli.main(args=sys.argv[1:], prog_name="agentctl", obj=compose)
+    _never_unspeakable()
+    try:
+        try:
+            cli.main(args=sys.argv[1:], prog_name="agentctl", obj=compose)
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        _drop_the_rest()
+        sys.exit(1)
+    except OSError as failure:
+        _drop_the_rest()
+        sys.stderr.write(f"agentctl: the output could not be written: {failure.strerror}\n")
+        sys.exit(5)
+
+
+def _never_unspeakable() -> None:
+    """Writes what the terminal's encoding lacks as an escape, in place of a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _drop_the_rest() -> None:
+    """Sends what is still buffered nowhere, so that leaving does not fail on it again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

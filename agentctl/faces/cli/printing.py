@@ -1,5 +1,6 @@
 """Where output goes: data and one JSON document to stdout, talk and diagnostics to stderr."""
 
+import json
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,7 +17,12 @@ _SHOWN: Final = (".pg", ".gq", "cluster.yaml")
 
 def print_json(document: object) -> None:
     """Writes the one document of `--json`."""
-    sys.stdout.write(json_text(document) + "\n")
+    text = json_text(document)
+    try:
+        text.encode(sys.stdout.encoding)
+    except UnicodeEncodeError:
+        text = json.dumps(json.loads(text), indent=2)
+    sys.stdout.write(text + "\n")
 
 
 def json_text(document: object) -> str:
