@@ -125,7 +125,7 @@ def _folders(scenarios: Path) -> list[Path]:
     if not scenarios.is_dir():
         click.echo(
             f"There is no folder {scenarios}. Scenarios come with a checkout; name one "
-            "with --scenarios DIR.",
+            "with --config DIR.",
             err=True,
         )
         sys.exit(ExitCode.ERRORS)
