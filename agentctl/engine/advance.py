@@ -245,7 +245,7 @@ def waiting_recorded(state: State, changes: Iterable[Change], desired: DesiredCl
         if status.status != "blocked" or address in blocked:
             continue
         reached = address in has and has[address] == wanted.get(address)
-        lost = _lost(status)
+        lost = lost_conditions(status)
         if reached:
             statuses[address] = APPLIED
         elif address not in has and address not in wanted:
@@ -254,12 +254,12 @@ def waiting_recorded(state: State, changes: Iterable[Change], desired: DesiredCl
         if change.reason == SWEPT_REASON:
             continue
         why = (change.reason,) if change.reason else ()
-        conditions = (*why, *_lost(state.resource_statuses.get(address)))
+        conditions = (*why, *lost_conditions(state.resource_statuses.get(address)))
         statuses[address] = ResourceStatus(status="blocked", conditions=conditions)
     return with_statuses(state, statuses)
 
 
-def _lost(status: ResourceStatus | None) -> tuple[str, ...]:
+def lost_conditions(status: ResourceStatus | None) -> tuple[str, ...]:
     """Returns the conditions of a resource whose digest `refresh` took out because it was gone."""
     conditions = status.conditions if status is not None else ()
     return tuple(sorted(LOST.intersection(conditions)))

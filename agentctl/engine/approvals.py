@@ -12,6 +12,7 @@ from typing import Final
 import anyio
 import msgspec
 
+from agentctl.canonical import sha256_hex
 from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.domain.approval.codec import (
     artifact_key,
@@ -240,30 +241,55 @@ class Approvals:
         Raises:
             AuditUnavailableError: the audit record could not be written; nothing was recorded.
         """
+        handed_in = await self._hand_in(artifact, caller, before)
+        if isinstance(handed_in, Diagnostic):
+            await self._refused(handed_in, artifact, caller)
+            return (handed_in,)
+        return handed_in
+
+    async def _hand_in(
+        self, artifact: bytes, caller: Caller | None, before: BeforeRecord | None
+    ) -> DecisionArtifact | Diagnostic:
         read = decode(DecisionArtifact, artifact.strip(b"\n"), path="decision")
         if isinstance(read, Diagnostic):
-            return (read,)
+            return read
         snapshot = await self._snapshot()
         review = next(
             (r for r in snapshot.reviews if r.request.request_id == read.request_id), None
         )
         if review is None:
-            return (not_found(read.request_id),)
+            return not_found(read.request_id)
         fault = self._fault_in(read, review.request, snapshot.registry)
         if fault is None and parse_instant(read.decided_at) > self._world.now() + CLOCK_SKEW_MAX:
             fault = "the decision was signed in the future"
         if fault is not None:
-            return (error("signature_invalid", review.request.statement.resource, fault),)
+            return error("signature_invalid", review.request.statement.resource, fault)
         if read in snapshot.records.artifacts:
             return read
         refusal = undecidable(review, read.request_id, read.decision, read.approver, read.reason)
         if refusal is not None:
-            return (refusal,)
+            return refusal
         actor = _actor(caller) if caller is not None else _signing_actor(read)
         behalf = caller.on_behalf_of if caller is not None else None
         if before is not None:
             await before(read)
         return await self._record(read, review.request, actor, behalf)
+
+    async def _refused(self, why: Diagnostic, artifact: bytes, caller: Caller | None) -> None:
+        """Records that a decision was handed in that does not hold."""
+        if caller is None:
+            return
+        await self._audit.append(
+            actor=_actor(caller),
+            on_behalf_of=caller.on_behalf_of,
+            action="approval_submit",
+            resource="cluster",
+            decision="deny",
+            policies=(),
+            reason=why.code,
+            request_digest=sha256_hex(artifact),
+            digests={},
+        )
 
     async def consume(self, approval_id: str, *, op: str, ledger_seq: int) -> None:
         """Marks an approval as used by *op*, which the ledger object *ledger_seq* says already."""

@@ -32,6 +32,7 @@ from agentctl.engine.gather import known_graphs, observe_graphs
 from agentctl.engine.journal import OpRejectedError
 from agentctl.engine.leases import Lease
 from agentctl.engine.ledger import Head
+from agentctl.graph.port import GraphError
 from agentctl.instants import format_instant
 
 CLUSTER_ACTIONS: Final = frozenset({"apply", "refresh", "import", "graph_restore", "graph_purge"})
@@ -114,6 +115,19 @@ async def abandon_op(cluster: Cluster, op: Op, lease: Lease, reason: str) -> Non
         if head is None or head.envelope.op != op.id:
             await fail_op(cluster, op, lease, reason)
     except BackendError:
+        return
+
+
+async def abandon_load(cluster: Cluster, op: Op, lease: Lease, graph: str, reason: str) -> None:
+    """Records that a load broke off, unless its commit is there: then the next load ends the op.
+
+    Where the graph's commits cannot be read now, nothing is guessed either.
+    """
+    try:
+        history = await cluster.graphs.history(graph, limit=HISTORY_MAX)
+        if op.id not in {commit.op for commit in history}:
+            await fail_op(cluster, op, lease, reason)
+    except (BackendError, GraphError):
         return
 
 

@@ -17,7 +17,14 @@ from agentctl.domain.ledger.state import State, Tombstone
 from agentctl.domain.ops.record import Lineage, Op
 from agentctl.domain.policy.caller import Caller
 from agentctl.engine.advance import recorded_digests
-from agentctl.engine.bracket import Begin, begin_op, fail_op, settle_graph_ops, snapshot
+from agentctl.engine.bracket import (
+    Begin,
+    abandon_load,
+    begin_op,
+    fail_op,
+    settle_graph_ops,
+    snapshot,
+)
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.detached import GraphMoved, graph_purge, graph_restore
 from agentctl.engine.gather import known_graphs, observe_graph, observe_graphs
@@ -128,7 +135,7 @@ async def load(  # what a load is
             await fail_op(cluster, op, lease, failure.diagnostic.message)
             return _nothing(failure.diagnostic), await cluster.journal.get(op.id)
         except Exception as failure:
-            await fail_op(cluster, op, lease, str(failure))
+            await abandon_load(cluster, op, lease, graph, str(failure))
             raise
         return report, await _end_load(cluster, op, lease, head, report)
 

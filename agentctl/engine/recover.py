@@ -32,6 +32,7 @@ from agentctl.domain.ledger.state import (
 from agentctl.engine.advance import (
     graph_detached,
     graph_moved,
+    lost_conditions,
     recorded_digests,
     with_approval_used,
     with_recovery,
@@ -180,10 +181,10 @@ def _keep(sidecar: Sidecar, live: LiveGraph) -> Decision:
 def _kept(state: State, sidecar: Sidecar, live: LiveGraph) -> State:
     if sidecar.kind != "graph_create":
         return state
-    status = ResourceStatus(
-        status="error", conditions=("graph_create_incomplete",), message=live.error
-    )
-    return with_statuses(state, {graph_address(sidecar.graph_id): status})
+    address = graph_address(sidecar.graph_id)
+    conditions = ("graph_create_incomplete", *lost_conditions(state.resource_statuses.get(address)))
+    status = ResourceStatus(status="error", conditions=conditions, message=live.error)
+    return with_statuses(state, {address: status})
 
 
 def _told(sidecar: Sidecar, *, happened: bool) -> Diagnostic:

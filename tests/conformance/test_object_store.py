@@ -1,6 +1,5 @@
 """What every object store gives; the guarantees are those of `agentctl.domain.storage.protocol`."""
 
-import multiprocessing
 import os
 import subprocess
 import sys
@@ -192,23 +191,34 @@ async def test_two_stores_that_do_not_share_objects_are_refused() -> None:
 # Local disk only, from here on.
 
 
-def _create_in_a_process(arguments: tuple[str, int]) -> int | None:
-    root, number = arguments
+CREATE = (
+    "import sys, anyio\n"
+    "from pathlib import Path\n"
+    "from agentctl.adapters.backends.local import LocalStore\n"
+    "store, number = LocalStore(Path(sys.argv[1])), sys.argv[2].encode()\n"
+    "sys.stdin.read()\n"  # all wait for the same end of input
+    "print(anyio.run(store.create, 'race/1', number))\n"
+)
 
-    async def attempt() -> bool:
-        return await LocalStore(Path(root)).create("race/1", b"%d" % number)
 
-    return number if anyio.run(attempt) else None
+def test_of_many_processes_exactly_one_creates(tmp_path: Path) -> None:
+    runners = [
+        subprocess.Popen(
+            [sys.executable, "-c", CREATE, str(tmp_path), str(number)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(8)
+    ]
+    for runner in runners:
+        assert runner.stdin is not None
+        runner.stdin.close()
+        runner.stdin = None
+    told = [runner.communicate()[0].strip() for runner in runners]
 
-
-async def test_of_many_processes_exactly_one_creates(tmp_path: Path) -> None:
-    jobs = [(str(tmp_path), number) for number in range(8)]
-    with multiprocessing.get_context("spawn").Pool(4) as pool:
-        results = await to_thread.run_sync(pool.map, _create_in_a_process, jobs)
-
-    won = [number for number in results if number is not None]
-    assert len(won) == 1
-    assert (tmp_path / "race/1").read_bytes() == b"%d" % won[0]
+    assert sorted(told) == ["False"] * 7 + ["True"]
+    assert (tmp_path / "race/1").read_bytes() == str(told.index("True")).encode()
 
 
 async def test_a_process_killed_within_a_create_leaves_nothing_that_is_listed(
