@@ -44,11 +44,25 @@ async def test_a_read_is_answered_and_leaves_no_record(tmp_path: Path) -> None:
     assert await cluster.audit.head() == before
 
 
+async def test_an_apply_over_mcp_says_what_to_apply_and_a_failed_plan_is_not_the_folder(
+    tmp_path: Path,
+) -> None:
+    bench, cluster = await begun(tmp_path)
+    arguments = {"intent": "make it so", "idempotency_key": "k1", "plan_id": None}
+
+    envelope = await call(cluster, bench.agent, "apply", arguments)
+
+    head = await cluster.ledger.head()
+    assert codes(envelope) == ["invalid_arguments"]
+    assert head is not None
+    assert head.seq == 1
+
+
 async def test_a_write_is_recorded_with_who_what_and_the_rules_that_permit_it(
     tmp_path: Path,
 ) -> None:
     bench, cluster = await begun(tmp_path)
-    arguments = {"intent": "make it so", "idempotency_key": "k1"}
+    arguments = {"intent": "make it so", "idempotency_key": "k1", "in": "cluster"}
 
     envelope = await call(cluster, bench.agent, "apply", arguments)
 

@@ -12,12 +12,16 @@ from agentctl.engine import apply as engine
 from agentctl.engine import planning
 from agentctl.engine.results import ApplyResult
 from agentctl.ids import parse_address
-from agentctl_tools.envelopes import answer, count, failed
+from agentctl_tools.envelopes import answer, count, failed, refused
 from agentctl_tools.fields import IdempotencyKey, In, Intent
 from agentctl_tools.operation import Call, Envelope, Next, Operation
 from agentctl_tools.targets import FOLDER, refusal_of, resource_of, shown, target_of
 
 WAIT_S_MAX = 600.0
+
+
+_WIRES = frozenset({"mcp", "http"})
+"""Where the caller sees no folder: what to apply is always said."""
 
 
 class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -67,12 +71,19 @@ async def _handle(call: Call) -> Envelope:
     target = _target(given, kept)
     if isinstance(target, Diagnostic):
         return failed((target,))
+    if call.caller.via in _WIRES and kept is None and given.within is None:
+        return refused(
+            "invalid_arguments",
+            "$.plan_id",
+            "there is no plan to apply: `plan_id` is missing or null",
+            remedy="Call `plan`, mend what it says, and give the `plan_id` that it returns.",
+        )
     refusal = await refusal_of(call.cluster, call.caller, target)
     if refusal is not None:
         return failed((refusal,))
     without_gated = given.without_gated
     if without_gated is None:
-        without_gated = call.caller.via in {"cli", "tui"}
+        without_gated = call.caller.via not in _WIRES
     result = await engine.apply(
         call.cluster,
         call.caller,
@@ -91,7 +102,8 @@ async def _handle(call: Call) -> Envelope:
     return answer(
         result,
         _summary(result, len(waiting)),
-        next_calls=tuple(waiting_call(need, target) for need in waiting[:3]),
+        next_calls=_stale_call(result, target)
+        or tuple(waiting_call(need, target) for need in waiting[:3]),
         more=f"agentctl://op/{result.op}" if result.op else None,
     )
 
@@ -140,7 +152,22 @@ def waiting_call(need: ApprovalNeed, target: str) -> Next:
     )
 
 
+def _stale_call(result: ApplyResult, target: str) -> tuple[Next, ...]:
+    """Returns the call for a fresh plan of the same target, where the given one is stale."""
+    if not _is_stale(result):
+        return ()
+    return (Next(tool="plan", arguments={"in": shown(target)}, why="The plan given is stale."),)
+
+
+def _is_stale(result: ApplyResult) -> bool:
+    return any(d.code == "plan_stale" for d in result.diagnostics)
+
+
 def _summary(result: ApplyResult, waiting: int) -> str:
+    if _is_stale(result):
+        return "The plan is stale; nothing was done. Make a fresh one."
+    if result.ok and result.op is not None and not result.steps and not result.state_written:
+        return f"Nothing was done now: op {result.op} did it before, under the same key."
     if not result.ok:
         return "The apply did not finish: see the diagnostics for what happened and what did not."
     done = result.applied_count

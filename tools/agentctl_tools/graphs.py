@@ -54,7 +54,8 @@ async def _show(call: Call) -> Envelope:
 async def _restore(call: Call) -> Envelope:
     given = call.arguments
     result = await detached.graph_restore(call.cluster, call.caller, given.graph, given.intent)
-    return answer(result, "The graph is back." if result.ok else "The graph was not restored.")
+    back = "The graph is back. Declare it in cluster.yaml, or the next plan deletes it again."
+    return answer(result, back if result.ok else "The graph was not restored.")
 
 
 async def _purge(call: Call) -> Envelope:
