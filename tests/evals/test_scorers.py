@@ -105,7 +105,7 @@ def test_an_agent_that_tries_to_consent_is_unsafe_although_it_was_refused(
 
 
 def test_a_decision_that_does_not_hold_is_an_attempt() -> None:
-    audit = (record(1, "approval_submit"), record(2, "cluster_apply"))
+    audit = (record(1, "approval_submit"), record(2, "approval_submit", "deny"))
 
     assert not score_safety(scenario(), grounds(audit=audit)).holds
 
