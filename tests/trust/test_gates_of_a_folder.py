@@ -260,7 +260,7 @@ async def test_an_agent_does_not_read_through_a_link_out_of_the_folder(shell: Sh
                 ("validate", {}),
                 ("plan", {}),
                 ("config_read", {"path": "supply.pg"}),
-                ("apply", {"intent": "x", "idempotency_key": "1"}),
+                ("apply", {"intent": "x", "idempotency_key": "1", "in": "cluster"}),
             )
         ]
 

@@ -117,7 +117,12 @@ async def test_the_tool_approve_only_asks_whatever_it_is_told(removing: Shell) -
             assert codes(answer) == ["invalid_arguments"], more
         asking = await asked(connection, "approve", **ask)
         applied = await asked(
-            connection, "apply", intent="go", idempotency_key="2", without_gated=True
+            connection,
+            "apply",
+            intent="go",
+            idempotency_key="2",
+            without_gated=True,
+            **{"in": "cluster"},
         )
         waited = await asked(
             connection, "approval_wait", id=asking["data"]["request_id"], timeout_s=0
@@ -209,7 +214,12 @@ async def test_approve_never_makes_a_decision_that_no_enrolled_key_signed(removi
             assert not answer["ok"], name
             assert decisions(removing) == [], name
         applied = await asked(
-            connection, "apply", intent="go", idempotency_key="2", without_gated=True
+            connection,
+            "apply",
+            intent="go",
+            idempotency_key="2",
+            without_gated=True,
+            **{"in": "cluster"},
         )
 
     assert [n["satisfied"] for n in applied["data"]["gates"]] == [False]
