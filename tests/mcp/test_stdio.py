@@ -36,7 +36,9 @@ async def test_an_agent_works_over_stdio(
         names = [t["name"] for t in await client.tools()]
         _, status = await client.call("status", {})
         refused, consent = await client.call("decide", {"request_id": "x"})
-        _, applied = await client.call("apply", {"intent": "begin", "idempotency_key": "1"})
+        _, applied = await client.call(
+            "apply", {"intent": "begin", "idempotency_key": "1", "in": "cluster"}
+        )
         _, rows = await client.call(
             "run_query", {"query": "supply.impact", "params": {"name": "json"}}
         )
