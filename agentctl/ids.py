@@ -60,11 +60,6 @@ def policy_address(name: str) -> Address:
     return Address(f"policy.{name}")
 
 
-def embedding_provider_address(name: str) -> Address:
-    """Returns ``provider.embedding.<name>``."""
-    return Address(f"provider.embedding.{name}")
-
-
 def parse_address(text: str) -> ParsedAddress | None:  # noqa: PLR0911  # one return a kind
     """Returns the parts of *text*, or None where it is no resource address."""
     parts = text.split(".")

@@ -20,7 +20,6 @@ from agentctl.domain.policy.principals import (
     Body,
     FirstHuman,
     GenesisBody,
-    GroupsBody,
     PrincipalRecord,
     RecordKind,
     RecoveryBody,
@@ -141,13 +140,6 @@ class Principals:
         """Replaces a principal's key. With the recovery code as *signer*, *by* is None."""
         body = RotateBody(id=principal_id, old=await self._key_of(principal_id), new=new_key)
         return await self._extend("rotate", body, by=by, signer=signer)
-
-    async def set_groups(
-        self, *, principal_id: str, groups: tuple[str, ...], by: str, signer: Signer
-    ) -> Registry | tuple[Diagnostic, ...]:
-        """Replaces a principal's groups."""
-        body = GroupsBody(id=principal_id, groups=tuple(sorted(set(groups))))
-        return await self._extend("groups", body, by=by, signer=signer)
 
     async def set_recovery(
         self, *, key: str, by: str, signer: Signer

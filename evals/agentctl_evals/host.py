@@ -1,11 +1,9 @@
 """What evals and the demo need of the composition root; `agentctl.faces.cli` has the real one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Literal, Protocol
-
-import msgspec
 
 from agentctl_evals.replay import ToolClient
 from agentctl_tools.operation import Envelope
@@ -39,10 +37,3 @@ class Host(Protocol):
     def agent(self, folder: Path) -> AbstractAsyncContextManager[ToolClient]:
         """Starts the MCP server of the cluster over stdio and connects as its agent."""
         ...
-
-
-class Load(msgspec.Struct, frozen=True, kw_only=True):
-    """A load that an operator makes before a session."""
-
-    graph: str
-    lines: Sequence[bytes]

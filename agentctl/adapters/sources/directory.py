@@ -49,15 +49,6 @@ class Folder:
         """Returns cluster.yaml as parsed, reading no other file."""
         return await to_thread.run_sync(lambda: self._parsed({}, confined=confined)[0])
 
-    async def config_files(
-        self, *, overlay: Overlay | None = None
-    ) -> dict[str, bytes] | Diagnostic:
-        """Returns cluster.yaml and the files it names that are inside, also where they are invalid.
-
-        A diagnostic says why cluster.yaml itself could not be read.
-        """
-        return await to_thread.run_sync(lambda: self._config_files(overlay or {}))
-
     async def read(self, path: str) -> bytes | None:
         """Returns the file at the normal relative *path*; None where none is.
 

@@ -29,7 +29,6 @@ from agentctl.domain.config.model import (
     ResourceSummary,
     SourceManifest,
 )
-from agentctl.domain.config.paths import leaves_folder
 from agentctl.domain.config.policies import resolve_policies
 from agentctl.domain.config.queries import QueryFiles, check_queries, find_queries
 from agentctl.domain.config.snapshot import FolderSnapshot, Wanted, wanted
@@ -70,14 +69,6 @@ class LoadedCluster(msgspec.Struct, frozen=True, kw_only=True):
     def config_digest(self) -> str | None:
         """The config digest of a valid folder."""
         return self.desired.config_digest if self.desired else None
-
-    def quotable(self, file: str) -> str | None:
-        """Returns the text of *file* where a diagnostic may quote it: of this folder, and UTF-8."""
-        data = None if leaves_folder(file) else self.files.get(file)
-        try:
-            return None if data is None else data.decode("utf-8")
-        except UnicodeDecodeError:
-            return None
 
 
 def resolve(parsed: ParsedConfig, snapshot: FolderSnapshot) -> LoadedCluster:

@@ -15,13 +15,6 @@ EffectClass = Literal["reversible", "narrowing", "irreversible", "authority"]
 GATED: frozenset[EffectClass] = frozenset({"narrowing", "irreversible", "authority"})
 
 
-class MigrationStep(msgspec.Struct, frozen=True, kw_only=True):
-    """One step of the migration planner, as it stands on the wire. Source: control-plane 2."""
-
-    kind: str
-    fields: Mapping[str, object]
-
-
 class Migration(msgspec.Struct, frozen=True, kw_only=True):
     """What a schema update does to a live graph; `steps` are ``{"kind": …, **fields}``."""
 

@@ -5,7 +5,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from agentctl.canonical import canonical_bytes, digest_of
+from agentctl.canonical import digest_of
 from agentctl.domain.plan.model import ChangeVerb, EffectClass
 from agentctl.ids import Address
 
@@ -132,11 +132,6 @@ def gate_key(statement: GateStatement) -> str:
     fields = msgspec.to_builtins(statement)
     assert isinstance(fields, dict)
     return digest_of({k: v for k, v in fields.items() if k not in OUTSIDE_KEY})
-
-
-def statement_bytes(statement: GateStatement) -> bytes:
-    """Returns the canonical bytes of the statement."""
-    return canonical_bytes(statement)
 
 
 NO_RULES: Final = digest_of([])

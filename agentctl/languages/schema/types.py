@@ -105,11 +105,3 @@ class Catalog(msgspec.Struct, frozen=True, kw_only=True):
     def edge(self, name: str) -> EdgeType | None:
         """Returns the edge type of exactly that name."""
         return next((e for e in self.edges if e.name == name), None)
-
-    def edge_in_query(self, spelling: str) -> EdgeType | None:
-        """Returns the edge that a query spells so: lower-case first letter, case ignored else.
-
-        Source: languages 2.7.
-        """
-        folded = spelling.lower()
-        return next((e for e in self.edges if e.name.lower() == folded), None)
