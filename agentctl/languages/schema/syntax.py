@@ -1,6 +1,7 @@
 """What a `.pg` file says, before it is asked whether that makes sense.
 
 The parser makes these values and the checker reads them; every name keeps its place.
+Source: languages 1.1, 3.1.
 """
 
 from typing import Literal as OneOf
@@ -10,55 +11,100 @@ import msgspec
 from agentctl.diagnostics.span import Span
 from agentctl.languages.schema.types import PropertyType
 
-AnnotationValue = str | int | float | bool
+ConstraintName = OneOf["key", "unique", "index", "range", "check"]
 
 
-class Name(msgspec.Struct, frozen=True, kw_only=True):
+class Name(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="is"):
     """A name and its place."""
 
     text: str
     where: Span
 
 
+class Literal(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="is"):
+    """A written scalar value; a Date is days, a DateTime milliseconds since 1970."""
+
+    value: str | int | float | bool | None
+    written: OneOf["text", "integer", "number", "bool", "date", "datetime", "null"]
+    where: Span
+
+
+class LiteralList(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="is"):
+    """``[a, b]``: only of a default."""
+
+    items: tuple[Literal, ...]
+    where: Span
+
+
+class AnnotationArgument(msgspec.Struct, frozen=True, kw_only=True):
+    """``name = literal`` of an annotation."""
+
+    name: Name
+    value: Literal
+
+
 class Annotation(msgspec.Struct, frozen=True, kw_only=True):
-    """``@name`` or ``@name(value)``."""
+    """``@name`` or ``@name(value, key = literal, …)``."""
 
     name: str
-    value: AnnotationValue | Name | None
+    value: Literal | Name | None = None
+    arguments: tuple[AnnotationArgument, ...] = ()
     where: Span
 
 
 class PropertySyntax(msgspec.Struct, frozen=True, kw_only=True):
-    """``name: Type? @annotation…``."""
+    """``name: Type? (= literal)? @annotation…``."""
 
     name: Name
     type: PropertyType
     type_where: Span
-    annotations: tuple[Annotation, ...]
+    default: Literal | LiteralList | None = None
+    annotations: tuple[Annotation, ...] = ()
+
+
+class Bounds(msgspec.Struct, frozen=True, kw_only=True):
+    """``a..b``, either end open."""
+
+    minimum: int | float | None
+    maximum: int | float | None
+    where: Span
 
 
 class ConstraintSyntax(msgspec.Struct, frozen=True, kw_only=True):
-    """``@key(a, b)`` or ``@index(a, b)`` in a body."""
+    """``@key(a, b)`` and its kind in a body."""
 
-    name: OneOf["key", "index"]
+    name: ConstraintName
     columns: tuple[Name, ...]
+    """Of a range or check: its one property."""
+    bounds: Bounds | None = None
+    pattern: Literal | None = None
+    where: Span
+
+
+class CardinalitySyntax(msgspec.Struct, frozen=True, kw_only=True):
+    """``@card(m..n)`` of an edge."""
+
+    minimum: int
+    maximum: int | None
     where: Span
 
 
 class TypeSyntax(msgspec.Struct, frozen=True, kw_only=True):
-    """A declared node or edge type."""
+    """A declared interface, node or edge type."""
 
-    kind: OneOf["node", "edge"]
+    kind: OneOf["interface", "node", "edge"]
     name: Name
     source: Name | None = None
     """Of an edge: the node type it leaves."""
     target: Name | None = None
+    cardinality: CardinalitySyntax | None = None
     annotations: tuple[Annotation, ...] = ()
+    implements: tuple[Name, ...] = ()
     properties: tuple[PropertySyntax, ...] = ()
     constraints: tuple[ConstraintSyntax, ...] = ()
     whole: bool = True
-    """False where the declaration has properties that are not seen here: it breaks off in a
-    mistake, or takes some from an interface."""
+    """False where the declaration breaks off in a mistake, so that it has properties that are not
+    seen here."""
 
 
 class SchemaSyntax(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,9 +1,10 @@
 """Collects what is wrong with one text, bounded, with places made from offsets."""
 
-from typing import Final
+from typing import Final, Literal
 
 from agentctl.diagnostics.diagnostic import Diagnostic, Related, error, note
 from agentctl.diagnostics.span import Span
+from agentctl.languages.text.addition import Addition
 from agentctl.languages.text.source import Dialect, Source
 from agentctl.languages.text.token import Token
 
@@ -31,6 +32,7 @@ class Report:
         self.dialect = dialect
         self._found: list[Diagnostic] = []
         self._left_out = 0
+        self.additions: list[Addition] = []
 
     def __len__(self) -> int:
         return len(self._found) + self._left_out
@@ -66,6 +68,23 @@ class Report:
     def unsupported(self, what: str, start: int, end: int) -> None:
         """Adds that a part of the language is understood but not run by this release."""
         self.add(not_supported(what, self.source.span(start, end)))
+
+    def reads_otherwise(
+        self,
+        kind: Literal["added", "differs"],
+        feature: str,
+        message: str,
+        place: Token | tuple[int, int],
+        *,
+        remedy: str | None = None,
+    ) -> None:
+        """Notes a construct that OmniGraph 0.10 does not have, or takes for something else."""
+        start, end = (place.start, place.end) if isinstance(place, Token) else place
+        where = self.source.span(start, end)
+        if len(self.additions) < PROBLEM_COUNT_MAX:
+            self.additions.append(
+                Addition(kind=kind, feature=feature, where=where, message=message, remedy=remedy)
+            )
 
     def add(self, found: Diagnostic) -> None:
         """Adds *found*, or counts it where too much is kept already."""
