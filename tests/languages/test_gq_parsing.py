@@ -1,6 +1,7 @@
 """What the `.gq` parser accepts, what it says about the rest, and where it goes on."""
 
 from agentctl.languages.query.compile import parse_query_file
+from agentctl.languages.query.syntax import LiteralUse, ReadBody
 
 
 def names(text: str) -> list[str]:
@@ -67,7 +68,11 @@ query other() { match { $a: A } return { $a.k } }
         ("f", "F64"),
     ]
     assert (whole.description, whole.instruction) == ("what it does", "when to use it")
-    assert (len(whole.clauses), len(whole.items), len(whole.order), whole.limit) == (10, 8, 3, 10)
+    assert isinstance(whole.body, ReadBody)
+    body = whole.body
+    assert (len(body.clauses), len(body.items), len(body.order)) == (10, 8, 3)
+    assert isinstance(body.limit, LiteralUse)
+    assert body.limit.value == 10
     assert str(whole.where) == "q.gq:2:7"
 
 

@@ -13,6 +13,8 @@ from agentctl.languages.query.plan import Comparison
 from agentctl.languages.query.syntax import (
     BindingClause,
     Clause,
+    CompareUse,
+    EdgeName,
     Expression,
     FilterClause,
     Hops,
@@ -140,8 +142,9 @@ class ClauseParser(ExpressionParser):
     def _traversal(self) -> TraversalClause | None:
         """``VAR (VAR ':')? ( '<' EDGE '>' | EDGE ) ('{' INT ',' INT? '}')? VAR``."""
         cursor = self.cursor
+        start = cursor.peek().start
         left = self.variable()
-        edge_var = None
+        edge_var: VariableUse | None = None
         if cursor.at_kind(TokenKind.VARIABLE):
             edge_var = self.variable()
             cursor.expect_mark(":", remedy="Write `$a $e:knows $b` to bind the edge to `$e`.")
@@ -164,10 +167,10 @@ class ClauseParser(ExpressionParser):
         return TraversalClause(
             left=left,
             right=right,
-            edge=edge.text,
-            edge_where=cursor.span(edge),
+            edges=(EdgeName(name=edge.text, where=cursor.span(edge)),),
             edge_var=edge_var,
             hops=hops,
+            where=cursor.report.source.span(start, cursor.last.end),
         )
 
     def _hops(self) -> Hops:
@@ -218,7 +221,8 @@ class ClauseParser(ExpressionParser):
             return None
         if right is None:
             return None
-        return FilterClause(left=left, comparison=comparison, right=right, where=where)
+        condition = CompareUse(left=left, comparison=comparison, right=right, where=where)
+        return FilterClause(condition=condition, where=where)
 
     def _operand_or_unsupported(self, first: Token) -> Expression | None:
         """Returns the left operand; None where the whole clause was read as not supported."""

@@ -10,10 +10,11 @@ from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.languages.query.match_check import MatchChecker
 from agentctl.languages.query.output_check import OutputChecker
 from agentctl.languages.query.parse import QUERY_DIALECT, parse_queries
-from agentctl.languages.query.plan import Binding, CheckedQuery, Param
+from agentctl.languages.query.plan import Binding, CheckedQuery, Param, Pattern
 from agentctl.languages.query.scope import Scope
-from agentctl.languages.query.syntax import QueryDecl
+from agentctl.languages.query.syntax import LiteralUse, QueryDecl, ReadBody
 from agentctl.languages.schema.types import Catalog
+from agentctl.languages.text.addition import Addition
 from agentctl.languages.text.report import Report
 from agentctl.languages.text.source import read_source
 
@@ -26,6 +27,8 @@ class QueryFile(msgspec.Struct, frozen=True, kw_only=True):
     declarations: tuple[QueryDecl, ...]
     """In the file's order, without those that a diagnostic is about."""
     diagnostics: tuple[Diagnostic, ...]
+    additions: tuple[Addition, ...] = ()
+    """Constructs that OmniGraph 0.10 does not have, in the order of the text."""
 
 
 class CheckedResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,27 +45,34 @@ def parse_query_file(source: bytes, *, file: str) -> QueryFile:
         return QueryFile(declarations=(), diagnostics=(text,))
     report = Report(text, QUERY_DIALECT)
     declarations = parse_queries(report)
-    return QueryFile(declarations=declarations, diagnostics=sort_diagnostics(report.all()))
+    return QueryFile(
+        declarations=declarations,
+        diagnostics=sort_diagnostics(report.all()),
+        additions=tuple(report.additions),
+    )
 
 
 def check_query(decl: QueryDecl, catalog: Catalog) -> CheckedResult:
     """Returns the query that *decl* is over the schema *catalog*."""
+    assert isinstance(decl.body, ReadBody)
     scope = Scope(decl, catalog)
     match = MatchChecker(scope)
-    match.check(decl.clauses)
+    match.check(decl.body.clauses)
     outputs = OutputChecker(scope)
-    outputs.check(decl.items, decl.order)
+    outputs.check(decl.body.items, decl.body.order)
     if scope.found:
         return CheckedResult(query=None, diagnostics=sort_diagnostics(scope.found))
     query = CheckedQuery(
         name=decl.name,
         params=tuple(Param(name=p.name, type=p.type) for p in decl.params),
-        bindings=tuple(Binding(var=v, type_name=b.type.name) for v, b in scope.nodes.items()),
-        traversals=tuple(match.traversals),
-        filters=tuple(match.filters),
+        pattern=Pattern(
+            bindings=tuple(Binding(var=v, type_name=b.type.name) for v, b in scope.nodes.items()),
+            traversals=tuple(match.traversals),
+            filters=tuple(match.filters),
+        ),
         outputs=tuple(outputs.outputs),
         order=tuple(outputs.order),
-        limit=decl.limit,
+        limit=decl.body.limit.value if isinstance(decl.body.limit, LiteralUse) else None,
         description=decl.description,
         instruction=decl.instruction,
         reads=tuple(sorted(match.reads)),

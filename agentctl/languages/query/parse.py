@@ -13,7 +13,15 @@ from typing import Final
 
 from agentctl.languages.query.clause_syntax import ClauseParser
 from agentctl.languages.query.expression_syntax import ANONYMOUS, I64_MAX
-from agentctl.languages.query.syntax import OrderSyntax, ParamSyntax, QueryDecl, ReturnItem
+from agentctl.languages.query.syntax import (
+    LiteralUse,
+    OrderSyntax,
+    ParamSyntax,
+    QueryDecl,
+    ReadBody,
+    ReturnItem,
+)
+from agentctl.languages.schema.types import PropertyType, Scalar
 from agentctl.languages.schema.type_syntax import parse_type
 from agentctl.languages.text.cursor import Cursor, HaltError
 from agentctl.languages.text.report import Report
@@ -74,8 +82,11 @@ class _QueryParser(ClauseParser):
             self.cursor.skip_balanced()
             return None
         self.cursor.expect_mark("{")
-        self.cursor.expect_word("match", remedy="A query reads with `match { … } return { … }`.")
+        match = self.cursor.expect_word(
+            "match", remedy="A query reads with `match { … } return { … }`."
+        )
         clauses = self.clauses()
+        returns = self.cursor.peek()
         items = self._items()
         order = self._order() if self.cursor.at_word("order") else ()
         limit = self._limits()
@@ -84,10 +95,14 @@ class _QueryParser(ClauseParser):
             name=name.text,
             where=self.cursor.span(name),
             params=params,
-            clauses=clauses,
-            items=items,
-            order=order,
-            limit=limit,
+            body=ReadBody(
+                clauses=clauses,
+                items=items,
+                order=order,
+                limit=limit,
+                match_where=self.cursor.span(match),
+                return_where=self.cursor.span(returns),
+            ),
             description=texts.get("description"),
             instruction=texts.get("instruction"),
         )
@@ -184,15 +199,15 @@ class _QueryParser(ClauseParser):
             descending = self.cursor.accept_word("desc") is not None
             if not descending:
                 self.cursor.accept_word("asc")
-            found.append(OrderSyntax(value=value, descending=descending))
+            found.append(OrderSyntax(value=value, descending=descending, where=value.where))
             if not self.cursor.accept_mark(",") or self.cursor.at_mark("}"):
                 break
         self.cursor.expect_mark("}", remedy="An order item is `$a.x`, `$a.x asc` or `$a.x desc`.")
         return tuple(found)
 
-    def _limits(self) -> int | None:
+    def _limits(self) -> LiteralUse | None:
         """``('limit' INT)?`` and, of the full language, ``offset`` and parameters in both."""
-        limit: int | None = None
+        limit: LiteralUse | None = None
         for name in ("limit", "offset"):
             word = self.cursor.accept_word(name)
             if word is None:
@@ -206,7 +221,11 @@ class _QueryParser(ClauseParser):
             if name == "offset":
                 self.unsupported("`offset`", word)
             else:
-                limit = number
+                limit = LiteralUse(
+                    value=number,
+                    type=PropertyType(scalar=Scalar.I64),
+                    where=self.cursor.span(token),
+                )
         misplaced = self.cursor.peek()
         if misplaced.kind is TokenKind.LOWER and misplaced.text in {"match", "order", "limit"}:
             self.cursor.fail(
