@@ -6,6 +6,7 @@ randomness take both as arguments, so this module is pure.
 """
 
 import re
+from collections.abc import Mapping
 from typing import Final, Literal, NewType
 
 import msgspec
@@ -13,13 +14,44 @@ import msgspec
 Address = NewType("Address", str)
 """The printed form of a resource address, e.g. ``query.supply.impact``."""
 
-Kind = Literal["graph", "schema", "query", "policy", "embedding_provider"]
+Kind = Literal[
+    "graph",
+    "schema",
+    "query",
+    "policy",
+    "embedding_provider",
+    "source_provider",
+    "storage_provider",
+    "pipeline",
+    "embedding",
+    "ui",
+    "alias",
+    "binding",
+    "approval",
+    "ops",
+]
+"""The kinds of resources; the last nine are agentctl's own. Source: control-plane 1.2 and 3.1."""
+
+PROVIDER_KINDS: Final[Mapping[str, Kind]] = {
+    "embedding": "embedding_provider",
+    "source": "source_provider",
+    "storage": "storage_provider",
+}
+"""What stands between ``provider.`` and the name."""
+
+NAMED_KINDS: Final[frozenset[Kind]] = frozenset(
+    {"policy", "pipeline", "embedding", "ui", "alias", "approval"}
+)
+"""Kinds whose addresses are ``<kind>.<name>`` and belong to no graph."""
+
+SURFACES: Final = frozenset({"mcp", "http"})
+"""Where a query can be bound to, besides a dashboard ``ui.<name>``."""
 
 CLUSTER: Final = Address("cluster")
 """The address of the cluster itself; not a resource, but a target of operations and policies."""
 
 RESOURCE_ID: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*", re.ASCII)
-"""Ids of graphs, queries, policies and providers. Source: control-plane 1.1."""
+"""Ids of everything that cluster.yaml names. Source: control-plane 1.1."""
 
 ULID_ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 SEQ_DIGITS: Final = 20
@@ -30,9 +62,12 @@ class ParsedAddress(msgspec.Struct, frozen=True, kw_only=True):
 
     kind: Kind
     name: str
-    """The resource's own id: of a query its name, of a graph or schema the graph's id."""
+    """The resource's own id: of a query its name, of a graph or schema the graph's id, of a binding
+    its surface, of ``ops`` that word."""
     graph: str | None = None
-    """The graph it belongs to; None for policies and providers."""
+    """The graph it belongs to; None for what belongs to the cluster."""
+    query: Address | None = None
+    """Of a binding, the address of the query that it binds."""
 
 
 def is_resource_id(text: str) -> bool:
@@ -60,24 +95,66 @@ def policy_address(name: str) -> Address:
     return Address(f"policy.{name}")
 
 
-def parse_address(text: str) -> ParsedAddress | None:  # noqa: PLR0911  # one return a kind
+def embedding_provider_address(name: str) -> Address:
+    """Returns ``provider.embedding.<name>``."""
+    return Address(f"provider.embedding.{name}")
+
+
+def source_provider_address(name: str) -> Address:
+    """Returns ``provider.source.<name>``."""
+    return Address(f"provider.source.{name}")
+
+
+def storage_provider_address(name: str) -> Address:
+    """Returns ``provider.storage.<name>``."""
+    return Address(f"provider.storage.{name}")
+
+
+def binding_address(query: Address, surface: str) -> Address:
+    """Returns ``binding.<query>-><surface>``, e.g. ``binding.query.supply.impact->mcp``."""
+    return Address(f"binding.{query}->{surface}")
+
+
+OPS: Final = Address("ops")
+"""The one resource of operations: archive and retention."""
+
+
+def parse_address(text: str) -> ParsedAddress | None:
     """Returns the parts of *text*, or None where it is no resource address."""
+    if text == OPS:
+        return ParsedAddress(kind="ops", name=OPS)
+    query, arrow, surface = text.partition("->")
+    if arrow:
+        return _parse_binding(query, surface)
     parts = text.split(".")
     if not all(is_resource_id(part) for part in parts):
         return None
+    return _parse_parts(parts)
+
+
+def _parse_parts(parts: list[str]) -> ParsedAddress | None:
     match parts:
-        case ["graph", graph]:
-            return ParsedAddress(kind="graph", name=graph, graph=graph)
-        case ["schema", graph]:
-            return ParsedAddress(kind="schema", name=graph, graph=graph)
+        case ["graph" | "schema" as kind, graph]:
+            return ParsedAddress(kind=kind, name=graph, graph=graph)
         case ["query", graph, name]:
             return ParsedAddress(kind="query", name=name, graph=graph)
-        case ["policy", name]:
-            return ParsedAddress(kind="policy", name=name)
-        case ["provider", "embedding", name]:
-            return ParsedAddress(kind="embedding_provider", name=name)
+        case ["provider", family, name] if family in PROVIDER_KINDS:
+            return ParsedAddress(kind=PROVIDER_KINDS[family], name=name)
+        case [kind, name] if kind in NAMED_KINDS:
+            return ParsedAddress(kind=kind, name=name)
         case _:
             return None
+
+
+def _parse_binding(query: str, surface: str) -> ParsedAddress | None:
+    prefix, _, named = query.partition(".")
+    target = _parse_parts(named.split(".")) if prefix == "binding" else None
+    if target is None or target.kind != "query" or parse_address(named) is None:
+        return None
+    dashboard = parse_address(surface) if "->" not in surface else None
+    if surface not in SURFACES and (dashboard is None or dashboard.kind != "ui"):
+        return None
+    return ParsedAddress(kind="binding", name=surface, graph=target.graph, query=Address(named))
 
 
 def ulid(milliseconds: int, entropy: bytes) -> str:
