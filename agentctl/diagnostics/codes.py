@@ -166,7 +166,6 @@ _APPROVALS: Final = {
 
 _DOOR: Final = {
     "denied": "Policy does not permit the action; the message names the principal, the action and the resource.",
-    "not_authenticated": "The caller could not be authenticated.",
     "human_only": "The operation is a human's consent; it has no projection here and is not done for anyone else.",
     "unknown_operation": "There is no operation of that name here.",
     "invalid_arguments": "The arguments do not have the form that the operation takes.",
@@ -182,12 +181,10 @@ _DOOR: Final = {
     "unknown_code": "There is no diagnostic code or term of that name.",
     "prompt_not_found": "There is no prompt of that name; the remedy lists the ones there are.",
     "prompt_slots_mismatch": "Every slot of a prompt must be filled, and nothing else given.",
-    "server_unreachable": "The server could not be reached.",
     "internal_error": "This is a bug in agentctl. Please report it with the text above.",
     "eval_scenario_invalid": "The scenario or its tape is not what its format says.",
     "no_terminal": "The screen needs a terminal; there is none here.",
     "init_folder_not_empty": "`init` writes a new cluster into an empty folder only; in an existing one it leaves files alone.",
-    "resource_id_taken": "The name is taken.",
 }
 
 _GRAPH: Final = {
@@ -207,9 +204,7 @@ _GRAPH: Final = {
     "param_missing": "A parameter without a value has no default and is not nullable.",
     "param_unknown": "The query declares no such parameter.",
     "param_invalid": "A parameter's value does not fit its declared type.",
-    "query_deadline": "The query took longer than its deadline.",
     "query_too_large": "The query would join more rows on its way than fit in its bound of memory; narrow its match.",
-    "query_result_invalid": "A value of the result cannot be represented.",
     "sum_out_of_range": "An integer sum is beyond 2^53; it is refused rather than rounded.",
 }
 

@@ -38,7 +38,6 @@ _BY_CODE: Final[dict[str, ExitCode]] = (
             "storage_probe_failed",
             "audit_unavailable",
             "state_write_error",
-            "server_unreachable",
         ),
         ExitCode.UNAVAILABLE,
     )
@@ -58,7 +57,6 @@ _BY_CODE: Final[dict[str, ExitCode]] = (
     | dict.fromkeys(
         (
             "denied",
-            "not_authenticated",
             "human_only",
             "policy_evaluation_error",
             "frozen",

@@ -1,0 +1,226 @@
+"""Paragraphs for the codes of plan, apply, drafts and recovery. A code, then what happened, why it matters, what to do."""
+
+from typing import Final
+
+EXPLAINED: Final[dict[str, str]] = {
+    "schema_preview_unavailable": (
+        "A migration is previewed against the live graph, and the graph could not be opened. The "
+        "plan shows that the schema changes but not by which steps, and the apply will look "
+        "again. See whether the graph's root is reachable; `agentctl refresh` tells."
+    ),
+    "schema_migration_unsupported": (
+        "The change of the schema has steps that cannot be carried out on data that is there, "
+        "e.g. a new required property without a default, or a type that changes in place. All of "
+        "them are listed, each with its entity and its rule (`OG-…`, which `agentctl explain` "
+        "explains), and nothing of this schema is changed. Often a way in two steps exists: add "
+        "a nullable property, fill it, require it later."
+    ),
+    "approval_stale": (
+        "An approval binds exactly what the human saw: the resource, its digests, the measured "
+        "effect. Something of that has changed since, so the approval no longer speaks of what "
+        "would happen. The message says which field moved. Ask again; the request shows the new "
+        "facts."
+    ),
+    "approval_required": (
+        "The change narrows, destroys or changes who may do what, so a human decides it first. "
+        "The rest of the plan goes on without it. Ask with `agentctl approve` (over MCP the tool "
+        "`approve`), and apply again after the decision."
+    ),
+    "apply_approval_invariant_violation": (
+        "The last check before a gated step found no approval for it, although the plan said "
+        "there was one. The step was not done. This cannot happen in a sound program: please "
+        "report it, with the plan and the op."
+    ),
+    "graph_create_failed": (
+        "The storage or the graph engine refused to create the graph; the detail holds its "
+        "words. What came before in the same apply stands and is recorded, what depends on the "
+        "graph waits. Mend the cause and run `agentctl apply` again."
+    ),
+    "schema_apply_failed": (
+        "The graph engine refused or could not finish the schema change; the graph keeps its old "
+        "schema, since a change is one commit. The detail holds the engine's words. Mend the "
+        "cause and apply again."
+    ),
+    "graph_delete_failed": (
+        "The graph could not be detached, so it lives on and the approval for it is not spent. "
+        "The detail says why. Mend the cause and apply again."
+    ),
+    "graph_create_skipped": (
+        "An earlier step of the same apply failed, so creating this graph was not tried. Nothing "
+        "is wrong with it. Mend the failed step, and the next apply creates it."
+    ),
+    "schema_apply_skipped": (
+        "An earlier step of the same apply failed, so this schema change was not tried; the "
+        "graph is as it was. Mend the failed step, and the next apply makes it."
+    ),
+    "graph_delete_skipped": (
+        "An earlier step of the same apply failed, so this deletion was not tried; the graph and "
+        "its approval stand. Mend the failed step, and the next apply goes on."
+    ),
+    "graph_busy": (
+        "A branch of a graph has one writer at a time, and somebody else is writing now. Nothing "
+        "was changed. The same command may well work in a moment."
+    ),
+    "resource_content_changed": (
+        "Between the plan's validation and its use the bytes of a file changed, so that what was "
+        "checked is not what would be recorded. The step was not done. Run the command again; it "
+        "reads the file as it is now."
+    ),
+    "resource_payload_write_error": (
+        "The content of a resource (a query, a policy) could not be put into the catalog of the "
+        "storage root. The ledger never records a resource whose payload is missing, so this one "
+        "is not applied. Make the root writable and apply again."
+    ),
+    "apply_unsupported_change": (
+        "The change is right and no step of this release carries it out, so it is deferred: "
+        "planned, shown, and left undone while the rest is applied. `converged` stays false, so "
+        "that nothing is silent. It is taken up by the release that has the step."
+    ),
+    "apply_dependency_blocked": (
+        "The change needs another one first (a query its schema, a schema its graph), and that "
+        "one was not made: it failed, waits for a decision, or is deferred. The message names "
+        "it. Settle that one and apply again."
+    ),
+    "recreates_lost_graph": (
+        "The ledger records a graph whose root is gone. Creating it again makes an empty graph "
+        "under the old name, and everybody would take it for the old one. So it is gated like a "
+        "deletion. If the data can be restored from a backup, do that first, then `agentctl "
+        "refresh`."
+    ),
+    "plan_stale": (
+        "A plan is a value with a digest, made from one state of the folder, the ledger and the "
+        "graphs. One of them has moved so that a fresh plan would do something else. The message "
+        "says what moved. Look at a fresh plan and apply that.\n\n"
+        "    agentctl plan"
+    ),
+    "delete_and_create_alike": (
+        "The plan deletes one graph and creates another with the same schema. That looks like a "
+        "rename, but the new graph begins empty: data does not move between them. Where a rename "
+        "is meant, declare it under `moved`, and nothing is deleted."
+    ),
+    "invalid_plan_file": (
+        "The plan file is no plan, or its digest does not fit its content, so it was changed "
+        "after it was made. An apply from it could do what nobody looked at. Make a fresh one "
+        "with `agentctl plan --out FILE`."
+    ),
+    "plan_not_found": (
+        "Kept plans are named by their digest and belong to the principal they were made for; "
+        "there is none of that name for you. It may never have been kept (`--out`, or a plan "
+        "over MCP, keeps it) or has been collected. Make a fresh plan."
+    ),
+    "draft_base_moved": (
+        "A draft holds edits over the folder as it was when the draft was opened, and the folder "
+        "has changed since. Bringing it home could undo somebody else's edit. Open a new draft "
+        "from the folder as it is now and make the edits again; `agentctl draft diff` shows them."
+    ),
+    "draft_not_found": (
+        "There is no open draft of that id that you may use: it was applied, discarded, never "
+        "there, or is another agent's. `agentctl draft list` shows yours."
+    ),
+    "draft_edit_conflict": (
+        "The edit says what it expects to find (a passage, the lines around a patch, a digest), "
+        "and the file in the draft holds something else. Nothing was changed. Read the file "
+        "again and make the edit from what it holds now."
+    ),
+    "homecoming_conflict": (
+        "When a draft has been applied its files are written into the folder. A file there has "
+        "neither the content from before nor the new one, so somebody edited it in between, and "
+        "neither version is overwritten. Put one of the two back and run the command again."
+    ),
+    "homecoming_settled": (
+        "An earlier command was interrupted while it wrote a draft's files into the folder. This "
+        "one has finished that, or put the old files back; the message says which. There is "
+        "nothing to do."
+    ),
+    "applied_source_not_in_folder": (
+        "What is applied came from a draft, and the folder holds other files. The next plan from "
+        "the folder would take the draft's changes back. Bring the draft's files into the "
+        "folder, or plan to see what differs."
+    ),
+    "outcome_unknown": (
+        "A step was started and whether it happened could not be observed, e.g. because the "
+        "store went away in the middle. It is recorded as unknown, never as done or undone. "
+        "`agentctl refresh` looks again and settles it."
+    ),
+    "cluster_recovery_pending": (
+        "A command died between its intent and its record, and what it began is not settled. "
+        "Nothing is lost: the intent is on record. The next command that writes (`agentctl "
+        "apply`, `agentctl refresh`) looks at what happened and completes or withdraws it."
+    ),
+    "cluster_recovery_rolled_forward": (
+        "A step of an interrupted command had happened, and only its record was missing; this "
+        "command wrote it. The ledger and the graphs agree again. There is nothing to do."
+    ),
+    "cluster_recovery_retired": (
+        "A step of an interrupted command had not happened; its intent was withdrawn. The "
+        "cluster is as it was before it. Run the interrupted command again if its change is "
+        "still wanted."
+    ),
+    "graph_create_incomplete": (
+        "An interrupted command was creating this graph, and its root holds objects that the "
+        "step did not write. They may be somebody's data, so nothing is removed or written over. "
+        "Look at the root, move away what is foreign, and run `agentctl apply` again."
+    ),
+    "graph_delete_incomplete": (
+        "The purge of a detached graph was interrupted with some of its objects left. The graph "
+        "cannot be restored any more; the next command that writes goes on removing. There is "
+        "nothing to do."
+    ),
+    "recovery_sidecar_read_error": (
+        "A recovery record says what an interrupted step intended, and it cannot be read. Until "
+        "it can, the resources it speaks of are not touched. Check the rights of `__cluster/` in "
+        "the storage root."
+    ),
+    "invalid_recovery_sidecar": (
+        "A recovery record is not of its form: cut short, or written by something else. What it "
+        "intended is not guessed; it is kept as it is and told. Look at the graph it names with "
+        "`agentctl status`, then move the record away."
+    ),
+    "unsupported_recovery_sidecar_version": (
+        "A newer agentctl left a recovery record that this one does not understand, so its step "
+        "is not settled here. Run a command with that version once."
+    ),
+    "recovery_sidecar_write_error": (
+        "Each step writes its intent before it begins. That record could not be written, so the "
+        "step was not started: nothing could have told what it was about after a crash. Make the "
+        "storage root writable and apply again."
+    ),
+    "recovery_sidecar_cleanup_failed": (
+        "The step is done and recorded; only its recovery record could not be removed. It does "
+        "no harm, and the next command that writes removes it."
+    ),
+    "actual_applied_state_pending": (
+        "A graph holds something that neither the ledger nor the record of an interrupted step "
+        "explains, so that somebody else has written to it. It is not overwritten. `agentctl "
+        "refresh` records what is there; then a plan shows how it differs."
+    ),
+    "catalog_payload_missing": (
+        "The ledger records a resource by its digest, and its content is not in the catalog. "
+        "Serving it from there fails, while planning goes on. The next apply from a folder that "
+        "holds the same content publishes it again."
+    ),
+    "catalog_payload_mismatch": (
+        "An object of the catalog does not have the digest that is its name, so it was damaged "
+        "or altered. It is never used. The next apply from a folder that holds the right content "
+        "replaces it."
+    ),
+    "catalog_payload_read_error": (
+        "An object of the catalog is there and cannot be read now. Nothing is concluded from "
+        "that. Check the store and run the command again."
+    ),
+    "graph_observation_error": (
+        "What a live graph holds could not be observed, so drift and migrations of it are not "
+        "known. Other graphs are not affected. The detail holds the engine's words; `agentctl "
+        "refresh` tries again."
+    ),
+    "graph_missing": (
+        "The ledger records a graph and its root is gone: removed by hand, on another disk, or "
+        "lost. Its data cannot be made again from here. Restore the root from a backup and run "
+        "`agentctl refresh`; creating it empty is gated like a deletion."
+    ),
+    "schema_mismatch": (
+        "The live graph carries another schema than the ledger records, so something else has "
+        "changed it. A plan compares with what is really there. `agentctl refresh` records it, "
+        "and the plan then shows how to get back to the folder's."
+    ),
+}

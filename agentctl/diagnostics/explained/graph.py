@@ -1,0 +1,93 @@
+"""Paragraphs for the codes of graphs: loading, reading, the way back. A code, then what happened, why it matters, what to do."""
+
+from typing import Final
+
+EXPLAINED: Final[dict[str, str]] = {
+    "foreign_graph_format": (
+        "The root of the graph was written by another program, or by a newer agentctl with "
+        "another layout. Reading it wrongly would be bad and writing to it worse, so it is left "
+        "alone. Use the program that wrote it, or another graph id."
+    ),
+    "graph_root_missing": (
+        "There is nothing where the graph should be. It was never created, has been removed, or "
+        "the storage root is another than you think. `agentctl status` compares with the ledger."
+    ),
+    "graph_corrupt": (
+        "An object of the graph is not of its format or does not have its digest. Reads that "
+        "need it fail instead of answering wrongly. Restore the object from a backup; earlier "
+        "commits that do not need it can still be read."
+    ),
+    "graph_detached": (
+        "The graph was deleted and is kept until its purge: it takes no reads and no writes. "
+        "`agentctl graph restore ID` brings it back with its schema and queries until the time "
+        "that the message names."
+    ),
+    "graph_not_detached": (
+        "Restoring and purging are for detached graphs, and this one lives. There is nothing to "
+        "restore; a deletion goes through `cluster.yaml`, a plan and a decision."
+    ),
+    "graph_purge_not_due": (
+        "A detached graph is kept for seven days, so that a mistake can be undone. Purging "
+        "earlier is not done by this command. The message names the time."
+    ),
+    "graph_restore_refused": (
+        "The data of the graph has been purged, or a newer graph lives under its id, so that "
+        "there is no way back to the old one here. A newer graph must be deleted before the "
+        "older one can take its name again."
+    ),
+    "read_set_conflict": (
+        "What this command read was changed by another writer before it could commit, so its "
+        "result might rest on old facts. Nothing was written. Read again and try again; doing so "
+        "is safe."
+    ),
+    "load_line_invalid": (
+        "A line of the input is no JSON object of a row: the form is wrong, or the type is none "
+        "of the schema's. A load is one commit, so no line of the file was loaded. The message "
+        "names the line.\n\n"
+        '    {"type":"Package","data":{"name":"app"}}\n'
+        '    {"edge":"DependsOn","from":"app","to":"web","data":{}}'
+    ),
+    "load_key_violation": (
+        "A key stands for one entity, and two rows have the same, in the input or with one that "
+        "is there. Nothing was loaded. With `--mode merge` a row replaces the one with its key."
+    ),
+    "load_endpoint_missing": (
+        "An edge names a node by an id that neither the graph nor the input has. An edge into "
+        "nothing would be lost to every query, so nothing was loaded. Load the nodes before or "
+        "in the same file."
+    ),
+    "load_value_invalid": (
+        "A value is not of its property's type, is null where none may be, lies outside a range "
+        "or an enum, or breaks a check. Nothing was loaded. The message names line, property and "
+        "what it takes."
+    ),
+    "load_file_missing": (
+        "The file that was named is not there or may not be read. Nothing was done. Check the "
+        "path; it is relative to where you are, not to the cluster's folder."
+    ),
+    "param_missing": (
+        "The query has a parameter that is neither nullable nor given. OmniGraph 0.10 would "
+        "leave the condition out and return too much; here the query is refused before any data "
+        "is read. Give it:\n\n"
+        '    agentctl query supply.impact --params \'{"name":"json"}\''
+    ),
+    "param_unknown": (
+        "The arguments name a parameter that the query does not declare. A misspelt name would "
+        "otherwise mean a condition that is not there. The remedy names the nearest; `agentctl "
+        "queries list` shows them all."
+    ),
+    "param_invalid": (
+        "The value of a parameter is not of its declared type, e.g. text for a number, or is out "
+        "of its range. Nothing was read. Whole numbers beyond 2^53 travel as text; dates are "
+        '`"2026-01-31"`.'
+    ),
+    "query_too_large": (
+        "On its way the query would join more rows than its bound of memory holds, so it was "
+        "stopped before the machine suffers. Narrow the match: begin from a key, add a "
+        "condition, lower the hop bounds."
+    ),
+    "sum_out_of_range": (
+        "The integer sum is beyond 2^53, where JSON numbers are no longer exact. It is refused "
+        "rather than rounded. Sum a smaller group, or count."
+    ),
+}

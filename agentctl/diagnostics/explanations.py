@@ -1,0 +1,21 @@
+"""The paragraph of every diagnostic code: what happened, why it matters, what to do.
+
+Two parts, the second optional: the paragraph, then, after a blank line and indented by four
+blanks, an example. A new code gets its paragraph in the module of its area under `explained/`; the
+rules of the languages carry theirs in their own registries. `agentctl explain CODE` prints it and
+`docs/diagnostics.md` is generated from it.
+"""
+
+from typing import Final
+
+from agentctl.diagnostics.explained import apply, approvals, config, door, graph, ledger
+
+EXPLANATIONS: Final[dict[str, str]] = (
+    config.EXPLAINED
+    | ledger.EXPLAINED
+    | apply.EXPLAINED
+    | approvals.EXPLAINED
+    | door.EXPLAINED
+    | graph.EXPLAINED
+)
+"""Every paragraph, by the name of its code."""

@@ -1,0 +1,88 @@
+"""Every code and every rule is explained, and some test raises it. Source: issue 3, item 5."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from agentctl.diagnostics.codes import CODES
+from agentctl.diagnostics.explanations import EXPLANATIONS
+
+TESTS = Path(__file__).parents[1]
+CODE_ROOMS = ("agentctl", "tools", "tui", "evals")
+WORDS_MIN = 15
+
+needs_checkout = pytest.mark.skipif(
+    not (TESTS.parent / "pyproject.toml").exists(), reason="runs in a checkout, not beside a wheel"
+)
+
+SPECIFIED_ONLY = frozenset(
+    {
+        "actual_applied_state_pending",
+        "apply_approval_invariant_violation",
+        "approval_write_error",
+        "state_lock_disabled",
+        "state_read_error",
+        "state_write_error",
+        "storage_root_invalid",
+    }
+)
+"""Codes of control-plane 1.8 whose condition this release tells by another code, or cannot reach.
+They are kept for readers of old output, so that no name gets a second meaning."""
+
+
+def strings_of(text: str) -> set[str]:
+    """The words within string literals of a module, which is where a code stands."""
+    return {
+        word
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        for word in re.findall(r"[a-z][a-z0-9_]+", node.value)
+    }
+
+
+def test_every_code_has_its_sentence_and_its_paragraph() -> None:
+    assert set(EXPLANATIONS) == set(CODES)
+    short = [name for name, told in EXPLANATIONS.items() if len(told.split()) < WORDS_MIN]
+    assert short == []
+    unended = [
+        name for name, code in CODES.items() if not code.about.rstrip().endswith((".", "]'"))
+    ]
+    assert unended == []
+
+
+def test_a_paragraph_is_one_paragraph_and_at_most_one_example() -> None:
+    for name, told in EXPLANATIONS.items():
+        paragraph, _, example = told.partition("\n\n")
+        assert "\n" not in paragraph, name
+        assert all(line.startswith("    ") for line in example.splitlines() if line), name
+
+
+def test_no_paragraph_only_repeats_the_sentence() -> None:
+    repeated = [name for name, told in EXPLANATIONS.items() if told == CODES[name].about]
+
+    assert repeated == []
+
+
+@needs_checkout
+def test_every_code_is_raised_somewhere_or_is_kept_for_the_specifications_sake() -> None:
+    raised: set[str] = set()
+    for room in CODE_ROOMS:
+        for path in (TESTS.parent / room).rglob("*.py"):
+            if path.name not in {"codes.py", "exit_codes.py"} and "explained" not in path.parts:
+                raised |= strings_of(path.read_text(encoding="utf-8"))
+
+    assert set(CODES) - raised == SPECIFIED_ONLY
+
+
+@needs_checkout
+def test_every_code_that_is_raised_occurs_in_a_test_or_in_the_corpus() -> None:
+    tested: set[str] = set()
+    for path in TESTS.rglob("*.py"):
+        if path != Path(__file__) and path.name != "test_exit_codes.py":
+            tested |= strings_of(path.read_text(encoding="utf-8"))
+    for path in (TESTS / "corpus").rglob("*.md"):
+        tested |= set(re.findall(r"[a-z][a-z0-9_]+", path.read_text(encoding="utf-8")))
+
+    assert sorted(set(CODES) - tested - SPECIFIED_ONLY) == []
