@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Final, NoReturn
 
 from agentctl.diagnostics.span import Span
-from agentctl.languages.text.lexer import tokens_of
+from agentctl.languages.text.lexer import lex
 from agentctl.languages.text.report import Report
 from agentctl.languages.text.token import Token, TokenKind
 
@@ -17,6 +17,9 @@ NESTING_DEPTH_MAX: Final = 64
 INTEGER_DIGITS_MAX: Final = 20
 """Enough for every 64-bit integer."""
 OPENERS: Final = {"{": "}", "(": ")", "[": "]"}
+_MARK: Final = TokenKind.MARK
+_LOWER: Final = TokenKind.LOWER
+"""Bound once: a member of an enum is looked up by Python code."""
 
 
 class HaltError(Exception):
@@ -28,19 +31,26 @@ class Cursor:
 
     def __init__(self, report: Report) -> None:
         self.report = report
-        self.tokens = tokens_of(report)
+        lexed = lex(report)
+        self.tokens = lexed.tokens
+        self.comments = lexed.comments
+        self._end = len(lexed.tokens) - 1
         self.position = 0
         self.depth = 0
 
     def peek(self, ahead: int = 0) -> Token:
         """Returns the token *ahead* of the next one; beyond the last, the `END`."""
-        return self.tokens[min(self.position + ahead, len(self.tokens) - 1)]
+        try:
+            return self.tokens[self.position + ahead]
+        except IndexError:
+            return self.tokens[-1]
 
     def take(self) -> Token:
         """Returns the next token and goes past it, though never past the `END`."""
-        token = self.peek()
-        self.position = min(self.position + 1, len(self.tokens) - 1)
-        return token
+        position = self.position
+        if position < self._end:
+            self.position = position + 1
+        return self.tokens[position]
 
     @property
     def last(self) -> Token:
@@ -49,15 +59,17 @@ class Cursor:
 
     def at_end(self) -> bool:
         """Returns whether all tokens are taken."""
-        return self.peek().kind is TokenKind.END
+        return self.position == self._end
 
     def at_mark(self, text: str, ahead: int = 0) -> bool:
         """Returns whether that punctuation comes next."""
-        return self.peek(ahead).is_mark(text)
+        token = self.peek(ahead) if ahead else self.tokens[self.position]
+        return token.text == text and token.kind is _MARK
 
     def at_word(self, text: str, ahead: int = 0) -> bool:
         """Returns whether that keyword comes next."""
-        return self.peek(ahead).is_word(text)
+        token = self.peek(ahead) if ahead else self.tokens[self.position]
+        return token.text == text and token.kind is _LOWER
 
     def at_kind(self, kind: TokenKind, ahead: int = 0) -> bool:
         """Returns whether a token of that kind comes next."""
@@ -65,11 +77,19 @@ class Cursor:
 
     def accept_mark(self, text: str) -> Token | None:
         """Takes that punctuation if it comes next."""
-        return self.take() if self.at_mark(text) else None
+        token = self.tokens[self.position]
+        if token.text != text or token.kind is not _MARK:
+            return None
+        self.position += 1
+        return token
 
     def accept_word(self, text: str) -> Token | None:
         """Takes that keyword if it comes next."""
-        return self.take() if self.at_word(text) else None
+        token = self.tokens[self.position]
+        if token.text != text or token.kind is not _LOWER:
+            return None
+        self.position += 1
+        return token
 
     def expect_mark(self, text: str, *, remedy: str | None = None) -> Token:
         """Takes that punctuation, or halts."""

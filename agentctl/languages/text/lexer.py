@@ -1,12 +1,16 @@
 """Splits a text into tokens; both languages have the same ones.
 
-Linear in the length of the text, whatever it holds: each character is looked at a bounded number
-of times, and an unclosed text or comment is looked for once.
+One regular expression cuts the whole text into pieces, none left out, and the first character of
+a piece tells what it is. Linear in the length of the text, whatever it holds: an unclosed text or
+comment takes the rest, so that it is looked for once.
 """
 
 import re
 import unicodedata
+from itertools import accumulate
 from typing import Final
+
+import msgspec
 
 from agentctl.languages.text.report import Report
 from agentctl.languages.text.token import Token, TokenKind
@@ -15,30 +19,63 @@ NAME_LENGTH_MAX: Final = 255
 BYTE_ORDER_MARK: Final = "\ufeff"
 _ESCAPES: Final = {'"': '"', "\\": "\\", "n": "\n", "r": "\r", "t": "\t"}
 
-_NAMES: Final = frozenset({TokenKind.UPPER, TokenKind.LOWER, TokenKind.VARIABLE})
-
-_TOKEN: Final = re.compile(
-    r"""
-      (?P<blank> [ \t\r\n]+ | //[^\n]* )
-    | (?P<comment> /\* )
-    | (?P<UPPER> [A-Z][A-Za-z0-9_]* )
-    | (?P<LOWER> [a-z_][A-Za-z0-9_]* )
-    | (?P<VARIABLE> \$ [a-z_][A-Za-z0-9_]* )
-    | (?P<FLOAT> [0-9]+ (?: \.[0-9]+ (?: [eE][+-]?[0-9]+ )? | [eE][+-]?[0-9]+ ) )
-    | (?P<INTEGER> [0-9]+ )
-    | (?P<quote> " )
-    | (?P<MARK> -> | \.\. | <= | >= | != | [{}()\[\]:,.@?<>=|-] )
-    | (?P<other> [^ \t\r\nA-Za-z0-9_$"{}()\[\]:,.@?<>=|/!-]+ | . )
-    """,
-    re.VERBOSE | re.DOTALL,
-)
-_STRING: Final = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+_STRING: Final = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+_PIECE: Final = r"""
+      [ \t\r\n]+
+    | [A-Za-z_][A-Za-z0-9_]*
+    | -> | \.\. | <= | >= | != | [{}()\[\]:,.@?<>=|-]
+    | \$ (?: [a-z_][A-Za-z0-9_]* )?
+    | [0-9]+ (?: \.[0-9]+ (?: [eE][+-]?[0-9]+ )? | [eE][+-]?[0-9]+ )?
+    | //[^\n]* | /\* (?: [^*]*+ \*++ (?: [^/*][^*]*+ \*++ )*+ / | .* )
+    | %s
+    | [^ \t\r\nA-Za-z0-9_$"{}()\[\]:,.@?<>=|/!-]+ | .
+"""
+_PIECES: Final = re.compile(_PIECE % rf'{_STRING} | ".*', re.VERBOSE | re.DOTALL)
+"""An unclosed quote takes the rest of the text."""
+_LATER_PIECES: Final = re.compile(_PIECE % r'"[^\n]*', re.VERBOSE | re.DOTALL)
+"""Behind an unclosed quote: every later one is part of the same mistake, to the end of its line."""
+_CLOSED_STRING: Final = re.compile(_STRING, re.DOTALL)
 _ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
+
+_KIND_OF_FIRST: Final[dict[str, TokenKind | None]] = {
+    **dict.fromkeys(" \t\r\n"),
+    **dict.fromkeys("ABCDEFGHIJKLMNOPQRSTUVWXYZ", TokenKind.UPPER),
+    **dict.fromkeys("abcdefghijklmnopqrstuvwxyz_", TokenKind.LOWER),
+    **dict.fromkeys("{}()[]:,.@?<>=|-", TokenKind.MARK),
+}
+"""What a piece with that first character is, None for blanks; all others are looked at closely."""
+
+
+class Comment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A comment and where it stands among the tokens; the formatters keep them."""
+
+    text: str
+    """As written, with its marks, without the line feed."""
+    start: int
+    """Offset of its first character."""
+    end: int
+    before: int
+    """Index of the token that comes next."""
+
+
+class Lexed(msgspec.Struct, frozen=True, kw_only=True):
+    """A text cut into tokens, and what stands between them."""
+
+    tokens: tuple[Token, ...]
+    """Ended by one `END`."""
+    comments: tuple[Comment, ...]
+
+
+def lex(report: Report) -> Lexed:
+    """Returns the tokens and comments of the report's source; adds problems to *report*."""
+    lexer = _Lexer(report)
+    lexer.run()
+    return Lexed(tokens=tuple(lexer.tokens), comments=tuple(lexer.comments))
 
 
 def tokens_of(report: Report) -> tuple[Token, ...]:
     """Returns the tokens of the report's source, ended by one `END`; adds problems to *report*."""
-    return _Lexer(report).run()
+    return lex(report).tokens
 
 
 class _Lexer:
@@ -46,80 +83,90 @@ class _Lexer:
         self.report = report
         self.text = report.source.text
         self.tokens: list[Token] = []
-        self.position = 0
-        self.unclosed_string = False
-        """Then every later quote is part of it, and not worth another search."""
+        self.comments: list[Comment] = []
 
-    def run(self) -> tuple[Token, ...]:
-        if self.text.startswith(BYTE_ORDER_MARK):
+    def run(self) -> None:
+        text = self.text
+        start = 0
+        if text.startswith(BYTE_ORDER_MARK):
             self.report.parse_error(
                 2,
                 "the file begins with a byte order mark",
                 (0, 1),
                 remedy="Save it as UTF-8 without a byte order mark.",
             )
-            self.position = 1
-        while self.position < len(self.text):
-            self._step()
-        self._emit(TokenKind.END, "", len(self.text), len(self.text))
-        return tuple(self.tokens)
+            start = 1
+        pieces = _PIECES.findall(text, start)
+        if pieces and pieces[-1][0] == '"' and not _CLOSED_STRING.fullmatch(pieces[-1]):
+            pieces = self._unclosed(pieces)
+        self._sort(pieces, start)
+        end = len(text)
+        self.tokens.append(Token(kind=TokenKind.END, text="", start=end, end=end))
 
-    def _step(self) -> None:
-        match = _TOKEN.match(self.text, self.position)
-        assert match is not None, "the last alternative takes any character"
-        start, self.position = match.span()
-        match match.lastgroup:
-            case "blank":
-                pass
-            case "comment":
-                self._comment(start)
-            case "quote":
-                self._string(start)
-            case "other":
-                self._unexpected(start, self.position)
-            case "VARIABLE":
-                self._emit(
-                    TokenKind.VARIABLE,
-                    self.text[start + 1 : self.position],
-                    start,
-                    self.position,
-                )
-            case name:
-                kind = TokenKind[name or "MARK"]
-                self._emit(kind, self.text[start : self.position], start, self.position)
+    def _unclosed(self, pieces: list[str]) -> list[str]:
+        """Returns the pieces with the unclosed text at their end cut at its first line."""
+        rest = pieces.pop()
+        start = len(self.text) - len(rest)
+        self.report.parse_error(
+            6,
+            "the text is never closed",
+            (start, start + 1),
+            remedy='Close it with `"`; a quote inside a text is written `\\"`.',
+        )
+        line, feed, later = rest.partition("\n")
+        return [*pieces, line, *_LATER_PIECES.findall(feed + later)]
 
-    def _comment(self, start: int) -> None:
-        close = self.text.find("*/", start + 2)
-        if close >= 0:
-            self.position = close + 2
+    def _sort(self, pieces: list[str], start: int) -> None:
+        """Makes a token of each piece that is neither blank nor comment."""
+        kind_of, emit, closely = _KIND_OF_FIRST.get, self.tokens.append, TokenKind.BAD
+        for piece, at in zip(pieces, accumulate(map(len, pieces), initial=start), strict=False):
+            kind = kind_of(piece[0], closely)
+            if kind is None:
+                continue
+            if kind is closely or len(piece) > NAME_LENGTH_MAX:
+                self._look(kind, piece, at)
+            else:
+                emit(Token(kind=kind, text=piece, start=at, end=at + len(piece)))
+
+    def _look(self, kind: TokenKind, piece: str, start: int) -> None:
+        """Takes a piece that is long, or whose first character does not tell what it is."""
+        first, text = piece[0], piece
+        if kind is not TokenKind.BAD:
+            text = self._name(piece, start, start + len(piece))
+        elif first == "$" and len(piece) > 1:
+            kind, text = TokenKind.VARIABLE, self._name(piece[1:], start, start + len(piece))
+        elif first == '"':
+            if len(piece) > 1 and _CLOSED_STRING.fullmatch(piece):
+                kind, text = TokenKind.STRING, self._unescaped(piece[1:-1], start + 1)
+        elif first.isascii() and first.isdigit():
+            kind = TokenKind.INTEGER if piece.isdigit() else TokenKind.FLOAT
+        elif piece == "!=":
+            kind = TokenKind.MARK
+        elif first == "/" and len(piece) > 1:
+            return self._comment(piece, start, start + len(piece))
+        else:
+            self._unexpected(piece, start)
+        self._emit(kind, text, start, start + len(piece))
+        return None
+
+    def _name(self, text: str, start: int, end: int) -> str:
+        if len(text) <= NAME_LENGTH_MAX:
+            return text
+        message = f"a name has at most {NAME_LENGTH_MAX} characters, this one {len(text)}"
+        self.report.parse_error(9, message, (start, end))
+        return text[:NAME_LENGTH_MAX]
+
+    def _comment(self, piece: str, start: int, end: int) -> None:
+        if piece[1] == "/" or (len(piece) > 3 and piece.endswith("*/")):
+            comment = Comment(text=piece, start=start, end=end, before=len(self.tokens))
+            self.comments.append(comment)
             return
-        self.position = len(self.text)
         self.report.parse_error(
             8, "the comment is never closed", (start, start + 2), remedy="Close it with `*/`."
         )
-        self._emit(TokenKind.BAD, "", start, self.position)
+        self._emit(TokenKind.BAD, "", start, end)
 
-    def _string(self, start: int) -> None:
-        match = None if self.unclosed_string else _STRING.match(self.text, start)
-        if match is not None:
-            self.position = match.end()
-            value = self._unescaped(start + 1, match.end() - 1)
-            self._emit(TokenKind.STRING, value, start, self.position)
-            return
-        if not self.unclosed_string:
-            self.report.parse_error(
-                6,
-                "the text is never closed",
-                (start, start + 1),
-                remedy='Close it with `"`; a quote inside a text is written `\\"`.',
-            )
-            self.unclosed_string = True
-        line_end = self.text.find("\n", start)
-        self.position = len(self.text) if line_end < 0 else line_end
-        self._emit(TokenKind.BAD, "", start, self.position)
-
-    def _unescaped(self, start: int, end: int) -> str:
-        raw = self.text[start:end]
+    def _unescaped(self, raw: str, start: int) -> str:
         if "\\" not in raw:
             return raw
 
@@ -138,21 +185,15 @@ class _Lexer:
 
         return _ESCAPE.sub(plain, raw)
 
-    def _unexpected(self, start: int, end: int) -> None:
-        character = self.text[start]
+    def _unexpected(self, piece: str, start: int) -> None:
         remedy = "Take it out, or put it into a text or a comment."
-        if character == "$":
+        if piece[0] == "$":
             remedy = "A variable is `$` and a name that begins with a lower-case letter or `_`."
-        self.report.parse_error(
-            5, f"unexpected character {_named(character)}", (start, end), remedy=remedy
-        )
-        self._emit(TokenKind.BAD, "", start, end)
+        message = f"unexpected character {_named(piece[0])}"
+        self.report.parse_error(5, message, (start, start + len(piece)), remedy=remedy)
 
     def _emit(self, kind: TokenKind, text: str, start: int, end: int) -> None:
-        if kind in _NAMES and len(text) > NAME_LENGTH_MAX:
-            message = f"a name has at most {NAME_LENGTH_MAX} characters, this one {len(text)}"
-            self.report.parse_error(9, message, (start, end))
-            text = text[:NAME_LENGTH_MAX]
+        text = "" if kind is TokenKind.BAD else text
         self.tokens.append(Token(kind=kind, text=text, start=start, end=end))
 
 

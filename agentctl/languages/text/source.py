@@ -3,6 +3,7 @@
 Both parsers read their bytes through `read_source`; nothing here knows a grammar.
 """
 
+import re
 from bisect import bisect_right
 from typing import Final
 
@@ -13,6 +14,8 @@ from agentctl.diagnostics.span import Span, span_at
 
 SOURCE_SIZE_BYTES_MAX: Final = 1 << 20
 """A larger file is refused before it is decoded."""
+
+_FEEDS: Final = re.compile("\n").finditer
 
 
 class Dialect(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,25 +45,23 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
 
     def span(self, start: int, end: int) -> Span:
         """Returns the place of ``text[start:end]``."""
-        line, column = self._place(start)
-        end_line, end_column = self._place(end)
+        starts = self.line_starts
+        line = end_line = bisect_right(starts, start)
+        if line < len(starts) and end >= starts[line]:
+            end_line = bisect_right(starts, end, line)
         return Span(
-            file=self.file, line=line, column=column, end_line=end_line, end_column=end_column
+            file=self.file,
+            line=line,
+            column=start - starts[line - 1] + 1,
+            end_line=end_line,
+            end_column=end - starts[end_line - 1] + 1,
         )
-
-    def _place(self, offset: int) -> tuple[int, int]:
-        line = bisect_right(self.line_starts, offset)
-        return line, offset - self.line_starts[line - 1] + 1
 
 
 def source_of(text: str, *, file: str) -> Source:
     """Returns *text* with its lines found."""
-    starts = [0]
-    position = text.find("\n")
-    while position >= 0:
-        starts.append(position + 1)
-        position = text.find("\n", position + 1)
-    return Source(file=file, text=text, line_starts=tuple(starts))
+    starts = (0, *(feed.end() for feed in _FEEDS(text)))
+    return Source(file=file, text=text, line_starts=starts)
 
 
 def read_source(data: bytes, *, file: str, dialect: Dialect) -> Source | Diagnostic:

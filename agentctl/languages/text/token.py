@@ -26,7 +26,7 @@ class TokenKind(enum.Enum):
     END = "the end of the file"
 
 
-class Token(msgspec.Struct, frozen=True, kw_only=True):
+class Token(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One token and where it stands."""
 
     kind: TokenKind
