@@ -83,9 +83,7 @@ def paper_graph(
             name=name,
             file=f"{name}.gq",
             digest=sha256_hex(content.encode()),
-            checked=CheckedQuery(
-                name=name, params=(), bindings=(), traversals=(), filters=(), outputs=()
-            ),
+            checked=CheckedQuery(name=name, params=()),
         )
         for name, content in sorted((queries or {}).items())
     )

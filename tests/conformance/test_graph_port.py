@@ -22,7 +22,14 @@ from agentctl.graph.port import (
     Stamp,
 )
 from agentctl.ids import ulid
-from agentctl.languages.query.plan import Binding, CheckedQuery, EntityRef, Output, Traversal
+from agentctl.languages.query.plan import (
+    Binding,
+    CheckedQuery,
+    EntityRef,
+    Output,
+    Pattern,
+    Traversal,
+)
 from agentctl.languages.schema.compile import compile_schema
 from agentctl.languages.schema.ir import SchemaIr, evolve_ir
 from agentctl.testing.crash import NEVER, Crash, CrashingStore, How
@@ -166,9 +173,7 @@ def all_of(type_name: str) -> CheckedQuery:
     return CheckedQuery(
         name="all",
         params=(),
-        bindings=(Binding(var="x", type_name=type_name),),
-        traversals=(),
-        filters=(),
+        pattern=Pattern(bindings=(Binding(var="x", type_name=type_name),)),
         outputs=(Output(name="x", value=EntityRef(var="x"), type=None),),
     )
 
@@ -176,9 +181,10 @@ def all_of(type_name: str) -> CheckedQuery:
 KNOWS = CheckedQuery(
     name="knows",
     params=(),
-    bindings=(Binding(var="a", type_name="Person"), Binding(var="b", type_name="Person")),
-    traversals=(Traversal(source="a", target="b", edge_type="Knows"),),
-    filters=(),
+    pattern=Pattern(
+        bindings=(Binding(var="a", type_name="Person"), Binding(var="b", type_name="Person")),
+        traversals=(Traversal(source="a", target="b", edge_type="Knows"),),
+    ),
     outputs=(
         Output(name="a", value=EntityRef(var="a"), type=None),
         Output(name="b", value=EntityRef(var="b"), type=None),
