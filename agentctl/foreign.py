@@ -7,6 +7,7 @@ looks like something else becomes visible. Every U+2039 in the result is written
 different texts never look the same (as far as they are shown whole). Source: terminal 3.
 """
 
+import re
 import unicodedata
 from collections.abc import Iterator
 from typing import Final, NoReturn
@@ -25,6 +26,9 @@ _SOURCE_PER_CELL: Final = MARKS_MAX + 1
 _OPEN: Final = "\u2039"
 _CLOSE: Final = "\u203a"
 """Angle quotation marks around what is ours inside shown foreign text."""
+
+_NOT_PLAIN: Final = re.compile(r"[^\n -~]")
+"""Whatever is no printable ASCII; in JSON text nothing else can act."""
 
 _UNSEEN: Final = (
     (0x034F, 0x034F),  # combining grapheme joiner
@@ -110,6 +114,8 @@ def show(
         lines_max: How many lines are shown when *multiline*; the rest is cut.
     """
     limit = max(limit, LIMIT_CELLS_MIN)
+    if len(foreign.raw) <= limit and foreign.raw.isascii() and foreign.raw.isprintable():
+        return foreign.raw
     head = foreign.raw[: limit * _SOURCE_PER_CELL]
     beyond = len(foreign.raw) - len(head)
     pieces = list(_pieces(head, multiline=multiline))
@@ -126,7 +132,7 @@ def show_json(document: str) -> str:
     """Returns JSON text that says the same and is safe to print: what would act is escaped."""
     if document.isascii() and "\x7f" not in document:
         return document
-    return "".join(_escaped(c) if _acts_in_json(c) else c for c in document)
+    return _NOT_PLAIN.sub(lambda found: _harmless(found[0]), document)
 
 
 def cells(text: str) -> int:
@@ -192,6 +198,10 @@ def _acts_in_json(character: str) -> bool:
     if character == "\n":
         return False  # Between the parts of a document; inside a string it is escaped already.
     return unicodedata.category(character) in _ACTING or _unseen(character)
+
+
+def _harmless(character: str) -> str:
+    return _escaped(character) if _acts_in_json(character) else character
 
 
 def _escaped(character: str) -> str:
