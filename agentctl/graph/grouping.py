@@ -19,6 +19,7 @@ from agentctl.languages.query.plan import (
     AggregateName,
     CheckedQuery,
     EntityRef,
+    MetadataRef,
     OrderItem,
     Output,
     ParamRef,
@@ -28,7 +29,7 @@ from agentctl.languages.query.plan import (
 
 SUM_MAX: Final = 1 << 53
 
-Key = PropertyRef | EntityRef
+Key = PropertyRef | EntityRef | MetadataRef
 Group = tuple[object, ...]
 
 
@@ -115,6 +116,7 @@ class _Groups:
             )
 
     def _column(self, table: pa.Table, ref: Key) -> list[object]:
+        assert not isinstance(ref, MetadataRef), "a query is runnable before it runs"
         found = table[ref.var] if isinstance(ref, EntityRef) else self._matcher.column(table, ref)
         values: list[object] = found.to_pylist()
         return values

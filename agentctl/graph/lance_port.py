@@ -69,6 +69,7 @@ from agentctl.graph.refusals import (
     restore_refused,
     root_missing,
 )
+from agentctl.graph.runnable import require_runnable
 from agentctl.graph.threads import in_thread
 from agentctl.ids import graph_address, ulid
 from agentctl.languages.query.plan import CheckedQuery
@@ -255,6 +256,7 @@ class LanceGraphs:
         limit: int | None = None,
     ) -> ReadReply:
         """Runs a checked query with bound parameters on the newest commit of `main`."""
+        require_runnable(query)
         head = require_live(graph_id, await self._head(graph_id))
         ir = await self._ir(graph_id, head)
 

@@ -18,7 +18,7 @@ from agentctl.graph.port import GraphError
 from agentctl.graph.predicates import Predicate, condition, holds, mask, predicate
 from agentctl.graph.reach import Edges, reached
 from agentctl.graph.snapshot import Snapshot
-from agentctl.languages.query.plan import CheckedQuery, PropertyRef, Traversal
+from agentctl.languages.query.plan import CheckedQuery, Filter, PropertyRef, Traversal
 from agentctl.languages.schema.ir import IrProperty, IrType
 
 ROW_COUNT_MAX: Final = 20_000_000
@@ -50,14 +50,17 @@ class Matcher:
         self._snapshot = snapshot
         self._lookup_count_max = lookup_count_max
         self.types: dict[str, IrType] = {
-            b.var: self._type("node", b.type_name) for b in query.bindings
+            b.var: self._type("node", b.type_name) for b in query.pattern.bindings
         }
-        self._hops = [self._hop(i, t) for i, t in enumerate(query.traversals)]
+        self._hops = [self._hop(i, t) for i, t in enumerate(query.pattern.traversals)]
         self._nodes = tuple(self.types)
         for hop in self._hops:
             if hop.step.edge_var is not None:
                 self.types[hop.step.edge_var] = hop.edge
-        self._predicates = [predicate(f, params) for f in query.filters]
+        self._predicates: list[Predicate] = []
+        for test in query.pattern.filters:
+            assert isinstance(test, Filter), "a query is runnable before it runs"
+            self._predicates.append(predicate(test, params))
 
     @property
     def variables(self) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from agentctl.graph.lookup import column_name, quoted
 from agentctl.graph.values import INTEGER_RANGES, as_f32
-from agentctl.languages.query.plan import Comparison, Filter, Operand, PropertyRef, Value
+from agentctl.languages.query.plan import Comparison, Filter, Operand, ParamRef, PropertyRef, Value
 from agentctl.languages.schema.types import Scalar
 
 Scalarlike = str | int | float | bool | None
@@ -128,6 +128,7 @@ def mask(test: Predicate, column_of: ColumnOf) -> pa.ChunkedArray | pa.Array:
 def _side(given: Operand, params: Mapping[str, object]) -> Side:
     if isinstance(given, PropertyRef):
         return given
+    assert isinstance(given, Value | ParamRef), "a query is runnable before it runs"
     value = given.value if isinstance(given, Value) else params[given.name]
     assert value is None or isinstance(value, str | int | float | bool)
     return Constant(value=value)

@@ -20,6 +20,8 @@ from agentctl.languages.query.plan import (
     Aggregate,
     CheckedQuery,
     EntityRef,
+    MetadataRef,
+    Now,
     OrderItem,
     Output,
     ParamRef,
@@ -37,8 +39,14 @@ def run_query(
     limit: int | None = None,
     lookup_count_max: int = LOOKUP_COUNT_MAX,
 ) -> ReadReply:
-    """Returns the reply of *query*; at most *limit* rows, and at most its own limit."""
-    limits = [bound for bound in (limit, query.limit) if bound is not None]
+    """Returns the reply of *query*; at most *limit* rows, and at most its own limit.
+
+    The caller has asked `agentctl.graph.runnable` before.
+
+    Raises:
+        GraphError: the answer would be wrong or too large.
+    """
+    limits = [bound for bound in (limit, query.limit) if isinstance(bound, int)]
     matcher = Matcher(snapshot, query, params, lookup_count_max=lookup_count_max)
     run = _Run(matcher, query, params, min(limits, default=None))
     columns = run.grouped() if query.aggregates else run.plain()
@@ -101,8 +109,8 @@ class _Run:
 
     def _tied(self, names: Sequence[str]) -> list[str]:
         """Returns the named variables, nodes then edges; the others tell equal rows apart only."""
-        bound = [b.var for b in self._query.bindings]
-        bound += [t.edge_var for t in self._query.traversals if t.edge_var is not None]
+        bound = [b.var for b in self._query.pattern.bindings]
+        bound += [t.edge_var for t in self._query.pattern.traversals if t.edge_var is not None]
         return [var for var in bound if var in names] or list(names)
 
     def _ordering(self, table: pa.Table, item: OrderItem) -> pa.ChunkedArray | None:
@@ -128,6 +136,6 @@ class _Run:
                 return shown_values(output, [value.value] * table.num_rows)
             case ParamRef():
                 return shown_values(output, [self._params[value.name]] * table.num_rows)
-            case Aggregate():
-                msg = "a query with aggregates is grouped"
+            case Aggregate() | MetadataRef() | Now():
+                msg = "a query with aggregates is grouped, and others are runnable before they run"
                 raise AssertionError(msg)

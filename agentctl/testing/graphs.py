@@ -35,6 +35,7 @@ from agentctl.graph.refusals import (
     root_missing,
 )
 from agentctl.graph.replies import column_infos
+from agentctl.graph.runnable import require_runnable
 from agentctl.graph.values import shown
 from agentctl.graph.violations import Violations
 from agentctl.ids import graph_address, ulid
@@ -251,6 +252,7 @@ class MemoryGraphs:
         """Runs a checked query, the slow way."""
         here, head = self._head(graph_id)
         require_live(graph_id, head)
+        require_runnable(query)
         naive = Naive(here.irs[head.schema.ir_digest], here.tables[head.nonce])
         try:
             rows = naive.rows(query, params, limit=limit)

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from agentctl.graph.runnable import not_runnable
 from agentctl.graph.values import json_value
 from agentctl.languages.query.plan import (
     Aggregate,
@@ -83,9 +84,10 @@ class Naive:
         Raises:
             SumOutOfRangeError: a sum would have to be rounded.
         """
+        assert not not_runnable(query), "what graphs do not run has no answer here either"
         run = _Run(self._ir, self._tables, query, params)
         found = run.grouped() if query.aggregates else run.plain()
-        bounds = [b for b in (limit, query.limit) if b is not None]
+        bounds = [b for b in (limit, query.limit) if isinstance(b, int)]
         return found[: min(bounds)] if bounds else found
 
 
@@ -96,11 +98,14 @@ class _Run:
         self._tables = tables
         self._query = query
         self._params = params
+        self._tests = [test for test in query.pattern.filters if isinstance(test, Filter)]
         self._types: dict[str, IrType] = {}
-        for binding in query.bindings:
+        for binding in query.pattern.bindings:
             self._types[binding.var] = _named(ir, "node", binding.type_name)
-        self._edges = {t.edge_type: _named(ir, "edge", t.edge_type) for t in query.traversals}
-        for step in query.traversals:
+        self._edges = {
+            t.edge_type: _named(ir, "edge", t.edge_type) for t in query.pattern.traversals
+        }
+        for step in query.pattern.traversals:
             if step.edge_var is not None:
                 self._types[step.edge_var] = self._edges[step.edge_type]
 
@@ -137,7 +142,7 @@ class _Run:
         key, outputs = row
         if item.output is not None:
             return outputs[item.output][0]
-        assert item.property is not None
+        assert isinstance(item.property, PropertyRef)
         return key[keys.index(item.property)]
 
     def _row_of(self, members: list[Env]) -> list[tuple[Any, object]]:
@@ -172,12 +177,12 @@ class _Run:
         return math.fsum(values) / (len(values) if asked.function == "avg" else 1)
 
     def _matches(self) -> Iterator[Env]:
-        nodes = [b.var for b in self._query.bindings]
+        nodes = [b.var for b in self._query.pattern.bindings]
         pools = [sorted(self._tables.get(self._types[var].id, {})) for var in nodes]
         for chosen in product(*pools):
             env = dict(zip(nodes, chosen, strict=True))
-            for full in self._walked(env, list(self._query.traversals)):
-                if all(self._holds(full, test) for test in self._query.filters):
+            for full in self._walked(env, list(self._query.pattern.traversals)):
+                if all(self._holds(full, test) for test in self._tests):
                     yield full
 
     def _walked(self, env: Env, steps: list[Traversal]) -> Iterator[Env]:
@@ -228,7 +233,7 @@ class _Run:
                 return ref.value
             case ParamRef():
                 return self._params[ref.name]
-            case None:
+            case _:
                 return None
 
     def _shown(self, output: Output, env: Env) -> object:

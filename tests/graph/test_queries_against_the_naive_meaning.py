@@ -33,6 +33,7 @@ from agentctl.languages.query.plan import (
     OrderItem,
     Output,
     ParamRef,
+    Pattern,
     PropertyRef,
     Traversal,
     Value,
@@ -241,9 +242,11 @@ def queries(draw: st.DrawFn) -> tuple[CheckedQuery, dict[str, object]]:
     query = CheckedQuery(
         name="q",
         params=(),
-        bindings=tuple(Binding(var=v, type_name=t) for v, t in nodes.items()),
-        traversals=tuple(walked),
-        filters=kept,
+        pattern=Pattern(
+            bindings=tuple(Binding(var=v, type_name=t) for v, t in nodes.items()),
+            traversals=tuple(walked),
+            filters=kept,
+        ),
         outputs=outputs,
         order=tuple(order),
         limit=draw(st.none() | st.integers(0, 5)),

@@ -13,6 +13,7 @@ from agentctl.languages.query.plan import (
     Output,
     Param,
     ParamRef,
+    Pattern,
     PropertyRef,
     Traversal,
     Value,
@@ -76,7 +77,7 @@ def remedy(text: str) -> str | None:
 
 
 def traversals(clauses: str, schema: str = SCHEMA) -> tuple[Traversal, ...]:
-    return checked(f"query q() {{ match {{ {clauses} }} return {{ $a }} }}", schema).traversals
+    return checked(f"query q() {{ match {{ {clauses} }} return {{ $a }} }}", schema).pattern.traversals
 
 
 def test_the_query_of_the_demo_finds_what_breaks() -> None:
@@ -90,18 +91,22 @@ def test_the_query_of_the_demo_finds_what_breaks() -> None:
     assert query == CheckedQuery(
         name="impact",
         params=(Param(name="name", type=TEXT),),
-        bindings=(
-            Binding(var="p", type_name="Package"),
-            Binding(var="d", type_name="Package"),
-        ),
-        traversals=(
-            Traversal(source="d", target="p", edge_type="DependsOn", hops=(1, 6), anchor="source"),
-        ),
-        filters=(
-            Filter(
-                left=PropertyRef(var="p", property="name", type=TEXT),
-                comparison="=",
-                right=ParamRef(name="name", type=TEXT),
+        pattern=Pattern(
+            bindings=(
+                Binding(var="p", type_name="Package"),
+                Binding(var="d", type_name="Package"),
+            ),
+            traversals=(
+                Traversal(
+                    source="d", target="p", edge_type="DependsOn", hops=(1, 6), anchor="source"
+                ),
+            ),
+            filters=(
+                Filter(
+                    left=PropertyRef(var="p", property="name", type=TEXT),
+                    comparison="=",
+                    right=ParamRef(name="name", type=TEXT),
+                ),
             ),
         ),
         outputs=(
@@ -152,12 +157,12 @@ def test_traversals_bind_nodes_edges_and_nothing_at_the_anonymous_end() -> None:
            return { $p, $l.spdx, $a.name } }""".replace("DEPENDSON", "dependson")
     )
 
-    assert [(b.var, b.type_name) for b in query.bindings] == [
+    assert [(b.var, b.type_name) for b in query.pattern.bindings] == [
         ("l", "License"),
         ("p", "Package"),
         ("a", "Package"),
     ]
-    assert [(t.source, t.target, t.edge_var) for t in query.traversals] == [
+    assert [(t.source, t.target, t.edge_var) for t in query.pattern.traversals] == [
         (None, "p", None),
         ("p", "l", "e"),
         ("a", "a", None),
@@ -173,7 +178,7 @@ def test_hops_over_an_edge_that_cannot_repeat_are_one_hop() -> None:
 def test_properties_of_edges_filter_and_return() -> None:
     query = checked(reading("$p $e:dependsOn $_ $e.weight >= 3", rest="return { $e.marker as m }"))
 
-    assert query.filters == (
+    assert query.pattern.filters == (
         Filter(
             left=PropertyRef(
                 var="e", property="weight", type=PropertyType(scalar=Scalar.I32, nullable=True)
@@ -192,7 +197,7 @@ def test_any_numbers_compare_and_moments_are_days_and_milliseconds() -> None:
         )
     )
 
-    values = [f.right.value for f in query.filters if isinstance(f.right, Value)]
+    values = [f.right.value for f in query.pattern.filters if isinstance(f.right, Value)]
     assert values == [3, -150.0, 1, 1500, True]
 
 
@@ -200,12 +205,12 @@ def test_a_word_operator_is_a_traversal_only_where_the_schema_has_that_edge() ->
     text = "query q($s: String) { match { $p: Package $p.name starts_with $s $s starts_with $p.name } return { $p } }"
     edge = checked("query q() { match { $p contains $q } return { $p } }")
 
-    assert [f.comparison for f in checked(text).filters] == ["starts_with", "starts_with"]
-    assert [t.edge_type for t in edge.traversals] == ["Contains"]
+    assert [f.comparison for f in checked(text).pattern.filters] == ["starts_with", "starts_with"]
+    assert [t.edge_type for t in edge.pattern.traversals] == ["Contains"]
     assert checked(
         "query q($s: String, $t: String) { match { $p: Package $s contains $t } return { $p } }",
         "node Package { name: String }",
-    ).filters == (
+    ).pattern.filters == (
         Filter(
             left=ParamRef(name="s", type=TEXT),
             comparison="contains",

@@ -24,7 +24,7 @@ from agentctl.languages.schema.types import PropertyType, Scalar
 def bound(given_: Mapping[str, object], **types: PropertyType) -> BoundParams:
     params = tuple(Param(name=n, type=t) for n, t in types.items())
     query = CheckedQuery(
-        name="q", params=params, bindings=(), traversals=(), filters=(), outputs=()
+        name="q", params=params
     )
     return bind_params(query, given_, path="query.g.q")
 

@@ -12,7 +12,7 @@ from agentctl.languages.query.output_check import OutputChecker
 from agentctl.languages.query.parse import QUERY_DIALECT, parse_queries
 from agentctl.languages.query.plan import Binding, CheckedQuery, Param, Pattern
 from agentctl.languages.query.scope import Scope
-from agentctl.languages.query.syntax import LiteralUse, QueryDecl, ReadBody
+from agentctl.languages.query.syntax import LiteralUse, QueryDecl, ReadBody, VariableUse
 from agentctl.languages.schema.types import Catalog
 from agentctl.languages.text.addition import Addition
 from agentctl.languages.text.report import Report
@@ -72,9 +72,14 @@ def check_query(decl: QueryDecl, catalog: Catalog) -> CheckedResult:
         ),
         outputs=tuple(outputs.outputs),
         order=tuple(outputs.order),
-        limit=decl.body.limit.value if isinstance(decl.body.limit, LiteralUse) else None,
+        limit=_limit(decl.body.limit),
         description=decl.description,
         instruction=decl.instruction,
         reads=tuple(sorted(match.reads)),
     )
     return CheckedResult(query=query, diagnostics=())
+
+
+def _limit(written: LiteralUse | VariableUse | None) -> int | None:
+    value = written.value if isinstance(written, LiteralUse) else None
+    return value if isinstance(value, int) else None

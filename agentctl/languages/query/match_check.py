@@ -22,6 +22,7 @@ from agentctl.languages.query.plan import (
 from agentctl.languages.query.scope import Bound, Scope
 from agentctl.languages.query.syntax import (
     BindingClause,
+    CompareUse,
     Clause,
     FilterClause,
     InlineMatch,
@@ -49,8 +50,10 @@ class MatchChecker:
                     self._binding(clause)
                 case TraversalClause():
                     self._traversal(clause)
-                case FilterClause():
-                    self._filter(clause)
+                case FilterClause(condition=CompareUse() as test):
+                    self._filter(test)
+                case _:
+                    self.scope.unsupported("this clause", clause.where)
 
     def _binding(self, clause: BindingClause) -> None:
         scope, name = self.scope, clause.var.name
@@ -112,8 +115,11 @@ class MatchChecker:
             return
         left = PropertyRef(var=var.name, property=declared.name, type=declared.type)
         right: Operand | None
-        if isinstance(match.value, LiteralUse):
+        if isinstance(match.value, LiteralUse) and match.value.type is not None:
             right = Value(value=match.value.value, type=match.value.type)
+        elif not isinstance(match.value, VariableUse):
+            self.scope.unsupported("this value", match.value.where)
+            return
         else:
             right = self._parameter(match.value)
         if right is not None and check_inline(self.scope, left, right, match.value.where):
@@ -127,7 +133,7 @@ class MatchChecker:
             self.scope.undeclared(use)
         return found
 
-    def _filter(self, clause: FilterClause) -> None:
+    def _filter(self, clause: CompareUse) -> None:
         left, right = self.scope.operand(clause.left), self.scope.operand(clause.right)
         if left is None or right is None:
             return
@@ -135,7 +141,7 @@ class MatchChecker:
             self.filters.append(Filter(left=left, comparison=clause.comparison, right=right))
 
     def _traversal(self, clause: TraversalClause) -> None:
-        edge = self.scope.edge_type(clause.edge)
+        edge = self.scope.edge_type(clause.edges[0].name)
         if edge is None:
             self._unknown_edge(clause)
             return
@@ -164,14 +170,14 @@ class MatchChecker:
 
     def _unknown_edge(self, clause: TraversalClause) -> None:
         bare = clause.edge_var is None and clause.hops is None
-        if bare and clause.edge in TEXT_COMPARISONS:
-            comparison: Comparison = "contains" if clause.edge == "contains" else "starts_with"
+        if bare and clause.edges[0].name in TEXT_COMPARISONS:
+            comparison: Comparison = "contains" if clause.edges[0].name == "contains" else "starts_with"
             self._filter(
-                FilterClause(
+                CompareUse(
                     left=clause.left,
                     comparison=comparison,
                     right=clause.right,
-                    where=clause.edge_where,
+                    where=clause.edges[0].where,
                 )
             )
             return
@@ -179,10 +185,10 @@ class MatchChecker:
         names = (e.name[0].lower() + e.name[1:] for e in edges)
         self.scope.mistake(
             "T4",
-            f"there is no edge `{clause.edge}`",
-            clause.edge_where,
+            f"there is no edge `{clause.edges[0].name}`",
+            clause.edges[0].where,
             remedy=self.scope.meant(
-                clause.edge, names, otherwise=None if edges else "The schema declares no edge."
+                clause.edges[0].name, names, otherwise=None if edges else "The schema declares no edge."
             ),
         )
         self._leave_unclear(clause.left, clause.right)

@@ -9,7 +9,7 @@ from typing import Final
 from agentctl.diagnostics.span import Span
 from agentctl.languages.query.plan import Comparison, Operand, ParamRef, PropertyRef, Value
 from agentctl.languages.query.scope import Scope
-from agentctl.languages.query.syntax import FilterClause
+from agentctl.languages.query.syntax import CompareUse
 from agentctl.languages.schema.types import NUMERIC, PropertyType, Scalar
 
 TEXT_COMPARISONS = frozenset({"contains", "starts_with"})
@@ -42,7 +42,7 @@ def check_inline(scope: Scope, left: PropertyRef, right: Operand, where: Span) -
     return False
 
 
-def check_comparison(scope: Scope, clause: FilterClause, left: Operand, right: Operand) -> bool:
+def check_comparison(scope: Scope, clause: CompareUse, left: Operand, right: Operand) -> bool:
     """Returns whether the two operands may meet in the clause's comparison."""
     comparison: Comparison = clause.comparison
     if comparison in TEXT_COMPARISONS:
@@ -61,7 +61,7 @@ def check_comparison(scope: Scope, clause: FilterClause, left: Operand, right: O
     return True
 
 
-def _check_text(scope: Scope, clause: FilterClause, left: Operand, right: Operand) -> bool:
+def _check_text(scope: Scope, clause: CompareUse, left: Operand, right: Operand) -> bool:
     for operand, use in ((left, clause.left), (right, clause.right)):
         if operand.type.scalar is not Scalar.STRING:
             scope.mistake(

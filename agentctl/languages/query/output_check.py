@@ -92,8 +92,8 @@ class OutputChecker:
 
     def _value(self, use: Expression) -> Projectable | None:
         match use:
-            case LiteralUse():
-                return Value(value=use.value, type=use.type)
+            case LiteralUse(type=PropertyType() as type_):
+                return Value(value=use.value, type=type_)
             case PropertyUse():
                 return self.scope.property(use)
             case VariableUse():
@@ -108,7 +108,9 @@ class OutputChecker:
                     use.where,
                     remedy=self.scope.meant(use.name, known, mark="$"),
                 )
-                return None
+            case _:
+                self.scope.unsupported("this value", use.where)
+        return None
 
     def _variable(self, use: VariableUse) -> ParamRef | EntityRef | None:
         param = self.scope.param(use)
@@ -130,6 +132,9 @@ class OutputChecker:
                 return None
             argument = found
         else:
+            if not isinstance(use.argument, VariableUse):
+                self.scope.unsupported("this argument", use.argument.where)
+                return None
             variable = self._variable(use.argument)
             if isinstance(variable, ParamRef):
                 self.scope.unsupported(f"`{use.function}` of a parameter", use.argument.where)

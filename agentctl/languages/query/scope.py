@@ -21,7 +21,7 @@ from agentctl.languages.query.syntax import (
     QueryDecl,
     VariableUse,
 )
-from agentctl.languages.schema.types import Catalog, EdgeType, NodeType, Property
+from agentctl.languages.schema.types import Catalog, EdgeType, NodeType, Property, PropertyType
 from agentctl.languages.text.report import PROBLEM_COUNT_MAX, not_supported
 from agentctl.languages.text.suggest import did_you_mean
 
@@ -137,8 +137,8 @@ class Scope:
     def operand(self, use: Expression) -> Operand | None:
         """Returns the scalar that *use* stands for in a comparison."""
         match use:
-            case LiteralUse():
-                return Value(value=use.value, type=use.type)
+            case LiteralUse(type=PropertyType() as type_):
+                return Value(value=use.value, type=type_)
             case PropertyUse():
                 return self.property(use)
             case VariableUse():
@@ -152,6 +152,8 @@ class Scope:
                     use.where,
                     remedy="Aggregates stand in `return`.",
                 )
+            case _:
+                self.unsupported("this operand", use.where)
         return None
 
     def param(self, use: VariableUse) -> ParamRef | None:
