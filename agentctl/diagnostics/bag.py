@@ -43,7 +43,9 @@ def sort_diagnostics(found: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
                 (d.where.line, d.where.column) if d.where else (0, 0),
                 ranks[d.severity],
                 d.code,
+                d.rule or "",
                 d.message,
+                d.path,
             ),
         )
     )

@@ -1,58 +1,74 @@
-"""Diagnostics as text for people: one line each, or in full with the place in the source.
+"""Diagnostics as text for people: one line each, or in full with the places in the sources.
 
 Whatever stands in a diagnostic or in a source may be foreign, so all of it goes through
-`agentctl.foreign.show`; nothing here writes an escape sequence of its own.
+`agentctl.foreign.show`; nothing here writes an escape sequence of its own: colour is what a face's
+`Paint` adds, and without one there is none.
 """
 
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from agentctl.diagnostics.bag import sort_diagnostics
-from agentctl.diagnostics.diagnostic import Diagnostic
-from agentctl.diagnostics.span import Span
-from agentctl.foreign import Foreign, cells, show
+import msgspec
 
-TAB_CELLS: Final = 4
+from agentctl.diagnostics.bag import sort_diagnostics
+from agentctl.diagnostics.diagnostic import Diagnostic, Related
+from agentctl.diagnostics.render.excerpt import Marks, Paint, excerpt, plain
+from agentctl.foreign import Foreign, show
+
 LINE_CELLS_MAX: Final = 1000
 """A longer message is cut."""
-BEFORE_CHARACTERS_MAX: Final = 60
-MARKED_CHARACTERS_MAX: Final = 60
-AFTER_CHARACTERS_MAX: Final = 40
-"""How much of a long line an excerpt shows before, at and after the marked place."""
+RELATED_MARK: Final = "~"
 
 
-def render_concise(found: Diagnostic) -> str:
+def render_concise(found: Diagnostic, *, paint: Paint = plain) -> str:
     """Returns ``file:line:column: severity[code rule]: message``, one line."""
     place = _line(str(found.where) if found.where else found.path)
-    return f"{place}: {_headline(found)}"
+    return f"{place}: {_headline(found, paint)}"
 
 
-def render_full(found: Diagnostic, source: str | None) -> str:
+def render_full(
+    found: Diagnostic,
+    source: str | None,
+    *,
+    sources: Mapping[str, str] | None = None,
+    paint: Paint = plain,
+) -> str:
     """Returns the diagnostic on several lines, without a final line feed.
 
     Args:
         found: what to render.
         source: the text of the file that `where` names, or None where it is not at hand.
+        sources: texts of other files, by the names that the spans of related places have.
+        paint: gives colour.
     """
-    lines = [_headline(found)]
+    texts = dict(sources or {})
+    if found.where is not None and source is not None:
+        texts[found.where.file] = source
+    width = _width(found, texts)
+    gutter = " " * (width + 2)
+    lines = [_headline(found, paint)]
     if found.where is None:
-        gutter = "  "
-        lines.append(f"  --> {_line(found.path)}")
+        lines.append(f"  {paint('gutter', '-->')} {_line(found.path)}")
     else:
-        gutter = " " * (len(str(found.where.line)) + 2)
-        lines.append(f"{gutter[1:]}--> {_line(str(found.where))}")
-        lines += _excerpt(found.where, source, gutter)
+        lines.append(f"{gutter[1:]}{paint('gutter', '-->')} {_line(str(found.where))}")
+        if found.where.file in texts:
+            marks = Marks(style=found.severity)
+            text = texts[found.where.file]
+            lines += excerpt(found.where, text, width=width, marks=marks, paint=paint)
     for related in found.related:
-        lines.append(f"{gutter}= {_line(str(related.where))}: {_line(related.message)}")
-    if found.detail:
-        lines += _labelled(gutter, "why", found.detail)
-    if found.remedy:
-        lines += _labelled(gutter, "help", found.remedy)
+        lines += _related(related, texts, width=width, paint=paint)
+    for label, told in (("why", found.detail), ("help", found.remedy)):
+        if told:
+            lines += _labelled(gutter, label, told, paint)
     return "\n".join(lines)
 
 
 def render_many(
-    found: Iterable[Diagnostic], sources: Mapping[str, str] | None = None, *, full: bool = True
+    found: Iterable[Diagnostic],
+    sources: Mapping[str, str] | None = None,
+    *,
+    full: bool = True,
+    paint: Paint = plain,
 ) -> str:
     """Returns all of *found*, sorted, each once, and a line that counts them; empty for none.
 
@@ -60,73 +76,80 @@ def render_many(
         found: what to render.
         sources: texts of files by the names that the spans have.
         full: with excerpts, else one line each.
+        paint: gives colour.
     """
-    each = sort_diagnostics(found)
+    each = as_shown(found)
     if not each:
         return ""
     if not full:
-        return "\n".join([*map(render_concise, each), _counted(each)])
+        return "\n".join([*(render_concise(d, paint=paint) for d in each), counted(each)])
     texts = sources or {}
-    blocks = [render_full(d, texts.get(d.where.file) if d.where else None) for d in each]
-    return "\n\n".join([*blocks, _counted(each)])
+    blocks = [
+        render_full(d, texts.get(d.where.file) if d.where else None, sources=sources, paint=paint)
+        for d in each
+    ]
+    return "\n\n".join([*blocks, counted(each)])
 
 
-def _headline(found: Diagnostic) -> str:
+def as_shown(found: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """Returns *found* sorted by place, each place and mistake once.
+
+    A file that two graphs share is one text: its mistakes are told once, although each of the
+    graphs has them.
+    """
+    once: dict[Diagnostic, Diagnostic] = {}
+    for d in sort_diagnostics(found):
+        key = msgspec.structs.replace(d, path="") if d.where is not None else d
+        once.setdefault(key, d)
+    return tuple(once.values())
+
+
+def counted(found: Iterable[Diagnostic]) -> str:
+    """Returns e.g. ``2 errors, 1 warning``; empty for none."""
+    severities = [d.severity for d in found]
+    counts = {s: severities.count(s) for s in ("error", "warning", "note")}
+    return ", ".join(f"{n} {s}{'s' if n > 1 else ''}" for s, n in counts.items() if n)
+
+
+def _headline(found: Diagnostic, paint: Paint) -> str:
     rule = f" {found.rule}" if found.rule else ""
-    return f"{found.severity}[{found.code}{rule}]: {_line(found.message)}"
+    label = paint(found.severity, f"{found.severity}[{found.code}{rule}]")
+    return f"{label}: {_line(found.message)}"
 
 
 def _line(text: str) -> str:
     return show(Foreign(text), limit=LINE_CELLS_MAX)
 
 
-def _labelled(gutter: str, label: str, text: str) -> list[str]:
+def _width(found: Diagnostic, texts: Mapping[str, str]) -> int:
+    """Returns how wide the widest number of a shown line is; 0 where there is no place."""
+    if found.where is None and not found.related:
+        return 0
+    numbers = [1]
+    if found.where is not None:
+        numbers.append(found.where.line)
+        if found.where.file in texts:
+            numbers.append(found.where.end_line)
+    numbers += [r.where.end_line for r in found.related if r.where.file in texts]
+    return len(str(max(numbers)))
+
+
+def _related(related: Related, texts: Mapping[str, str], *, width: int, paint: Paint) -> list[str]:
+    """Returns another place with its excerpt, or on one line where its file is not at hand."""
+    place, told = _line(str(related.where)), _line(related.message)
+    gutter = " " * (width + 2)
+    text = texts.get(related.where.file)
+    if text is not None:
+        marks = Marks(mark=RELATED_MARK, style="related")
+        shown = excerpt(related.where, text, width=width, marks=marks, paint=paint)
+        if shown:
+            return [f"{gutter[1:]}{paint('gutter', ':::')} {place}: {told}", *shown]
+    return [f"{gutter}{paint('gutter', '=')} {place}: {told}"]
+
+
+def _labelled(gutter: str, label: str, text: str, paint: Paint) -> list[str]:
     """Returns *text* behind its label; further lines stand on lines of their own, indented."""
     first, *rest = text.split("\n")
     indent = gutter + " " * (len(label) + 4)
-    return [f"{gutter}= {label}: {_line(first)}", *(indent + _line(line) for line in rest)]
-
-
-def _counted(found: tuple[Diagnostic, ...]) -> str:
-    counts = {s: sum(d.severity == s for d in found) for s in ("error", "warning", "note")}
-    return ", ".join(f"{n} {s}{'s' if n > 1 else ''}" for s, n in counts.items() if n)
-
-
-def _excerpt(where: Span, source: str | None, gutter: str) -> list[str]:
-    """Returns the first line of the place with carets under it; nothing where it has no such line."""
-    lines = source.split("\n") if source is not None else []
-    if not 1 <= where.line <= len(lines):
-        return []
-    line = lines[where.line - 1].removesuffix("\r")
-    start = min(where.column - 1, len(line))
-    end = where.end_column - 1 if where.end_line == where.line else len(line)
-    end = max(start, min(end, len(line), start + MARKED_CHARACTERS_MAX))
-    before, marked, after = _shown(line, start, end)
-    carets = " " * cells(before) + "^" * max(cells(marked), 1)
-    number = str(where.line)
-    return [
-        f"{gutter}|",
-        f" {number} | {before}{marked}{after}".rstrip(),
-        f"{gutter}| {carets}",
-    ]
-
-
-def _shown(line: str, start: int, end: int) -> tuple[str, str, str]:
-    """Returns the three parts of a line, tabs as blanks, safe to print."""
-    first = max(0, start - BEFORE_CHARACTERS_MAX)
-    last = min(len(line), end + AFTER_CHARACTERS_MAX)
-    before = f"\u2039+{first}\u203a" if first else ""
-    before += _part(line[first:start], cells(before))
-    marked = _part(line[start:end], cells(before))
-    after = _part(line[end:last], cells(before + marked))
-    return before, marked, after + (f"\u2039+{len(line) - last}\u203a" if last < len(line) else "")
-
-
-def _part(text: str, column: int) -> str:
-    """Returns *text* as it is shown from *column* on; a tab fills up to the next stop."""
-    shown = ""
-    for index, piece in enumerate(text.split("\t")):
-        if index:
-            shown += " " * (TAB_CELLS - (column + cells(shown)) % TAB_CELLS)
-        shown += show(Foreign(piece), limit=LINE_CELLS_MAX)
-    return shown
+    head = f"{gutter}{paint('gutter', '=')} {paint('label', label)}: {_line(first)}"
+    return [head, *(indent + _line(line) for line in rest)]
