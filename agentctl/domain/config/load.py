@@ -5,6 +5,7 @@ The caller parses cluster.yaml (`parse_config`), reads what it wants (`wanted`) 
 """
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -12,9 +13,9 @@ from agentctl.diagnostics.bag import Bag, has_errors
 from agentctl.diagnostics.diagnostic import Diagnostic, error, warning
 from agentctl.diagnostics.span import Span
 from agentctl.domain.config.cluster_file import ParsedConfig, parse_config
+from agentctl.domain.config.compilers import Compilers, Languages
 from agentctl.domain.config.digests import (
     config_digest,
-    file_digest,
     graph_composite,
     source_digest,
     source_manifest,
@@ -30,12 +31,19 @@ from agentctl.domain.config.model import (
     SourceManifest,
 )
 from agentctl.domain.config.policies import resolve_policies
-from agentctl.domain.config.queries import QueryFiles, check_queries, find_queries
+from agentctl.domain.config.queries import (
+    CheckedSchema,
+    QueryFiles,
+    check_queries,
+    find_queries,
+)
 from agentctl.domain.config.snapshot import FolderSnapshot, Wanted, wanted
 from agentctl.domain.config.sources import Source, find_source
 from agentctl.domain.config.written import WrittenCluster, WrittenGraph
 from agentctl.ids import graph_address, policy_address, query_address, schema_address
-from agentctl.languages.schema.compile import CompiledSchema, compile_schema
+
+if TYPE_CHECKING:
+    from agentctl.languages.schema.compile import CompiledSchema
 
 __all__ = [
     "FolderSnapshot",
@@ -47,6 +55,7 @@ __all__ = [
     "wanted",
 ]
 
+LANGUAGES: Final = Languages()
 _UNSERVABLE_IDS = frozenset({"policies", "healthz", "openapi", "graphs"})
 
 
@@ -71,26 +80,29 @@ class LoadedCluster(msgspec.Struct, frozen=True, kw_only=True):
         return self.desired.config_digest if self.desired else None
 
 
-def resolve(parsed: ParsedConfig, snapshot: FolderSnapshot) -> LoadedCluster:
+def resolve(
+    parsed: ParsedConfig, snapshot: FolderSnapshot, compilers: Compilers = LANGUAGES
+) -> LoadedCluster:
     """Returns everything that the folder declares, or every fault of it."""
     bag = Bag(parsed.diagnostics)
     _environment_files(snapshot, bag)
     desired = None
-    if parsed.written is not None:
-        desired = _desired(parsed.written, snapshot, bag)
     manifest = source_manifest(snapshot.files)
+    named_by = source_digest(manifest)
+    if parsed.written is not None:
+        desired = _desired(parsed.written, QueryFiles(snapshot, bag, compilers), named_by)
     return LoadedCluster(
         desired=None if has_errors(bag) else desired,
         diagnostics=bag.sorted(),
         parsed=parsed,
         files=snapshot.files,
         source=manifest,
-        source_digest=source_digest(manifest),
+        source_digest=named_by,
     )
 
 
-def _desired(written: WrittenCluster, snapshot: FolderSnapshot, bag: Bag) -> DesiredCluster | None:
-    files = QueryFiles(snapshot, bag)
+def _desired(written: WrittenCluster, files: QueryFiles, named_by: str) -> DesiredCluster | None:
+    snapshot, bag = files.snapshot, files.bag
     graphs: list[DesiredGraph] = []
     for graph in sorted(written.graphs, key=lambda g: g.id.text.encode()):
         _servable(graph, bag)
@@ -111,7 +123,7 @@ def _desired(written: WrittenCluster, snapshot: FolderSnapshot, bag: Bag) -> Des
         resources=resources,
         dependencies=_dependencies(graphs, policies),
         files=snapshot.files,
-        source_digest=source_digest(source_manifest(snapshot.files)),
+        source_digest=named_by,
     )
 
 
@@ -125,13 +137,16 @@ def _graph(graph: WrittenGraph, files: QueryFiles) -> DesiredGraph | None:
             files.snapshot, graph.schema, missing="schema_file_missing", path=address, bag=bag
         )
     if source is not None:
-        compiled = compile_schema(source.data, file=source.path)
+        compiled = files.compilers.schema(source)
         bag.add(*(msgspec.structs.replace(d, path=address) for d in compiled.diagnostics))
     catalog = compiled.catalog if compiled is not None else None
-    queries = check_queries(graph.id.text, find_queries(graph, files), catalog, bag)
+    checked = None
+    if source is not None and catalog is not None:
+        checked = CheckedSchema(source=source, catalog=catalog)
+    queries = check_queries(graph.id.text, find_queries(graph, files), checked, files)
     if source is None or compiled is None or catalog is None or compiled.shape_digest is None:
         return None
-    digest = file_digest(source.data)
+    digest = source.digest
     return DesiredGraph(
         id=graph.id.text,
         schema=DesiredSchema(

@@ -3,13 +3,13 @@
 Source: control-plane 1.1 and 1.8.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
 
 from agentctl.diagnostics.bag import Bag, has_errors
 from agentctl.diagnostics.diagnostic import Related, error, warning
-from agentctl.domain.config.digests import file_digest
+from agentctl.domain.config.compilers import Compilers
 from agentctl.domain.config.model import DesiredQuery
 from agentctl.domain.config.paths import normal_path
 from agentctl.domain.config.snapshot import FolderSnapshot, is_query_name
@@ -21,12 +21,7 @@ from agentctl.domain.config.written import (
     WrittenGraph,
 )
 from agentctl.ids import graph_address, is_resource_id, query_address
-from agentctl.languages.query.compile import (
-    QueryDecl,
-    QueryFile,
-    check_query,
-    parse_query_file,
-)
+from agentctl.languages.query.compile import CheckedResult, QueryDecl, QueryFile
 from agentctl.languages.schema.types import Catalog
 
 
@@ -38,22 +33,47 @@ class FoundQuery(msgspec.Struct, frozen=True, kw_only=True):
     source: Source
 
 
+class CheckedSchema(msgspec.Struct, frozen=True, kw_only=True):
+    """The schema that queries are checked over, and the file it stands in."""
+
+    source: Source
+    catalog: Catalog
+
+
 class QueryFiles:
     """Query files of one snapshot, each parsed once; their faults go to the bag once."""
 
-    def __init__(self, snapshot: FolderSnapshot, bag: Bag) -> None:
+    def __init__(self, snapshot: FolderSnapshot, bag: Bag, compilers: Compilers) -> None:
         self.snapshot = snapshot
         self.bag = bag
+        self.compilers = compilers
         self._parsed: dict[str, QueryFile] = {}
 
     def parse(self, source: Source) -> QueryFile:
         """Returns the declarations of a file."""
         known = self._parsed.get(source.path)
         if known is None:
-            known = parse_query_file(source.data, file=source.path)
+            known = self.compilers.queries(source)
             self._parsed[source.path] = known
             self.bag.add(*known.diagnostics)
         return known
+
+    def checker(self, schema: CheckedSchema) -> Callable[[FoundQuery], CheckedResult]:
+        """Returns what checks a query over *schema*; a file is checked whole, and once."""
+        checked: dict[str, Mapping[str, CheckedResult]] = {}
+
+        def check(query: FoundQuery) -> CheckedResult:
+            source = query.source
+            results = checked.get(source.path)
+            if results is None:
+                parsed = self._parsed[source.path]
+                results = self.compilers.checked(
+                    parsed, source, schema=schema.source, catalog=schema.catalog
+                )
+                checked[source.path] = results
+            return results[query.name]
+
+        return check
 
 
 def find_queries(graph: WrittenGraph, files: QueryFiles) -> tuple[FoundQuery, ...]:
@@ -73,18 +93,20 @@ def find_queries(graph: WrittenGraph, files: QueryFiles) -> tuple[FoundQuery, ..
 
 
 def check_queries(
-    graph_id: str, found: tuple[FoundQuery, ...], catalog: Catalog | None, bag: Bag
+    graph_id: str, found: tuple[FoundQuery, ...], schema: CheckedSchema | None, files: QueryFiles
 ) -> tuple[DesiredQuery, ...]:
     """Returns the queries that fit the schema; without a schema each is skipped with a warning."""
     checked: list[DesiredQuery] = []
+    bag = files.bag
+    check = files.checker(schema) if schema is not None else None
     for query in found:
         address = query_address(graph_id, query.name)
-        if catalog is None:
+        if check is None:
             message = f"`{query.name}` was not checked, because the schema has errors"
             where = query.declaration.where
             bag.add(warning("query_typecheck_skipped", address, message, where=where))
             continue
-        result = check_query(query.declaration, catalog)
+        result = check(query)
         bag.add(*(msgspec.structs.replace(d, path=address) for d in result.diagnostics))
         if result.query is None:
             assert has_errors(result.diagnostics)
@@ -93,7 +115,7 @@ def check_queries(
             DesiredQuery(
                 name=query.name,
                 file=query.source.path,
-                digest=file_digest(query.source.data),
+                digest=query.source.digest,
                 checked=result.query,
             )
         )

@@ -5,9 +5,10 @@ import msgspec
 from agentctl.diagnostics.bag import Bag
 from agentctl.diagnostics.diagnostic import error
 from agentctl.diagnostics.span import Span
+from agentctl.domain.config.digests import file_digest
+from agentctl.domain.config.given import Text
 from agentctl.domain.config.paths import is_state_path, normal_path
 from agentctl.domain.config.snapshot import FolderSnapshot
-from agentctl.domain.config.written import Text
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
@@ -16,6 +17,8 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     path: str
     """Its normal path."""
     data: bytes
+    digest: str
+    """SHA-256 of the bytes."""
 
 
 def find_source(
@@ -25,7 +28,7 @@ def find_source(
     key = normal_path(named.text)
     data = snapshot.files.get(key)
     if data is not None:
-        return Source(path=key, data=data)
+        return Source(path=key, data=data, digest=file_digest(data))
     if refuse_path(snapshot, key, where=named.where, path=path, bag=bag):
         return None
     reason = snapshot.unreadable.get(key)

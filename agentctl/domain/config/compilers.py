@@ -1,0 +1,70 @@
+"""How the files of a folder become meanings: straight through the languages, or remembered.
+
+Loading asks a `Compilers` and never the languages, so that an unchanged file need not be read
+again. Whoever remembers keeps the promise of `Languages`: the same bytes give the same answer.
+"""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from agentctl.domain.config.sources import Source
+from agentctl.languages.query.compile import (
+    CheckedResult,
+    QueryFile,
+    check_query,
+    parse_query_file,
+)
+from agentctl.languages.schema.compile import CompiledSchema, compile_schema
+from agentctl.languages.schema.types import Catalog
+
+
+class Compilers(Protocol):
+    """What a schema or query file means."""
+
+    def schema(self, source: Source) -> CompiledSchema:
+        """Returns what a schema file means."""
+        ...
+
+    def queries(self, source: Source) -> QueryFile:
+        """Returns what a query file declares."""
+        ...
+
+    def checked(
+        self, parsed: QueryFile, source: Source, *, schema: Source, catalog: Catalog
+    ) -> Mapping[str, CheckedResult]:
+        """Returns what the declarations of a query file mean over a schema, by name.
+
+        Args:
+            parsed: what `queries` gave for *source*.
+            source: the query file.
+            schema: the schema file.
+            catalog: what `schema` gave for it.
+        """
+        ...
+
+
+class Languages:
+    """Reads every file anew."""
+
+    def schema(self, source: Source) -> CompiledSchema:
+        """Returns what a schema file means."""
+        return compile_schema(source.data, file=source.path)
+
+    def queries(self, source: Source) -> QueryFile:
+        """Returns what a query file declares."""
+        return parse_query_file(source.data, file=source.path)
+
+    def checked(
+        self,
+        parsed: QueryFile,
+        source: Source,  # noqa: ARG002  # the protocol's signature
+        *,
+        schema: Source,  # noqa: ARG002
+        catalog: Catalog,
+    ) -> Mapping[str, CheckedResult]:
+        """Returns what the declarations of a query file mean over a schema, by name."""
+        found: dict[str, CheckedResult] = {}
+        for declaration in parsed.declarations:
+            if declaration.name not in found:
+                found[declaration.name] = check_query(declaration, catalog)
+        return found
