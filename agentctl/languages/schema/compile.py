@@ -5,12 +5,13 @@ The one entry to the schema language; never raises, whatever the bytes are.
 
 import msgspec
 
-from agentctl.diagnostics.bag import has_errors, sort_diagnostics
+from agentctl.diagnostics.bag import sort_diagnostics
 from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.languages.schema.check import check_schema
 from agentctl.languages.schema.parse import SCHEMA_DIALECT, parse_schema
 from agentctl.languages.schema.shape import shape_digest
 from agentctl.languages.schema.types import Catalog
+from agentctl.languages.text.addition import Addition
 from agentctl.languages.text.report import Report
 from agentctl.languages.text.source import read_source
 
@@ -22,6 +23,8 @@ class CompiledSchema(msgspec.Struct, frozen=True, kw_only=True):
     shape_digest: str | None
     """``sha256:`` and the digest that formatting does not move."""
     diagnostics: tuple[Diagnostic, ...]
+    additions: tuple[Addition, ...] = ()
+    """What OmniGraph 0.10 refuses or reads otherwise, in the order of the text."""
 
 
 def compile_schema(source: bytes, *, file: str) -> CompiledSchema:
@@ -30,9 +33,10 @@ def compile_schema(source: bytes, *, file: str) -> CompiledSchema:
     if isinstance(text, Diagnostic):
         return CompiledSchema(catalog=None, shape_digest=None, diagnostics=(text,))
     report = Report(text, SCHEMA_DIALECT)
-    syntax = parse_schema(report)
-    catalog = check_schema(syntax, report)
-    found = sort_diagnostics(report.all())
-    if has_errors(found):
-        return CompiledSchema(catalog=None, shape_digest=None, diagnostics=found)
-    return CompiledSchema(catalog=catalog, shape_digest=shape_digest(syntax), diagnostics=found)
+    catalog = check_schema(parse_schema(report), report)
+    return CompiledSchema(
+        catalog=catalog,
+        shape_digest=None if catalog is None else shape_digest(catalog),
+        diagnostics=sort_diagnostics(report.all()),
+        additions=tuple(sorted(report.additions, key=lambda a: a.where)),
+    )

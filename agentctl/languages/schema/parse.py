@@ -1,19 +1,24 @@
 """Parses `.pg` text; what it finds wrong goes to the report, what it can read is returned.
 
-It knows the whole grammar. What this release does not run is read to its end and answered with
-`not_supported_yet`. After a mistake it goes on with the next declaration.
+After a mistake it goes on with the next property, constraint or declaration, whichever comes first.
+The grammar does not nest, so that no text makes the parser go deep.
 
 Rules: PG011 keyword not followed by a space, PG012 first letter of a name, PG013 comma between
-properties, PG014 unknown property type, PG015 arguments of a constraint, PG016 order of the parts
-of a declaration. Source: languages 1.1, 3.1, 3.2.
+properties, PG016 order of the parts of a declaration, PG018 cardinality, PG019 what an interface
+does not take. Source: languages 1.1, 3.1, 3.2.
 """
 
 import re
-from typing import Final, Literal
+from typing import Final
+from typing import Literal as OneOf
 
-from agentctl.languages.schema.property_syntax import PropertyParser
+import msgspec
+
+from agentctl.languages.schema.constraint_syntax import ConstraintParser
+from agentctl.languages.schema.property_syntax import CARD_REMEDY
 from agentctl.languages.schema.syntax import (
     Annotation,
+    CardinalitySyntax,
     ConstraintSyntax,
     Name,
     PropertySyntax,
@@ -22,12 +27,30 @@ from agentctl.languages.schema.syntax import (
 )
 from agentctl.languages.text.cursor import Cursor, HaltError
 from agentctl.languages.text.report import Report
+from agentctl.languages.text.sequence import another
 from agentctl.languages.text.source import Dialect
+from agentctl.languages.text.suggest import nearest
 from agentctl.languages.text.token import Token, TokenKind
 
 SCHEMA_DIALECT: Final = Dialect(name=".pg", parse_code="schema_parse_error", prefix="PG")
+TypeKind = OneOf["interface", "node", "edge"]
 DECLARATIONS: Final = ("node", "edge", "interface")
+CARDINALITY_MAX: Final = 2**32 - 1
 _GLUED: Final = re.compile(rf"({'|'.join(DECLARATIONS)})([A-Z].*)", re.DOTALL)
+_PARENTHESES: Final = {"(": 1, "[": 1, ")": -1, "]": -1}
+_BRACES: Final = {"{": 1, "}": -1}
+_EDGE_FORM: Final = "Write `edge Name: Source -> Target`."
+
+
+class _Draft(msgspec.Struct, kw_only=True):
+    """A declaration while it is read; also a broken one declares its name."""
+
+    annotations: tuple[Annotation, ...] = ()
+    cardinality: CardinalitySyntax | None = None
+    implements: list[Name] = msgspec.field(default_factory=list)
+    properties: list[PropertySyntax] = msgspec.field(default_factory=list)
+    constraints: list[ConstraintSyntax] = msgspec.field(default_factory=list)
+    broken: bool = False
 
 
 def parse_schema(report: Report) -> SchemaSyntax:
@@ -38,7 +61,8 @@ def parse_schema(report: Report) -> SchemaSyntax:
     return _SchemaParser(report).file()
 
 
-def _declaration_begins(cursor: Cursor) -> bool:
+def declaration_begins(cursor: Cursor) -> bool:
+    """Returns whether the next two tokens begin a declaration."""
     token = cursor.peek()
     return (
         token.kind is TokenKind.LOWER
@@ -47,7 +71,7 @@ def _declaration_begins(cursor: Cursor) -> bool:
     )
 
 
-class _SchemaParser(PropertyParser):
+class _SchemaParser(ConstraintParser):
     def __init__(self, report: Report) -> None:
         super().__init__(Cursor(report), report)
         self.types: list[TypeSyntax] = []
@@ -58,217 +82,262 @@ class _SchemaParser(PropertyParser):
             try:
                 self._declaration()
             except HaltError:
-                self.quiet = False
                 if self.cursor.position == before:
                     self.cursor.take()
-                self.cursor.skip_until(_declaration_begins)
+                self.cursor.skip_until(declaration_begins)
         return SchemaSyntax(types=tuple(self.types))
 
     def _declaration(self) -> None:
         keyword = self.cursor.peek()
+        if keyword.kind is TokenKind.LOWER and keyword.text in DECLARATIONS:
+            self.cursor.take()
+            match keyword.text:
+                case "node":
+                    self._node()
+                case "edge":
+                    self._edge()
+                case _:
+                    self._interface()
+            return
         glued = _GLUED.fullmatch(keyword.text) if keyword.kind is TokenKind.LOWER else None
         if glued is not None:
-            self.cursor.fail(
-                11,
-                f"`{glued[1]}` is not followed by a space",
-                keyword,
-                remedy=f"Write `{glued[1]} {glued[2][:50]}`.",
-            )
-        if self.cursor.accept_word("node"):
-            self._node()
-        elif self.cursor.accept_word("edge"):
-            self._edge()
-        elif self.cursor.accept_word("interface"):
-            self._interface(keyword)
-        else:
-            self.cursor.surprise("`node`, `edge` or `interface`")
+            self._no_space(glued[1], glued[2], keyword)
+        meant = nearest(keyword.text, DECLARATIONS) if keyword.kind is TokenKind.LOWER else None
+        self.cursor.surprise(
+            "`node`, `edge` or `interface`", remedy=f"Did you mean `{meant}`?" if meant else None
+        )
 
-    def _interface(self, keyword: Token) -> None:
+    def _no_space(self, word: str, rest: str, token: Token) -> None:
+        """Halts at a keyword that runs into a name; 0.10 reads it as two words."""
+        self.cursor.fail(
+            11,
+            f"`{word}` is not followed by a space",
+            token,
+            remedy=f"Write `{word} {rest[:50]}`.",
+        )
+
+    def _interface(self) -> None:
         """``interface := 'interface' TYPE '{' prop* '}'``."""
-        name = self.cursor.expect_name(TokenKind.UPPER, "the name of an interface")
-        self.unsupported("an interface", keyword.start, name.end)
-        self.quiet = True
-        self.cursor.expect_mark("{")
-        while not self.cursor.accept_mark("}"):
-            self._property_or_comma()
-        self.quiet = False
+        name = self._name(TokenKind.UPPER, "the name of an interface")
+        draft = _Draft()
+        try:
+            if self.cursor.at_mark("@") or self.cursor.at_word("implements"):
+                self.cursor.fail(
+                    19,
+                    "an interface has properties only, no annotations and no interfaces",
+                    remedy="Put it on the nodes that implement the interface.",
+                )
+            self._body(draft, "interface")
+        except HaltError:
+            draft.broken = True
+            raise
+        finally:
+            self._declare("interface", name, draft)
 
     def _node(self) -> None:
         """``node := 'node' TYPE annot* ('implements' TYPE (',' TYPE)*)? '{' (prop|bodyc)* '}'``."""
         name = self._name(TokenKind.UPPER, "the name of a node type")
-        annotations: tuple[Annotation, ...] = ()
-        inherits = False
-        properties: list[PropertySyntax] = []
-        constraints: list[ConstraintSyntax] = []
-        whole = False
+        draft = _Draft()
         try:
-            annotations = self.annotations()
-            inherits = self._implements()
-            self._body(properties, constraints)
-            whole = not inherits
-        finally:  # also a broken declaration declares its name
-            self.types.append(
-                TypeSyntax(
-                    kind="node",
-                    name=name,
-                    annotations=annotations,
-                    properties=tuple(properties),
-                    constraints=tuple(constraints),
-                    whole=whole,
-                )
-            )
+            if self.cursor.at_mark("@"):
+                draft.annotations = self.annotations()
+            self._implements(draft)
+            self._body(draft, "node")
+        except HaltError:
+            draft.broken = True
+            raise
+        finally:
+            self._declare("node", name, draft)
 
-    def _implements(self) -> bool:
-        keyword = self.cursor.accept_word("implements")
-        if keyword is None:
-            return False
-        last = self.cursor.expect_name(TokenKind.UPPER, "the name of an interface")
-        while self.cursor.accept_mark(","):
-            if self.cursor.at_mark("{"):
-                break
-            last = self.cursor.expect_name(TokenKind.UPPER, "the name of an interface")
-        self.unsupported("`implements`", keyword.start, last.end)
-        if self.cursor.at_mark("@"):
-            self.cursor.fail(
-                16, "annotations stand before `implements`", remedy="Move them before `implements`."
+    def _implements(self, draft: _Draft) -> None:
+        """``('implements' TYPE (',' TYPE)*)?``."""
+        cursor = self.cursor
+        word = cursor.peek()
+        if word.kind is not TokenKind.LOWER:
+            return
+        if word.text.startswith("implements") and word.text[10:11].isupper():
+            self._no_space("implements", word.text[10:], word)
+        cursor.expect_word("implements")
+        draft.implements.append(self._name(TokenKind.UPPER, "the name of an interface"))
+        while another(cursor, "{"):
+            draft.implements.append(self._name(TokenKind.UPPER, "the name of an interface"))
+        if cursor.at_mark("@"):
+            cursor.report.parse_error(
+                16,
+                "annotations stand before `implements`",
+                cursor.peek(),
+                remedy="Move them before `implements`.",
             )
-        return True
+            draft.annotations += self.annotations()
 
     def _edge(self) -> None:
         """``edge := 'edge' TYPE ':' TYPE '->' TYPE card? annot* ('{' (prop|bodyc)* '}')?``."""
+        cursor = self.cursor
         name = self._name(TokenKind.UPPER, "the name of an edge type")
-        self.cursor.expect_mark(":", remedy="Write `edge Name: Source -> Target`.")
+        cursor.expect_mark(":", remedy=_EDGE_FORM)
         source = self._name(TokenKind.UPPER, "the node type that the edge leaves")
-        self.cursor.expect_mark("->", remedy="Write `edge Name: Source -> Target`.")
+        cursor.expect_mark("->", remedy=_EDGE_FORM)
         target = self._name(TokenKind.UPPER, "the node type that the edge reaches")
-        annotations: tuple[Annotation, ...] = ()
-        properties: list[PropertySyntax] = []
-        constraints: list[ConstraintSyntax] = []
-        whole = False
+        draft = _Draft()
         try:
-            annotations = self.annotations()
-            if self.cursor.at_mark("{") or not self._edge_ends():
-                self._body(properties, constraints)
-            whole = True
+            if cursor.at_mark("@"):
+                draft.cardinality = self._cardinality()
+                draft.annotations = self.annotations()
+            if cursor.at_mark("{") or not self._edge_ends():
+                self._body(draft, "edge")
+        except HaltError:
+            draft.broken = True
+            raise
         finally:
-            self.types.append(
-                TypeSyntax(
-                    kind="edge",
-                    name=name,
-                    source=source,
-                    target=target,
-                    annotations=annotations,
-                    properties=tuple(properties),
-                    constraints=tuple(constraints),
-                    whole=whole,
-                )
-            )
+            self._declare("edge", name, draft, source, target)
 
     def _edge_ends(self) -> bool:
         """Whether the next thing is another declaration (or tries to be one)."""
-        token = self.cursor.peek()
-        return token.kind in {TokenKind.LOWER, TokenKind.END}
+        return self.cursor.peek().kind in {TokenKind.LOWER, TokenKind.END}
 
-    def _body(self, properties: list[PropertySyntax], constraints: list[ConstraintSyntax]) -> None:
-        opener = self.cursor.expect_mark("{")
-        while not self.cursor.accept_mark("}"):
-            if self.cursor.at_end():
-                self.cursor.fail(10, "the `{` is never closed", opener)
-            if self.cursor.at_mark("@"):
-                constraint = self._constraint()
-                if constraint is not None:
-                    constraints.append(constraint)
-                continue
-            found = self._property_or_comma()
-            if found is not None:
-                properties.append(found)
+    def _cardinality(self) -> CardinalitySyntax | None:
+        """``card := '@card' '(' INT '..' INT? ')'``; None where an annotation comes."""
+        cursor = self.cursor
+        if not cursor.at_word("card", 1):
+            return None
+        at = cursor.take()
+        word = cursor.take()
+        if not cursor.accept_mark("("):
+            self.report.parse_error(
+                18, "`@card` has no bounds", (at.start, word.end), remedy=CARD_REMEDY
+            )
+            return None
+        minimum = self._count("a minimum")
+        if cursor.at_mark(")"):
+            close = cursor.take()
+            self.report.parse_error(
+                18,
+                "`@card` has one number and no `..`",
+                (at.start, close.end),
+                remedy=f"Write `@card({minimum}..{minimum})` for exactly {minimum}, "
+                f"or `@card({minimum}..)` without a maximum.",
+            )
+            return None
+        cursor.expect_mark("..", remedy=CARD_REMEDY)
+        maximum = self._count("a maximum") if cursor.at_kind(TokenKind.INTEGER) else None
+        if cursor.at_mark(","):
+            cursor.fail(18, "`@card` takes its bounds and nothing else", remedy=CARD_REMEDY)
+        close = cursor.expect_mark(")", remedy=CARD_REMEDY)
+        where = (at.start, close.end)
+        if maximum is not None and minimum > maximum:
+            self.report.parse_error(
+                18,
+                "the minimum is above the maximum",
+                where,
+                remedy=f"Write `@card({maximum}..{minimum})`.",
+            )
+            return None
+        return CardinalitySyntax(minimum=minimum, maximum=maximum, where=self.report.where(where))
 
-    def _property_or_comma(self) -> PropertySyntax | None:
-        comma = self.cursor.accept_mark(",")
+    def _count(self, wanted: str) -> int:
+        token = self.cursor.expect_kind(TokenKind.INTEGER, wanted, remedy=CARD_REMEDY)
+        return self.cursor.integer(token, maximum=CARDINALITY_MAX)
+
+    def _body(self, draft: _Draft, kind: TypeKind) -> None:
+        """``'{' (prop | bodyc)* '}'``; a broken part does not hide the next one."""
+        cursor = self.cursor
+        opener = cursor.expect_mark("{")
+        while not cursor.accept_mark("}"):
+            before = cursor.position
+            try:
+                if cursor.at_end():
+                    cursor.fail(10, "the `{` is never closed", opener)
+                self._part(draft, kind)
+            except HaltError:
+                draft.broken = True
+                if not self._recovered(before):
+                    raise
+
+    def _part(self, draft: _Draft, kind: TypeKind) -> None:
+        """``prop | bodyc``."""
+        cursor = self.cursor
+        if cursor.at_mark("@"):
+            first = cursor.peek()
+            before = draft.properties[-1].name.text if draft.properties else None
+            constraint = self.constraint(before)
+            if kind == "interface":
+                self._interface_constraint(first)
+            elif constraint is not None:
+                draft.constraints.append(constraint)
+            return
+        comma = cursor.accept_mark(",")
         if comma is None:
-            return self.property()
+            draft.properties.append(self.property())
+            return
         self.report.parse_error(
             13, "properties are not separated by commas", comma, remedy="Take the comma out."
         )
-        return None
 
-    def _constraint(self) -> ConstraintSyntax | None:
-        """``bodyc := '@' (key|unique|index|range|check) '(' carg (',' carg)* ')'``."""
-        at = self.cursor.expect_mark("@")
-        name = self.cursor.expect_kind(TokenKind.LOWER, "a constraint")
-        if not self.cursor.at_mark("("):
-            self.cursor.surprise(
-                "`(`", remedy=f"In a body, name the properties: `@{name.text[:50]}(a, b)`."
+    def _interface_constraint(self, first: Token) -> None:
+        self.report.parse_error(
+            19,
+            "an interface has properties only, no constraints of its body",
+            (first.start, self.cursor.last.end),
+            remedy="Put the constraint into the nodes, or `@key`, `@unique` or `@index` without "
+            "parentheses behind the property.",
+        )
+
+    def _recovered(self, begun: int) -> bool:
+        """Goes to where the next part of the body begins; returns False where there is none.
+
+        Within the parentheses of the broken part only the beginning of a line counts.
+        """
+        cursor = self.cursor
+        tokens = cursor.tokens
+        if cursor.position == begun and not cursor.at_mark("}"):
+            cursor.take()
+        marks = [t.text for t in tokens[begun : cursor.position] if t.kind is TokenKind.MARK]
+        parentheses = sum(_PARENTHESES.get(m, 0) for m in marks)
+        braces = sum(_BRACES.get(m, 0) for m in marks)
+        while not cursor.at_end() and not declaration_begins(cursor):
+            token = cursor.peek()
+            if token.is_mark("}") and braces <= 0:
+                return True
+            outside = parentheses <= 0 and braces <= 0
+            if self._part_begins() and (outside or self._line_begins(token)):
+                return True
+            if token.kind is TokenKind.MARK:
+                parentheses += _PARENTHESES.get(token.text, 0)
+                braces += _BRACES.get(token.text, 0)
+            cursor.take()
+        return False
+
+    def _part_begins(self) -> bool:
+        cursor = self.cursor
+        if cursor.at_mark("@"):
+            return self.constraint_follows()
+        return cursor.at_kind(TokenKind.LOWER) and cursor.at_mark(":", 1)
+
+    def _line_begins(self, token: Token) -> bool:
+        return "\n" in self.report.source.text[self.cursor.last.end : token.start]
+
+    def _declare(
+        self,
+        kind: TypeKind,
+        name: Name,
+        draft: _Draft,
+        source: Name | None = None,
+        target: Name | None = None,
+    ) -> None:
+        self.types.append(
+            TypeSyntax(
+                kind=kind,
+                name=name,
+                source=source,
+                target=target,
+                cardinality=draft.cardinality,
+                annotations=draft.annotations,
+                implements=tuple(draft.implements),
+                properties=tuple(draft.properties),
+                constraints=tuple(draft.constraints),
+                whole=not draft.broken,
             )
-        match name.text:
-            case "key":
-                return self._columns("key", at)
-            case "index":
-                return self._columns("index", at)
-            case "unique" | "range" | "check":
-                self._any_arguments()
-                self.unsupported(f"`@{name.text}`", at.start, self.cursor.last.end)
-                return None
-            case _:
-                return self.cursor.fail(
-                    15,
-                    f"`@{name.text[:50]}` is no constraint",
-                    name,
-                    remedy="A body takes `@key`, `@unique`, `@index`, `@range` and `@check`.",
-                )
-
-    def _columns(self, name: Literal["key", "index"], at: Token) -> ConstraintSyntax:
-        self.cursor.expect_mark("(")
-        columns: list[Name] = []
-        while not self.cursor.at_mark(")"):
-            token = self.cursor.peek()
-            if token.kind is not TokenKind.LOWER:
-                self.cursor.fail(
-                    15,
-                    f"`@{name}` takes names of properties, not {token.describe()}",
-                    remedy=f"Write `@{name}(a, b)`.",
-                )
-            columns.append(self._name(TokenKind.LOWER, "the name of a property"))
-            if not self.cursor.accept_mark(","):
-                break
-        close = self.cursor.expect_mark(")")
-        where = self.cursor.span(at, close)
-        if not columns:
-            self.report.parse_error(15, f"`@{name}` names no property", (at.start, close.end))
-        return ConstraintSyntax(name=name, columns=tuple(columns), where=where)
-
-    def _any_arguments(self) -> None:
-        """``carg := range | literal | IDENT``, ``range := NUM '..' NUM? | '..' NUM``."""
-        self.cursor.expect_mark("(")
-        while True:
-            self._any_argument()
-            if not self.cursor.accept_mark(",") or self.cursor.at_mark(")"):
-                break
-        self.cursor.expect_mark(")")
-
-    def _any_argument(self) -> None:
-        if self.cursor.accept_mark(".."):
-            self._number()
-        elif self.cursor.at_mark("-") or self.cursor.peek().kind in {
-            TokenKind.INTEGER,
-            TokenKind.FLOAT,
-        }:
-            self._number()
-            if self.cursor.accept_mark("..") and not (
-                self.cursor.at_mark(",") or self.cursor.at_mark(")")
-            ):
-                self._number()
-        elif self.cursor.peek().kind in {TokenKind.STRING, TokenKind.LOWER}:
-            self.cursor.take()
-        else:
-            self.cursor.surprise("a property, a text or a range")
-
-    def _number(self) -> None:
-        self.cursor.accept_mark("-")
-        if not self.cursor.at_kind(TokenKind.INTEGER):
-            self.cursor.expect_kind(TokenKind.FLOAT, "a number")
-        else:
-            self.cursor.take()
+        )
 
     def _name(self, kind: TokenKind, wanted: str) -> Name:
         token = self.cursor.expect_name(kind, wanted)

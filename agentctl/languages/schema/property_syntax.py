@@ -1,18 +1,32 @@
-"""Parses one property of a `.pg` declaration: its name, its type and its annotations.
+"""Parses one property of a `.pg` declaration: its name, its type, its default, its annotations.
 
 ``prop := IDENT ':' core '?'? ('=' literal)? annot*``. Used by the parser of declarations only.
+Rules: PG018 form of a cardinality. Source: languages 1.1, 3.1.
 """
 
 from typing import Final
 
-from agentctl.languages.schema.syntax import Annotation, AnnotationValue, Name, PropertySyntax
-from agentctl.languages.schema.type_syntax import parse_type
+from agentctl.languages.schema.literal_syntax import (
+    number_begins,
+    read_default,
+    read_literal,
+)
+from agentctl.languages.schema.syntax import (
+    Annotation,
+    AnnotationArgument,
+    Literal,
+    LiteralList,
+    Name,
+    PropertySyntax,
+)
+from agentctl.languages.schema.type_syntax import read_type
 from agentctl.languages.text.cursor import Cursor
 from agentctl.languages.text.report import Report
+from agentctl.languages.text.sequence import another
 from agentctl.languages.text.token import Token, TokenKind
 
 CONSTRAINTS: Final = frozenset({"key", "unique", "index", "range", "check"})
-SUPPORTED_ANNOTATIONS: Final = frozenset({"key", "index", "description", "instruction"})
+CARD_REMEDY: Final = "Write `@card(0..3)`, or `@card(1..)` without a maximum."
 
 
 class PropertyParser:
@@ -21,99 +35,109 @@ class PropertyParser:
     def __init__(self, cursor: Cursor, report: Report) -> None:
         self.cursor = cursor
         self.report = report
-        self.quiet = False
-        """Inside something that is answered as not supported already."""
-
-    def unsupported(self, what: str, start: int, end: int) -> None:
-        """Reports a part of the language that this release does not run."""
-        if not self.quiet:
-            self.report.unsupported(what, start, end)
 
     def property(self) -> PropertySyntax:
         """``prop := IDENT ':' core '?'? ('=' literal)? annot*``."""
-        name = self.cursor.expect_name(TokenKind.LOWER, "the name of a property")
-        self.cursor.expect_mark(":", remedy="Write `name: Type`.")
-        first = self.cursor.peek()
-        type_, what = parse_type(self.cursor)
-        last = self.cursor.last
-        if what is not None:
-            self.unsupported(what, first.start, last.end)
-        equals = self.cursor.accept_mark("=")
-        if equals is not None:
-            self.cursor.accept_mark("-")
-            self._literal()
-            self.unsupported("a default", equals.start, self.cursor.last.end)
+        cursor = self.cursor
+        name = cursor.expect_name(TokenKind.LOWER, "the name of a property")
+        cursor.expect_mark(":", remedy="Write `name: Type`.")
+        first = cursor.peek()
+        type_ = read_type(cursor)
+        last = cursor.last
+        default = self._default() if cursor.at_mark("=") else None
         return PropertySyntax(
-            name=Name(text=name.text, where=self.cursor.span(name)),
+            name=Name(text=name.text, where=cursor.span(name)),
             type=type_,
-            type_where=self.cursor.span(first, last),
-            annotations=self.annotations(),
+            type_where=cursor.span(first, last),
+            default=default,
+            annotations=self.annotations() if cursor.at_mark("@") else (),
         )
+
+    def _default(self) -> Literal | LiteralList:
+        """``'=' literal``, which 0.10 does not have."""
+        equals = self.cursor.take()
+        value = read_default(self.cursor)
+        self.report.reads_otherwise(
+            "added",
+            "default",
+            "a default, which 0.10 refuses",
+            (equals.start, self.cursor.last.end),
+            remedy="Take it out; a property that may be left out is then `T?`.",
+        )
+        return value
 
     def annotations(self) -> tuple[Annotation, ...]:
-        """``annot*``, without those that this release does not run."""
+        """``annot*``, up to a constraint of the body."""
         found: list[Annotation] = []
-        while self.cursor.at_mark("@") and not self._constraint_follows():
-            at = self.cursor.take()
-            annotation = self._annotation(at)
-            if annotation.name in SUPPORTED_ANNOTATIONS:
-                found.append(annotation)
-            else:
-                self.unsupported(f"`@{annotation.name[:50]}`", at.start, self.cursor.last.end)
+        while self.cursor.at_mark("@") and not self.constraint_follows():
+            found.append(self._annotation(self.cursor.take()))
         return tuple(found)
 
-    def _constraint_follows(self) -> bool:
+    def constraint_follows(self) -> bool:
         """Whether ``@name(`` begins a constraint of the body, also right after a property."""
-        name = self.cursor.peek(1)
-        return (
-            name.kind is TokenKind.LOWER
-            and name.text in CONSTRAINTS
-            and self.cursor.at_mark("(", 2)
-        )
+        return self.cursor.peek(1).text in CONSTRAINTS and self.cursor.at_mark("(", 2)
 
     def _annotation(self, at: Token) -> Annotation:
         """``annot := '@' IDENT ( '(' (literal|IDENT) (',' IDENT '=' literal)* ')' )?``."""
-        name = self.cursor.expect_kind(TokenKind.LOWER, "the name of an annotation")
-        value: AnnotationValue | Name | None = None
-        if self.cursor.accept_mark("("):
-            if name.text == "card":
-                self._cardinality()
-            else:
-                value = self._annotation_arguments()
-            self.cursor.expect_mark(")")
-        return Annotation(name=name.text, value=value, where=self.cursor.span(at, self.cursor.last))
+        cursor = self.cursor
+        name = cursor.expect_name(TokenKind.LOWER, "the name of an annotation")
+        value: Literal | Name | None = None
+        arguments: list[AnnotationArgument] = []
+        if cursor.accept_mark("("):
+            value = self._annotation_value(name.text)
+            while another(cursor, ")"):
+                arguments.append(self._argument())
+            cursor.expect_mark(")")
+        return Annotation(
+            name=name.text,
+            value=value,
+            arguments=tuple(arguments),
+            where=cursor.span(at, cursor.last),
+        )
 
-    def _annotation_arguments(self) -> AnnotationValue | Name:
-        value = self._literal_or_name()
-        while self.cursor.accept_mark(",") and not self.cursor.at_mark(")"):
-            self.cursor.expect_kind(TokenKind.LOWER, "the name of an argument")
-            self.cursor.expect_mark("=")
-            self._literal()
-        return value
-
-    def _cardinality(self) -> None:
-        """``card := '@card' '(' INT '..' INT? ')'``."""
-        remedy = "Write `@card(0..3)`, or `@card(1..)` without a maximum."
-        self.cursor.expect_kind(TokenKind.INTEGER, "a minimum", remedy=remedy)
-        self.cursor.expect_mark("..", remedy=remedy)
-        if self.cursor.at_kind(TokenKind.INTEGER):
-            self.cursor.take()
-
-    def _literal_or_name(self) -> AnnotationValue | Name:
-        token = self.cursor.peek()
+    def _annotation_value(self, annotation: str) -> Literal | Name:
+        cursor = self.cursor
+        token = cursor.peek()
         if token.kind is TokenKind.LOWER and token.text not in {"true", "false"}:
-            self.cursor.take()
-            return Name(text=token.text, where=self.cursor.span(token))
-        return self._literal()
+            cursor.take()
+            self.prefix_of_bool(token)
+            return Name(text=token.text, where=cursor.span(token))
+        if annotation == "card" and number_begins(cursor) and cursor.at_mark("..", 1):
+            cursor.fail(
+                16,
+                "`@card(…)` stands on an edge, directly behind its target",
+                remedy="Write `edge Name: Source -> Target @card(0..3)`, other annotations after it.",
+            )
+        if token.kind is TokenKind.UPPER:
+            cursor.fail(
+                10,
+                f"expected a text or a name, found {token.describe()}",
+                remedy=f'Write `"{token.text[:50]}"`.',
+            )
+        return read_literal(cursor, signed_in_old=False)
 
-    def _literal(self) -> AnnotationValue:
-        """``literal := STRING | FLOAT | INT | 'true' | 'false'``, numbers without a sign."""
-        token = self.cursor.peek()
-        if token.kind is TokenKind.INTEGER:
-            return self.cursor.integer(self.cursor.take(), maximum=2**63 - 1)
-        if token.kind is TokenKind.FLOAT:
-            return float(self.cursor.take().text)
-        if token.kind is TokenKind.STRING or token.is_word("true") or token.is_word("false"):
-            self.cursor.take()
-            return token.text if token.kind is TokenKind.STRING else token.text == "true"
-        return self.cursor.surprise("a text, a number, `true` or `false`")
+    def prefix_of_bool(self, token: Token) -> None:
+        """Notes a name that begins like ``true`` or ``false``, where 0.10 stops reading it."""
+        if token.text.startswith(("true", "false")):
+            self.report.reads_otherwise(
+                "added",
+                "name-begins-like-bool",
+                "a name that begins with `true` or `false`, which 0.10 refuses here",
+                token,
+            )
+
+    def _argument(self) -> AnnotationArgument:
+        """``IDENT '=' literal``."""
+        cursor = self.cursor
+        token = cursor.peek()
+        if token.kind is not TokenKind.LOWER:
+            cursor.surprise(
+                "`name = value`",
+                remedy="An annotation takes one value; further ones are written `name = value`.",
+            )
+        name = cursor.take()
+        cursor.expect_mark("=", remedy="An annotation takes one value; further ones have names.")
+        return AnnotationArgument(
+            name=Name(text=name.text, where=cursor.span(name)),
+            value=read_literal(cursor, signed_in_old=False),
+        )

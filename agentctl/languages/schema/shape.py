@@ -1,55 +1,150 @@
 """The shape of a schema: what remains when formatting, comments and order are taken away.
 
-Everything is sorted by name, the columns of a constraint too, and no identity is in it, so that two
-texts have one digest exactly where they declare the same. Source: languages 1.5.
+Everything is sorted by name, the columns of a constraint too; no identity, no place and no rename
+hint is in it, so that two texts have one digest exactly where they declare the same.
+Source: languages 1.5.
 """
 
+import msgspec
+
 from agentctl.canonical import canonical_bytes, sha256_hex
-from agentctl.languages.schema.check import constraints_of, text_of
-from agentctl.languages.schema.syntax import Annotation, PropertySyntax, SchemaSyntax, TypeSyntax
+from agentctl.languages.schema.types import (
+    Catalog,
+    Check,
+    Constraint,
+    EdgeType,
+    Index,
+    InterfaceType,
+    NodeType,
+    Opaque,
+    PlainValue,
+    Property,
+    Range,
+    Unique,
+)
 
 
-def shape_digest(syntax: SchemaSyntax) -> str:
-    """Returns ``sha256:`` and the digest of the shape of a schema without errors."""
-    kinds = ("node", "edge")
-    shape = {
-        "version": 1,
-        **{
-            kind: sorted(
-                (_type_shape(t) for t in syntax.types if t.kind == kind),
-                key=lambda t: str(t["name"]),
-            )
-            for kind in kinds
-        },
-    }
-    return "sha256:" + sha256_hex(canonical_bytes(shape))
+def shape_digest(catalog: Catalog) -> str:
+    """Returns ``sha256:`` and the digest of the shape of a schema."""
+    return "sha256:" + sha256_hex(canonical_bytes(shape_of(catalog)))
 
 
-def _type_shape(declared: TypeSyntax) -> dict[str, object]:
-    constraints = {
-        (c.name, tuple(sorted({n.text for n in c.columns}))) for c in constraints_of(declared)
-    }
+def shape_of(catalog: Catalog) -> dict[str, object]:
+    """Returns the shape as plain JSON; numbers are texts, as JSON has no 64-bit integers."""
     return {
-        "name": declared.name.text,
-        "source": declared.source.text if declared.source else None,
-        "target": declared.target.text if declared.target else None,
-        "annotations": _annotations(declared.annotations),
-        "constraints": [[name, list(columns)] for name, columns in sorted(constraints)],
-        "properties": [
-            _property_shape(p) for p in sorted(declared.properties, key=lambda p: p.name.text)
+        "version": 2,
+        "interfaces": [_interface(i) for i in sorted(catalog.interfaces, key=_name)],
+        "nodes": [_node(n) for n in sorted(catalog.nodes, key=_name)],
+        "edges": [_edge(e) for e in sorted(catalog.edges, key=_name)],
+    }
+
+
+def _name(declared: NodeType | EdgeType | InterfaceType | Property) -> str:
+    return declared.name
+
+
+def _interface(declared: InterfaceType) -> dict[str, object]:
+    return {
+        "name": declared.name,
+        "key": sorted(declared.key),
+        "constraints": _constraints(declared.constraints),
+        "properties": _properties(declared.properties),
+    }
+
+
+def _node(declared: NodeType) -> dict[str, object]:
+    return {
+        "name": declared.name,
+        "annotations": _annotations(declared),
+        "implements": sorted(declared.implements),
+        "key": sorted(declared.key),
+        "constraints": _constraints(declared.constraints),
+        "properties": _properties(declared.properties),
+    }
+
+
+def _edge(declared: EdgeType) -> dict[str, object]:
+    return {
+        "name": declared.name,
+        "source": declared.source,
+        "target": declared.target,
+        "cardinality": [
+            declared.cardinality.minimum,
+            declared.cardinality.maximum,
         ],
+        "annotations": _annotations(declared),
+        "constraints": _constraints(declared.constraints),
+        "properties": _properties(declared.properties),
     }
 
 
-def _property_shape(declared: PropertySyntax) -> dict[str, object]:
-    return {
-        "name": declared.name.text,
+def _properties(properties: tuple[Property, ...]) -> list[dict[str, object]]:
+    return [_property(p) for p in sorted(properties, key=_name)]
+
+
+def _property(declared: Property) -> dict[str, object]:
+    shape: dict[str, object] = {
+        "name": declared.name,
         "scalar": declared.type.scalar.value,
         "nullable": declared.type.nullable,
-        "annotations": _annotations(declared.annotations),
+    }
+    if declared.type.list:
+        shape["list"] = True
+    if declared.type.enum_values is not None:
+        shape["enum"] = list(declared.type.enum_values)
+    if declared.type.vector_dim is not None:
+        shape["dimension"] = declared.type.vector_dim
+    if declared.default is not None:
+        value = declared.default.value
+        shape["default"] = [_plain(v) for v in value] if isinstance(value, tuple) else _plain(value)
+    if declared.embed is not None:
+        shape["embed"] = [declared.embed.source, declared.embed.model]
+    if declared.description is not None:
+        shape["description"] = declared.description
+    if declared.opaque:
+        shape["opaque"] = _opaque(declared.opaque)
+    return shape
+
+
+def _annotations(declared: NodeType | EdgeType) -> dict[str, object]:
+    return {
+        "description": declared.description,
+        "instruction": declared.instruction,
+        "opaque": _opaque(declared.opaque),
     }
 
 
-def _annotations(annotations: tuple[Annotation, ...]) -> dict[str, str]:
-    texts = {name: text_of(annotations, name) for name in ("description", "instruction")}
-    return {name: text for name, text in texts.items() if text is not None}
+def _opaque(opaque: tuple[Opaque, ...]) -> list[object]:
+    return [[o.name, o.value, [list(a) for a in o.arguments]] for o in opaque]
+
+
+def _constraints(constraints: tuple[Constraint, ...]) -> list[list[object]]:
+    return sorted((_constraint(c) for c in constraints), key=msgspec.json.encode)
+
+
+def _constraint(constraint: Constraint) -> list[object]:
+    match constraint:
+        case Unique():
+            return ["unique", list(constraint.columns)]
+        case Index():
+            return ["index", list(constraint.columns)]
+        case Range():
+            return [
+                "range",
+                constraint.property,
+                _bound(constraint.minimum),
+                _bound(constraint.maximum),
+            ]
+        case Check():
+            return ["check", constraint.property, constraint.pattern]
+
+
+def _bound(value: float | None) -> str | None:
+    """Returns a bound so that ``5`` and ``5.0`` are one."""
+    if value is None:
+        return None
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _plain(value: PlainValue) -> str | bool:
+    return value if isinstance(value, str | bool) else repr(value)

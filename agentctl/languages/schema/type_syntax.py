@@ -8,11 +8,14 @@ from typing import Final
 
 from agentctl.languages.schema.types import PropertyType, Scalar
 from agentctl.languages.text.cursor import Cursor
+from agentctl.languages.text.sequence import another
 from agentctl.languages.text.suggest import nearest
-from agentctl.languages.text.token import TokenKind
+from agentctl.languages.text.token import Token, TokenKind
 
 VECTOR_DIMENSION_MAX: Final = 2**31 - 1
 SCALARS: Final = {s.value: s for s in Scalar}
+_PLAIN: Final = {s.value: PropertyType(scalar=s) for s in Scalar}
+_NULLABLE: Final = {s.value: PropertyType(scalar=s, nullable=True) for s in Scalar}
 _ENUM_VALUE: Final = re.compile(r"[A-Za-z0-9_-]+")
 _OTHER_NAMES: Final = {
     "int": "I64",
@@ -20,7 +23,12 @@ _OTHER_NAMES: Final = {
     "long": "I64",
     "int32": "I32",
     "int64": "I64",
+    "uint": "U64",
+    "uint32": "U32",
+    "uint64": "U64",
     "float": "F64",
+    "float32": "F32",
+    "float64": "F64",
     "double": "F64",
     "number": "F64",
     "text": "String",
@@ -34,41 +42,81 @@ _OTHER_NAMES: Final = {
 
 def scalar_hint(name: str) -> str:
     """Returns the remedy for a type that does not exist."""
-    meant = _OTHER_NAMES.get(name.lower()) or nearest(name, SCALARS)
-    return f"Did you mean `{meant}`?" if meant else f"The types are {', '.join(SCALARS)}."
+    folded = name.lower()
+    meant = _OTHER_NAMES.get(folded) or nearest(name, SCALARS)
+    if meant:
+        return f"Did you mean `{meant}`?"
+    if folded in {"json", "map", "object", "dict"}:
+        return "There is no nested type: declare a node type and an edge to it, or a `String`."
+    return f"The types are {', '.join(SCALARS)}, `Vector(n)`, `enum(a, b)` and lists `[T]`."
+
+
+def read_type(cursor: Cursor) -> PropertyType:
+    """Returns the type that comes next.
+
+    ``type := ('[' base ']' | 'enum' '(' EVAL (',' EVAL)* ')' | 'Vector' '(' INT ')' | base) '?'?``
+    """
+    plain = _PLAIN.get(cursor.peek().text)
+    if plain is None or not cursor.at_kind(TokenKind.UPPER):
+        type_ = _composed(cursor)
+        if not cursor.accept_mark("?"):
+            return type_
+        return PropertyType(
+            scalar=type_.scalar,
+            nullable=True,
+            list=type_.list,
+            enum_values=type_.enum_values,
+            vector_dim=type_.vector_dim,
+        )
+    cursor.take()
+    return _NULLABLE[plain.scalar.value] if cursor.accept_mark("?") else plain
 
 
 def parse_type(cursor: Cursor) -> tuple[PropertyType, str | None]:
-    """Returns the type that comes next, and how to name it where this release does not run it.
-
-    ``core := ('[' base ']' | 'enum' '(' EVAL (',' EVAL)* ')' | 'Vector' '(' INT ')' | base) '?'?``
-    """
-    type_, what = _core(cursor)
-    if not cursor.accept_mark("?"):
-        return type_, what
-    nullable = PropertyType(
-        scalar=type_.scalar,
-        nullable=True,
-        list=type_.list,
-        enum_values=type_.enum_values,
-        vector_dim=type_.vector_dim,
-    )
-    return nullable, what
+    """Returns `read_type`, and how to name a type that is more than one plain value."""
+    type_ = read_type(cursor)
+    if type_.enum_values is not None:
+        return type_, "an enum type"
+    if type_.vector_dim is not None:
+        return type_, "a vector type"
+    if type_.list:
+        return type_, "a list type"
+    return type_, "the type Blob" if type_.scalar is Scalar.BLOB else None
 
 
-def _core(cursor: Cursor) -> tuple[PropertyType, str | None]:
-    if cursor.accept_mark("["):
-        scalar = _base(cursor)
-        if scalar is Scalar.BLOB:
-            cursor.report.parse_error(14, "there is no list of Blobs", cursor.last)
-        cursor.expect_mark("]")
-        return PropertyType(scalar=scalar, list=True), "a list type"
+def _composed(cursor: Cursor) -> PropertyType:
+    if cursor.at_mark("["):
+        return _list(cursor)
     if cursor.at_word("enum") and cursor.at_mark("(", 1):
-        return _enum(cursor), "an enum type"
+        return _enum(cursor)
     if cursor.peek().text == "Vector" and cursor.at_mark("(", 1):
-        return _vector(cursor), "a vector type"
+        return _vector(cursor)
+    return PropertyType(scalar=_base(cursor))
+
+
+def _list(cursor: Cursor) -> PropertyType:
+    """``'[' base ']'``: no list of lists, vectors, enums or Blobs."""
+    cursor.take()
+    token = cursor.peek()
+    if cursor.at_mark("[") or (token.text in {"enum", "Vector"} and cursor.at_mark("(", 1)):
+        cursor.fail(
+            14,
+            "a list holds values of a plain type, no lists, vectors or enums",
+            remedy="Write `[String]`, or declare a node type and an edge to it.",
+        )
     scalar = _base(cursor)
-    return PropertyType(scalar=scalar), "the type Blob" if scalar is Scalar.BLOB else None
+    if scalar is Scalar.BLOB:
+        cursor.report.parse_error(
+            14, "there is no list of Blobs", token, remedy="Give each Blob a node of its own."
+        )
+    if cursor.at_mark("?"):
+        cursor.fail(
+            14,
+            "the items of a list may always be null",
+            remedy=f"Write `[{scalar.value}]`, or `[{scalar.value}]?` where the list may be missing.",
+        )
+    cursor.expect_mark("]")
+    return PropertyType(scalar=scalar, list=True)
 
 
 def _vector(cursor: Cursor) -> PropertyType:
@@ -76,24 +124,34 @@ def _vector(cursor: Cursor) -> PropertyType:
     cursor.expect_mark("(")
     token = cursor.expect_kind(TokenKind.INTEGER, "the length of the vector")
     dimension = cursor.integer(token, maximum=VECTOR_DIMENSION_MAX)
-    if token.text.strip("0") == "":
-        cursor.report.parse_error(30, "a vector has at least one element", token)
+    if not token.text.strip("0"):
+        cursor.report.parse_error(
+            30, "a vector has at least one element", token, remedy="Write `Vector(1536)`."
+        )
     cursor.expect_mark(")")
     return PropertyType(scalar=Scalar.F32, vector_dim=dimension)
 
 
 def _enum(cursor: Cursor) -> PropertyType:
-    cursor.take()
+    word = cursor.take()
     cursor.expect_mark("(")
     values: set[str] = set()
-    while True:
+    if cursor.at_mark(")"):
+        cursor.report.parse_error(
+            30, "an enum has at least one value", word, remedy="Write `enum(open, closed)`."
+        )
+    while not cursor.at_mark(")"):
         first = cursor.peek()
         value = _enum_value(cursor)
         if value in values:
-            place = (first.start, cursor.last.end)
-            cursor.report.parse_error(30, f"the enum has `{value[:50]}` twice", place)
+            cursor.report.parse_error(
+                30,
+                f"the enum has `{value[:50]}` twice",
+                (first.start, cursor.last.end),
+                remedy="Take one of them out.",
+            )
         values.add(value)
-        if not cursor.accept_mark(",") or cursor.at_mark(")"):
+        if not another(cursor, ")"):
             break
     cursor.expect_mark(")")
     return PropertyType(scalar=Scalar.STRING, enum_values=tuple(sorted(values)))
@@ -113,6 +171,9 @@ def _enum_value(cursor: Cursor) -> str:
             10,
             "a value of an enum is made of letters, digits, `_` and `-`",
             first if end == first.start else (first.start, end),
+            remedy=f"Write `{first.text}`."
+            if first.kind is TokenKind.STRING and _ENUM_VALUE.fullmatch(first.text[:50])
+            else None,
         )
     return value
 
@@ -121,9 +182,17 @@ def _base(cursor: Cursor) -> Scalar:
     token = cursor.peek()
     if token.kind not in {TokenKind.UPPER, TokenKind.LOWER}:
         cursor.surprise("a type", remedy=f"The types are {', '.join(SCALARS)}.")
+    if token.text == "Vector":
+        cursor.fail(30, "a vector has a length", token, remedy="Write `Vector(1536)`.")
+    if token.text == "enum":
+        cursor.fail(30, "an enum has values", token, remedy="Write `enum(open, closed)`.")
     cursor.take()
     scalar = SCALARS.get(token.text)
     if scalar is None:
-        message = f"there is no type {token.describe()}"
-        cursor.report.parse_error(14, message, token, remedy=scalar_hint(token.text))
+        _unknown(cursor, token)
     return scalar or Scalar.STRING
+
+
+def _unknown(cursor: Cursor, token: Token) -> None:
+    message = f"there is no type {token.describe()}"
+    cursor.report.parse_error(14, message, token, remedy=scalar_hint(token.text))

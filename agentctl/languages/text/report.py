@@ -2,7 +2,7 @@
 
 from typing import Final, Literal
 
-from agentctl.diagnostics.diagnostic import Diagnostic, Related, error, note
+from agentctl.diagnostics.diagnostic import Diagnostic, Related, error, note, warning
 from agentctl.diagnostics.span import Span
 from agentctl.languages.text.addition import Addition
 from agentctl.languages.text.source import Dialect, Source
@@ -10,6 +10,11 @@ from agentctl.languages.text.token import Token
 
 PROBLEM_COUNT_MAX: Final = 100
 """Further problems of one text are counted, not kept."""
+REMARK_COUNT_MAX: Final = 50
+"""Of these, warnings and notes: so that there is always room for an error."""
+
+Place = Token | tuple[int, int] | Span
+"""A place of the text: that of a token, from one offset to another, or made already."""
 
 
 def not_supported(what: str, where: Span) -> Diagnostic:
@@ -32,6 +37,9 @@ class Report:
         self.dialect = dialect
         self._found: list[Diagnostic] = []
         self._left_out = 0
+        self._remarks = 0
+        self.failed = False
+        """Whether an error is among the problems."""
         self.additions: list[Addition] = []
 
     def __len__(self) -> int:
@@ -46,24 +54,43 @@ class Report:
         self,
         number: int,
         message: str,
-        place: Token | tuple[int, int],
+        place: Place,
         *,
         remedy: str | None = None,
         related: tuple[Related, ...] = (),
     ) -> None:
         """Adds a break of the grammar, by the number of its rule."""
-        start, end = (place.start, place.end) if isinstance(place, Token) else place
         self.add(
             error(
                 self.dialect.parse_code,
                 self.source.file,
                 message,
                 rule=self.dialect.rule(number),
-                where=self.source.span(start, end),
+                where=self.where(place),
                 remedy=remedy,
                 related=related,
             )
         )
+
+    def warn(self, number: int, message: str, place: Place, *, remedy: str | None = None) -> None:
+        """Adds a warning of the grammar, by the number of its rule."""
+        self.add(
+            warning(
+                self.dialect.parse_code,
+                self.source.file,
+                message,
+                rule=self.dialect.rule(number),
+                where=self.where(place),
+                remedy=remedy,
+            )
+        )
+
+    def where(self, place: Place) -> Span:
+        """Returns the span of *place*."""
+        if isinstance(place, Span):
+            return place
+        start, end = (place.start, place.end) if isinstance(place, Token) else place
+        return self.source.span(start, end)
 
     def unsupported(self, what: str, start: int, end: int) -> None:
         """Adds that a part of the language is understood but not run by this release."""
@@ -74,13 +101,12 @@ class Report:
         kind: Literal["added", "differs"],
         feature: str,
         message: str,
-        place: Token | tuple[int, int],
+        place: Place,
         *,
         remedy: str | None = None,
     ) -> None:
         """Notes a construct that OmniGraph 0.10 does not have, or takes for something else."""
-        start, end = (place.start, place.end) if isinstance(place, Token) else place
-        where = self.source.span(start, end)
+        where = self.where(place)
         if len(self.additions) < PROBLEM_COUNT_MAX:
             self.additions.append(
                 Addition(kind=kind, feature=feature, where=where, message=message, remedy=remedy)
@@ -88,7 +114,10 @@ class Report:
 
     def add(self, found: Diagnostic) -> None:
         """Adds *found*, or counts it where too much is kept already."""
-        if self.full:
+        self.failed = self.failed or found.severity == "error"
+        self._remarks += found.severity != "error"
+        remark_too_many = found.severity != "error" and self._remarks > REMARK_COUNT_MAX
+        if self.full or remark_too_many:
             self._left_out += 1
         else:
             self._found.append(found)
