@@ -1,297 +1,306 @@
-"""Parses the clauses of a `match` block.
+"""Parses the clauses of a `match` block and of the blocks inside it.
 
-Recursion is bounded by the cursor; every level of a block, a parenthesis or a `not` is one.
-
-Rules: GQ013 comma between clauses, GQ018 form of the hop bounds, GQ019 empty braces.
+Rules: GQ010 misspelt block, GQ013 what stands between clauses, GQ018 form of the hop bounds, GQ019
+empty braces, GQ024 braces never closed, GQ025 a traversal in a condition, GQ033 edge name.
 Source: languages 2.1, 2.7, 3.1.
 """
 
 from typing import Final
 
-from agentctl.languages.query.expression_syntax import ExpressionParser
-from agentctl.languages.query.plan import Comparison
+from agentctl.languages.query.condition_syntax import WORD_OPERATORS, ConditionParser
+from agentctl.languages.query.recovery import NAMES, OuterHaltError
 from agentctl.languages.query.syntax import (
     BindingClause,
     Clause,
-    CompareUse,
     EdgeName,
-    Expression,
     FilterClause,
     Hops,
     InlineMatch,
-    LiteralUse,
+    NotClause,
+    NotUse,
+    OptionalClause,
     TraversalClause,
     VariableUse,
 )
+from agentctl.languages.text.cursor import HaltError
+from agentctl.languages.text.suggest import nearest
 from agentctl.languages.text.token import Token, TokenKind
 
-COMPARISONS: Final[dict[str, Comparison]] = {
-    "=": "=",
-    "!=": "!=",
-    "<": "<",
-    "<=": "<=",
-    ">": ">",
-    ">=": ">=",
-    "contains": "contains",
-    "starts_with": "starts_with",
-}
-BLOCKS: Final = ("not", "optional", "exists")
-BARE_CALLS: Final = frozenset({"search", "fuzzy", "match_text"})
+BLOCKS: Final = ("not", "optional", "exists", "count")
 HOPS_MAX: Final = 2**31 - 1
+_VARIABLE: Final = TokenKind.VARIABLE
+_LOWER: Final = TokenKind.LOWER
+_UPPER: Final = TokenKind.UPPER
+_HOPS_REMEDY: Final = "Write `{1,3}` for one to three hops."
 
 
-class ClauseParser(ExpressionParser):
+def _clause_begins(token: Token, after: Token) -> bool:
+    return (
+        token.kind is _VARIABLE
+        or token.is_word("not")
+        or (token.kind is _LOWER and (after.is_mark("{") or after.is_mark("(")))
+    )
+
+
+def _match_begins(token: Token, after: Token) -> bool:
+    return token.kind is _LOWER and after.is_mark(":")
+
+
+class ClauseParser(ConditionParser):
     """The part of the `.gq` parser for `match` blocks."""
 
     def clauses(self) -> tuple[Clause, ...]:
-        """``'{' clause+ '}'``; clauses that are reported as not supported are left out."""
-        opener = self.cursor.expect_mark("{")
-        if self.cursor.at_mark("}"):
-            self.cursor.fail(
-                10, "expected a clause, found `}`", remedy="Bind a variable: `$a: Type`."
-            )
+        """``'{' clause+ '}'``."""
+        cursor = self.cursor
+        opener = self.opens()
+        if cursor.at_mark("}"):
+            self.empty(opener, "Say what is looked for, e.g. `$a: Type`.")
         found: list[Clause] = []
-        with self.cursor.nested():
-            while not self.cursor.accept_mark("}"):
-                if self.cursor.at_end():
-                    self.cursor.fail(10, "the `{` is never closed", opener)
-                comma = self.cursor.accept_mark(",")
-                if comma is not None:
-                    message = "clauses are not separated by commas"
-                    self.report.parse_error(13, message, comma, remedy="Take the comma out.")
-                    continue
-                clause = self._clause()
-                if clause is not None:
-                    found.append(clause)
+        with cursor.nested():
+            while cursor.accept_mark("}") is None:
+                start = cursor.position
+                try:
+                    clause = self._clause(opener, found)
+                except OuterHaltError:
+                    raise
+                except HaltError:
+                    self.resume(start, _clause_begins)
+                else:
+                    if clause is not None:
+                        found.append(clause)
         return tuple(found)
 
-    def _clause(self) -> Clause | None:
+    def empty(self, opener: Token, remedy: str) -> None:
+        """Reports that nothing stands between the braces."""
+        place = (opener.start, self.cursor.peek().end)
+        self.report.parse_error(19, "nothing stands between the braces", place, remedy=remedy)
+
+    def _clause(self, opener: Token, before: list[Clause]) -> Clause | None:
+        """``clause := 'not' block | 'optional' block | binding | traversal | condition``."""
         cursor = self.cursor
         first = cursor.peek()
-        if first.kind is TokenKind.VARIABLE:
-            if cursor.at_mark(":", 1):
+        if first.kind is _VARIABLE:
+            after = cursor.peek(1)
+            if after.is_mark(":"):
                 return self._binding()
-            if self._traversal_follows():
+            if self._traversal_comes(after):
                 return self._traversal()
-        elif first.kind is TokenKind.LOWER and first.text in BLOCKS and cursor.at_mark("{", 1):
-            self._block(first)
+        elif first.kind is _LOWER:
+            clause = self._block_clause(first, opener, before)
+            if clause is not None or cursor.peek() is not first:
+                return clause
+        elif first.kind is TokenKind.END:
+            self.unclosed(opener)
+        elif first.is_mark(","):
+            message = "clauses are not separated by commas"
+            self.report.parse_error(13, message, cursor.take(), remedy="Take the comma out.")
             return None
-        return self._condition()
+        condition = self.condition()
+        return FilterClause(condition=condition, where=condition.where)
 
-    def _block(self, first: Token) -> None:
-        """``not { … }``, ``optional { … }`` or ``exists { … }``, alone or in a condition."""
-        self.cursor.take()
-        with self.within_unsupported(f"`{first.text} {{ … }}`", first):
-            self.clauses()
-            self._more_conditions()
+    def _block_clause(self, first: Token, opener: Token, before: list[Clause]) -> Clause | None:
+        """Reads a clause that begins with a word, if that word makes it another than a condition.
+
+        Returns None where it does not, and where something is reported and taken.
+        """
+        cursor = self.cursor
+        if cursor.at_mark("{", 1):
+            if first.text == "not":
+                return self._not(cursor.take())
+            if first.text == "optional":
+                self.added("optional", cursor.take())
+                where = cursor.span(first, first)
+                return OptionalClause(clauses=self.clauses(), where=where)
+            if first.text not in BLOCKS and not self.outer_begins(cursor.position):
+                self._unknown_block(first)
+                return None
+        if self.outer_begins(cursor.position):
+            self.unclosed(opener)
+        if first.text in {"and", "or"} and before:
+            self._no_junction(first, before[-1])
+        return None
+
+    def _not(self, first: Token) -> Clause:
+        """``'not' block``, which may go on as a condition."""
+        cursor = self.cursor
+        block = self.exists(cursor.peek())
+        where = cursor.span(first)
+        if not cursor.at_word("and") and not cursor.at_word("or"):
+            return NotClause(clauses=block.clauses, where=where)
+        negated = NotUse(condition=block, where=cursor.span(first, cursor.last))
+        condition = self.condition_after(negated, first)
+        return FilterClause(condition=condition, where=condition.where)
+
+    def _unknown_block(self, first: Token) -> None:
+        """Reports a word before braces that is none, and reads the block all the same."""
+        meant = nearest(first.text, BLOCKS)
+        remedy = f"Did you mean `{meant}`?" if meant else f"Blocks are {', '.join(BLOCKS)}."
+        message = f"there is no block {first.describe()}"
+        self.report.parse_error(10, message, self.cursor.take(), remedy=remedy)
+        self.clauses()
+
+    def _no_junction(self, word: Token, before: Clause) -> None:
+        """Reports an ``and`` or ``or`` behind a clause that is no condition."""
+        cursor = self.cursor
+        if word.text == "and" or not isinstance(before, TraversalClause):
+            message = f"clauses are not joined by `{word.text}`: each must hold"
+            remedy = f"Take the `{word.text}` out."
+            self.report.parse_error(13, message, word, remedy=remedy)
+        else:
+            message = "a traversal is no condition"
+            remedy = "Put it into a block of its own: `exists { $a knows $b } or …`."
+            self.mistake(25, message, before.where, remedy=remedy)
+        cursor.take()
 
     def _binding(self) -> BindingClause:
         """``VAR ':' TYPE ('{' IDENT ':' val (',' IDENT ':' val)* ','? '}')?``."""
+        cursor = self.cursor
         var = self.variable()
-        self.cursor.expect_mark(":")
-        name = self.cursor.expect_name(TokenKind.UPPER, "the name of a node type")
-        matches: list[InlineMatch] = []
-        if self.cursor.accept_mark("{"):
-            if self.cursor.at_mark("}"):
-                self.cursor.fail(19, "the braces are empty", remedy="Take the braces out.")
-            while not self.cursor.at_mark("}"):
-                match = self._inline_match()
-                if match is not None:
-                    matches.append(match)
-                if not self.cursor.accept_mark(","):
-                    break
-            self.cursor.expect_mark("}")
+        cursor.take()
+        name = self.name(_UPPER, "the name of a node type")
+        opener = cursor.accept_mark("{")
+        matches = self._matches(opener) if opener is not None else ()
         return BindingClause(
-            var=var, type_name=name.text, type_where=self.cursor.span(name), matches=tuple(matches)
+            var=var, type_name=name.text, type_where=cursor.span(name), matches=matches
         )
 
-    def _inline_match(self) -> InlineMatch | None:
-        name = self.cursor.expect_name(TokenKind.LOWER, "the name of a property")
-        self.cursor.expect_mark(":")
-        value: LiteralUse | VariableUse
-        if self.cursor.at_kind(TokenKind.VARIABLE):
-            value = self.variable()
-        elif self.cursor.at_word("now") and self.cursor.at_mark("(", 1):
-            self.expression()
-            return None
-        else:
-            value = self.literal()
-        return InlineMatch(property=name.text, value=value, where=self.cursor.span(name))
-
-    def _traversal_follows(self) -> bool:
-        """Whether a traversal begins here, after ``VAR``; else it is a condition.
-
-        A bare variable left of a word is a traversal, except where the word is an operator and
-        what follows is no bare variable. The checker has the last word on ``contains``.
-        """
+    def _matches(self, opener: Token) -> tuple[InlineMatch, ...]:
         cursor = self.cursor
-        word = cursor.peek(1)
-        if word.kind is TokenKind.VARIABLE or word.is_mark("("):
-            return True
-        if word.is_mark("<"):
-            return cursor.at_kind(TokenKind.LOWER, 2) and cursor.at_mark(">", 3)
-        if word.kind not in {TokenKind.LOWER, TokenKind.UPPER}:
+        if cursor.at_mark("}"):
+            self.empty(opener, "Take the braces out.")
+        found: list[InlineMatch] = []
+        while not cursor.at_mark("}"):
+            start = cursor.position
+            try:
+                found.append(self._inline_match())
+                if cursor.accept_mark(",") is None and not self._comma_missing():
+                    break
+            except HaltError:
+                self.resume(start, _match_begins, commas=True)
+        if not cursor.at_mark("}"):
+            if self.outer_begins(cursor.position):
+                self.unclosed(opener)
+            cursor.surprise("`,` or `}`")
+        cursor.take()
+        return tuple(found)
+
+    def _comma_missing(self) -> bool:
+        """Reports a value that comes without a comma before it."""
+        token = self.cursor.peek()
+        if not _match_begins(token, self.cursor.peek(1)):
             return False
-        after = cursor.peek(2)
-        if word.text in {"contains", "starts_with", "in", "is", "and", "or"}:
-            return after.is_mark("{") or (
-                after.kind is TokenKind.VARIABLE and not cursor.at_mark(".", 3)
-            )
+        message = f"expected `,` or `}}`, found {token.describe()}"
+        self.report.parse_error(10, message, token, remedy="Put a comma between the values.")
         return True
 
-    def _traversal(self) -> TraversalClause | None:
-        """``VAR (VAR ':')? ( '<' EDGE '>' | EDGE ) ('{' INT ',' INT? '}')? VAR``."""
+    def _inline_match(self) -> InlineMatch:
+        name = self.name(_LOWER, "the name of a property")
+        self.cursor.expect_mark(":")
+        return InlineMatch(property=name.text, value=self.value(), where=self.cursor.span(name))
+
+    def _traversal_comes(self, after: Token) -> bool:
+        """Whether a clause that begins with ``VAR`` is a traversal; else it is a condition.
+
+        A bare variable left of a word is a traversal, except where the word is an operator and
+        what follows is no bare variable, or goes on as a condition.
+        """
+        if after.kind is _LOWER:
+            return self._edge_comes_after(after)
+        if after.kind is TokenKind.MARK:
+            undirected = after.text == "<" and self.cursor.at_mark(">", 3)
+            return after.text == "(" or (undirected and self.cursor.peek(2).kind in NAMES)
+        return after.kind is _VARIABLE or after.kind is _UPPER
+
+    def _edge_comes_after(self, word: Token) -> bool:
+        """Whether *word* behind a bare variable is an edge, and no operator."""
         cursor = self.cursor
-        start = cursor.peek().start
+        if word.text not in WORD_OPERATORS:
+            return word.text not in {"and", "or"} or cursor.at_kind(_VARIABLE, 2)
+        if not cursor.at_kind(_VARIABLE, 2):
+            return cursor.at_mark("{", 2)
+        behind = cursor.peek(3)
+        if behind.is_mark(".") or behind.is_word("and") or behind.is_word("or"):
+            self.added("variable-operand", cursor.peek(), word)
+            return False
+        return True
+
+    def _traversal(self) -> TraversalClause:
+        """``VAR (VAR ':')? ('<' EDGE '>' | EDGE | '(' EDGE ('|' EDGE)* ')') hops? VAR``."""
+        cursor = self.cursor
+        first = cursor.peek()
         left = self.variable()
         edge_var: VariableUse | None = None
-        if cursor.at_kind(TokenKind.VARIABLE):
+        if cursor.at_kind(_VARIABLE):
             edge_var = self.variable()
             cursor.expect_mark(":", remedy="Write `$a $e:knows $b` to bind the edge to `$e`.")
-        undirected = cursor.accept_mark("<")
-        edge: Token | None = None
-        if undirected is not None:
-            edge = cursor.expect_name(TokenKind.LOWER, "the name of an edge")
+        undirected = cursor.accept_mark("<") is not None
+        if undirected:
+            edges: tuple[EdgeName, ...] = (self._edge(),)
             cursor.expect_mark(">")
-            self.unsupported("an undirected traversal", undirected)
-        elif cursor.at_mark("("):
-            first = cursor.peek()
-            cursor.skip_balanced()
-            self.unsupported("a choice of edges", first)
         else:
-            edge = cursor.expect_name(TokenKind.LOWER, "the name of an edge")
+            edges = self._alternatives() if cursor.at_mark("(") else (self._edge(),)
         hops = self._hops() if cursor.at_mark("{") else None
-        right = self.variable("a variable at the other end of the edge")
-        if edge is None:
-            return None
+        right = self._right_end()
         return TraversalClause(
             left=left,
             right=right,
-            edges=(EdgeName(name=edge.text, where=cursor.span(edge)),),
+            edges=edges,
+            undirected=undirected,
             edge_var=edge_var,
             hops=hops,
-            where=cursor.report.source.span(start, cursor.last.end),
+            where=cursor.span(first, cursor.last),
         )
+
+    def _right_end(self) -> VariableUse:
+        """``VAR``, which is not the beginning of the next clause."""
+        cursor = self.cursor
+        wanted = "a variable at the other end of the edge"
+        if cursor.at_mark(":", 1) and cursor.at_kind(_VARIABLE) and cursor.at_kind(_UPPER, 2):
+            cursor.surprise(wanted, remedy="A traversal is `$a knows $b`.")
+        return self.variable(wanted)
+
+    def _edge(self) -> EdgeName:
+        """``EDGE``: a name in lower case, never ``not`` or ``not_…``."""
+        token = self.name(_LOWER, "the name of an edge")
+        if token.text == "not" or token.text.startswith("not_"):
+            self.report.parse_error(
+                33,
+                f"an edge in a query is never called {token.describe()}",
+                token,
+                remedy="`not` begins a negation; give the edge type another name.",
+            )
+        return EdgeName(name=token.text, where=self.cursor.span(token))
+
+    def _alternatives(self) -> tuple[EdgeName, ...]:
+        """``'(' EDGE ('|' EDGE)* ')'``."""
+        cursor = self.cursor
+        opener = cursor.take()
+        found = [self._edge()]
+        while cursor.accept_mark("|") is not None:
+            found.append(self._edge())
+        close = cursor.expect_mark(")", remedy="Write `$a (knows | worksWith) $b`.")
+        self.added("edge-alternation", opener, close)
+        return tuple(found)
 
     def _hops(self) -> Hops:
         """``'{' INT ',' INT? '}'``."""
         cursor = self.cursor
-        remedy = "Write `{1,3}` for one to three hops."
-        opener = cursor.expect_mark("{")
+        opener = cursor.take()
         token = cursor.peek()
         if token.kind is not TokenKind.INTEGER:
-            cursor.fail(18, f"expected a number of hops, found {token.describe()}", remedy=remedy)
+            message = f"expected a number of hops, found {token.describe()}"
+            cursor.fail(18, message, remedy=_HOPS_REMEDY)
         minimum = cursor.integer(cursor.take(), maximum=HOPS_MAX)
         if cursor.at_mark("}"):
             cursor.fail(
                 18,
                 "hops are a minimum and a maximum",
+                (opener.start, cursor.peek().end),
                 remedy=f"Write `{{{minimum},{minimum}}}` for exactly {minimum}.",
             )
-        cursor.expect_mark(",", remedy=remedy)
+        cursor.expect_mark(",", remedy=_HOPS_REMEDY)
         maximum = None
         if cursor.at_kind(TokenKind.INTEGER):
             maximum = cursor.integer(cursor.take(), maximum=HOPS_MAX)
-        close = cursor.expect_mark("}", remedy=remedy)
+        close = cursor.expect_mark("}", remedy=_HOPS_REMEDY)
         return Hops(minimum=minimum, maximum=maximum, where=cursor.span(opener, close))
-
-    def _condition(self) -> FilterClause | None:
-        """``expr comparison expr``; of the rest of boolean expressions only the form is known."""
-        first = self.cursor.peek()
-        left = self._operand_or_unsupported(first)
-        if left is None:
-            return None
-        token = self.cursor.peek()
-        comparison = self._comparison()
-        if comparison is None:
-            if token.is_word("in") or token.is_word("is"):
-                with self.within_unsupported(f"`{token.text}`", token):
-                    self._comparison_tail()
-                    self._more_conditions()
-                return None
-            self.cursor.surprise(
-                "a comparison", remedy=f"Comparisons are {', '.join(COMPARISONS)}."
-            )
-        right = self._right_side()
-        where = self.cursor.span(first, self.cursor.last)
-        if self.cursor.at_word("and") or self.cursor.at_word("or"):
-            word = self.cursor.peek()
-            with self.within_unsupported(f"`{word.text}`", word):
-                self._more_conditions()
-            return None
-        if right is None:
-            return None
-        condition = CompareUse(left=left, comparison=comparison, right=right, where=where)
-        return FilterClause(condition=condition, where=where)
-
-    def _operand_or_unsupported(self, first: Token) -> Expression | None:
-        """Returns the left operand; None where the whole clause was read as not supported."""
-        cursor = self.cursor
-        if first.is_mark("(") or first.is_word("not"):
-            with self.within_unsupported("a boolean expression", first):
-                self._boolean()
-                self._more_conditions()
-            return None
-        if first.is_word("count") and cursor.at_mark("{", 1):
-            cursor.take()
-            with self.within_unsupported("`count { … }`", first):
-                self.clauses()
-                self._comparison_tail()
-                self._more_conditions()
-            return None
-        left = self.expression()
-        if first.kind is TokenKind.LOWER and first.text in BARE_CALLS and not self._operator_next():
-            return None
-        return left
-
-    def _operator_next(self) -> bool:
-        token = self.cursor.peek()
-        return token.kind in {TokenKind.MARK, TokenKind.LOWER} and token.text in COMPARISONS
-
-    def _comparison(self) -> Comparison | None:
-        return COMPARISONS[self.cursor.take().text] if self._operator_next() else None
-
-    def _right_side(self) -> Expression | None:
-        first = self.cursor.peek()
-        if first.is_mark("("):
-            with self.within_unsupported("parentheses", first):
-                self._boolean()
-            return None
-        return self.expression()
-
-    def _more_conditions(self) -> None:
-        """``(('and' | 'or') condition)*``."""
-        while self.cursor.accept_word("and") or self.cursor.accept_word("or"):
-            self._boolean()
-
-    def _boolean(self) -> None:
-        """Reads one condition of the full language; what it means is not kept."""
-        cursor = self.cursor
-        with cursor.nested():
-            if cursor.accept_word("not"):
-                if cursor.at_mark("{"):
-                    self.clauses()
-                else:
-                    self._boolean()
-                return
-            if cursor.accept_mark("("):
-                self._boolean()
-                self._more_conditions()
-                cursor.expect_mark(")")
-            elif cursor.peek().text in {"exists", "count"} and cursor.at_mark("{", 1):
-                cursor.take()
-                self.clauses()
-            else:
-                self.expression()
-            self._comparison_tail()
-
-    def _comparison_tail(self) -> None:
-        """``(comparison expr | 'in' list | 'is' 'not'? 'null')?``."""
-        cursor = self.cursor
-        if cursor.accept_word("in"):
-            self.expression()
-        elif cursor.accept_word("is"):
-            cursor.accept_word("not")
-            cursor.expect_word("null")
-        elif self._comparison() is not None:
-            self._right_side()

@@ -1,39 +1,63 @@
 """Parses `.gq` text; what it finds wrong goes to the report, what it can read whole is returned.
 
-It knows the whole grammar. What this release does not run is read to its end and answered with
-`not_supported_yet`. After a mistake it goes on with the next declaration.
+It knows the whole grammar of languages 2.1 and 3.1, and notes what of it OmniGraph 0.10 does not
+have. Recursive descent over one list of tokens, without going back; the rules that it breaks with
+are explained in `grammar_rules`.
 
-Rules: GQ011 keyword not followed by a space, GQ012 first letter of a name, GQ014 type of a
-parameter, GQ016 annotation given twice, GQ017 blank annotation, GQ020 parameter declared twice,
-GQ021 reserved parameter, GQ023 order of the parts of a query. Source: languages 2.1, 3.1.
+Rules: GQ010, GQ011 keyword not followed by a space, GQ014 type of a parameter, GQ016 annotation
+given twice, GQ017 blank annotation, GQ020 parameter declared twice, GQ021 reserved parameter,
+GQ024 braces never closed, GQ034 reads and changes in one query.
 """
 
-import re
 from typing import Final
 
-from agentctl.languages.query.clause_syntax import ClauseParser
-from agentctl.languages.query.expression_syntax import ANONYMOUS, I64_MAX
-from agentctl.languages.query.syntax import (
-    LiteralUse,
-    OrderSyntax,
-    ParamSyntax,
-    QueryDecl,
-    ReadBody,
-    ReturnItem,
-)
-from agentctl.languages.schema.types import PropertyType, Scalar
-from agentctl.languages.schema.type_syntax import parse_type
-from agentctl.languages.text.cursor import Cursor, HaltError
+import msgspec
+
+from agentctl.diagnostics.bag import sort_diagnostics
+from agentctl.diagnostics.diagnostic import Diagnostic
+from agentctl.languages.query.expression_syntax import ANONYMOUS
+from agentctl.languages.query.mutation_syntax import MUTATIONS, MutationParser
+from agentctl.languages.query.recovery import PARTS, declaration_begins
+from agentctl.languages.query.syntax import MutationBody, ParamSyntax, QueryDecl, ReadBody
+from agentctl.languages.schema.type_syntax import read_type
+from agentctl.languages.text.addition import Addition
+from agentctl.languages.text.cursor import OPENERS, HaltError
 from agentctl.languages.text.report import Report
-from agentctl.languages.text.source import Dialect
+from agentctl.languages.text.sequence import another
+from agentctl.languages.text.source import Dialect, read_source
+from agentctl.languages.text.suggest import did_you_mean, nearest
 from agentctl.languages.text.token import Token, TokenKind
 
 QUERY_DIALECT: Final = Dialect(name=".gq", parse_code="query_parse_error", prefix="GQ")
 NOW_PARAMETER: Final = "__nanograph_now"
 """Carries the time of ``now()``; no query declares it."""
-MUTATIONS: Final = ("insert", "update", "delete")
 ANNOTATIONS: Final = ("description", "instruction")
-_GLUED: Final = re.compile(r"query([A-Za-z0-9_]+)")
+_PARAMS_REMEDY: Final = "Parameters come next, also where there are none: `query name() { … }`."
+_LOWER: Final = TokenKind.LOWER
+
+
+class QueryFile(msgspec.Struct, frozen=True, kw_only=True):
+    """What a query file declares."""
+
+    declarations: tuple[QueryDecl, ...]
+    """In the file's order, without those that a diagnostic is about."""
+    diagnostics: tuple[Diagnostic, ...]
+    additions: tuple[Addition, ...] = ()
+    """Constructs that OmniGraph 0.10 does not have, in the order of the text."""
+
+
+def parse_query_file(source: bytes, *, file: str) -> QueryFile:
+    """Returns the declarations of *source*; *file* names it in the diagnostics."""
+    text = read_source(source, file=file, dialect=QUERY_DIALECT)
+    if isinstance(text, Diagnostic):
+        return QueryFile(declarations=(), diagnostics=(text,))
+    report = Report(text, QUERY_DIALECT)
+    declarations = parse_queries(report)
+    return QueryFile(
+        declarations=declarations,
+        diagnostics=sort_diagnostics(report.all()),
+        additions=tuple(report.additions),
+    )
 
 
 def parse_queries(report: Report) -> tuple[QueryDecl, ...]:
@@ -41,196 +65,188 @@ def parse_queries(report: Report) -> tuple[QueryDecl, ...]:
     return _QueryParser(report).file()
 
 
-def _declaration_begins(cursor: Cursor) -> bool:
-    return (
-        cursor.at_word("query")
-        and cursor.peek(1).kind in {TokenKind.LOWER, TokenKind.UPPER}
-        and cursor.at_mark("(", 2)
-    )
-
-
-class _QueryParser(ClauseParser):
+class _QueryParser(MutationParser):
     def file(self) -> tuple[QueryDecl, ...]:
         found: list[QueryDecl] = []
-        while not self.cursor.at_end():
-            problems, before = len(self.report), self.cursor.position
+        cursor = self.cursor
+        while not cursor.at_end():
+            problems, before = len(self.report), cursor.position
+            self.unbalanced = False
             try:
                 declaration = self._declaration()
             except HaltError:
-                if self.cursor.position == before:
-                    self.cursor.take()
-                self.cursor.skip_until(_declaration_begins)
+                if cursor.position == before:
+                    cursor.take()
+                cursor.skip_until(declaration_begins)
                 continue
-            if declaration is not None and len(self.report) == problems:
+            if len(self.report) == problems:
                 found.append(declaration)
         return tuple(found)
 
-    def _declaration(self) -> QueryDecl | None:
+    def _declaration(self) -> QueryDecl:
         """``query := 'query' IDENT '(' params ')' annotation* '{' (read | mutation+) '}'``."""
-        keyword = self.cursor.peek()
-        glued = _GLUED.fullmatch(keyword.text) if keyword.kind is TokenKind.LOWER else None
-        if glued is not None:
-            remedy = f"Write `query {glued[1][:50]}`."
-            self.cursor.fail(11, "`query` is not followed by a space", keyword, remedy=remedy)
-        self.cursor.expect_word("query")
-        name = self.cursor.expect_name(TokenKind.LOWER, "the name of a query")
+        self._query_word()
+        name = self.name(_LOWER, "the name of a query")
+        texts: dict[str, str] = {}
+        if self.cursor.at_mark("@"):
+            remedy = "Annotations come behind the parameters: `query name() @description(…) { … }`."
+            self.report.parse_error(
+                10, "expected `(`, found `@`", self.cursor.peek(), remedy=remedy
+            )
+            self._annotations(texts)
         params = self._params()
-        texts = self._annotations()
-        word = self.cursor.peek(1)
-        if self.cursor.at_mark("{") and word.kind is TokenKind.LOWER and word.text in MUTATIONS:
-            self.unsupported(f"a mutation (`{word.text}`)", word, word)
-            self.cursor.skip_balanced()
-            return None
-        self.cursor.expect_mark("{")
-        match = self.cursor.expect_word(
-            "match", remedy="A query reads with `match { … } return { … }`."
-        )
-        clauses = self.clauses()
-        returns = self.cursor.peek()
-        items = self._items()
-        order = self._order() if self.cursor.at_word("order") else ()
-        limit = self._limits()
-        self.cursor.expect_mark("}")
+        self._annotations(texts)
+        body = self._body()
         return QueryDecl(
             name=name.text,
             where=self.cursor.span(name),
             params=params,
-            body=ReadBody(
-                clauses=clauses,
-                items=items,
-                order=order,
-                limit=limit,
-                match_where=self.cursor.span(match),
-                return_where=self.cursor.span(returns),
-            ),
+            body=body,
             description=texts.get("description"),
             instruction=texts.get("instruction"),
         )
 
+    def _query_word(self) -> None:
+        """Takes ``query``; a misspelt one is reported, where a name and parameters follow."""
+        cursor = self.cursor
+        token = cursor.peek()
+        if token.is_word("query"):
+            cursor.take()
+            return
+        self.refuse_glued(token, ("query",))
+        if cursor.at_kind(_LOWER, 1) and cursor.at_mark("(", 2) and nearest(token.text, ("query",)):
+            self.misspelt(token, "query")
+            cursor.take()
+            return
+        remedy = None
+        if token.text in PARTS or token.text in MUTATIONS:
+            remedy = "It stands in a declaration: `query name() { … }`."
+        elif token.is_mark("@"):
+            remedy = "Annotations come behind the parameters: `query name() @description(…) { … }`."
+        cursor.surprise("`query`", remedy=remedy)
+
     def _params(self) -> tuple[ParamSyntax, ...]:
         """``'(' (param (',' param)*)? ')'``."""
-        remedy = "Parameters come next, also where there are none: `query name() { … }`."
-        self.cursor.expect_mark("(", remedy=remedy)
+        cursor = self.cursor
+        cursor.expect_mark("(", remedy=_PARAMS_REMEDY)
         found: dict[str, ParamSyntax] = {}
-        while not self.cursor.at_mark(")"):
-            first = self.cursor.peek()
-            param = self._param()
-            if param.name in found:
-                self.report.parse_error(
-                    20, f"the parameter `${param.name[:50]}` is declared twice", first
-                )
-            found.setdefault(param.name, param)
-            if not self.cursor.accept_mark(","):
-                break
-        self.cursor.expect_mark(")")
+        while not cursor.at_mark(")"):
+            try:
+                self._param(found)
+                if not another(cursor, ")"):
+                    if not cursor.at_mark(")"):
+                        cursor.surprise("`,` or `)`")
+                    break
+            except HaltError:
+                if not self._next_param():
+                    return tuple(found.values())
+        cursor.take()
         return tuple(found.values())
 
-    def _param(self) -> ParamSyntax:
+    def _next_param(self) -> bool:
+        """Goes on behind the next comma or at the closing ``)``; returns whether one comes.
+
+        Halts where neither that nor the body comes.
+        """
+        cursor = self.cursor
+        depth = 0
+        while not self.outer_begins(cursor.position) and not cursor.at_mark("{"):
+            token = cursor.peek()
+            if token.kind is TokenKind.MARK and depth == 0 and token.text in {",", ")"}:
+                cursor.accept_mark(",")
+                return True
+            if token.kind is TokenKind.MARK and token.text in OPENERS:
+                depth += 1
+            elif token.kind is TokenKind.MARK and token.text in OPENERS.values():
+                depth = max(depth - 1, 0)
+            cursor.take()
+        self.unbalanced = True
+        if not cursor.at_mark("{"):
+            raise HaltError
+        return False
+
+    def _param(self, found: dict[str, ParamSyntax]) -> None:
         """``param := VAR ':' type '?'?``."""
-        token = self.cursor.expect_kind(TokenKind.VARIABLE, "a parameter")
+        cursor = self.cursor
+        token = cursor.peek()
+        if token.kind is _LOWER:
+            remedy = f"Write `${token.text[:50]}`."
+            cursor.surprise("a parameter", remedy=remedy)
+        cursor.expect_kind(TokenKind.VARIABLE, "a parameter")
         if token.text in {NOW_PARAMETER, ANONYMOUS}:
+            message = f"`${token.text}` is reserved"
+            self.report.parse_error(21, message, token, remedy="Give it another name.")
+        if token.text in found:
+            message = f"the parameter `${token.text[:50]}` is declared twice"
             self.report.parse_error(
-                21, f"`${token.text}` is reserved", token, remedy="Give it another name."
+                20, message, token, remedy="Take one of them out, or give it another name."
             )
-        self.cursor.expect_mark(":")
-        first = self.cursor.peek()
-        type_, what = parse_type(self.cursor)
+        cursor.expect_mark(":", remedy="Give it a type: `$name: String`.")
+        first = cursor.peek()
+        type_ = read_type(cursor)
         if type_.enum_values is not None:
             self.report.parse_error(
                 14, "a parameter cannot be an enum", first, remedy="Declare it as `String`."
             )
-        elif what is not None:
-            self.unsupported(f"{what} of a parameter", first)
-        return ParamSyntax(name=token.text, type=type_, where=self.cursor.span(token))
+        param = ParamSyntax(name=token.text, type=type_, where=cursor.span(token))
+        found.setdefault(token.text, param)
+        if cursor.at_mark("="):
+            cursor.surprise("`,` or `)`", remedy="A parameter has no default; make it nullable.")
 
-    def _annotations(self) -> dict[str, str]:
+    def _annotations(self, found: dict[str, str]) -> None:
         """``( '@description' '(' STR ')' | '@instruction' '(' STR ')' )*``."""
-        found: dict[str, str] = {}
-        while (at := self.cursor.accept_mark("@")) is not None:
-            name = self.cursor.peek()
-            if name.kind is not TokenKind.LOWER or name.text not in ANNOTATIONS:
-                self.cursor.surprise("`description` or `instruction`")
-            self.cursor.take()
-            self.cursor.expect_mark("(")
-            text = self.cursor.expect_kind(TokenKind.STRING)
-            close = self.cursor.expect_mark(")")
+        cursor = self.cursor
+        while (at := cursor.accept_mark("@")) is not None:
+            name = cursor.expect_kind(_LOWER, "`description` or `instruction`")
+            if name.text not in ANNOTATIONS:
+                self._unknown_annotation(name)
+                continue
+            cursor.expect_mark("(", remedy=f'Write `@{name.text}("…")`.')
+            text = cursor.expect_kind(TokenKind.STRING)
+            close = cursor.expect_mark(")")
             if name.text in found:
                 message = f"`@{name.text}` is given twice"
-                self.report.parse_error(
-                    16, message, (at.start, close.end), remedy="Keep one of them."
-                )
+                place = (at.start, close.end)
+                self.report.parse_error(16, message, place, remedy="Keep one of them.")
             if not text.text.strip():
-                self.report.parse_error(17, f"the text of `@{name.text}` is blank", text)
+                message = f"the text of `@{name.text}` is blank"
+                self.report.parse_error(17, message, text, remedy="Write it, or take it out.")
             found.setdefault(name.text, text.text)
-        return found
 
-    def _items(self) -> tuple[ReturnItem, ...]:
-        """``'return' '{' (expr ('as' IDENT)? ','?)+ '}'``."""
-        self.cursor.expect_word("return")
-        distinct = self.cursor.accept_word("distinct")
-        if distinct is not None:
-            self.unsupported("`distinct`", distinct)
-        opener = self.cursor.expect_mark("{")
-        if self.cursor.at_mark("}"):
-            self.cursor.fail(10, "expected something to return, found `}`")
-        found: list[ReturnItem] = []
-        while not self.cursor.accept_mark("}"):
-            if self.cursor.at_end():
-                self.cursor.fail(10, "the `{` is never closed", opener)
-            found.append(self._item())
-        return tuple(found)
+    def _unknown_annotation(self, name: Token) -> None:
+        message = f"expected `description` or `instruction`, found {name.describe()}"
+        remedy = did_you_mean(name.text, ANNOTATIONS, mark="@")
+        self.report.parse_error(10, message, name, remedy=remedy)
+        if self.cursor.at_mark("("):
+            self.cursor.skip_balanced()
 
-    def _item(self) -> ReturnItem:
-        value = self.expression()
-        alias: Token | None = None
-        if self.cursor.accept_word("as"):
-            alias = self.cursor.expect_name(TokenKind.LOWER, "an alias")
-        self.cursor.accept_mark(",")
-        where = self.cursor.span(alias) if alias else value.where
-        return ReturnItem(value=value, alias=alias.text if alias else None, where=where)
+    def _body(self) -> ReadBody | MutationBody:
+        """``'{' (read | mutation+) '}'``."""
+        cursor = self.cursor
+        opener = self.opens()
+        first = cursor.peek()
+        if first.is_mark("}"):
+            self.empty(opener, "A query reads with `match { … } return { … }`.")
+            cursor.take()
+            raise HaltError
+        changes = first.kind is _LOWER and first.text.startswith(MUTATIONS)
+        if not changes and not first.text.startswith(PARTS):
+            changes = nearest(first.text, MUTATIONS) is not None and not nearest(first.text, PARTS)
+        body = self.mutations() if changes else self.read()
+        token = cursor.peek()
+        if cursor.accept_mark("}") is None:
+            self._not_closed(opener, token, changes=changes)
+        return body
 
-    def _order(self) -> tuple[OrderSyntax, ...]:
-        """``'order' '{' ord (',' ord)* '}'`` with ``ord := expr ('asc'|'desc')?``."""
-        self.cursor.expect_word("order")
-        self.cursor.expect_mark("{")
-        found: list[OrderSyntax] = []
-        while True:
-            value = self.expression()
-            descending = self.cursor.accept_word("desc") is not None
-            if not descending:
-                self.cursor.accept_word("asc")
-            found.append(OrderSyntax(value=value, descending=descending, where=value.where))
-            if not self.cursor.accept_mark(",") or self.cursor.at_mark("}"):
-                break
-        self.cursor.expect_mark("}", remedy="An order item is `$a.x`, `$a.x asc` or `$a.x desc`.")
-        return tuple(found)
-
-    def _limits(self) -> LiteralUse | None:
-        """``('limit' INT)?`` and, of the full language, ``offset`` and parameters in both."""
-        limit: LiteralUse | None = None
-        for name in ("limit", "offset"):
-            word = self.cursor.accept_word(name)
-            if word is None:
-                continue
-            if self.cursor.at_kind(TokenKind.VARIABLE):
-                self.cursor.take()
-                self.unsupported(f"`{name}` by a parameter", word)
-                continue
-            token = self.cursor.expect_kind(TokenKind.INTEGER, "a number of rows")
-            number = self.cursor.integer(token, maximum=I64_MAX)
-            if name == "offset":
-                self.unsupported("`offset`", word)
-            else:
-                limit = LiteralUse(
-                    value=number,
-                    type=PropertyType(scalar=Scalar.I64),
-                    where=self.cursor.span(token),
-                )
-        misplaced = self.cursor.peek()
-        if misplaced.kind is TokenKind.LOWER and misplaced.text in {"match", "order", "limit"}:
+    def _not_closed(self, opener: Token, token: Token, *, changes: bool) -> None:
+        """Halts where a body goes on with what does not belong into it."""
+        if token.kind is _LOWER and token.text in (PARTS if changes else MUTATIONS):
             self.cursor.fail(
-                23,
-                f"`{misplaced.text}` stands in the wrong place or twice",
-                remedy="The parts are `match`, `return`, `order`, `limit`, each once.",
+                34,
+                "a query either reads or changes, not both",
+                token,
+                remedy="Make two queries of it.",
             )
-        return limit
+        if self.outer_begins(self.cursor.position):
+            self.unclosed(opener)
+        self.cursor.surprise("`}`")
