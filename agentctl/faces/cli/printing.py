@@ -9,10 +9,12 @@ from typing import Final
 import msgspec
 
 from agentctl.diagnostics.diagnostic import Diagnostic
+from agentctl.diagnostics.span import Span
 from agentctl.foreign import show_json
 
-_SHOWN: Final = (".pg", ".gq", "cluster.yaml")
-"""Files whose lines may be quoted. Source: control-plane 3.1, confinement."""
+_SHOWN: Final = (".pg", ".gq", ".yaml", ".yml", ".cedar")
+"""How the names of files end whose lines may be quoted."""
+_SHOWN_BYTES_MAX: Final = 8 << 20
 
 
 def print_json(document: object) -> None:
@@ -36,20 +38,45 @@ def say(line: str) -> None:
     sys.stderr.write(line + "\n")
 
 
-def print_diagnostics(found: Iterable[Diagnostic], *, folder: Path) -> None:
-    """Writes diagnostics for a person, each with its place in the file where there is one."""
-    from agentctl.diagnostics.render.text import render_full
+def print_diagnostics(found: Iterable[Diagnostic], *, folder: Path | None) -> None:
+    """Writes diagnostics for a person, sorted, each once, with their places where they have one.
 
-    for diagnostic in found:
-        sys.stderr.write(render_full(diagnostic, _source(diagnostic, folder)).rstrip("\n") + "\n")
+    Args:
+        found: what to print.
+        folder: whose files may be quoted; None where what was looked at is not what stands there.
+    """
+    from agentctl.diagnostics.render.text import as_shown, render_full
+    from agentctl.faces.cli.colour import painter
+
+    paint = painter(sys.stderr)
+    sources: dict[str, str | None] = {}
+    for diagnostic in as_shown(found):
+        for where in _places(diagnostic):
+            if folder is not None and where.file not in sources:
+                sources[where.file] = _source(where.file, folder)
+        texts = {file: text for file, text in sources.items() if text is not None}
+        own = texts.get(diagnostic.where.file) if diagnostic.where is not None else None
+        shown = render_full(diagnostic, own, sources=texts, paint=paint)
+        sys.stderr.write(shown.rstrip("\n") + "\n")
 
 
-def _source(diagnostic: Diagnostic, folder: Path) -> str | None:
-    """Returns the text of the file that a diagnostic points into, if it may be quoted."""
-    if diagnostic.where is None or not diagnostic.where.file.endswith(_SHOWN):
+def _places(diagnostic: Diagnostic) -> tuple[Span, ...]:
+    own = (diagnostic.where,) if diagnostic.where is not None else ()
+    return (*own, *(related.where for related in diagnostic.related))
+
+
+def _source(file: str, folder: Path) -> str | None:
+    """Returns the text of a file that a diagnostic points into, if it may be quoted.
+
+    That is what configuration consists of, inside the folder, and never an environment file.
+    Source: control-plane 3.1, confinement.
+    """
+    if not file.endswith(_SHOWN) or any(part.startswith(".env") for part in Path(file).parts):
         return None
-    path = folder / diagnostic.where.file
     try:
-        return path.read_text(encoding="utf-8", errors="replace")
+        real = (folder / file).resolve()
+        if not real.is_relative_to(folder.resolve()) or real.stat().st_size > _SHOWN_BYTES_MAX:
+            return None
+        return real.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None

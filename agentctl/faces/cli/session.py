@@ -6,6 +6,7 @@ Command modules import this only inside their functions, because it loads the en
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, NoReturn
 
 import anyio
@@ -150,11 +151,24 @@ def finish(ended: Ended, settings: Settings) -> NoReturn:
     else:
         if ended.text:
             sys.stdout.write(ended.text if ended.text.endswith("\n") else ended.text + "\n")
-        print_diagnostics(envelope.diagnostics, folder=settings.config)
+        print_diagnostics(envelope.diagnostics, folder=_quotable(settings))
         if not ended.text and not _told_by_diagnostics(envelope):
             say(envelope.summary)
     code = exit_code(ok=envelope.ok, diagnostics=envelope.diagnostics, waiting=ended.waiting)
     sys.exit(ended.code if code is ExitCode.DONE and ended.code is not None else code)
+
+
+def _quotable(settings: Settings) -> Path | None:
+    """Returns the folder whose lines may be quoted; None where a draft was looked at.
+
+    The places of a draft's mistakes are in texts that the folder does not hold.
+    """
+    context = click.get_current_context(silent=True)
+    while context is not None:
+        if context.params.get("draft") or context.info_name == "draft":
+            return None
+        context = context.parent
+    return settings.config
 
 
 def _told_by_diagnostics(envelope: Envelope) -> bool:
