@@ -1,0 +1,121 @@
+"""What is remembered of one cluster folder: the answer for the whole, and entries by file.
+
+One is made for each look at a folder. Entries are read and written in shards, chosen by the path
+they are about, so that a changed file rewrites a small part; what a look did not use falls out of
+the shards that it rewrites. Two processes at one folder are safe: the later shard stands, and each
+is whole. Nothing here raises; a fault turns the cache off for this look and says why.
+"""
+
+import contextlib
+import hashlib
+import os
+import zlib
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from agentctl.adapters.cache.collect import collect
+from agentctl.adapters.cache.private_folder import (
+    Unusable,
+    open_private,
+    read_entry,
+    write_entry,
+)
+
+SHARDS: Final = 16
+_ANSWER: Final = "answer"
+_SHARD: Final = msgspec.msgpack.Decoder(dict[str, bytes])
+_ENCODER: Final = msgspec.msgpack.Encoder()
+
+
+class _Shard:
+    """The entries of one file of the cache, as they were and as they will be."""
+
+    def __init__(self, found: dict[str, bytes]) -> None:
+        self.found = found
+        self.used: dict[str, bytes] = {}
+        self.grown = False
+
+
+class FolderCache:
+    """The entries of one folder. `remembered.Entries` are its files' part."""
+
+    def __init__(self, cache: Path, folder: Path) -> None:
+        """Begins with nothing read.
+
+        Args:
+            cache: the user's cache folder of agentctl.
+            folder: the cluster folder; entries are kept under its resolved path.
+        """
+        name = hashlib.sha256(os.fsencode(os.path.realpath(folder))).hexdigest()[:32]
+        self._cache = cache
+        self._place = cache / "folders" / name
+        self._shards: dict[int, _Shard] = {}
+        self.off: Unusable | None = open_private(cache)
+        """Why nothing is remembered; None where the cache works."""
+
+    def answer(self) -> bytes | None:
+        """Returns the answer for the whole folder that was kept last."""
+        return None if self.off is not None else read_entry(self._place / _ANSWER)
+
+    def keep_answer(self, entry: bytes) -> None:
+        """Keeps the answer for the whole folder."""
+        self._write(_ANSWER, entry)
+
+    def get(self, path: str, key: str) -> bytes | None:
+        """Returns the entry of that key; *path* is the file that it is about."""
+        if self.off is not None:
+            return None
+        shard = self._shard(path)
+        entry = shard.used.get(key) or shard.found.get(key)
+        if entry is not None:
+            shard.used[key] = entry
+        return entry
+
+    def put(self, path: str, key: str, entry: bytes) -> None:
+        """Holds an entry until `flush` writes it."""
+        if self.off is None:
+            shard = self._shard(path)
+            shard.used[key] = entry
+            shard.grown = True
+
+    def flush(self) -> None:
+        """Writes the shards that hold something new, then collects what is old."""
+        grown = {n: s for n, s in self._shards.items() if s.grown}
+        for number, shard in grown.items():
+            self._write(_shard_name(number), _ENCODER.encode(shard.used))
+            shard.found, shard.grown = dict(shard.used), False
+        if grown and self.off is None:
+            collect(self._cache / "folders", keep=self._place)
+
+    def _shard(self, path: str) -> _Shard:
+        number = zlib.crc32(path.encode("utf-8", "surrogatepass")) % SHARDS
+        shard = self._shards.get(number)
+        if shard is None:
+            shard = _Shard(self._read(_shard_name(number)))
+            self._shards[number] = shard
+        return shard
+
+    def _read(self, name: str) -> dict[str, bytes]:
+        payload = read_entry(self._place / name)
+        if payload is None:
+            return {}
+        try:
+            return _SHARD.decode(payload)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            with contextlib.suppress(OSError):
+                (self._place / name).unlink()
+            return {}
+
+    def _write(self, name: str, payload: bytes) -> None:
+        if self.off is None:
+            self.off = (
+                open_private(self._place.parent)
+                or open_private(self._place)
+                or write_entry(self._place / name, payload)
+            )
+
+
+def _shard_name(number: int) -> str:
+    return f"files-{number:02d}"
