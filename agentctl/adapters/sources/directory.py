@@ -4,7 +4,6 @@ Only cluster.yaml and the files it names are read. Everything blocking runs in a
 """
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
 
 from anyio import to_thread
@@ -13,20 +12,19 @@ from agentctl.adapters.sources.confined import (
     Unreadable,
     Verdict,
     judge,
-    list_folder,
     read_file,
     remove_file,
     remove_leftover,
     write_file,
 )
-from agentctl.diagnostics.diagnostic import Diagnostic, error
+from agentctl.adapters.sources.gathering import Overlay, gather, read_cluster_file
+from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.domain.config.cluster_file import ParsedConfig, parse_config
 from agentctl.domain.config.load import LoadedCluster, resolve
-from agentctl.domain.config.paths import CLUSTER_FILE, is_environment_file, leaves_folder
-from agentctl.domain.config.snapshot import FolderSnapshot, Wanted, is_query_name, wanted
+from agentctl.domain.config.paths import leaves_folder
+from agentctl.domain.config.snapshot import FolderSnapshot, wanted
 
-Overlay = Mapping[str, bytes | None]
-"""Contents that stand before those of the folder, by normal path; None for a removed file."""
+__all__ = ["Folder", "Overlay"]
 
 
 class Folder:
@@ -97,53 +95,21 @@ class Folder:
         parsed, data = self._parsed(overlay, confined=confined)
         if data is None:
             return resolve(parsed, FolderSnapshot(files={}))
-        return resolve(parsed, _Gathering(self.path, overlay, confined=confined).run(parsed, data))
+        return resolve(
+            parsed, gather(self.path, wanted(parsed), data, overlay=overlay, confined=confined)
+        )
 
     def _config_files(self, overlay: Overlay) -> dict[str, bytes] | Diagnostic:
         parsed, data = self._parsed(overlay, confined=True)
         if data is None:
             return parsed.diagnostics[0]
-        return dict(_Gathering(self.path, overlay, confined=True).run(parsed, data).files)
+        return dict(gather(self.path, wanted(parsed), data, overlay=overlay, confined=True).files)
 
     def _parsed(self, overlay: Overlay, *, confined: bool) -> tuple[ParsedConfig, bytes | None]:
-        found = self._cluster_file(overlay, confined=confined)
+        found = read_cluster_file(self.path, overlay=overlay, confined=confined)
         if isinstance(found, Diagnostic):
             return ParsedConfig(written=None, diagnostics=(found,)), None
         return parse_config(found), found
-
-    def _cluster_file(self, overlay: Overlay, *, confined: bool) -> bytes | Diagnostic:
-        write_one = f"agentctl init {self.path}"
-        if self.path.is_file():
-            message = f"{self.path} is a file"
-            remedy = f"Name the folder: --config {self.path.parent}"
-            return error("config_dir_not_found", str(self.path), message, remedy=remedy)
-        if not self.path.is_dir():
-            message = f"there is no folder {self.path}"
-            return error("config_dir_not_found", str(self.path), message, remedy=write_one)
-        data: bytes | Unreadable | None
-        if CLUSTER_FILE in overlay:
-            data = overlay[CLUSTER_FILE]
-        else:
-            verdict, real = judge(self.path, CLUSTER_FILE)
-            if verdict == "state" or (verdict == "outside" and confined):
-                code = "path_not_config" if verdict == "state" else "path_outside_folder"
-                message = f"`{CLUSTER_FILE}` is a link to a place that is not config"
-                return error(code, CLUSTER_FILE, message, remedy="Put the file itself there.")
-            data = read_file(real)
-        if isinstance(data, bytes):
-            return data
-        code = "cluster_config_read_error"
-        if data is None:
-            message = f"there is no `{CLUSTER_FILE}` in {self.path}"
-            return error(code, CLUSTER_FILE, message, remedy=self._above() or write_one)
-        return error(code, CLUSTER_FILE, f"`{CLUSTER_FILE}` cannot be read: {data.reason}")
-
-    def _above(self) -> str | None:
-        """Returns how to name the cluster that this folder is a part of, if it is."""
-        for parent in self.path.resolve().parents:
-            if (parent / CLUSTER_FILE).is_file():
-                return f"{parent} is a cluster: add --config {parent}"
-        return None
 
     def _read(self, path: str) -> bytes | None:
         verdict, real = judge(self.path, path)
@@ -155,92 +121,3 @@ class Folder:
             msg = f"{path} cannot be read: {data.reason}"
             raise OSError(msg)
         return data
-
-
-class _Gathering:
-    """Reads what one cluster.yaml names."""
-
-    def __init__(self, folder: Path, overlay: Overlay, *, confined: bool) -> None:
-        self._folder = folder
-        self._overlay = overlay
-        self._confined = confined
-        self._files: dict[str, bytes] = {}
-        self._listings: dict[str, tuple[str, ...] | None] = {}
-        self._unreadable: dict[str, str] = {}
-        self._outside: set[str] = set()
-        self._state: set[str] = set()
-
-    def run(self, parsed: ParsedConfig, cluster_file: bytes) -> FolderSnapshot:
-        """Returns everything that was wanted."""
-        names: Wanted = wanted(parsed)
-        self._files[CLUSTER_FILE] = cluster_file
-        environments = self._environments()
-        for path in names.directories:
-            self._folder_or_file(path)
-        for path in names.files:
-            self._file(path)
-        return FolderSnapshot(
-            files=dict(sorted(self._files.items())),
-            listings=self._listings,
-            environments=environments,
-            unreadable=self._unreadable,
-            outside=frozenset(self._outside),
-            state=frozenset(self._state),
-        )
-
-    def _environments(self) -> tuple[str, ...]:
-        names = list_folder(self._folder)
-        return tuple(filter(is_environment_file, names)) if isinstance(names, tuple) else ()
-
-    def _allowed(self, path: str) -> Path | None:
-        verdict, real = judge(self._folder, path)
-        if verdict == "state":
-            self._state.add(path)
-        elif verdict == "outside" and self._confined:
-            self._outside.add(path)
-        else:
-            return real
-        return None
-
-    def _file(self, path: str) -> None:
-        real = self._allowed(path)
-        if real is None or path in self._files:
-            return
-        data = self._overlay[path] if path in self._overlay else read_file(real)
-        if isinstance(data, bytes):
-            self._files[path] = data
-        elif isinstance(data, Unreadable):
-            self._unreadable[path] = data.reason
-
-    def _folder_or_file(self, path: str) -> None:
-        real = self._allowed(path)
-        if real is None:
-            return
-        names = list_folder(real)
-        if isinstance(names, Unreadable):
-            self._unreadable[path] = names.reason
-            return
-        prefix = "" if path == "." else f"{path}/"
-        drafted = [p for p in self._overlay if p.startswith(prefix) and "/" not in p[len(prefix) :]]
-        if names is None and not drafted:
-            self._file(path)
-            return
-        present = {name for name in names or () if is_query_name(name)}
-        for drafted_path in drafted:
-            name = drafted_path[len(prefix) :]
-            if self._overlay[drafted_path] is None:
-                present.discard(name)
-            elif is_query_name(name):
-                present.add(name)
-        self._listings[path] = tuple(self._registered(prefix, present))
-
-    def _registered(self, prefix: str, names: set[str]) -> list[str]:
-        shown: list[str] = []
-        for name in sorted(names, key=os.fsencode):
-            plain = os.fsencode(name).decode("utf-8", "backslashreplace")
-            shown.append(plain)
-            if plain != name:
-                self._unreadable[prefix + plain] = "its name is not UTF-8"
-            else:
-                self._file(prefix + name)
-        return shown

@@ -1,12 +1,16 @@
 """What was read of a folder, as a value: the only thing that pure loading sees of a disk."""
 
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from agentctl.domain.config.cluster_file import ParsedConfig
+from agentctl.domain.config.given import Text
 from agentctl.domain.config.paths import is_state_path, normal_path
-from agentctl.domain.config.written import QueryMap, QueryPath, QueryPaths, Text
+from agentctl.domain.config.written import QueryMap, QueryPath, QueryPaths
+
+if TYPE_CHECKING:
+    from agentctl.domain.config.cluster_file import ParsedConfig
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,7 +49,7 @@ def is_query_name(name: str) -> bool:
     return name.endswith(".gq") and not name.startswith(".")
 
 
-def wanted(parsed: ParsedConfig) -> Wanted:
+def wanted(parsed: "ParsedConfig") -> Wanted:
     """Returns what to read of the folder, as far as cluster.yaml could be read itself."""
     written = parsed.written
     if written is None:
