@@ -192,9 +192,9 @@ class Layout:
             hard[-1] = True
         blank = [h and n > 1 for h, n in zip(hard, lines, strict=True)]
         if gap is Gap.FIRST:
-            blank[0] = False
+            blank[hard.index(True)] = False
         elif gap is Gap.LAST:
-            blank[-1] = False
+            blank[len(hard) - 1 - hard[::-1].index(True)] = False
         elif gap is Gap.APART and self._items and not any(blank):
             blank[hard.index(True)] = True
         return [
