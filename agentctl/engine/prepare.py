@@ -25,6 +25,9 @@ from agentctl.engine.moving import GRAPH_WAIT_S
 from agentctl.engine.planning import base_moved, plan_for
 from agentctl.engine.sweep import Swept, sweep
 
+PARTIAL = "not_supported_yet"
+"""The error of a plan that blocks one graph and stops nothing else."""
+
 
 class ApplyRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What an apply is asked to do."""
@@ -107,7 +110,7 @@ class Preparation:
         stale = await self._stale(plan) if earlier is None else None
         if stale is not None:
             self._told.add(stale)
-        if stale is not None or has_errors(plan.diagnostics):
+        if stale is not None or has_errors(d for d in plan.diagnostics if d.code != PARTIAL):
             return None
         return Prepared(
             target=self.target,

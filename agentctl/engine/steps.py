@@ -78,6 +78,11 @@ async def update_schema(running: Running, change: Change) -> None:
                 return
             assert live.commit is not None
             assert live.incarnation is not None
+            approval_id = None
+            if change.gate is not None:
+                approval_id = await consented(running, change, fresh_gate(running, change, live))
+                if approval_id is None:
+                    return
             payload, observed = _payload(running, graph.schema, live.ir), live.commit
             port = running.task.cluster.graphs
 
@@ -85,7 +90,12 @@ async def update_schema(running: Running, change: Change) -> None:
                 return await port.migrate(graph.id, schema=payload, observed=observed, stamp=stamp)
 
             sidecar = sidecar_of(
-                running, held, "schema_apply", live.incarnation, schema_digest=graph.schema.digest
+                running,
+                held,
+                "schema_apply",
+                live.incarnation,
+                schema_digest=graph.schema.digest,
+                approval_id=approval_id,
             )
             await _forward(running, Move(change=change, sidecar=sidecar, act=act))
     except StateLockHeldError as busy:

@@ -9,7 +9,7 @@ from typing import Final
 
 import pyarrow as pa
 
-from agentctl.languages.schema.ir import IrProperty, IrType
+from agentctl.languages.schema.ir import IrProperty, IrType, default_of
 from agentctl.languages.schema.types import Scalar
 
 ARROW_TYPES: Final[dict[Scalar, pa.DataType]] = {
@@ -39,6 +39,12 @@ def property_field(prop: IrProperty) -> pa.Field:
     return pa.field(prop.column, ARROW_TYPES[Scalar(prop.scalar)])
 
 
+def filling(prop: IrProperty) -> object:
+    """Returns what the rows that are there have in a new property: its default if it is required."""
+    default = default_of(prop)
+    return None if prop.nullable or default is None else default.value
+
+
 def physical_schema(ir_type: IrType) -> pa.Schema:
     """Returns the schema that a new dataset of the type is made with."""
     identity = [pa.field(name, pa.utf8(), nullable=False) for name in identity_columns(ir_type)]
@@ -48,4 +54,5 @@ def physical_schema(ir_type: IrType) -> pa.Schema:
 def indexed_columns(ir_type: IrType) -> tuple[str, ...]:
     """Returns the columns that have a BTREE: ids, endpoints, and what the schema indexes."""
     identity = ("src", "dst") if ir_type.kind == "edge" else ("id",)
-    return identity + tuple(p.column for p in ir_type.properties if p.indexed)
+    together = {name for c in ir_type.constraints if c.kind == "index" for name in c.columns}
+    return identity + tuple(p.column for p in ir_type.properties if p.indexed or p.name in together)

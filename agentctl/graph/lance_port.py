@@ -29,6 +29,7 @@ from agentctl.graph.commit import (
     next_commit,
     rows_by_name,
 )
+from agentctl.graph.judging import Judgement, judgements, refuse_broken
 from agentctl.graph.layout import (
     GRAPHS,
     MAIN,
@@ -164,7 +165,11 @@ class LanceGraphs:
         head, done = await self._begin(graph_id, observed, stamp)
         if done is not None:
             return done
-        check_migration(await self._ir(graph_id, head), schema.ir)
+        before = await self._ir(graph_id, head)
+        check_migration(before, schema.ir)
+        asked = judgements(before, schema.ir)
+        if asked:
+            await self._judge(graph_id, head, asked)
         ref = await self._write_schema(graph_id, schema)
 
         def reshape(tables: "Tables") -> Mapping[str, TypeState]:
@@ -347,6 +352,16 @@ class LanceGraphs:
             raise corrupt(graph_id, f"schema {digest}: {failure}") from failure
         self._irs = {**self._irs, (graph_id, digest): ir} if len(self._irs) < 64 else {}
         return ir
+
+    async def _judge(self, graph_id: str, head: Commit, asked: tuple[Judgement, ...]) -> None:
+        """Refuses a schema that the rows of *head* break."""
+
+        def count(tables: "Tables") -> list[tuple[Judgement, int]]:
+            from agentctl.graph.judged import broken_rows
+
+            return [(j, broken_rows(tables, head, j)) for j in asked]
+
+        refuse_broken(graph_id, await self._on_tables(graph_id, head.incarnation, count))
 
     async def _spooled(
         self,

@@ -12,9 +12,10 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from agentctl.graph.judging import Bounds, ranges_of
 from agentctl.graph.values import Value, key_text, parser_for, shown
 from agentctl.ids import is_ulid
-from agentctl.languages.schema.ir import IrProperty, IrType, SchemaIr
+from agentctl.languages.schema.ir import IrProperty, IrType, SchemaIr, default_of
 from agentctl.languages.schema.types import Scalar
 
 LINE_BYTES_MAX: Final = 32 << 20
@@ -47,6 +48,8 @@ class _Field(NamedTuple):
     position: int
     parse: Callable[[object], Value]
     nullable: bool
+    default: Value | None
+    """What a row has that does not give the property."""
 
 
 class _Shape:
@@ -55,10 +58,11 @@ class _Shape:
     def __init__(self, ir_type: IrType) -> None:
         self.type = ir_type
         self.fields = {
-            p.name: _Field(p.name, i, parser_for(Scalar(p.scalar)), p.nullable)
-            for i, p in enumerate(ir_type.properties)
+            p.name: _field(ir_type, p, position) for position, p in enumerate(ir_type.properties)
         }
-        self.required = tuple(f for f in self.fields.values() if not f.nullable)
+        fields = self.fields.values()
+        self.required = tuple(f for f in fields if not f.nullable and f.default is None)
+        self.defaulted = tuple(f for f in fields if f.default is not None)
         self.key = tuple(
             (self.fields[p.name].position, Scalar(p.scalar)) for p in key_properties(ir_type)
         )
@@ -149,6 +153,46 @@ class LineReader:
         return str(given)
 
 
+def _field(ir_type: IrType, prop: IrProperty, position: int) -> _Field:
+    """Returns how one property is read: its type, then its values if it is an enum, then its ranges."""
+    parse = parser_for(Scalar(prop.scalar))
+    if prop.enum_values is not None:
+        parse = _among(parse, prop.enum_values)
+    for bounds in ranges_of(ir_type, prop):
+        parse = _within(parse, bounds)
+    default = default_of(prop)
+    value = None if default is None else default.value
+    assert not isinstance(value, tuple), "lists are not stored"
+    return _Field(prop.name, position, parse, prop.nullable, value)
+
+
+def _among(parse: Callable[[object], Value], values: tuple[str, ...]) -> Callable[[object], Value]:
+    known = frozenset(values)
+
+    def parsed(given: object) -> Value:
+        value = parse(given)
+        if value not in known:
+            msg = f"{shown(value)} is none of the enum's values: {_names(values)}"
+            raise ValueError(msg)
+        return value
+
+    return parsed
+
+
+def _within(parse: Callable[[object], Value], bounds: Bounds) -> Callable[[object], Value]:
+    low = "" if bounds.minimum is None else bounds.minimum
+    high = "" if bounds.maximum is None else bounds.maximum
+
+    def parsed(given: object) -> Value:
+        value = parse(given)
+        if not bounds.hold(value):
+            msg = f"{shown(value)} is outside the range {low}..{high}"
+            raise ValueError(msg)
+        return value
+
+    return parsed
+
+
 def key_properties(ir_type: IrType) -> tuple[IrProperty, ...]:
     """Returns the key's properties in the stable order of their ids."""
     return tuple(
@@ -212,6 +256,9 @@ def _values(shape: _Shape, data: dict[str, object], faults: list[Fault]) -> list
                 faults.append(_value(shape, name, str(error)))
         elif not field.nullable:
             faults.append(_value(shape, name, "null, but the property is required"))
+    for field in shape.defaulted:
+        if field.name not in data:
+            values[field.position] = field.default
     faults.extend(
         _value(shape, field.name, "missing, but the property is required")
         for field in shape.required

@@ -16,9 +16,9 @@ from typing import Final
 
 import pyarrow as pa
 
-from agentctl.graph.columns import indexed_columns, physical_schema, property_field
+from agentctl.graph.columns import filling, indexed_columns, physical_schema, property_field
 from agentctl.graph.location import BeforeWrite, DataFolder
-from agentctl.languages.schema.ir import IrType
+from agentctl.languages.schema.ir import IrProperty, IrType
 
 os.environ.setdefault("LANCE_LOG", "error")
 
@@ -105,20 +105,18 @@ class Tables:
     def reshape(self, ir_type: IrType, version: int) -> int:
         """Adds the columns and indexes that the type has and the dataset lacks; returns the version.
 
-        Existing rows have null in a new column. Where nothing is lacking nothing is written.
+        Existing rows have the default in a new column that is required, and null in any other.
+        Where nothing is lacking nothing is written.
         """
-        missing = [
-            property_field(p)
-            for p in ir_type.properties
-            if p.column not in self.open(ir_type.id, version).schema.names
-        ]
+        present = {*self.open(ir_type.id, version).schema.names}
+        missing = [p for p in ir_type.properties if p.column not in present]
         if not missing and not self._missing_indexes(ir_type, self.open(ir_type.id, version)):
             return version
         base = self._on_top(ir_type, version)
         if missing:
             before = base.version
             self._before_write(f"add columns {ir_type.name}")
-            base.add_columns(missing)
+            _add_columns(base, missing)
             _must_follow(before, base.version)
         return self._indexed(ir_type, base)
 
@@ -169,6 +167,25 @@ class Tables:
             base.optimize.optimize_indices(index_names=stale)
             _must_follow(before, base.version)
         return int(base.version)
+
+
+def _add_columns(base: "lance.LanceDataset", properties: list[IrProperty]) -> None:
+    """Adds columns in one version."""
+    fields = [property_field(p) for p in properties]
+    values = [filling(p) for p in properties]
+    if all(value is None for value in values):
+        base.add_columns(fields)
+        return
+    schema = pa.schema(fields)
+
+    def filled(batch: pa.RecordBatch) -> pa.RecordBatch:
+        columns = [
+            pa.repeat(pa.scalar(value, type=field.type), len(batch))
+            for value, field in zip(values, fields, strict=True)
+        ]
+        return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+    base.add_columns(lance.batch_udf(output_schema=schema)(filled), read_columns=["id"])
 
 
 def _must_follow(before: int, after: int) -> None:

@@ -9,6 +9,8 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import Literal
 
+import msgspec
+
 from agentctl.diagnostics.diagnostic import error
 from agentctl.domain.ledger.observations import LiveGraph
 from agentctl.graph.chunks import each_chunk
@@ -21,6 +23,7 @@ from agentctl.graph.commit import (
     next_commit,
     rows_by_name,
 )
+from agentctl.graph.judging import Judgement, judgements, refuse_broken
 from agentctl.graph.layout import MAIN, commit_id, root
 from agentctl.graph.lines import Fault, LineReader, Row
 from agentctl.graph.location import BeforeWrite
@@ -40,7 +43,7 @@ from agentctl.graph.values import shown
 from agentctl.graph.violations import Violations
 from agentctl.ids import graph_address, ulid
 from agentctl.languages.query.plan import CheckedQuery
-from agentctl.languages.schema.ir import IrType, SchemaIr, ir_digest
+from agentctl.languages.schema.ir import IrType, SchemaIr, default_of, ir_digest
 from agentctl.testing.naive import Entity, Naive, SumOutOfRangeError, Tables
 
 Mode = Literal["append", "merge", "overwrite"]
@@ -159,9 +162,10 @@ class MemoryGraphs:
         here, head, done = self._begin(graph_id, observed, stamp)
         if done is not None:
             return done
-        check_migration(here.irs[head.schema.ir_digest], schema.ir)
-        before = here.tables[head.nonce]
-        tables = {t.id: before.get(t.id, {}) for t in schema.ir.types}
+        old, before = here.irs[head.schema.ir_digest], here.tables[head.nonce]
+        check_migration(old, schema.ir)
+        refuse_broken(graph_id, [(j, _broken(before, j)) for j in judgements(old, schema.ir)])
+        tables = {t.id: _reshaped(before.get(t.id, {}), t) for t in schema.ir.types}
         states = _states(schema.ir, tables, head.n + 1)
         commit = next_commit(head, "schema", stamp, schema=_ref(here, schema), types=states)
         return self._commit(here, commit, tables)
@@ -377,6 +381,21 @@ class _Load:
 
 def _ignore(label: str) -> None:
     """Stands for a hook that nobody set."""
+
+
+def _broken(tables: Tables, judgement: Judgement) -> int:
+    rows = tables.get(judgement.type_id, {}).values()
+    return sum(judgement.broken_by(row.values.get(judgement.column)) for row in rows)
+
+
+def _reshaped(rows: Mapping[str, Entity], ir_type: IrType) -> dict[str, Entity]:
+    """Returns *rows* with the default in each required property that they have not."""
+    fills = {p.column: default_of(p) for p in ir_type.properties if not p.nullable}
+    new = {column: default.value for column, default in fills.items() if default is not None}
+    return {
+        row_id: msgspec.structs.replace(row, values={**new, **row.values})
+        for row_id, row in rows.items()
+    }
 
 
 def _done_as(here: MemoryRoot, nonce: str, *, after: int) -> int | None:

@@ -17,6 +17,7 @@ REASONS: Final = {
     "cluster_recovery_pending": "an interrupted step is not settled yet",
     "apply_unsupported_kind": "no step of this release makes it",
     "schema_migration_unsupported": "its migration is refused",
+    "not_supported_yet": "graphs of this release cannot do it",
     "graph_create_failed": "the graph could not be created",
     "schema_apply_failed": "the schema could not be applied",
     "graph_delete_failed": "the graph could not be detached",

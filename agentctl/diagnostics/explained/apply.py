@@ -15,6 +15,24 @@ EXPLAINED: Final[dict[str, str]] = {
         "explains), and nothing of this schema is changed. Often a way in two steps exists: add "
         "a nullable property, fill it, require it later."
     ),
+    "schema_rows_violate": (
+        "The new schema permits less than the old one: a property that may no longer be null, an "
+        "enum without one of its values, a range. The rows that are there were looked at just "
+        "before it would have come into force, and some break it; the message counts them. "
+        "Nothing was changed. Correct those rows, or let the schema permit them."
+    ),
+    "schema_rename_invalid": (
+        "A `@rename_from` takes the data of an old name along, so it must be clear which data: a "
+        "type or property of the schema in force, of the same kind and in the same type, that no "
+        "other declaration has or takes. Here it is not, so what is which stays open and nothing "
+        "of this schema is changed. The rule (`OG-RN-…`) says what is wrong; correct the name, or "
+        "take the hint out to begin with an empty type or property."
+    ),
+    "schema_rename_ignored": (
+        "The schema in force has the very name that the hint stands on, so nothing is renamed: a "
+        "name that is equal always wins. That is how every schema looks after its rename was "
+        "applied. Take the `@rename_from` out when you next edit the file."
+    ),
     "approval_stale": (
         "An approval binds exactly what the human saw: the resource, its digests, the measured "
         "effect. Something of that has changed since, so the approval no longer speaks of what "

@@ -11,7 +11,7 @@ import msgspec
 from agentctl.domain.config.model import DesiredPolicy
 from agentctl.domain.ledger.state import AppliedResource, GraphObserved, Tombstone
 from agentctl.domain.plan.inputs import PlanInputs
-from agentctl.domain.plan.migrate import plan_migration
+from agentctl.domain.plan.migrate import migration_classes, plan_migration
 from agentctl.domain.plan.model import BindingChange, Change, ChangeVerb, EffectClass
 from agentctl.ids import (
     Address,
@@ -132,8 +132,8 @@ def _complete(change: Change, inputs: PlanInputs, lost: frozenset[str]) -> Chang
         live, graph = inputs.live.get(parsed.name), inputs.desired.graph(parsed.name)
         if live is not None and live.presence == "live" and live.ir is not None and graph:
             migration = plan_migration(live.ir, graph.schema.catalog)
-    classes = _classes(change, parsed, inputs, lost)
-    return msgspec.structs.replace(change, classes=classes, migration=migration)
+    change = msgspec.structs.replace(change, migration=migration)
+    return msgspec.structs.replace(change, classes=_classes(change, parsed, inputs, lost))
 
 
 def _classes(
@@ -150,6 +150,8 @@ def _classes(
             first = change.operation == "create" and not _has_policies(inputs)
             return ("reversible",) if first else ("authority",)
         case "graph" | "schema":
+            if change.migration is not None:
+                return migration_classes(change.migration)
             deletes = change.operation == "delete"
             recreates = change.operation == "create" and parsed.name in lost
             return ("irreversible",) if deletes or recreates else ("reversible",)

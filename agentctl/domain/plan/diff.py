@@ -24,6 +24,7 @@ from agentctl.domain.plan.order import (
 )
 from agentctl.domain.plan.remarks import remarks
 from agentctl.domain.plan.statement import Gate
+from agentctl.domain.plan.unheld import unheld_graphs
 from agentctl.ids import Address, graph_address, schema_address
 
 
@@ -36,7 +37,8 @@ def draft_plan(inputs: PlanInputs) -> PlanDraft:
         msgspec.structs.replace(change, dependents=transitive_dependents(change.resource, direct))
         for change in digest_changes(inputs, lost)
     )
-    gates = gates_of(changes, inputs)
+    unheld = unheld_graphs(changes, inputs)
+    gates = gates_of(changes, inputs, unheld=unheld)
     pending = frozenset(inputs.pending)
     plan = Plan(
         cluster_id=inputs.cluster_id,
@@ -51,14 +53,16 @@ def draft_plan(inputs: PlanInputs) -> PlanDraft:
         policy_digests=_policy_digests(inputs),
         principals_head=inputs.principals_head,
         protected=tuple(sorted(inputs.protected)),
-        changes=dispose(with_gate_keys(changes, gates), pending=pending, approved=frozenset()),
+        changes=dispose(
+            with_gate_keys(changes, gates), pending=pending, approved=frozenset(), unheld=unheld
+        ),
         blast_radius=_blast_radius(changes, direct),
         approvals_required=_needs(gates, {}),
         diagnostics=sort_diagnostics(remarks(changes, inputs, lost)),
         digest="",
     )
     sealed = msgspec.structs.replace(plan, digest=plan_digest(plan))
-    return PlanDraft(plan=sealed, gates=gates, pending=pending)
+    return PlanDraft(plan=sealed, gates=gates, pending=pending, unheld=unheld)
 
 
 def finish(draft: PlanDraft, standings: Mapping[str, GateStanding]) -> Plan:
@@ -76,7 +80,9 @@ def finish(draft: PlanDraft, standings: Mapping[str, GateStanding]) -> Plan:
     )
     return msgspec.structs.replace(
         draft.plan,
-        changes=dispose(draft.plan.changes, pending=draft.pending, approved=approved),
+        changes=dispose(
+            draft.plan.changes, pending=draft.pending, approved=approved, unheld=draft.unheld
+        ),
         approvals_required=_needs(draft.gates, standings),
         diagnostics=sort_diagnostics([*draft.plan.diagnostics, *stale]),
     )

@@ -1,7 +1,8 @@
 """What an apply will do with each change. Source: control-plane 1.10, whose tables these are.
 
 Beyond the table: a graph that was lost waits for its gate like a deletion and holds back what
-needs it, and a schema whose migration is refused is blocked with its graph's queries.
+needs it, and a schema whose migration is refused, waits for its gate, or cannot be held by a graph
+of this release is blocked with its graph's queries.
 """
 
 from collections.abc import Iterable, Mapping
@@ -22,6 +23,7 @@ PENDING: Final[Verdict] = ("blocked", "cluster_recovery_pending")
 WAITS: Final[Verdict] = ("blocked", "approval_required")
 HELD_BACK: Final[Verdict] = ("blocked", "dependency_not_applied")
 REFUSED: Final[Verdict] = ("blocked", "schema_migration_unsupported")
+UNHELD: Final[Verdict] = ("blocked", "not_supported_yet")
 
 FailedStep = Literal["graph_create_failed", "schema_apply_failed", "graph_delete_failed"]
 
@@ -36,12 +38,26 @@ class GraphFacts(msgspec.Struct, frozen=True, kw_only=True):
     """Whether its own change waits for nobody."""
     lone_schema_create: bool = False
     schema_delete: bool = False
+    schema_gate_open: bool = True
+    """Whether the update of its schema waits for nobody."""
     refused: bool = False
     """Whether its schema's migration has steps that cannot be made."""
+    unheld: bool = False
+    """Whether graphs of this release cannot hold its schema, or not carry out its migration."""
+
+    @property
+    def schema_stays(self) -> bool:
+        """Whether the wanted schema does not come into force."""
+        lone = self.lone_schema_create or self.schema_delete
+        return lone or self.refused or self.unheld or not self.schema_gate_open
 
 
 def dispose(
-    changes: Iterable[Change], *, pending: frozenset[str], approved: frozenset[str]
+    changes: Iterable[Change],
+    *,
+    pending: frozenset[str],
+    approved: frozenset[str],
+    unheld: frozenset[str] = frozenset(),
 ) -> tuple[Change, ...]:
     """Returns *changes* with disposition and reason.
 
@@ -49,9 +65,10 @@ def dispose(
         changes: all of a plan.
         pending: ids of the graphs with a kept sidecar.
         approved: keys of the gates that a recorded decision opens.
+        unheld: ids of the graphs whose wanted schema this release cannot bring into force.
     """
     all_ = tuple(changes)
-    graphs = _graph_facts(all_, pending, approved)
+    graphs = _graph_facts(all_, pending, approved, unheld)
     disposed: list[Change] = []
     for change in all_:
         verdict = _verdict(change, graphs, approved)
@@ -106,7 +123,10 @@ def disposition_warnings(changes: Iterable[Change]) -> tuple[Diagnostic, ...]:
 
 
 def _graph_facts(
-    changes: tuple[Change, ...], pending: frozenset[str], approved: frozenset[str]
+    changes: tuple[Change, ...],
+    pending: frozenset[str],
+    approved: frozenset[str],
+    unheld: frozenset[str],
 ) -> dict[str, GraphFacts]:
     by_address = {change.resource: change for change in changes}
     ids = {p.graph for c in changes if (p := parse_address(c.resource)) and p.graph}
@@ -123,7 +143,11 @@ def _graph_facts(
             gate_open=graph is None or _gate_open(graph, approved),
             lone_schema_create=schema is not None and schema.operation == "create" and not creates,
             schema_delete=schema is not None and schema.operation == "delete",
+            schema_gate_open=schema is None
+            or schema.operation != "update"
+            or _gate_open(schema, approved),
             refused=migration is not None and not migration.supported,
+            unheld=graph_id in unheld,
         )
     return facts
 
@@ -165,6 +189,8 @@ def _of_moving_graph(graph: GraphFacts) -> Verdict:
     """Of a graph that is created or deleted, and of what goes with it."""
     if graph.pending:
         return PENDING
+    if graph.creates and graph.unheld:
+        return UNHELD
     return APPLIED if graph.gate_open else WAITS
 
 
@@ -173,11 +199,19 @@ def _of_schema(change: Change, graph: GraphFacts) -> Verdict:
         case "create":
             return _of_moving_graph(graph) if graph.creates else PENDING
         case "update":
-            if graph.refused:
-                return REFUSED
-            return PENDING if graph.pending else APPLIED
+            return _of_schema_update(graph)
         case "delete":
             return _of_moving_graph(graph) if graph.deletes else UNSUPPORTED
+
+
+def _of_schema_update(graph: GraphFacts) -> Verdict:
+    if graph.refused:
+        return REFUSED
+    if graph.unheld:
+        return UNHELD
+    if graph.pending:
+        return PENDING
+    return APPLIED if graph.schema_gate_open else WAITS
 
 
 def _of_query(change: Change, graph: GraphFacts) -> Verdict:
@@ -186,8 +220,7 @@ def _of_query(change: Change, graph: GraphFacts) -> Verdict:
         return APPLIED if stays or (graph.gate_open and not graph.pending) else WAITS
     if graph.pending:
         return PENDING
-    without = graph.lone_schema_create or graph.schema_delete or graph.refused
-    return HELD_BACK if without or not graph.gate_open else APPLIED
+    return HELD_BACK if graph.schema_stays or not graph.gate_open else APPLIED
 
 
 def _of_policy(

@@ -13,19 +13,32 @@ from agentctl.canonical import digest_of
 from agentctl.domain.ledger.observations import LiveGraph
 from agentctl.domain.plan.changes import last_recorded_version
 from agentctl.domain.plan.inputs import PlanInputs
-from agentctl.domain.plan.model import GATED, BindingChange, Change
+from agentctl.domain.plan.model import GATED, BindingChange, Change, Migration
 from agentctl.domain.plan.statement import NO_RULES, Effect, Gate
 from agentctl.ids import Address, graph_address, parse_address
 
+STEPS_NAMED_MAX = 5
 
-def gates_of(changes: Iterable[Change], inputs: PlanInputs) -> tuple[Gate, ...]:
-    """Returns the gates of *changes*, which know their dependents already; sorted by resource."""
+
+def gates_of(
+    changes: Iterable[Change], inputs: PlanInputs, *, unheld: frozenset[str] = frozenset()
+) -> tuple[Gate, ...]:
+    """Returns the gates of *changes*, which know their dependents already; sorted by resource.
+
+    Nobody is asked for what no step makes: a migration that is refused, and graphs, by id, whose
+    schema is *unheld*.
+    """
     gates: list[Gate] = []
     for change in changes:
         parsed = parse_address(change.resource)
         if parsed is None or not GATED.intersection(change.classes):
             continue
-        if parsed.kind == "graph":
+        if parsed.graph in unheld and change.operation != "delete":
+            continue
+        if parsed.kind == "schema" and change.migration is not None:
+            if change.migration.supported:
+                gates.append(_narrowing(change, change.migration, inputs, parsed.name))
+        elif parsed.kind == "graph":
             if change.operation == "delete":
                 gates.append(_deletion(change, inputs, parsed.name))
             else:
@@ -54,7 +67,8 @@ def _with_gate_key(change: Change, keys: Mapping[Address, str]) -> Change:
         return change
     parsed = parse_address(change.resource)
     of_graph = graph_address(parsed.graph) if parsed and parsed.graph else change.resource
-    return msgspec.structs.replace(change, gate=keys.get(of_graph))
+    key = keys.get(change.resource) or keys.get(of_graph)
+    return msgspec.structs.replace(change, gate=key)
 
 
 def _deletion(change: Change, inputs: PlanInputs, graph_id: str) -> Gate:
@@ -81,6 +95,37 @@ def _recreation(change: Change, inputs: PlanInputs, graph_id: str) -> Gate:
         effect=Effect(commit=None if version is None else f"main:{version}"),
         incarnation=None,
     )
+
+
+def _narrowing(change: Change, migration: Migration, inputs: PlanInputs, graph_id: str) -> Gate:
+    """The consent is bound to the steps: a migration that got another step is another one."""
+    live = inputs.live.get(graph_id)
+    gate = _gate(
+        change,
+        inputs,
+        reason=f"permits less than before: {_steps_text(migration)}",
+        effect=Effect(commit=_effect(live).commit),
+        incarnation=live.incarnation if live else None,
+    )
+    return msgspec.structs.replace(gate, migration_digest=steps_digest(migration))
+
+
+def steps_digest(migration: Migration) -> str:
+    """Returns what binds a consent to a schema's migration, which depends on the schema in force."""
+    return digest_of([dict(step) for step in migration.steps])
+
+
+def _steps_text(migration: Migration) -> str:
+    gated = [step for step in migration.steps if step.get("class") in GATED]
+    texts = [_step_text(step) for step in gated[:STEPS_NAMED_MAX]]
+    more = len(gated) - len(texts)
+    return ", ".join(texts) + (f" and {_count(more, 'other step')}" if more else "")
+
+
+def _step_text(step: Mapping[str, object]) -> str:
+    name = step.get("property_name")
+    where = f"{step['type_name']}.{name}" if name is not None else str(step["type_name"])
+    return f"{str(step['kind']).replace('_', ' ')} ({where})"
 
 
 def _authority(change: Change, inputs: PlanInputs) -> Gate:

@@ -67,3 +67,5 @@ class PlanDraft(msgspec.Struct, frozen=True, kw_only=True):
     """Sorted by resource."""
     pending: frozenset[str]
     """Ids of graphs with a kept sidecar."""
+    unheld: frozenset[str] = frozenset()
+    """Ids of graphs whose wanted schema this release cannot bring into force."""

@@ -1,204 +1,194 @@
 """The migration planner: what it takes to turn one schema into another. Source: control-plane 2.
 
-Pure: two schemas in, steps out. It never looks at data, so each step either always works on any
-data or is refused. What it emits in this release: new types, new nullable properties, new indexes,
-soft drops of properties and types, changed descriptions. Everything else that differs is an
-`unsupported_change` that says why; all of them are listed, not the first alone.
+Pure: two schemas in, steps out. Each step says with `class` whether it can be taken back
+(`reversible`), permits less than before (`narrowing`) or loses something (`irreversible`), and with
+`needs` what must hold of the rows that are there, which nothing here ever looks at. What cannot be
+done at all is an `unsupported_change` that says why; all of them are listed, not the first alone.
+`docs/guides/migrations.md` has the whole table. A `@rename_from` that cannot hold leaves open what
+is which, so there are no steps then: `rename_diagnostics` tells of it.
 """
 
-from collections.abc import Iterator, Mapping
-from typing import Final, Literal
+import math
+from collections.abc import Iterator
+from typing import Final
 
-from agentctl.domain.plan.model import Migration
+from agentctl.diagnostics.diagnostic import Diagnostic, error, warning
+from agentctl.domain.plan.kept import KeptType, Step, kept_type
+from agentctl.domain.plan.migrate_constraints import constraint_steps
+from agentctl.domain.plan.migrate_properties import property_steps
+from agentctl.domain.plan.model import EffectClass, Migration
+from agentctl.domain.plan.refusals import ENDPOINTS, IMPLEMENTS, INTERFACE_GONE, OPAQUE, refused
+from agentctl.domain.plan.wire import cardinality_wire, type_annotations
 from agentctl.languages.schema.ir import SchemaIr, catalog_of
-from agentctl.languages.schema.types import Catalog, EdgeType, NodeType, Property, PropertyType
+from agentctl.languages.schema.lineage import (
+    KINDS,
+    MISTAKES_SHOWN_MAX,
+    Declared,
+    Lineage,
+    TypeKind,
+    declared,
+    lineage_of,
+)
+from agentctl.languages.schema.types import (
+    Cardinality,
+    Catalog,
+    EdgeType,
+    InterfaceType,
+    NodeType,
+)
 
-REQUIRED_PROPERTY: Final = "OG-MF-103"
-"""A required property cannot be added: the rows that are there have no value for it."""
-TYPE_CHANGE: Final = "OG-MF-106"
-"""A property's type cannot change in place."""
-
-Step = Mapping[str, object]
-TypeKind = Literal["node", "edge"]
+CLASSES: Final[tuple[EffectClass, ...]] = ("irreversible", "narrowing")
 
 
 def plan_migration(old: SchemaIr | Catalog, new: Catalog) -> Migration:
     """Returns the steps from *old* to *new*; empty where both have one shape."""
-    before = catalog_of(old) if isinstance(old, SchemaIr) else old
-    steps = (
-        *_types("node", before.nodes, new.nodes),
-        *_types("edge", before.edges, new.edges),
+    before = _catalog(old)
+    lineage = lineage_of(before, new)
+    if lineage.mistakes:
+        return Migration(supported=False, steps=())
+    steps = tuple(
+        step
+        for kind in KINDS
+        for step in _types(kind, declared(before, kind), declared(new, kind), lineage)
     )
     return Migration(
         supported=all(step["kind"] != "unsupported_change" for step in steps), steps=steps
     )
 
 
+def rename_diagnostics(
+    old: SchemaIr | Catalog, new: Catalog, *, path: str
+) -> tuple[Diagnostic, ...]:
+    """Returns what is wrong with the `@rename_from` of *new* (errors), and what of it is ignored.
+
+    Args:
+        old: the schema in force.
+        new: the wanted one.
+        path: the address of the schema.
+    """
+    lineage = lineage_of(_catalog(old), new)
+    return tuple(
+        tell(code, path, p.message, rule=p.rule, where=p.where, remedy=p.remedy)
+        for code, tell, problems in (
+            ("schema_rename_invalid", error, lineage.mistakes),
+            ("schema_rename_ignored", warning, lineage.ignored),
+        )
+        for p in problems[:MISTAKES_SHOWN_MAX]
+    )
+
+
+def migration_classes(migration: Migration) -> tuple[EffectClass, ...]:
+    """Returns the classes of all steps together, sorted; ``reversible`` where no step is gated."""
+    found = {step.get("class") for step in migration.steps}
+    return tuple(c for c in CLASSES if c in found) or ("reversible",)
+
+
 def refused_steps(migration: Migration) -> tuple[str, ...]:
     """Returns one line for each refused step: ``entity: [OG-MF-103] reason``."""
-    lines: list[str] = []
-    for step in migration.steps:
-        if step["kind"] == "unsupported_change":
-            code = step.get("code")
-            lines.append(f"{step['entity']}: {f'[{code}] ' if code else ''}{step['reason']}")
-    return tuple(lines)
+    return tuple(
+        f"{step['entity']}: [{step['code']}] {step['reason']}"
+        for step in migration.steps
+        if step["kind"] == "unsupported_change"
+    )
+
+
+def _catalog(schema: SchemaIr | Catalog) -> Catalog:
+    return catalog_of(schema) if isinstance(schema, SchemaIr) else schema
 
 
 def _types(
-    kind: TypeKind,
-    old: tuple[NodeType, ...] | tuple[EdgeType, ...],
-    new: tuple[NodeType, ...] | tuple[EdgeType, ...],
+    kind: TypeKind, old: tuple[Declared, ...], new: tuple[Declared, ...], lineage: Lineage
 ) -> Iterator[Step]:
     """Kept and added types in the order of their declaration, then the removed ones."""
     before = {t.name: t for t in old}
+    kept: set[str] = set()
     for t in new:
-        kept = before.get(t.name)
-        if kept is None:
-            yield {"kind": "add_type", "type_kind": kind, "name": t.name}
+        name = lineage.types.get((kind, t.name))
+        if name is None:
+            yield {"kind": "add_type", "type_kind": kind, "name": t.name, "class": "reversible"}
         else:
-            yield from _kept_type(kind, kept, t)
-    names = {t.name for t in new}
+            kept.add(name)
+            yield from _kept_type(kept_type(kind, before[name], t, lineage))
     for t in old:
-        if t.name not in names:
-            yield {"kind": "drop_type", "type_kind": kind, "name": t.name, "mode": "soft"}
+        if t.name in kept:
+            continue
+        if kind == "interface":
+            reason = "an interface cannot be removed or renamed"
+            yield refused(f"interface:{t.name}", reason, INTERFACE_GONE)
+        else:
+            yield {
+                "kind": "drop_type",
+                "type_kind": kind,
+                "name": t.name,
+                "mode": "soft",
+                "class": "reversible",
+            }
 
 
-def _kept_type(
-    kind: TypeKind, old: NodeType | EdgeType, new: NodeType | EdgeType
-) -> Iterator[Step]:
-    yield from _shape_refusals(kind, old, new)
+def _kept_type(kept: KeptType) -> Iterator[Step]:
+    old, new = kept.old, kept.new
+    if old.name != new.name:
+        yield {
+            "kind": "rename_type",
+            "type_kind": kept.kind,
+            "from": old.name,
+            "to": new.name,
+            "class": "reversible",
+        }
+    yield from _shape(kept)
+    yield from _words(kept)
+    yield from property_steps(kept)
+    yield from constraint_steps(kept)
+
+
+def _shape(kept: KeptType) -> Iterator[Step]:
+    old, new = kept.old, kept.new
+    if isinstance(old, NodeType) and isinstance(new, NodeType):
+        if {*old.implements} != {*new.implements}:
+            change = f"({_names(old.implements)} to {_names(new.implements)})"
+            reason = f"a node type cannot change the interfaces that it implements {change}"
+            yield refused(kept.entity(), reason, IMPLEMENTS)
+    elif isinstance(old, EdgeType) and isinstance(new, EdgeType):
+        ends = tuple(kept.lineage.types.get(("node", n), n) for n in (new.source, new.target))
+        if ends != (old.source, old.target):
+            yield refused(
+                kept.entity(),
+                f"an edge type cannot change its endpoints "
+                f"({old.source} -> {old.target} to {new.source} -> {new.target})",
+                ENDPOINTS,
+            )
+        if old.cardinality != new.cardinality:
+            yield _cardinality(kept, old.cardinality, new.cardinality)
+
+
+def _cardinality(kept: KeptType, old: Cardinality, new: Cardinality) -> Step:
+    sides = {"from": cardinality_wire(old), "to": cardinality_wire(new)}
+    most = math.inf if new.maximum is None else new.maximum
+    if new.minimum <= old.minimum and most >= (math.inf if old.maximum is None else old.maximum):
+        return kept.step("change_cardinality", sides)
+    need = {"rows": "leave_each_source", **cardinality_wire(new)}
+    return kept.judging("change_cardinality", sides, need)
+
+
+def _words(kept: KeptType) -> Iterator[Step]:
+    """Type metadata: what touches no row, or is refused because its meaning is not known."""
+    old, new = kept.old, kept.new
+    if isinstance(old, InterfaceType) or isinstance(new, InterfaceType):
+        return
+    if old.opaque != new.opaque:
+        names = sorted({a.name for a in {*old.opaque} ^ {*new.opaque}})
+        said = ", ".join(f"@{name}" for name in names)
+        reason = f"{said} cannot change, since its meaning is not known"
+        yield refused(kept.entity(), reason, OPAQUE)
     if (old.description, old.instruction) != (new.description, new.instruction):
         yield {
             "kind": "update_type_metadata",
-            "type_kind": kind,
+            "type_kind": kept.kind,
             "name": new.name,
-            "annotations": _annotations(description=new.description, instruction=new.instruction),
+            "annotations": type_annotations(new),
+            "class": "reversible",
         }
-    yield from _properties(kind, old, new)
-    yield from _constraints(kind, old, new)
 
 
-def _shape_refusals(
-    kind: TypeKind, old: NodeType | EdgeType, new: NodeType | EdgeType
-) -> Iterator[Step]:
-    if isinstance(old, NodeType) or isinstance(new, NodeType):
-        return
-    if (old.source, old.target) != (new.source, new.target):
-        yield _refused(
-            f"{kind}:{new.name}",
-            f"an edge type cannot change its endpoints "
-            f"({old.source} -> {old.target} to {new.source} -> {new.target})",
-        )
-
-
-def _properties(
-    kind: TypeKind, old: NodeType | EdgeType, new: NodeType | EdgeType
-) -> Iterator[Step]:
-    for p in new.properties:
-        kept = old.property(p.name)
-        if kept is None:
-            yield _added_property(kind, new.name, p)
-        elif kept.type != p.type:
-            yield _refused(
-                f"{kind}:{new.name}.{p.name}",
-                f"a property cannot change its type ({kept.type} to {p.type})",
-                TYPE_CHANGE,
-            )
-        elif kept.description != p.description:
-            yield {
-                "kind": "update_property_metadata",
-                "type_kind": kind,
-                "type_name": new.name,
-                "property_name": p.name,
-                "annotations": _annotations(description=p.description),
-            }
-    for p in old.properties:
-        if new.property(p.name) is None:
-            yield {
-                "kind": "drop_property",
-                "type_kind": kind,
-                "type_name": new.name,
-                "property_name": p.name,
-                "mode": "soft",
-            }
-
-
-def _added_property(kind: TypeKind, type_name: str, p: Property) -> Step:
-    if not p.type.nullable:
-        return _refused(
-            f"{kind}:{type_name}.{p.name}",
-            "a required property cannot be added to an existing type, whose rows have no value "
-            "for it; make it nullable",
-            REQUIRED_PROPERTY,
-        )
-    return {
-        "kind": "add_property",
-        "type_kind": kind,
-        "type_name": type_name,
-        "property_name": p.name,
-        "property_type": _property_type(p.type),
-    }
-
-
-def _constraints(
-    kind: TypeKind, old: NodeType | EdgeType, new: NodeType | EdgeType
-) -> Iterator[Step]:
-    if isinstance(old, NodeType) and isinstance(new, NodeType):
-        yield from _key_change(kind, old, new)
-    keyed = {*_key(old), *_key(new)}
-    for p in new.properties:
-        kept = old.property(p.name)
-        if p.name in keyed:
-            continue
-        if p.indexed and (kept is None or not kept.indexed):
-            yield {
-                "kind": "add_constraint",
-                "type_kind": kind,
-                "type_name": new.name,
-                "constraint": {"Index": [p.name]},
-            }
-        elif kept is not None and kept.indexed and not p.indexed:
-            yield _refused(f"{kind}:{new.name}.{p.name}", "an @index cannot be removed")
-
-
-def _key(of: NodeType | EdgeType) -> tuple[str, ...]:
-    return of.key if isinstance(of, NodeType) else ()
-
-
-def _key_change(kind: TypeKind, old: NodeType, new: NodeType) -> Iterator[Step]:
-    """The order in which a key names its properties says nothing."""
-    before, after = sorted(old.key), sorted(new.key)
-    if before == after:
-        return
-    if not before:
-        reason = f"a @key ({', '.join(after)}) cannot be added to an existing type"
-    elif not after:
-        reason = f"the @key ({', '.join(before)}) of an existing type cannot be removed"
-    else:
-        reason = (
-            "the @key of an existing type cannot change "
-            f"({', '.join(before)} to {', '.join(after)})"
-        )
-    yield _refused(f"{kind}:{new.name}", reason)
-
-
-def _annotations(**texts: str | None) -> list[dict[str, object]]:
-    return [{"name": name, "value": text} for name, text in texts.items() if text is not None]
-
-
-def _property_type(t: PropertyType) -> dict[str, object]:
-    """Returns the wire form; an enum's values are null where it is none. Source: control-plane 2."""
-    scalar: object = t.scalar.value if t.vector_dim is None else {"Vector": t.vector_dim}
-    return {
-        "scalar": scalar,
-        "nullable": t.nullable,
-        "list": t.list,
-        "enum_values": None if t.enum_values is None else list(t.enum_values),
-    }
-
-
-def _refused(entity: str, reason: str, code: str | None = None) -> Step:
-    step: dict[str, object] = {"kind": "unsupported_change", "entity": entity, "reason": reason}
-    if code is not None:
-        step["code"] = code
-    return step
+def _names(names: tuple[str, ...]) -> str:
+    return ", ".join(names) or "none"

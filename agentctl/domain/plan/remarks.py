@@ -5,9 +5,15 @@ from collections.abc import Iterable, Iterator
 from agentctl.diagnostics.diagnostic import Diagnostic, error, warning
 from agentctl.domain.plan.changes import last_recorded_version
 from agentctl.domain.plan.inputs import PlanInputs
-from agentctl.domain.plan.migrate import refused_steps
+from agentctl.domain.plan.migrate import rename_diagnostics
 from agentctl.domain.plan.model import Change
+from agentctl.domain.plan.places import place_of
+from agentctl.domain.plan.refusals import MIGRATION_RULES
+from agentctl.domain.plan.unheld import unheld_diagnostics
 from agentctl.ids import ParsedAddress, graph_address, parse_address, schema_address
+
+REFUSALS_TOLD_MAX = 100
+"""Of one schema; the plan's steps have them all."""
 
 
 def remarks(
@@ -18,6 +24,7 @@ def remarks(
         parsed = parse_address(change.resource)
         if parsed and parsed.kind == "schema" and change.operation == "update":
             yield from _of_schema_update(change, parsed, inputs)
+    yield from unheld_diagnostics(changes, inputs)
     for graph_id in sorted(lost):
         yield _of_lost_graph(graph_id, inputs)
     yield from _of_likes(changes, inputs)
@@ -36,16 +43,21 @@ def _of_schema_update(
             remedy="agentctl refresh",
         )
         return
-    refused = refused_steps(change.migration)
-    if refused:
-        graph = inputs.desired.graph(parsed.name)
-        file = graph.schema.file if graph else change.resource
+    graph, live = inputs.desired.graph(parsed.name), inputs.live.get(parsed.name)
+    if graph is None or live is None or live.ir is None:
+        return
+    yield from rename_diagnostics(live.ir, graph.schema.catalog, path=change.resource)
+    refused = [s for s in change.migration.steps if s["kind"] == "unsupported_change"]
+    for step in refused[:REFUSALS_TOLD_MAX]:
+        entity, code = str(step["entity"]), str(step["code"])
         yield error(
             "schema_migration_unsupported",
             change.resource,
-            f"{len(refused)} of the changes that {file} asks for cannot be made to a live graph",
-            detail="\n".join(refused),
-            remedy="Change the schema so that each of them goes away; nothing was applied.",
+            f"{entity}: {step['reason']}",
+            rule=code,
+            detail=MIGRATION_RULES[code].about,
+            where=place_of(entity, graph.schema.catalog),
+            remedy="Change the schema so that this goes away; nothing was applied.",
         )
 
 
