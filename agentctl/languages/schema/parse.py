@@ -39,6 +39,11 @@ CARDINALITY_MAX: Final = 2**32 - 1
 _GLUED: Final = re.compile(rf"({'|'.join(DECLARATIONS)})([A-Z].*)", re.DOTALL)
 _PARENTHESES: Final = {"(": 1, "[": 1, ")": -1, "]": -1}
 _BRACES: Final = {"{": 1, "}": -1}
+_NAMES: Final = {
+    "interface": "the name of an interface",
+    "node": "the name of a node type",
+    "edge": "the name of an edge type",
+}
 _EDGE_FORM: Final = "Write `edge Name: Source -> Target`."
 
 
@@ -62,13 +67,15 @@ def parse_schema(report: Report) -> SchemaSyntax:
 
 
 def declaration_begins(cursor: Cursor) -> bool:
-    """Returns whether the next two tokens begin a declaration."""
+    """Returns whether a declaration begins next, be its keyword glued or its name in lower case."""
     token = cursor.peek()
-    return (
-        token.kind is TokenKind.LOWER
-        and token.text in DECLARATIONS
-        and cursor.at_kind(TokenKind.UPPER, 1)
-    )
+    if token.kind is not TokenKind.LOWER:
+        return False
+    after = cursor.peek(1)
+    if token.text in DECLARATIONS:
+        named = after.kind is TokenKind.LOWER and cursor.peek(2).is_mark("{")
+        return named or after.kind is TokenKind.UPPER
+    return after.is_mark("{") and _GLUED.fullmatch(token.text) is not None
 
 
 class _SchemaParser(ConstraintParser):
@@ -84,41 +91,59 @@ class _SchemaParser(ConstraintParser):
             except HaltError:
                 if self.cursor.position == before:
                     self.cursor.take()
+                self._back_to_declaration(before)
                 self.cursor.skip_until(declaration_begins)
         return SchemaSyntax(types=tuple(self.types))
 
+    def _back_to_declaration(self, begun: int) -> bool:
+        """Returns to a declaration whose keyword was taken for a name of what began there."""
+        halted = self.cursor.position
+        for position in range(begun + 1, halted):
+            self.cursor.position = position
+            if declaration_begins(self.cursor):
+                return True
+        self.cursor.position = halted
+        return False
+
     def _declaration(self) -> None:
         keyword = self.cursor.peek()
-        if keyword.kind is TokenKind.LOWER and keyword.text in DECLARATIONS:
-            self.cursor.take()
-            match keyword.text:
-                case "node":
-                    self._node()
-                case "edge":
-                    self._edge()
-                case _:
-                    self._interface()
-            return
         glued = _GLUED.fullmatch(keyword.text) if keyword.kind is TokenKind.LOWER else None
         if glued is not None:
-            self._no_space(glued[1], glued[2], keyword)
+            name = self._no_space(glued[1], keyword)
+            self._declared(glued[1], name)
+            return
+        if keyword.kind is TokenKind.LOWER and keyword.text in DECLARATIONS:
+            self.cursor.take()
+            self._declared(keyword.text, self._name(TokenKind.UPPER, _NAMES[keyword.text]))
+            return
         meant = nearest(keyword.text, DECLARATIONS) if keyword.kind is TokenKind.LOWER else None
         self.cursor.surprise(
             "`node`, `edge` or `interface`", remedy=f"Did you mean `{meant}`?" if meant else None
         )
 
-    def _no_space(self, word: str, rest: str, token: Token) -> None:
-        """Halts at a keyword that runs into a name; 0.10 reads it as two words."""
-        self.cursor.fail(
+    def _declared(self, word: str, name: Name) -> None:
+        match word:
+            case "node":
+                self._node(name)
+            case "edge":
+                self._edge(name)
+            case _:
+                self._interface(name)
+
+    def _no_space(self, word: str, token: Token) -> Name:
+        """Reports a keyword that runs into a name, and returns the name, as 0.10 reads it."""
+        rest = token.text[len(word) :]
+        self.report.parse_error(
             11,
             f"`{word}` is not followed by a space",
             token,
             remedy=f"Write `{word} {rest[:50]}`.",
         )
+        self.cursor.take()
+        return Name(text=rest, where=self.cursor.span(token))
 
-    def _interface(self) -> None:
+    def _interface(self, name: Name) -> None:
         """``interface := 'interface' TYPE '{' prop* '}'``."""
-        name = self._name(TokenKind.UPPER, "the name of an interface")
         draft = _Draft()
         try:
             if self.cursor.at_mark("@") or self.cursor.at_word("implements"):
@@ -134,9 +159,8 @@ class _SchemaParser(ConstraintParser):
         finally:
             self._declare("interface", name, draft)
 
-    def _node(self) -> None:
+    def _node(self, name: Name) -> None:
         """``node := 'node' TYPE annot* ('implements' TYPE (',' TYPE)*)? '{' (prop|bodyc)* '}'``."""
-        name = self._name(TokenKind.UPPER, "the name of a node type")
         draft = _Draft()
         try:
             if self.cursor.at_mark("@"):
@@ -156,11 +180,12 @@ class _SchemaParser(ConstraintParser):
         if word.kind is not TokenKind.LOWER:
             return
         if word.text.startswith("implements") and word.text[10:11].isupper():
-            self._no_space("implements", word.text[10:], word)
-        cursor.expect_word("implements")
-        draft.implements.append(self._name(TokenKind.UPPER, "the name of an interface"))
+            draft.implements.append(self._no_space("implements", word))
+        else:
+            cursor.expect_word("implements")
+            draft.implements.append(self._name(TokenKind.UPPER, _NAMES["interface"]))
         while another(cursor, "{"):
-            draft.implements.append(self._name(TokenKind.UPPER, "the name of an interface"))
+            draft.implements.append(self._name(TokenKind.UPPER, _NAMES["interface"]))
         if cursor.at_mark("@"):
             cursor.report.parse_error(
                 16,
@@ -170,10 +195,9 @@ class _SchemaParser(ConstraintParser):
             )
             draft.annotations += self.annotations()
 
-    def _edge(self) -> None:
+    def _edge(self, name: Name) -> None:
         """``edge := 'edge' TYPE ':' TYPE '->' TYPE card? annot* ('{' (prop|bodyc)* '}')?``."""
         cursor = self.cursor
-        name = self._name(TokenKind.UPPER, "the name of an edge type")
         cursor.expect_mark(":", remedy=_EDGE_FORM)
         source = self._name(TokenKind.UPPER, "the node type that the edge leaves")
         cursor.expect_mark("->", remedy=_EDGE_FORM)
@@ -245,7 +269,7 @@ class _SchemaParser(ConstraintParser):
         while not cursor.accept_mark("}"):
             before = cursor.position
             try:
-                if cursor.at_end():
+                if cursor.at_end() or declaration_begins(cursor):
                     cursor.fail(10, "the `{` is never closed", opener)
                 self._part(draft, kind)
             except HaltError:
@@ -289,7 +313,9 @@ class _SchemaParser(ConstraintParser):
         """
         cursor = self.cursor
         tokens = cursor.tokens
-        if cursor.position == begun and not cursor.at_mark("}"):
+        if self._back_to_declaration(begun):
+            return False
+        if cursor.position == begun and not (cursor.at_mark("}") or declaration_begins(cursor)):
             cursor.take()
         marks = [t.text for t in tokens[begun : cursor.position] if t.kind is TokenKind.MARK]
         parentheses = sum(_PARENTHESES.get(m, 0) for m in marks)
@@ -340,5 +366,8 @@ class _SchemaParser(ConstraintParser):
         )
 
     def _name(self, kind: TokenKind, wanted: str) -> Name:
+        if declaration_begins(self.cursor):
+            self.cursor.surprise(wanted)
         token = self.cursor.expect_name(kind, wanted)
-        return Name(text=token.text, where=self.cursor.span(token))
+        text = token.text[0].upper() + token.text[1:]
+        return Name(text=text, where=self.cursor.span(token))

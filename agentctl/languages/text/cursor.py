@@ -108,7 +108,7 @@ class Cursor:
         return self.surprise(wanted or kind.value, remedy=remedy)
 
     def expect_name(self, kind: TokenKind, wanted: str) -> Token:
-        """Takes a name whose first letter has the right case, or halts with the right spelling."""
+        """Takes a name; one whose first letter has the wrong case is reported, and taken too."""
         token = self.peek()
         if token.kind is kind:
             return self.take()
@@ -118,9 +118,9 @@ class Cursor:
         case = "an upper-case" if upper else "a lower-case"
         first = token.text[0].upper() if upper else token.text[0].lower()
         remedy = f"Write `{first}{token.text[1:][:50]}`." if first != token.text[0] else None
-        return self.fail(
-            12, f"{wanted} begins with {case} letter, not {token.describe()}", remedy=remedy
-        )
+        message = f"{wanted} begins with {case} letter, not {token.describe()}"
+        self.report.parse_error(12, message, token, remedy=remedy)
+        return self.take()
 
     def integer(self, token: Token, *, maximum: int, negative: bool = False) -> int:
         """Returns the value of an `INTEGER` token; out of range it is reported and 0."""
