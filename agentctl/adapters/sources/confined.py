@@ -36,7 +36,46 @@ def judge(folder: Path, path: str) -> tuple[Verdict, Path]:
     return ("state" if is_state_path(inner) else "inside"), real
 
 
-def read_file(real: Path) -> bytes | Unreadable | None:
+class Places:
+    """Where the paths of one folder resolve, each folder among them resolved once.
+
+    It says what `judge` says; a file that is no link, in a folder that was judged, costs one look.
+    It is made for one pass over a folder, since it does not see links that change meanwhile.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._root = os.path.realpath(folder).rstrip("/")
+        self._inside: dict[str, str | None] = {}
+        """The real places of folders inside; None for others."""
+
+    def judge(self, path: str) -> tuple[Verdict, str]:
+        """Returns where the normal *path* resolves, links followed."""
+        parent, _, name = path.rpartition("/")
+        real = None if path.startswith("/") or name in {".", ".."} else self._parent(parent)
+        if real is not None:
+            place = f"{real}/{name}"
+            if _is_no_link(place):
+                inner = place[len(self._root) + 1 :]
+                return ("state" if is_state_path(inner) else "inside"), place
+        verdict, resolved = judge(self._folder, path)
+        return verdict, os.fspath(resolved)
+
+    def _parent(self, parent: str) -> str | None:
+        if parent not in self._inside:
+            verdict, real = judge(self._folder, parent or ".")
+            self._inside[parent] = os.fspath(real).rstrip("/") if verdict == "inside" else None
+        return self._inside[parent]
+
+
+def _is_no_link(place: str) -> bool:
+    try:
+        return not stat.S_ISLNK(os.lstat(place).st_mode)
+    except (OSError, ValueError):
+        return False
+
+
+def read_file(real: str | Path) -> bytes | Unreadable | None:
     """Returns the bytes of a regular file, None where nothing is there.
 
     *real* is resolved; a link put in its place since is not followed, and a pipe does not block.
@@ -48,10 +87,10 @@ def read_file(real: Path) -> bytes | Unreadable | None:
     except OSError as fault:
         return Unreadable(reason=os.strerror(fault.errno or 0).lower())
     try:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
+        found = os.fstat(handle)
+        if not stat.S_ISREG(found.st_mode):
             return Unreadable(reason="it is no regular file")
-        with os.fdopen(handle, "rb", closefd=False) as stream:
-            data = stream.read(FILE_BYTES_MAX + 1)
+        data = _whole(handle, expected=found.st_size)
     except OSError as fault:
         return Unreadable(reason=os.strerror(fault.errno or 0).lower())
     finally:
@@ -61,10 +100,25 @@ def read_file(real: Path) -> bytes | Unreadable | None:
     return data
 
 
-def list_folder(real: Path) -> tuple[str, ...] | Unreadable | None:
+def _whole(handle: int, *, expected: int) -> bytes:
+    """Returns what an open file holds, or a byte more than it may hold."""
+    data = os.read(handle, min(expected, FILE_BYTES_MAX) + 1)
+    if len(data) == expected:
+        return data
+    parts = [data]
+    size = len(data)
+    while data and size <= FILE_BYTES_MAX:  # It grew, or the disk gives it in parts.
+        data = os.read(handle, FILE_BYTES_MAX + 1 - size)
+        size += len(data)
+        parts.append(data)
+    return b"".join(parts)
+
+
+def list_folder(real: str | Path) -> tuple[str, ...] | Unreadable | None:
     """Returns the names in a folder, in order of bytes; None where *real* is no folder."""
     try:
-        names = [entry.name for entry in real.iterdir()]
+        with os.scandir(real) as entries:
+            names = [entry.name for entry in entries]
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as fault:

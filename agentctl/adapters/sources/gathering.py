@@ -4,7 +4,13 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from agentctl.adapters.sources.confined import Unreadable, judge, list_folder, read_file
+from agentctl.adapters.sources.confined import (
+    Places,
+    Unreadable,
+    judge,
+    list_folder,
+    read_file,
+)
 from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.domain.config.paths import CLUSTER_FILE, is_environment_file
 from agentctl.domain.config.snapshot import FolderSnapshot, Wanted, is_query_name
@@ -62,6 +68,7 @@ class _Gathering:
 
     def __init__(self, folder: Path, overlay: Overlay, *, confined: bool) -> None:
         self._folder = folder
+        self._places = Places(folder)
         self._overlay = overlay
         self._confined = confined
         self._files: dict[str, bytes] = {}
@@ -91,8 +98,8 @@ class _Gathering:
         names = list_folder(self._folder)
         return tuple(filter(is_environment_file, names)) if isinstance(names, tuple) else ()
 
-    def _allowed(self, path: str) -> Path | None:
-        verdict, real = judge(self._folder, path)
+    def _allowed(self, path: str) -> str | None:
+        verdict, real = self._places.judge(path)
         if verdict == "state":
             self._state.add(path)
         elif verdict == "outside" and self._confined:
