@@ -1,0 +1,1 @@
+"""The Markdown corpus of the languages and the folder: reading it, and answering its cases."""
