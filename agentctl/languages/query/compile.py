@@ -7,15 +7,32 @@ import msgspec
 
 from agentctl.diagnostics.bag import sort_diagnostics
 from agentctl.diagnostics.diagnostic import Diagnostic
-from agentctl.languages.query.match_check import MatchChecker
+from agentctl.languages.query.catalog_index import index_catalog
+from agentctl.languages.query.context import Context
+from agentctl.languages.query.match_check import check_block
+from agentctl.languages.query.mutation_check import check_mutations
+from agentctl.languages.query.order_check import OrderChecker
 from agentctl.languages.query.output_check import OutputChecker
-from agentctl.languages.query.parse import QueryFile, parse_query_file
-from agentctl.languages.query.plan import Binding, CheckedQuery, Param, Pattern
+from agentctl.languages.query.parse import QUERY_DIALECT, parse_queries
+from agentctl.languages.query.plan import CheckedQuery, Param
 from agentctl.languages.query.scope import Scope
-from agentctl.languages.query.syntax import LiteralUse, QueryDecl, ReadBody, VariableUse
+from agentctl.languages.query.syntax import MutationBody, QueryDecl, ReadBody
 from agentctl.languages.schema.types import Catalog
+from agentctl.languages.text.addition import Addition
+from agentctl.languages.text.report import Report
+from agentctl.languages.text.source import read_source
 
 __all__ = ["CheckedResult", "QueryDecl", "QueryFile", "check_query", "parse_query_file"]
+
+
+class QueryFile(msgspec.Struct, frozen=True, kw_only=True):
+    """What a query file declares."""
+
+    declarations: tuple[QueryDecl, ...]
+    """In the file's order, without those that a diagnostic is about."""
+    diagnostics: tuple[Diagnostic, ...]
+    additions: tuple[Addition, ...] = ()
+    """What OmniGraph 0.10 would refuse or read otherwise, as far as the text alone tells."""
 
 
 class CheckedResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,36 +40,75 @@ class CheckedResult(msgspec.Struct, frozen=True, kw_only=True):
 
     query: CheckedQuery | None
     diagnostics: tuple[Diagnostic, ...]
+    additions: tuple[Addition, ...] = ()
+    """What OmniGraph 0.10 would refuse or take for something else, as far as types tell."""
+
+
+def parse_query_file(source: bytes, *, file: str) -> QueryFile:
+    """Returns the declarations of *source*; *file* names it in the diagnostics."""
+    text = read_source(source, file=file, dialect=QUERY_DIALECT)
+    if isinstance(text, Diagnostic):
+        return QueryFile(declarations=(), diagnostics=(text,))
+    report = Report(text, QUERY_DIALECT)
+    declarations = parse_queries(report)
+    return QueryFile(
+        declarations=declarations,
+        diagnostics=sort_diagnostics(report.all()),
+        additions=tuple(report.additions),
+    )
 
 
 def check_query(decl: QueryDecl, catalog: Catalog) -> CheckedResult:
-    """Returns the query that *decl* is over the schema *catalog*."""
-    assert isinstance(decl.body, ReadBody)
-    scope = Scope(decl, catalog)
-    match = MatchChecker(scope)
-    match.check(decl.body.clauses)
+    """Returns the query that *decl* is over the schema *catalog*.
+
+    The catalog is indexed once; checking many queries over one catalog does not scan it again.
+    """
+    context = Context(decl.params, index_catalog(catalog))
+    if isinstance(decl.body, ReadBody):
+        query = _read(decl, decl.body, context)
+    else:
+        query = _mutation(decl, decl.body, context)
+    additions = tuple(context.additions)
+    if context.found:
+        found = sort_diagnostics(context.found)
+        return CheckedResult(query=None, diagnostics=found, additions=additions)
+    return CheckedResult(query=query, diagnostics=(), additions=additions)
+
+
+def _read(decl: QueryDecl, body: ReadBody, context: Context) -> CheckedQuery:
+    scope = Scope(context)
+    pattern = check_block(body.clauses, scope)
     outputs = OutputChecker(scope)
-    outputs.check(decl.body.items, decl.body.order)
-    if scope.found:
-        return CheckedResult(query=None, diagnostics=sort_diagnostics(scope.found))
-    query = CheckedQuery(
+    outputs.check(body.items)
+    order = OrderChecker(outputs, body)
+    order.check()
+    return CheckedQuery(
         name=decl.name,
-        params=tuple(Param(name=p.name, type=p.type) for p in decl.params),
-        pattern=Pattern(
-            bindings=tuple(Binding(var=v, type_name=b.type.name) for v, b in scope.nodes.items()),
-            traversals=tuple(match.traversals),
-            filters=tuple(match.filters),
-        ),
+        params=_params(decl),
+        pattern=pattern,
         outputs=tuple(outputs.outputs),
-        order=tuple(outputs.order),
-        limit=_limit(decl.body.limit),
+        distinct=body.distinct,
+        order=tuple(order.order),
+        limit=order.bound("limit", body.limit),
+        offset=order.bound("offset", body.offset),
         description=decl.description,
         instruction=decl.instruction,
-        reads=tuple(sorted(match.reads)),
+        reads=tuple(sorted(context.reads)),
     )
-    return CheckedResult(query=query, diagnostics=())
 
 
-def _limit(written: LiteralUse | VariableUse | None) -> int | None:
-    value = written.value if isinstance(written, LiteralUse) else None
-    return value if isinstance(value, int) else None
+def _mutation(decl: QueryDecl, body: MutationBody, context: Context) -> CheckedQuery:
+    mutations = check_mutations(context, body)
+    return CheckedQuery(
+        name=decl.name,
+        params=_params(decl),
+        mutations=mutations,
+        description=decl.description,
+        instruction=decl.instruction,
+        reads=tuple(sorted(context.reads)),
+        writes=tuple(sorted(context.writes)),
+    )
+
+
+def _params(decl: QueryDecl) -> tuple[Param, ...]:
+    return tuple(Param(name=p.name, type=p.type) for p in decl.params)

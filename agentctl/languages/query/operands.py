@@ -1,94 +1,151 @@
-"""Which values may be compared with which.
+"""What stands on either side of a comparison.
 
-Rules: T3 value of an inline match, T7 comparison. A scalar fits itself, and any number fits any
-number; nothing is converted from a text. Source: languages 2.4, 2.7.
+Rules: T7 operands that are no scalar, T23 bare use of an edge, T31 search functions, T32 null.
+Source: languages 2.4, 3.1.
 """
 
-from typing import Final
+from collections.abc import Callable
 
-from agentctl.diagnostics.span import Span
-from agentctl.languages.query.plan import Comparison, Operand, ParamRef, PropertyRef, Value
-from agentctl.languages.query.scope import Scope
-from agentctl.languages.query.syntax import CompareUse
-from agentctl.languages.schema.types import NUMERIC, PropertyType, Scalar
+from agentctl.languages.query.context import Context
+from agentctl.languages.query.fitting import list_value, literal_value
+from agentctl.languages.query.plan import Matches, Now, Operand, ParamRef, Pattern
+from agentctl.languages.query.scope import Bound, Scope
+from agentctl.languages.query.syntax import (
+    AggregateUse,
+    Clause,
+    CountUse,
+    Expression,
+    ListUse,
+    LiteralUse,
+    MetadataUse,
+    NameUse,
+    NowUse,
+    PropertyUse,
+    SearchUse,
+    VariableUse,
+)
+from agentctl.languages.schema.types import PropertyType, Scalar
 
-TEXT_COMPARISONS = frozenset({"contains", "starts_with"})
-EQUALITIES = frozenset({"=", "!="})
-_SPELLINGS: Final = {
-    Scalar.STRING: "Write the value as a text, in quotes.",
-    Scalar.DATE: 'Write `date("2026-11-21")`.',
-    Scalar.DATETIME: 'Write `datetime("2026-11-21T03:30:00Z")`.',
-}
-
-
-def fits(left: PropertyType, right: PropertyType) -> bool:
-    """Returns whether values of these scalar types can be compared for equality."""
-    if left.list != right.list or left.vector_dim is not None or right.vector_dim is not None:
-        return False
-    return left.scalar is right.scalar or {left.scalar, right.scalar} <= NUMERIC
-
-
-def check_inline(scope: Scope, left: PropertyRef, right: Operand, where: Span) -> bool:
-    """Returns whether *right* may be the value of the property *left* in an inline match."""
-    if fits(left.type, right.type):
-        return True
-    literal = isinstance(right, Value)
-    scope.mistake(
-        "T3:literal-type" if literal else "T7:parameter-type",
-        f"`{left.property}` is {left.type} and cannot equal {_named(right)}",
-        where,
-        remedy=_conversion(left.type, right),
-    )
-    return False
+Inner = Callable[[tuple[Clause, ...], Scope], Pattern]
+"""Checks the clauses of a block inside a condition, in a scope of its own."""
 
 
-def check_comparison(scope: Scope, clause: CompareUse, left: Operand, right: Operand) -> bool:
-    """Returns whether the two operands may meet in the clause's comparison."""
-    comparison: Comparison = clause.comparison
-    if comparison in TEXT_COMPARISONS:
-        return _check_text(scope, clause, left, right)
-    if not fits(left.type, right.type):
-        scope.mistake(
-            "T7:incompatible",
-            f"{_named(left)} and {_named(right)} cannot be compared",
-            clause.where,
-            remedy=_conversion(left.type, right) or _conversion(right.type, left),
-        )
-        return False
-    if comparison not in EQUALITIES and left.type.scalar is Scalar.BOOL:
-        scope.unsupported(f"`{comparison}` between Bools", clause.where)
-        return False
-    return True
+class Operands:
+    """Turns expressions of one block into operands; what is wrong goes to the context."""
 
+    blob_rule = "T7:blob-comparison"
+    """What a comparison of a Blob breaks."""
 
-def _check_text(scope: Scope, clause: CompareUse, left: Operand, right: Operand) -> bool:
-    for operand, use in ((left, clause.left), (right, clause.right)):
-        if operand.type.scalar is not Scalar.STRING:
-            scope.mistake(
-                "T7:text-operands",
-                f"`{clause.comparison}` compares texts, not {_named(operand)}",
-                use.where,
-            )
-            return False
-    return True
+    def __init__(self, scope: Scope, inner: Inner) -> None:
+        self.scope = scope
+        self.context: Context = scope.context
+        self.inner = inner
 
-
-def _named(operand: Operand) -> str:
-    match operand:
-        case PropertyRef():
-            return f"`${operand.var}.{operand.property}` ({operand.type})"
-        case Value():
-            return f"a value of type {operand.type}"
-        case _:
-            return f"`${operand.name}` ({operand.type})"
-
-
-def _conversion(wanted: PropertyType, given: Operand) -> str | None:
-    """Returns how to write *given* so that it fits *wanted*."""
-    if isinstance(given, ParamRef):
-        return f"Declare the parameter as `${given.name[:50]}: {wanted.scalar.value}`."
-    if isinstance(given, PropertyRef):
+    def operand(self, use: Expression) -> Operand | None:  # noqa: C901, PLR0911, PLR0912  # one case for each form
+        """Returns what *use* stands for in a comparison."""
+        match use:
+            case LiteralUse(type=None):
+                self.untyped_null(use)
+                return None
+            case LiteralUse():
+                return literal_value(use)
+            case ListUse():
+                return list_value(self.context, use, empty=PropertyType(scalar=Scalar.STRING))
+            case NowUse():
+                return Now()
+            case PropertyUse():
+                return self.property(use)
+            case MetadataUse():
+                return self.metadata(use)
+            case VariableUse():
+                return self.variable(use)
+            case NameUse():
+                return self.name(use)
+            case CountUse():
+                return self.count(use)
+            case AggregateUse():
+                self._aggregate(use)
+            case SearchUse():
+                self._search(use)
         return None
-    if not isinstance(given.value, str):
-        return _SPELLINGS[Scalar.STRING] if wanted.scalar is Scalar.STRING else None
-    return _SPELLINGS.get(wanted.scalar, "Write the value without quotes.")
+
+    def property(self, use: PropertyUse) -> Operand | None:
+        """Returns the property of a bound variable."""
+        return self.scope.property(use)
+
+    def metadata(self, use: MetadataUse) -> Operand | None:
+        """Returns the metadata of a bound variable."""
+        return self.scope.metadata(use)
+
+    def variable(self, use: VariableUse) -> ParamRef | None:
+        """Returns the parameter of that name; a parameter hides a variable of its name."""
+        param = self.context.param(use.name)
+        if param is not None:
+            return param
+        bound = self.scope.bound(use.name)
+        if bound is None:
+            self.scope.undeclared(use)
+        elif bound.is_edge:
+            bare_edge(self.context, use)
+        else:
+            self._entity(use, bound)
+        return None
+
+    def name(self, use: NameUse) -> Operand | None:
+        """Says that a bare name is no value."""
+        context = self.context
+        meant = use.name if use.name in context.params or self.scope.bound(use.name) else None
+        context.mistake(
+            "T7:alias-operand",
+            f"`{use.name}` is no value",
+            use.where,
+            remedy=f"Did you mean `${meant}`?"
+            if meant
+            else f'A text is written in quotes: `"{use.name[:50]}"`.',
+        )
+        return None
+
+    def count(self, use: CountUse) -> Operand | None:
+        """Returns how many matches the block has."""
+        return Matches(
+            pattern=self.inner(use.clauses, self.scope), type=PropertyType(scalar=Scalar.I64)
+        )
+
+    def untyped_null(self, use: LiteralUse) -> None:
+        """Says that a lone null has no type."""
+        self.context.mistake("T32:untyped", "`null` has no type here", use.where)
+
+    def _entity(self, use: VariableUse, bound: Bound) -> None:
+        name = use.name[:50]
+        self.context.mistake(
+            "T7:entity-operand",
+            f"`${use.name}` is a `{bound.type.name}`, which is no scalar",
+            use.where,
+            remedy=f"Use a property, `${name}.property`, or its id, `${name}.@id`.",
+        )
+
+    def _aggregate(self, use: AggregateUse) -> None:
+        self.context.mistake(
+            "T7:aggregate-operand",
+            f"`{use.function}` cannot stand in a condition",
+            use.where,
+            remedy="Aggregates stand in `return` and `order`.",
+        )
+
+    def _search(self, use: SearchUse) -> None:
+        self.context.mistake(
+            "T31:operand",
+            f"`{use.function}` is no value that can be compared",
+            use.where,
+            remedy="Ranks stand in `order`; `search`, `fuzzy` and `match_text` stand alone.",
+        )
+
+
+def bare_edge(context: Context, use: VariableUse) -> None:
+    """Says that an edge variable is used without a property."""
+    context.mistake(
+        "T23:bare-use",
+        f"`${use.name}` is an edge; only its properties and metadata can be used",
+        use.where,
+        remedy=f"Write `${use.name[:50]}.property` or `${use.name[:50]}.@id`.",
+    )

@@ -1,16 +1,22 @@
-"""Checks `return` and `order`: what the columns are, how they are named, and what sorts them.
+"""Checks `return`: what the columns are, how they are named, and which types they have.
 
-Rules: T8 argument of an aggregate, T9 plain value beside aggregates, T25 order item,
-T28 two columns of one name, T29 column without a name. Source: languages 2.2, 2.4, 3.2.
+Rules: T8 argument of an aggregate, T9 plain value beside aggregates, T24 Blobs, T28 two columns of
+one name, T29 column without a name, T31 search functions, T38 `count { … }`.
+Source: languages 2.2, 2.4, 2.7, 3.1, 3.2.
 """
 
 from typing import Final
 
+import msgspec
+
 from agentctl.diagnostics.diagnostic import Related
+from agentctl.languages.query.fitting import is_scalar, list_value, literal_value, named
+from agentctl.languages.query.operands import bare_edge
 from agentctl.languages.query.plan import (
     Aggregate,
     EntityRef,
-    OrderItem,
+    MetadataRef,
+    Now,
     Output,
     ParamRef,
     Projectable,
@@ -20,64 +26,98 @@ from agentctl.languages.query.plan import (
 from agentctl.languages.query.scope import Scope
 from agentctl.languages.query.syntax import (
     AggregateUse,
+    CountUse,
     Expression,
+    ListUse,
     LiteralUse,
+    MetadataUse,
     NameUse,
-    OrderSyntax,
+    NowUse,
     PropertyUse,
     ReturnItem,
+    SearchUse,
     VariableUse,
 )
-from agentctl.languages.schema.types import NUMERIC, PropertyType, Scalar
+from agentctl.languages.schema.types import INTEGERS, NUMERIC, PropertyType, Scalar
 
-ORDERED_AGGREGATES: Final = frozenset({"min", "max"})
+Key = PropertyRef | EntityRef | MetadataRef
+"""What rows are grouped by."""
 
 
 class OutputChecker:
-    """Collects columns and order; what is wrong goes to the scope."""
+    """Collects the columns; what is wrong goes to the context."""
 
     def __init__(self, scope: Scope) -> None:
         self.scope = scope
+        self.context = scope.context
         self.outputs: list[Output] = []
-        self.order: list[OrderItem] = []
         self.aliases: dict[str, int] = {}
         self.positions: dict[Projectable, int] = {}
         """Of the first column that has the value."""
+        self.grouped = False
+        self.complete = False
+        """Whether every item has become a column."""
 
-    def check(self, items: tuple[ReturnItem, ...], order: tuple[OrderSyntax, ...]) -> None:
-        """Checks all *items*, then all of *order*."""
-        grouped = any(isinstance(item.value, AggregateUse) for item in items)
-        named: dict[str, ReturnItem] = {}
+    def check(self, items: tuple[ReturnItem, ...]) -> None:
+        """Checks all *items*."""
+        self.grouped = any(isinstance(item.value, AggregateUse) for item in items)
+        names: dict[str, ReturnItem] = {}
         for item in items:
-            self._item(item, named, grouped=grouped)
-        if len(self.outputs) == len(items):
-            for wanted in order:
-                self._order_item(wanted, grouped=grouped)
+            self._item(item, names)
+        self.complete = len(self.outputs) == len(items)
+        keyed = any(isinstance(o.value, Key) for o in self.outputs)
+        if self.grouped and keyed and self.complete:
+            self.outputs = [_never_empty(o) for o in self.outputs]
 
-    def _item(self, item: ReturnItem, named: dict[str, ReturnItem], *, grouped: bool) -> None:
-        if grouped and isinstance(item.value, LiteralUse):
-            self.scope.mistake(
+    def value(self, use: Expression) -> Projectable | None:  # noqa: C901, PLR0911, PLR0912  # one case for each form
+        """Returns what *use* is as a column, or says why it is none."""
+        match use:
+            case LiteralUse(type=None):
+                self.context.mistake("T32:untyped", "`null` has no type here", use.where)
+            case LiteralUse():
+                return literal_value(use)
+            case ListUse():
+                return list_value(self.context, use, empty=None)
+            case NowUse():
+                return Now()
+            case PropertyUse():
+                return self.scope.property(use)
+            case MetadataUse():
+                return self.scope.metadata(use)
+            case VariableUse():
+                return self._variable(use)
+            case AggregateUse():
+                return self._aggregate(use)
+            case NameUse():
+                self._name(use)
+            case SearchUse():
+                self._search(use)
+            case CountUse():
+                message = "`count { … }` stands in a condition"
+                remedy = "Match the pattern, and return `count($x)`."
+                self.context.mistake("T38", message, use.where, remedy=remedy)
+        return None
+
+    def _item(self, item: ReturnItem, names: dict[str, ReturnItem]) -> None:
+        if self.grouped and isinstance(item.value, LiteralUse | ListUse | NowUse):
+            self.context.mistake(
                 "T9:ungrouped-value",
                 "beside aggregates, a column is a property, a variable or an aggregate",
                 item.value.where,
                 remedy="Take the value out.",
             )
             return
-        value = self._value(item.value)
-        if value is None:
+        value = self.value(item.value)
+        if value is None or not self._readable(value, item.value):
             return
-        name = item.alias or _column_name(item.value)
+        name = item.alias or column_name(item.value)
         if name is None:
-            self.scope.mistake(
-                "T29",
-                "this column has no name",
-                item.where,
-                remedy="Name it: `… as name`.",
-            )
+            remedy = "Name it: `… as name`."
+            self.context.mistake("T29", "this column has no name", item.where, remedy=remedy)
             return
-        first = named.setdefault(name, item)
+        first = names.setdefault(name, item)
         if first is not item:
-            self.scope.mistake(
+            self.context.mistake(
                 "T28",
                 f"two columns are named `{name}`",
                 item.where,
@@ -85,119 +125,111 @@ class OutputChecker:
                 related=(Related(where=first.where, message="the first one"),),
             )
             return
+        self._differences(item, value)
         if item.alias is not None:
             self.aliases[item.alias] = len(self.outputs)
         self.positions.setdefault(value, len(self.outputs))
-        self.outputs.append(Output(name=name, value=value, type=_type_of(value)))
+        self.outputs.append(Output(name=name, value=value, type=output_type(value)))
 
-    def _value(self, use: Expression) -> Projectable | None:
-        match use:
-            case LiteralUse(type=PropertyType() as type_):
-                return Value(value=use.value, type=type_)
-            case PropertyUse():
-                return self.scope.property(use)
-            case VariableUse():
-                return self._variable(use)
-            case AggregateUse():
-                return self._aggregate(use)
-            case NameUse():
-                known = self.scope.params | self.scope.nodes | self.scope.edges
-                self.scope.mistake(
-                    "T26:undeclared-variable",
-                    f"`{use.name}` is no variable",
-                    use.where,
-                    remedy=self.scope.meant(use.name, known, mark="$"),
-                )
-            case _:
-                self.scope.unsupported("this value", use.where)
-        return None
+    def _readable(self, value: Projectable, use: Expression) -> bool:
+        if not isinstance(value, Value | ParamRef | PropertyRef):
+            return True
+        if value.type.scalar is not Scalar.BLOB:
+            return True
+        message = f"{named(value)} is a Blob, which no result holds"
+        self.context.mistake("T24:result", message, use.where)
+        return False
+
+    def _differences(self, item: ReturnItem, value: Projectable) -> None:
+        note = self.context.reads_otherwise
+        if isinstance(value, EntityRef):
+            message = f"`${value.var}` is an object of its properties, and in 0.10 its id"
+            remedy = f"Return its properties: `${value.var[:50]}.name`."
+            note("differs", "bare-variable-result", message, item.value.where, remedy=remedy)
+        if isinstance(value, Aggregate) and item.alias is None:
+            name = column_name(item.value)
+            message = f"this column is named `{name}`, and in 0.10 after the argument"
+            remedy = "Name it: `… as name`."
+            note("differs", "aggregate-column-name", message, item.value.where, remedy=remedy)
 
     def _variable(self, use: VariableUse) -> ParamRef | EntityRef | None:
-        param = self.scope.param(use)
+        param = self.context.param(use.name)
         if param is not None:
             return param
-        if use.name in self.scope.nodes:
-            return EntityRef(var=use.name)
-        if use.name in self.scope.edges:
-            self.scope.bare_edge(use)
-        else:
+        bound = self.scope.bound(use.name)
+        if bound is None:
             self.scope.undeclared(use)
+        elif bound.is_edge:
+            bare_edge(self.context, use)
+        else:
+            return EntityRef(var=use.name, nullable=bound.optional)
         return None
+
+    def _name(self, use: NameUse) -> None:
+        known = (*self.context.params, *self.scope.names())
+        self.context.mistake(
+            "T26:undeclared-variable",
+            f"`{use.name}` is no variable",
+            use.where,
+            remedy=self.context.meant(use.name, known, mark="$"),
+        )
+
+    def _search(self, use: SearchUse) -> None:
+        self.context.mistake(
+            "T31:projected",
+            f"`{use.function}` is no column",
+            use.where,
+            remedy="Filter by it in `match`, or rank by it in `order`.",
+        )
 
     def _aggregate(self, use: AggregateUse) -> Aggregate | None:
-        argument: PropertyRef | EntityRef
-        if isinstance(use.argument, PropertyUse):
-            found = self.scope.property(use.argument)
-            if found is None:
-                return None
-            argument = found
-        else:
-            if not isinstance(use.argument, VariableUse):
-                self.scope.unsupported("this argument", use.argument.where)
-                return None
-            variable = self._variable(use.argument)
-            if isinstance(variable, ParamRef):
-                self.scope.unsupported(f"`{use.function}` of a parameter", use.argument.where)
-                return None
-            if variable is None:
-                return None
-            argument = variable
-        return self._fitting(use, argument)
+        argument: PropertyRef | EntityRef | MetadataRef | None = None
+        match use.argument:
+            case PropertyUse():
+                argument = self.scope.property(use.argument)
+            case MetadataUse():
+                argument = self.scope.metadata(use.argument)
+            case VariableUse() if use.argument.name not in self.context.params:
+                found = self._variable(use.argument)
+                assert not isinstance(found, ParamRef)
+                argument = found
+            case _:
+                message = f"`{use.function}` takes a property or a variable of the matched rows"
+                self.context.mistake("T8:argument", message, use.argument.where)
+        if argument is None or not self._fitting(use, argument):
+            return None
+        self._sum_differs(use, argument)
+        return Aggregate(function=use.function, argument=argument)
 
-    def _fitting(self, use: AggregateUse, argument: PropertyRef | EntityRef) -> Aggregate | None:
-        scalar = argument.type.scalar if isinstance(argument, PropertyRef) else None
-        ordered = use.function in ORDERED_AGGREGATES
+    def _fitting(self, use: AggregateUse, argument: Key) -> bool:
+        type_ = None if isinstance(argument, EntityRef) else argument.type
+        where = use.argument.where
+        if type_ is not None and type_.scalar is Scalar.BLOB:
+            message = f"`{use.function}` reads values, and this is a Blob"
+            self.context.mistake("T24:aggregate", message, where, remedy="Count the variable.")
+            return False
+        if use.function == "count":
+            return True
+        ordered = use.function in {"min", "max"}
         allowed = NUMERIC | {Scalar.STRING} if ordered else NUMERIC
-        if use.function == "count" or scalar in allowed:
-            return Aggregate(function=use.function, argument=argument)
-        what = f"{argument.type}" if isinstance(argument, PropertyRef) else "a whole node"
+        if type_ is not None and is_scalar(type_) and type_.scalar in allowed:
+            return True
+        what = "a whole node" if type_ is None else str(type_)
         takes = "numbers and texts" if ordered else "numbers"
-        self.scope.mistake("T8", f"`{use.function}` takes {takes}, not {what}", use.argument.where)
-        return None
+        rule = "T8:ordered" if ordered else "T8:numeric"
+        self.context.mistake(rule, f"`{use.function}` takes {takes}, not {what}", where)
+        return False
 
-    def _order_item(self, wanted: OrderSyntax, *, grouped: bool) -> None:
-        if isinstance(wanted.value, NameUse):
-            self._by_alias(wanted, wanted.value)
+    def _sum_differs(self, use: AggregateUse, argument: Key) -> None:
+        if use.function != "sum" or isinstance(argument, EntityRef):
             return
-        value = self._value(wanted.value)
-        if value is None:
-            return
-        position = self.positions.get(value)
-        if isinstance(value, EntityRef):
-            self.scope.unsupported("ordering by a whole node", wanted.value.where)
-        elif position is not None:
-            self.order.append(OrderItem(output=position, descending=wanted.descending))
-        elif not isinstance(value, PropertyRef):
-            self.scope.unsupported("ordering by a value that is not returned", wanted.value.where)
-        elif grouped:
-            self.scope.mistake(
-                "T25:not-grouped",
-                f"`${value.var}.{value.property}` has no single value in a group",
-                wanted.value.where,
-                remedy="Return it too, or order by a column that is returned.",
-            )
-        else:
-            self.order.append(OrderItem(property=value, descending=wanted.descending))
-
-    def _by_alias(self, wanted: OrderSyntax, use: NameUse) -> None:
-        position = self.aliases.get(use.name)
-        if position is None:
-            self.scope.mistake(
-                "T25:unknown-alias",
-                f"no column has the alias `{use.name}`",
-                use.where,
-                remedy=self.scope.meant(
-                    use.name, self.aliases, otherwise=f"Add `as {use.name[:50]}` to a column."
-                ),
-            )
-        elif isinstance(self.outputs[position].value, EntityRef):
-            self.scope.unsupported("ordering by a whole node", use.where)
-        else:
-            self.order.append(OrderItem(output=position, descending=wanted.descending))
+        if argument.type.scalar in INTEGERS:
+            message = "a sum of integers beyond 2^53 is an error, and in 0.10 rounded"
+            self.context.reads_otherwise("differs", "integer-sum", message, use.where)
 
 
-def _column_name(use: Expression) -> str | None:
-    """Returns the name of a column without alias: of 3.2, or None where it needs one."""
+def column_name(use: Expression) -> str | None:
+    """Returns the name of a column without alias, or None where it needs one."""
     match use:
         case PropertyUse():
             return f"{use.var}.{use.property}"
@@ -205,23 +237,39 @@ def _column_name(use: Expression) -> str | None:
             return use.name
         case AggregateUse(argument=PropertyUse() as argument):
             return f"{use.function}({argument.var}.{argument.property})"
-        case AggregateUse():
-            return use.function
+        case AggregateUse(function="count", argument=VariableUse()):
+            return "count"
         case _:
             return None
 
 
-def _type_of(value: Projectable) -> PropertyType | None:
+def output_type(value: Projectable) -> PropertyType | None:  # noqa: PLR0911  # one case for each form
+    """Returns the type of a column; None for an entity."""
     match value:
         case EntityRef():
             return None
+        case Now():
+            return PropertyType(scalar=Scalar.DATETIME)
         case Aggregate(function="count"):
             return PropertyType(scalar=Scalar.I64)
         case Aggregate(function="sum" | "avg"):
             return PropertyType(scalar=Scalar.F64, nullable=True)
-        case Aggregate(argument=PropertyRef(type=type_)):
-            return PropertyType(scalar=type_.scalar, nullable=True)
+        case Aggregate(argument=PropertyRef() | MetadataRef() as argument):
+            return msgspec.structs.replace(argument.type, nullable=True)
         case Aggregate():
             return None
         case _:
             return value.type
+
+
+_SURE: Final = frozenset({"sum", "avg", "min", "max"})
+
+
+def _never_empty(output: Output) -> Output:
+    """Says that an aggregate over values that are never null is none: every group has a row."""
+    value = output.value
+    if not isinstance(value, Aggregate) or value.function not in _SURE or output.type is None:
+        return output
+    assert not isinstance(value.argument, EntityRef)
+    type_ = msgspec.structs.replace(output.type, nullable=value.argument.type.nullable)
+    return msgspec.structs.replace(output, type=type_)

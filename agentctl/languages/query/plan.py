@@ -56,6 +56,8 @@ class EntityRef(msgspec.Struct, frozen=True, kw_only=True, tag_field="is", tag="
     """A whole bound node: an object of its properties with ``@id`` and ``@type``."""
 
     var: str
+    nullable: bool = False
+    """Whether the variable is optional, so that there may be no object."""
 
 
 class Aggregate(msgspec.Struct, frozen=True, kw_only=True, tag_field="is", tag="aggregate"):

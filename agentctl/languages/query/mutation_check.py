@@ -1,0 +1,329 @@
+"""Checks mutations: targets, assignments, required properties, and the conditions of rows.
+
+Rules: T3, T7 values, T10 targets, T11 properties, T12 what an insert must give, T13 twice,
+T14 variables, T16 updates of edges, T39 deletes beside others, T40 keys, T41 what a condition may
+say. Source: languages 2.2, 2.4, 2.5, 2.7, 3.1.
+"""
+
+from typing import Final
+
+from agentctl.diagnostics.diagnostic import Related
+from agentctl.languages.query.condition_check import ConditionChecker
+from agentctl.languages.query.context import Context
+from agentctl.languages.query.given import Variable, assigned
+from agentctl.languages.query.match_check import check_inner
+from agentctl.languages.query.operands import Operands
+from agentctl.languages.query.plan import (
+    Assigned,
+    Condition,
+    Delete,
+    Fact,
+    Insert,
+    MetadataName,
+    MetadataRef,
+    Mutation,
+    Operand,
+    ParamRef,
+    PropertyRef,
+    Update,
+)
+from agentctl.languages.query.scope import Scope
+from agentctl.languages.query.syntax import (
+    Assignment,
+    CallUse,
+    CountUse,
+    DeleteSyntax,
+    ExistsUse,
+    InsertSyntax,
+    MetadataUse,
+    MutationBody,
+    MutationSyntax,
+    NameUse,
+    PropertyUse,
+    UpdateSyntax,
+    VariableUse,
+)
+from agentctl.languages.schema.types import EdgeType, NodeType, Property, PropertyType, Scalar
+
+_ENDS: Final[dict[str, MetadataName]] = {"from": "src", "to": "dst"}
+_ID: Final = PropertyType(scalar=Scalar.STRING)
+"""The type of the ids of an edge's ends."""
+
+Target = NodeType | EdgeType
+
+
+def check_mutations(context: Context, body: MutationBody) -> tuple[Mutation, ...]:
+    """Returns the changes that *body* makes; what is wrong goes to the context."""
+    _unmixed(context, body)
+    checker = _Mutations(context)
+    found = (checker.mutation(m) for m in body.mutations)
+    return tuple(m for m in found if m is not None)
+
+
+def _unmixed(context: Context, body: MutationBody) -> None:
+    """Refuses deletes beside inserts and updates. Source: languages 2.2."""
+    first = body.mutations[0]
+    removes = isinstance(first, DeleteSyntax)
+    for mutation in body.mutations[1:]:
+        if isinstance(mutation, DeleteSyntax) is not removes:
+            context.mistake(
+                "T39",
+                "deletes cannot share a query with inserts and updates",
+                mutation.where,
+                related=(Related(where=first.where, message="the query begins with this"),),
+                remedy="Write two queries.",
+            )
+            return
+
+
+class _Mutations:
+    def __init__(self, context: Context) -> None:
+        self.context = context
+
+    def mutation(self, use: MutationSyntax) -> Mutation | None:
+        target = self._target(use)
+        if target is None:
+            return None
+        self._facts(use, target)
+        match use:
+            case InsertSyntax():
+                return self._insert(use, target)
+            case UpdateSyntax():
+                return self._update(use, target)
+            case DeleteSyntax():
+                condition = self._condition(use, target)
+                if condition is None:
+                    return None
+                return Delete(target=_fact(target), condition=condition)
+
+    def _target(self, use: MutationSyntax) -> Target | None:
+        index = self.context.index
+        found = index.node(use.type_name) or index.edge(use.type_name)
+        if found is None:
+            self.context.mistake(
+                "T10:unknown-target",
+                f"there is no node or edge type `{use.type_name}`",
+                use.type_where,
+                remedy=self.context.meant(use.type_name, index.type_names),
+            )
+            for variable in _variables(use):
+                self._param(variable)
+        return found
+
+    def _facts(self, use: MutationSyntax, target: Target) -> None:
+        context, fact = self.context, _fact(target)
+        facts = {fact}
+        if isinstance(use, DeleteSyntax) and isinstance(target, NodeType):
+            facts |= set(context.index.incident(target.name))
+        context.writes |= facts
+        context.reads |= facts
+        if isinstance(use, InsertSyntax) and isinstance(target, EdgeType):
+            context.reads |= {
+                Fact(kind="node", type_name=name) for name in (target.source, target.target)
+            }
+
+    def _insert(self, use: InsertSyntax, target: Target) -> Insert | None:
+        values = self._assignments(use, target)
+        given = {a.property for a in use.assignments}
+        for declared in target.properties:
+            self._required(use, target, declared, given)
+        if isinstance(target, EdgeType):
+            for end in _ENDS:
+                if end not in given:
+                    message = f"an insert of `{target.name}` needs `{end}`, the id of a node"
+                    self.context.mistake("T12:missing-endpoint", message, use.where)
+        return Insert(target=_fact(target), assignments=values) if values else None
+
+    def _required(
+        self, use: InsertSyntax, target: Target, declared: Property, given: set[str]
+    ) -> None:
+        if declared.type.nullable or declared.default is not None or declared.name in given:
+            return
+        related = (Related(where=declared.where, message="declared here"),)
+        name, message = declared.name, f"an insert of `{target.name}` needs `{declared.name}`"
+        if declared.embed is None:
+            rule, remedy = "T12:missing-property", f"Assign `{name}` ({declared.type})."
+        elif declared.embed.source in given:
+            return
+        else:
+            source = declared.embed.source
+            rule = "T12:missing-embed-source"
+            remedy = f"Assign `{source}`, from which it is embedded, or `{name}` itself."
+        self.context.mistake(rule, message, use.where, remedy=remedy, related=related)
+
+    def _update(self, use: UpdateSyntax, target: Target) -> Update | None:
+        if isinstance(target, EdgeType):
+            self.context.mistake(
+                "T16",
+                f"`{target.name}` is an edge, and edges are not updated",
+                use.type_where,
+                remedy="Delete it in one query and insert it anew in another.",
+            )
+            for variable in _variables(use):
+                self._param(variable)
+            return None
+        values = self._assignments(use, target)
+        for assignment in use.assignments:
+            if assignment.property in target.key:
+                message = f"`{assignment.property}` is in the key of `{target.name}`"
+                self.context.mistake("T40", message, assignment.where)
+        condition = self._condition(use, target)
+        if condition is None or not values:
+            return None
+        return Update(target=_fact(target), assignments=values, condition=condition)
+
+    def _assignments(
+        self, use: InsertSyntax | UpdateSyntax, target: Target
+    ) -> tuple[Assigned, ...]:
+        if not use.assignments:
+            message = f"nothing of `{target.name}` is assigned"
+            self.context.mistake("T10:no-assignments", message, use.where)
+        seen: dict[str, Assignment] = {}
+        values: list[Assigned] = []
+        for assignment in use.assignments:
+            first = seen.setdefault(assignment.property, assignment)
+            if first is not assignment:
+                self.context.mistake(
+                    "T13",
+                    f"`{assignment.property}` is assigned twice",
+                    assignment.where,
+                    related=(Related(where=first.where, message="the first one"),),
+                    remedy="Keep one of them.",
+                )
+                continue
+            value = self._assigned(use, target, assignment)
+            if value is not None:
+                values.append(value)
+        return tuple(values)
+
+    def _assigned(
+        self, use: InsertSyntax | UpdateSyntax, target: Target, assignment: Assignment
+    ) -> Assigned | None:
+        name = assignment.property
+        type_: PropertyType
+        if isinstance(target, EdgeType) and isinstance(use, InsertSyntax) and name in _ENDS:
+            type_ = _ID
+        else:
+            declared = self.context.index.property_of(target, name)
+            if declared is None:
+                _no_property(self.context, target, name, assignment)
+                return None
+            type_ = declared.type
+        value = assigned(self.context, name, type_, assignment.value, self._param)
+        return None if value is None else Assigned(property=name, value=value)
+
+    def _param(self, use: VariableUse) -> ParamRef | None:
+        found = self.context.param(use.name)
+        if found is None:
+            self.context.mistake(
+                "T14",
+                f"`${use.name}` is no declared parameter",
+                use.where,
+                remedy=self.context.meant(
+                    use.name,
+                    self.context.params,
+                    mark="$",
+                    otherwise=f"Declare it: `(${use.name[:50]}: Type)`.",
+                ),
+            )
+        return found
+
+    def _condition(self, use: UpdateSyntax | DeleteSyntax, target: Target) -> Condition | None:
+        rows = _RowOperands(self.context, target, self._param)
+        return _RowConditions(rows).check(use.condition)
+
+
+class _RowOperands(Operands):
+    """Operands of a mutation's `where`: bare names are properties of the target."""
+
+    blob_rule = "T11:blob-condition"
+
+    def __init__(self, context: Context, target: Target, param: Variable) -> None:
+        super().__init__(Scope(context), check_inner)
+        self.target = target
+        self.param = param
+
+    def name(self, use: NameUse) -> Operand | None:
+        """Returns the property of that name; of an edge also its ends."""
+        if isinstance(self.target, EdgeType) and use.name in _ENDS:
+            return MetadataRef(var="", name=_ENDS[use.name], type=_ID)
+        declared = self.context.index.property_of(self.target, use.name)
+        if declared is None:
+            _no_property(self.context, self.target, use.name, use)
+            return None
+        return PropertyRef(var="", property=declared.name, type=declared.type)
+
+    def variable(self, use: VariableUse) -> ParamRef | None:
+        """Returns the parameter of that name."""
+        return self.param(use)
+
+    def property(self, use: PropertyUse) -> Operand | None:
+        """Says that a mutation has no variables."""
+        self._no_variables(use)
+        return None
+
+    def metadata(self, use: MetadataUse) -> Operand | None:
+        """Says that a mutation has no variables."""
+        self._no_variables(use)
+        return None
+
+    def count(self, use: CountUse) -> Operand | None:
+        """Says that a mutation matches no patterns."""
+        _no_patterns(self.context, use)
+        return None
+
+    def _no_variables(self, use: PropertyUse | MetadataUse) -> None:
+        self.context.mistake(
+            "T41:variable",
+            f"a mutation binds no variables, so there is no `${use.var}`",
+            use.where,
+            remedy="Write the name of the property alone.",
+        )
+
+
+class _RowConditions(ConditionChecker):
+    """Conditions of a mutation's `where`: about the target's properties alone."""
+
+    def call(self, use: CallUse) -> Condition | None:
+        """Says that a mutation searches nothing."""
+        _no_patterns(self.context, use)
+        return None
+
+    def exists(self, use: ExistsUse) -> Condition | None:
+        """Says that a mutation matches no patterns."""
+        _no_patterns(self.context, use)
+        return None
+
+
+def _no_patterns(context: Context, use: CallUse | ExistsUse | CountUse) -> None:
+    """Says that a mutation's condition has no patterns and no searches."""
+    context.mistake(
+        "T41:block",
+        "the condition of a mutation is about the properties of its target alone",
+        use.where,
+    )
+
+
+def _no_property(context: Context, target: Target, name: str, use: Assignment | NameUse) -> None:
+    """Says that the target of a mutation has no property of that name."""
+    names = [p.name for p in target.properties]
+    if isinstance(target, EdgeType):
+        names += _ENDS
+    context.mistake(
+        "T11:unknown-property",
+        f"`{target.name}` has no property `{name}`",
+        use.where,
+        remedy=context.meant(name, names, otherwise=None if names else "It has none."),
+        related=(Related(where=target.where, message=f"`{target.name}` is declared here"),),
+    )
+
+
+def _fact(target: Target) -> Fact:
+    return Fact(kind="node" if isinstance(target, NodeType) else "edge", type_name=target.name)
+
+
+def _variables(use: MutationSyntax) -> tuple[VariableUse, ...]:
+    """Returns the variables that a mutation assigns."""
+    if isinstance(use, DeleteSyntax):
+        return ()
+    return tuple(a.value for a in use.assignments if isinstance(a.value, VariableUse))
