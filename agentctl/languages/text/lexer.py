@@ -8,6 +8,7 @@ comment takes the rest, so that it is looked for once.
 import re
 import unicodedata
 from itertools import accumulate
+from sys import intern
 from typing import Final
 
 import msgspec
@@ -37,13 +38,53 @@ _LATER_PIECES: Final = re.compile(_PIECE % r'"[^\n]*', re.VERBOSE | re.DOTALL)
 _CLOSED_STRING: Final = re.compile(_STRING, re.DOTALL)
 _ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
 
-_KIND_OF_FIRST: Final[dict[str, TokenKind | None]] = {
-    **dict.fromkeys(" \t\r\n"),
+_BLANK: Final = ()
+_UNSURE: Final = None
+Sort = tuple[TokenKind, str]
+"""What a piece is: its kind and its text as a token has it."""
+
+_KIND_OF_FIRST: Final[dict[str, TokenKind]] = {
     **dict.fromkeys("ABCDEFGHIJKLMNOPQRSTUVWXYZ", TokenKind.UPPER),
     **dict.fromkeys("abcdefghijklmnopqrstuvwxyz_", TokenKind.LOWER),
     **dict.fromkeys("{}()[]:,.@?<>=|-", TokenKind.MARK),
 }
-"""What a piece with that first character is, None for blanks; all others are looked at closely."""
+_DIGITS: Final = frozenset("0123456789")
+_BLANKS: Final = frozenset(" \t\r\n")
+_SORTS_MAX: Final = 1 << 14
+"""How many pieces are remembered at a time."""
+
+
+class _Sorts(dict[str, "Sort | tuple[()] | None"]):
+    """What short pieces are: a token, blank, or None for what must be looked at closely.
+
+    The same pieces come again and again, so they are remembered; a token's text is then always the
+    same object, which the parsers compare quickly.
+    """
+
+    def __missing__(self, piece: str) -> "Sort | tuple[()] | None":
+        if len(piece) > NAME_LENGTH_MAX:
+            return _UNSURE
+        if len(self) >= _SORTS_MAX:
+            self.clear()
+        self[piece] = sort = _sort_of(piece)
+        return sort
+
+
+def _sort_of(piece: str) -> Sort | tuple[()] | None:
+    first = piece[0]
+    if first in _BLANKS:
+        return _BLANK
+    kind = _KIND_OF_FIRST.get(first)
+    if kind is not None:
+        return kind, intern(piece)
+    if first == "$" and len(piece) > 1:
+        return TokenKind.VARIABLE, intern(piece[1:])
+    if first in _DIGITS:
+        return (TokenKind.INTEGER if piece.isdigit() else TokenKind.FLOAT), piece
+    return (TokenKind.MARK, piece) if piece == "!=" else _UNSURE
+
+
+_SORTS: Final = _Sorts()
 
 
 class Comment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -118,36 +159,36 @@ class _Lexer:
 
     def _sort(self, pieces: list[str], start: int) -> None:
         """Makes a token of each piece that is neither blank nor comment."""
-        kind_of, emit, closely = _KIND_OF_FIRST.get, self.tokens.append, TokenKind.BAD
+        sorts, emit = _SORTS, self.tokens.append
         for piece, at in zip(pieces, accumulate(map(len, pieces), initial=start), strict=False):
-            kind = kind_of(piece[0], closely)
-            if kind is None:
-                continue
-            if kind is closely or len(piece) > NAME_LENGTH_MAX:
-                self._look(kind, piece, at)
-            else:
-                emit(Token(kind=kind, text=piece, start=at, end=at + len(piece)))
+            sort = sorts[piece]
+            if sort:
+                kind, text = sort
+                emit(Token(kind=kind, text=text, start=at, end=at + len(piece)))
+            elif sort is _UNSURE:
+                self._look(piece, at)
 
-    def _look(self, kind: TokenKind, piece: str, start: int) -> None:
-        """Takes a piece that is long, or whose first character does not tell what it is."""
-        first, text = piece[0], piece
-        if kind is not TokenKind.BAD:
-            text = self._name(piece, start, start + len(piece))
-        elif first == "$" and len(piece) > 1:
-            kind, text = TokenKind.VARIABLE, self._name(piece[1:], start, start + len(piece))
-        elif first == '"':
+    def _look(self, piece: str, start: int) -> None:
+        """Takes a piece that is long, or a text, a comment, or nothing that the grammar has."""
+        first, end = piece[0], start + len(piece)
+        if first in _BLANKS:
+            return
+        if first == "/" and len(piece) > 1:
+            self._comment(piece, start, end)
+            return
+        kind, text = TokenKind.BAD, ""
+        if first == '"':
             if len(piece) > 1 and _CLOSED_STRING.fullmatch(piece):
                 kind, text = TokenKind.STRING, self._unescaped(piece[1:-1], start + 1)
-        elif first.isascii() and first.isdigit():
-            kind = TokenKind.INTEGER if piece.isdigit() else TokenKind.FLOAT
-        elif piece == "!=":
-            kind = TokenKind.MARK
-        elif first == "/" and len(piece) > 1:
-            return self._comment(piece, start, start + len(piece))
+        elif first in _DIGITS:
+            kind, text = (TokenKind.INTEGER if piece.isdigit() else TokenKind.FLOAT), piece
+        elif first in _KIND_OF_FIRST:
+            kind, text = _KIND_OF_FIRST[first], self._name(piece, start, end)
+        elif first == "$" and len(piece) > 1:
+            kind, text = TokenKind.VARIABLE, self._name(piece[1:], start, end)
         else:
             self._unexpected(piece, start)
-        self._emit(kind, text, start, start + len(piece))
-        return None
+        self.tokens.append(Token(kind=kind, text=text, start=start, end=end))
 
     def _name(self, text: str, start: int, end: int) -> str:
         if len(text) <= NAME_LENGTH_MAX:
@@ -164,7 +205,7 @@ class _Lexer:
         self.report.parse_error(
             8, "the comment is never closed", (start, start + 2), remedy="Close it with `*/`."
         )
-        self._emit(TokenKind.BAD, "", start, end)
+        self.tokens.append(Token(kind=TokenKind.BAD, text="", start=start, end=end))
 
     def _unescaped(self, raw: str, start: int) -> str:
         if "\\" not in raw:
@@ -191,10 +232,6 @@ class _Lexer:
             remedy = "A variable is `$` and a name that begins with a lower-case letter or `_`."
         message = f"unexpected character {_named(piece[0])}"
         self.report.parse_error(5, message, (start, start + len(piece)), remedy=remedy)
-
-    def _emit(self, kind: TokenKind, text: str, start: int, end: int) -> None:
-        text = "" if kind is TokenKind.BAD else text
-        self.tokens.append(Token(kind=kind, text=text, start=start, end=end))
 
 
 def _named(character: str) -> str:
