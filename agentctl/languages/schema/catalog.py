@@ -53,20 +53,17 @@ def catalog_of(ingredients: Ingredients) -> Catalog:
 
 
 def opaque_of(annotations: tuple[Annotation, ...]) -> tuple[Opaque, ...]:
-    """Returns the annotations that are carried as they are, sorted."""
-    return tuple(
-        sorted(
-            Opaque(
-                name=a.name,
-                value=_json_text(a.value),
-                arguments=tuple(
-                    sorted((x.name.text, _json_text(x.value) or "") for x in a.arguments)
-                ),
-            )
-            for a in annotations
-            if a.name not in UNDERSTOOD
+    """Returns the annotations that are carried as they are, sorted; one without a value first."""
+    carried = (
+        Opaque(
+            name=a.name,
+            value=_json_text(a.value),
+            arguments=tuple(sorted((x.name.text, _json_text(x.value) or "") for x in a.arguments)),
         )
+        for a in annotations
+        if a.name not in UNDERSTOOD
     )
+    return tuple(sorted(carried, key=lambda o: (o.name, o.value or "", o.arguments)))
 
 
 def _json_text(value: Literal | Name | None) -> str | None:
