@@ -7,6 +7,7 @@ that it finds. Source: languages 1.4.
 from agentctl.languages.schema.annotations import check_annotations, check_hints
 from agentctl.languages.schema.catalog import Ingredients, catalog_of
 from agentctl.languages.schema.constraints import ConstraintChecker, property_constraints
+from agentctl.languages.schema.default_bounds import DefaultBoundsChecker
 from agentctl.languages.schema.defaults import default_of
 from agentctl.languages.schema.findings import Findings
 from agentctl.languages.schema.resolve import Declarations, resolve
@@ -20,7 +21,7 @@ def check_schema(syntax: SchemaSyntax, report: Report) -> Catalog | None:
     findings = Findings(report)
     found = resolve(syntax, findings)
     defaults = _defaults(syntax, findings)
-    on_properties = _check(found, findings)
+    on_properties = _check(found, defaults, findings)
     if report.failed:
         return None
     return catalog_of(
@@ -38,10 +39,13 @@ def _defaults(syntax: SchemaSyntax, findings: Findings) -> dict[int, Default]:
     return defaults
 
 
-def _check(found: Declarations, findings: Findings) -> dict[int, tuple[ConstraintSyntax, ...]]:
+def _check(
+    found: Declarations, defaults: dict[int, Default], findings: Findings
+) -> dict[int, tuple[ConstraintSyntax, ...]]:
     """Checks annotations and constraints; returns the constraints behind single properties."""
     on_properties: dict[int, tuple[ConstraintSyntax, ...]] = {}
     constraints = ConstraintChecker(findings)
+    bounds = DefaultBoundsChecker(defaults, constraints, findings)
     for interface in found.interfaces.values():
         check_hints(interface, findings)
         on_properties[id(interface)] = property_constraints(interface)
@@ -51,4 +55,6 @@ def _check(found: Declarations, findings: Findings) -> dict[int, tuple[Constrain
             continue
         check_annotations(declared, findings)
         constraints.check(declared, on_properties[id(declared)])
+        if defaults and declared.syntax.kind == "node":
+            bounds.check(declared)
     return on_properties

@@ -15,6 +15,8 @@ from agentctl.languages.schema.resolve import ENDPOINT_COLUMNS, Resolved
 from agentctl.languages.schema.syntax import ConstraintSyntax, Name, PropertySyntax
 from agentctl.languages.schema.types import NUMERIC, PropertyType, Scalar
 
+PATTERN_COST_MAX: Final = 200_000
+"""Steps of all patterns of one schema."""
 _OF_NODES: Final = {
     "key": "an edge has no key: its ids are always generated",
     "range": "an edge has no `@range`",
@@ -42,6 +44,7 @@ class ConstraintChecker:
     def __init__(self, findings: Findings) -> None:
         self.findings = findings
         self.patterns: dict[str, Pattern | PatternError] = {}
+        self.pattern_cost = 0
 
     def check(self, declared: Resolved, on_properties: tuple[ConstraintSyntax, ...]) -> None:
         """Adds what is wrong with the constraints of a node or edge type."""
@@ -68,11 +71,23 @@ class ConstraintChecker:
         text = str(constraint.pattern.value)
         found = self.patterns.get(text)
         if found is None:
-            found = self.patterns[text] = compile_pattern(text)
+            found = self._compiled(text)
+            self.patterns[text] = found
         if isinstance(found, Pattern):
             return found
         self.findings.mistake("PG031", found.message, constraint.pattern.where, remedy=found.remedy)
         return None
+
+    def _compiled(self, text: str) -> Pattern | PatternError:
+        if self.pattern_cost > PATTERN_COST_MAX:
+            return PatternError(
+                rule="PG031",
+                message="the patterns of the schema are too large together",
+                remedy="Use smaller counts.",
+            )
+        found = compile_pattern(text)
+        self.pattern_cost += found.cost if isinstance(found, Pattern) else 0
+        return found
 
     def _of_nodes(self, constraint: ConstraintSyntax) -> None:
         self.findings.mistake(
