@@ -60,7 +60,7 @@ class ClauseParser(ConditionParser):
             while cursor.accept_mark("}") is None:
                 start = cursor.position
                 try:
-                    clause = self._clause(opener, found)
+                    clause = self.clause(opener, found)
                 except OuterHaltError:
                     raise
                 except HaltError:
@@ -75,7 +75,7 @@ class ClauseParser(ConditionParser):
         place = (opener.start, self.cursor.peek().end)
         self.report.parse_error(19, "nothing stands between the braces", place, remedy=remedy)
 
-    def _clause(self, opener: Token, before: list[Clause]) -> Clause | None:
+    def clause(self, opener: Token, before: list[Clause]) -> Clause | None:
         """``clause := 'not' block | 'optional' block | binding | traversal | condition``."""
         cursor = self.cursor
         first = cursor.peek()
@@ -235,11 +235,11 @@ class ClauseParser(ConditionParser):
             cursor.expect_mark(":", remedy="Write `$a $e:knows $b` to bind the edge to `$e`.")
         undirected = cursor.accept_mark("<") is not None
         if undirected:
-            edges: tuple[EdgeName, ...] = (self._edge(),)
+            edges: tuple[EdgeName, ...] = (self.edge(),)
             cursor.expect_mark(">")
         else:
-            edges = self._alternatives() if cursor.at_mark("(") else (self._edge(),)
-        hops = self._hops() if cursor.at_mark("{") else None
+            edges = self.alternatives() if cursor.at_mark("(") else (self.edge(),)
+        hops = self.hops() if cursor.at_mark("{") else None
         right = self._right_end()
         return TraversalClause(
             left=left,
@@ -259,7 +259,7 @@ class ClauseParser(ConditionParser):
             cursor.surprise(wanted, remedy="A traversal is `$a knows $b`.")
         return self.variable(wanted)
 
-    def _edge(self) -> EdgeName:
+    def edge(self) -> EdgeName:
         """``EDGE``: a name in lower case, never ``not`` or ``not_…``."""
         token = self.name(_LOWER, "the name of an edge")
         if token.text == "not" or token.text.startswith("not_"):
@@ -271,18 +271,18 @@ class ClauseParser(ConditionParser):
             )
         return EdgeName(name=token.text, where=self.cursor.span(token))
 
-    def _alternatives(self) -> tuple[EdgeName, ...]:
+    def alternatives(self) -> tuple[EdgeName, ...]:
         """``'(' EDGE ('|' EDGE)* ')'``."""
         cursor = self.cursor
         opener = cursor.take()
-        found = [self._edge()]
+        found = [self.edge()]
         while cursor.accept_mark("|") is not None:
-            found.append(self._edge())
+            found.append(self.edge())
         close = cursor.expect_mark(")", remedy="Write `$a (knows | worksWith) $b`.")
         self.added("edge-alternation", opener, close)
         return tuple(found)
 
-    def _hops(self) -> Hops:
+    def hops(self) -> Hops:
         """``'{' INT ',' INT? '}'``."""
         cursor = self.cursor
         opener = cursor.take()

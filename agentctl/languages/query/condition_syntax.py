@@ -79,7 +79,7 @@ class ConditionParser(ExpressionParser):
             return term
         self.added("boolean-expression", word)
         found = [self._whole(term)]
-        while cursor.accept_word("or") is not None:
+        while self.joined("or"):
             found.append(self._whole(self._conjunction(cursor.peek())))
         where = self.report.source.span(first.start, cursor.last.end)
         return JunctionUse(word="or", conditions=tuple(found), where=where)
@@ -93,16 +93,20 @@ class ConditionParser(ExpressionParser):
             return term
         self.added("boolean-expression", word)
         found = [self._whole(term)]
-        while cursor.accept_word("and") is not None:
+        while self.joined("and"):
             found.append(self._whole(self._negation()))
         where = self.report.source.span(first.start, cursor.last.end)
         return JunctionUse(word="and", conditions=tuple(found), where=where)
+
+    def joined(self, word: str) -> bool:
+        """Takes the ``and`` or ``or`` between two conditions, if it comes next."""
+        return self.cursor.accept_word(word) is not None
 
     def _negation(self) -> Term:
         """``negation := 'not' (block | negation) | comparison``."""
         cursor = self.cursor
         first = cursor.peek()
-        if not first.is_word("not") or self._compares(cursor.peek(1)):
+        if not first.is_word("not") or self._is_name(cursor.peek(1)):
             return self._comparison(first)
         cursor.take()
         inner: Condition
@@ -148,6 +152,10 @@ class ConditionParser(ExpressionParser):
             remedy="Put it into a block of its own: `exists { $a knows $b }`.",
         )
 
+    def _is_name(self, after: Token) -> bool:
+        """Whether a ``not`` is no negation but a property, as it is before a mark."""
+        return after.is_mark(")") or self._compares(after)
+
     def _compares(self, token: Token) -> bool:
         return token.kind is TokenKind.MARK and token.text in COMPARISONS
 
@@ -160,7 +168,7 @@ class ConditionParser(ExpressionParser):
                 return self.exists(first)
             left = self.property_or_expression()
         elif first.is_mark("("):
-            group = self._group()
+            group = self.group()
             if isinstance(group, CONDITIONS):
                 return group
             left = group
@@ -172,7 +180,7 @@ class ConditionParser(ExpressionParser):
         """Reads the left side of a comparison that begins with a name."""
         return self.expression()
 
-    def _group(self) -> Term:
+    def group(self) -> Term:
         """``'(' (condition | operand) ')'``."""
         cursor = self.cursor
         opener = cursor.take()
@@ -189,7 +197,7 @@ class ConditionParser(ExpressionParser):
             comparison = COMPARISONS.get(token.text)
             if comparison is not None:
                 cursor.take()
-                right = self._right_side()
+                right = self.right_side()
                 if self._compares(cursor.peek()):
                     self._no_chain()
                 where = self.report.source.span(first.start, cursor.last.end)
@@ -202,7 +210,7 @@ class ConditionParser(ExpressionParser):
             return CallUse(call=left, where=left.where)
         return left
 
-    def _right_side(self) -> Expression:
+    def right_side(self) -> Expression:
         """``operand := expr | '(' operand ')'``."""
         cursor = self.cursor
         opener = cursor.accept_mark("(")
@@ -210,7 +218,7 @@ class ConditionParser(ExpressionParser):
             return self.expression()
         self.added("boolean-expression", opener)
         with cursor.nested():
-            found = self._right_side()
+            found = self.right_side()
         cursor.expect_mark(")")
         return found
 

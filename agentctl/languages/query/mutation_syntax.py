@@ -57,14 +57,14 @@ class MutationParser(ReadParser):
         while not cursor.at_mark("}") and not self.outer_begins(cursor.position):
             start = cursor.position
             try:
-                found.append(self._mutation())
+                found.append(self.mutation())
             except OuterHaltError:
                 raise
             except HaltError:
                 self.resume(start, _mutation_begins)
         return MutationBody(mutations=tuple(found))
 
-    def _mutation(self) -> MutationSyntax:
+    def mutation(self) -> MutationSyntax:
         """``mutation := insert | update | delete``."""
         word = self.cursor.peek()
         self.refuse_glued(word, MUTATIONS)
@@ -93,7 +93,7 @@ class MutationParser(ReadParser):
             type_name=name.text,
             type_where=self.cursor.span(name),
             assignments=assignments,
-            condition=self._where("update"),
+            condition=self.where("update"),
             where=self.cursor.span(word),
         )
 
@@ -103,7 +103,7 @@ class MutationParser(ReadParser):
         return DeleteSyntax(
             type_name=name.text,
             type_where=self.cursor.span(name),
-            condition=self._where("delete"),
+            condition=self.where("delete"),
             where=self.cursor.span(word),
         )
 
@@ -119,12 +119,12 @@ class MutationParser(ReadParser):
                 self.unclosed(opener)
             start = cursor.position
             try:
-                found.append(self._assignment())
+                found.append(self.assignment())
             except HaltError:
                 self.resume(start, _assignment_begins, commas=True)
         return tuple(found)
 
-    def _assignment(self) -> Assignment:
+    def assignment(self) -> Assignment:
         """``IDENT ':' val ','?``."""
         cursor = self.cursor
         name = self.name(_LOWER, "the name of a property")
@@ -133,7 +133,7 @@ class MutationParser(ReadParser):
         cursor.accept_mark(",")
         return Assignment(property=name.text, value=value, where=cursor.span(name))
 
-    def _where(self, verb: str) -> Condition:
+    def where(self, verb: str) -> Condition:
         """``'where' condition``, over the properties of the type by their bare names."""
         remedy = f"A{'n' * (verb == 'update')} `{verb}` says of which: `where name = $name`."
         self.keyword("where", remedy=remedy)

@@ -62,18 +62,21 @@ def parse_query_file(source: bytes, *, file: str) -> QueryFile:
 
 def parse_queries(report: Report) -> tuple[QueryDecl, ...]:
     """Returns the declarations of the report's source that have no mistake. ``file := query*``."""
-    return _QueryParser(report).file()
+    return QueryParser(report).file()
 
 
-class _QueryParser(MutationParser):
+class QueryParser(MutationParser):
+    """The whole parser: of a file and its declarations."""
+
     def file(self) -> tuple[QueryDecl, ...]:
+        """``file := query*``."""
         found: list[QueryDecl] = []
         cursor = self.cursor
         while not cursor.at_end():
             problems, before = len(self.report), cursor.position
             self.unbalanced = False
             try:
-                declaration = self._declaration()
+                declaration = self.declaration()
             except HaltError:
                 if cursor.position == before:
                     cursor.take()
@@ -83,7 +86,7 @@ class _QueryParser(MutationParser):
                 found.append(declaration)
         return tuple(found)
 
-    def _declaration(self) -> QueryDecl:
+    def declaration(self) -> QueryDecl:
         """``query := 'query' IDENT '(' params ')' annotation* '{' (read | mutation+) '}'``."""
         self._query_word()
         name = self.name(_LOWER, "the name of a query")
@@ -96,7 +99,7 @@ class _QueryParser(MutationParser):
             self._annotations(texts)
         params = self._params()
         self._annotations(texts)
-        body = self._body()
+        body = self.body()
         return QueryDecl(
             name=name.text,
             where=self.cursor.span(name),
@@ -220,7 +223,7 @@ class _QueryParser(MutationParser):
         if self.cursor.at_mark("("):
             self.cursor.skip_balanced()
 
-    def _body(self) -> ReadBody | MutationBody:
+    def body(self) -> ReadBody | MutationBody:
         """``'{' (read | mutation+) '}'``."""
         cursor = self.cursor
         opener = self.opens()

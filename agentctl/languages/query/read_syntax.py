@@ -53,7 +53,7 @@ class ReadParser(ClauseParser):
             self._check_place(word, self.cursor.peek(), words)
             words.setdefault(word, self.cursor.take())
             try:
-                self._part(word)
+                self.part(word)
             except HaltError:
                 self._skip_to_part()
         first = self.cursor.peek()
@@ -112,7 +112,8 @@ class ReadParser(ClauseParser):
             self.unbalanced = True
             raise OuterHaltError
 
-    def _part(self, word: str) -> None:
+    def part(self, word: str) -> None:
+        """Reads a part, behind its word."""
         match word:
             case "match":
                 self._clauses = self.clauses()
@@ -139,14 +140,14 @@ class ReadParser(ClauseParser):
                 self.unclosed(opener)
             start = cursor.position
             try:
-                found.append(self._item())
+                found.append(self.item())
             except OuterHaltError:
                 raise
             except HaltError:
                 self.resume(start, _item_begins, commas=True)
         return tuple(found)
 
-    def _item(self) -> ReturnItem:
+    def item(self) -> ReturnItem:
         """``expr ('as' IDENT)? ','?``."""
         cursor = self.cursor
         value = self.expression()
