@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,9 +24,7 @@ from agentctl.languages.schema.types import PropertyType, Scalar
 
 def bound(given_: Mapping[str, object], **types: PropertyType) -> BoundParams:
     params = tuple(Param(name=n, type=t) for n, t in types.items())
-    query = CheckedQuery(
-        name="q", params=params
-    )
+    query = CheckedQuery(name="q", params=params)
     return bind_params(query, given_, path="query.g.q")
 
 
@@ -86,6 +85,44 @@ def test_null_and_silence_are_for_nullable_parameters_only() -> None:
     assert [(d.code, d.path) for d in missing.diagnostics] == [("param_missing", "query.g.q")]
 
 
+def test_lists_and_vectors_are_tuples_of_their_members() -> None:
+    days = PropertyType(scalar=Scalar.DATE, list=True)
+    vector = PropertyType(scalar=Scalar.F32, vector_dim=3)
+    blob = PropertyType(scalar=Scalar.BLOB)
+    result = bound(
+        {"d": ["1970-01-02", "1970-01-01"], "v": [1, 0.5, -2], "b": "base64:AA==", "e": []},
+        d=days,
+        v=vector,
+        b=blob,
+        e=PropertyType(scalar=Scalar.U64, list=True, nullable=True),
+    )
+
+    assert result.diagnostics == ()
+    assert result.values == {"d": (1, 0), "v": (1.0, 0.5, -2.0), "b": "base64:AA==", "e": ()}
+    assert bound({}, v=msgspec.structs.replace(vector, nullable=True)).values == {"v": None}
+
+
+def test_what_is_wrong_with_a_list_is_said_by_its_place() -> None:
+    numbers = PropertyType(scalar=Scalar.I32, list=True)
+    vector = PropertyType(scalar=Scalar.F32, vector_dim=2)
+    cases: list[tuple[PropertyType, object, str]] = [
+        (numbers, 3, "the value given is not"),
+        (numbers, "3", "the value given is not"),
+        (numbers, [1, "x"], "the value given, in its member 2, is not"),
+        (numbers, [None], "the value given, in its member 1, is not"),
+        (numbers, [[1]], "the value given, in its member 1, is not"),
+        (vector, [1.0], "a list of 1 members is not"),
+        (vector, [1.0, math.nan], "the value given, in its member 2, is not"),
+        (vector, [1.0, 1e39], "the value given, in its member 2, is not"),
+        (PropertyType(scalar=Scalar.BLOB), 3, "the value given is not"),
+    ]
+    for type_, value, ending in cases:
+        (found,) = bound({"x": value}, x=type_).diagnostics
+        assert found.message == f"the parameter `x` is {type_}, and {ending}"
+    (found,) = bound({"x": 3}, x=numbers).diagnostics
+    assert found.remedy == ("Give a list, each member an integer from -2147483648 to 2147483647.")
+
+
 def test_an_undeclared_parameter_is_refused_with_the_nearest_name() -> None:
     result = bound({"name": "a", "nmae": "b"}, name=PropertyType(scalar=Scalar.STRING))
 
@@ -116,12 +153,22 @@ def test_times_are_written_as_they_are_read(milliseconds: int) -> None:
     assert parse_datetime(text) == milliseconds
 
 
+VALUES = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text())
+
+
 @settings(deadline=None)
 @given(
-    st.sampled_from(list(Scalar)),
-    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text()),
+    scalar=st.sampled_from(list(Scalar)),
+    value=st.one_of(VALUES, st.lists(VALUES), st.dictionaries(st.text(), VALUES)),
+    listed=st.booleans(),
+    dim=st.none() | st.integers(1, 3),
 )
-def test_no_value_makes_binding_fail(scalar: Scalar, value: object) -> None:
-    result = bound({"x": value}, x=PropertyType(scalar=scalar))
+def test_no_value_makes_binding_fail(
+    scalar: Scalar, value: object, *, listed: bool, dim: int | None
+) -> None:
+    type_ = PropertyType(scalar=scalar, list=listed)
+    if dim is not None:
+        type_ = PropertyType(scalar=Scalar.F32, vector_dim=dim)
+    result = bound({"x": value}, x=type_)
 
     assert bool(result.diagnostics) != ("x" in result.values)

@@ -15,7 +15,7 @@ import msgspec
 from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.languages.query.plan import CheckedQuery, Param
 from agentctl.languages.schema.temporal import parse_date, parse_datetime
-from agentctl.languages.schema.types import FLOATS, NUMERIC, Scalar
+from agentctl.languages.schema.types import FLOATS, NUMERIC, PropertyType, Scalar
 from agentctl.languages.text.suggest import did_you_mean
 
 INTEGER_RANGES: Final = {
@@ -28,6 +28,7 @@ INTEGER_RANGES: Final = {
 _DECIMAL: Final = re.compile(r"-?[0-9]{1,20}", re.ASCII)
 _FORMS: Final = {
     Scalar.STRING: "a text",
+    Scalar.BLOB: "a text: the address of the content, or `base64:` and the content",
     Scalar.BOOL: "true or false",
     Scalar.DATE: 'a day as text, like "2026-11-21"',
     Scalar.DATETIME: 'a time as text, like "2026-11-21T03:30:00Z"',
@@ -39,8 +40,17 @@ class BoundParams(msgspec.Struct, frozen=True, kw_only=True):
 
     values: Mapping[str, object]
     """By name without the dollar sign: a Date is days, a DateTime milliseconds since 1970, an
-    omitted nullable parameter None."""
+    omitted nullable parameter None, a list or a vector a tuple."""
     diagnostics: tuple[Diagnostic, ...]
+
+
+class _Misfit(msgspec.Struct, frozen=True, kw_only=True):
+    """A value that does not fit, named without showing it."""
+
+    what: str
+
+
+_WHOLE: Final = _Misfit(what="the value given")
 
 
 def bind_params(query: CheckedQuery, given: Mapping[str, object], *, path: str) -> BoundParams:
@@ -60,7 +70,7 @@ def bind_params(query: CheckedQuery, given: Mapping[str, object], *, path: str) 
             values[param.name] = None
         else:
             message = f"`{query.name}` needs the parameter `{param.name}` ({param.type})"
-            remedy = f"Give `{param.name}`: {_form(param)}."
+            remedy = f"Give `{param.name}`: {_form(param.type)}."
             found.append(error("param_missing", path, message, remedy=remedy))
     declared = {p.name for p in query.params}
     for name in given:
@@ -77,21 +87,42 @@ def _bind(
     if value is None and param.type.nullable:
         values[param.name] = None
         return
-    typed = _typed(param.type.scalar, value)
-    if typed is None:
-        message = f"the parameter `{param.name}` is {param.type}, and the value given is not"
-        remedy = f"Give {_form(param)}."
+    typed = _value(param.type, value)
+    if isinstance(typed, _Misfit):
+        message = f"the parameter `{param.name}` is {param.type}, and {typed.what} is not"
+        remedy = f"Give {_form(param.type)}."
         found.append(error("param_invalid", path, message, remedy=remedy))
         return
     values[param.name] = typed
 
 
-def _form(param: Param) -> str:
-    scalar = param.type.scalar
-    if scalar in INTEGER_RANGES:
-        low, high = INTEGER_RANGES[scalar]
+def _form(type_: PropertyType) -> str:
+    if type_.vector_dim is not None:
+        return f"a list of exactly {type_.vector_dim} finite numbers"
+    if type_.list:
+        return f"a list, each member {_form(PropertyType(scalar=type_.scalar))}"
+    if type_.scalar in INTEGER_RANGES:
+        low, high = INTEGER_RANGES[type_.scalar]
         return f"an integer from {low} to {high}"
-    return _FORMS.get(scalar, f"a finite number within {scalar.value}")
+    return _FORMS.get(type_.scalar, f"a finite number within {type_.scalar.value}")
+
+
+def _value(type_: PropertyType, value: object) -> object:
+    """Returns *value* as the type holds it; lists and vectors as tuples."""
+    if not type_.list and type_.vector_dim is None:
+        typed = _typed(type_.scalar, value)
+        return _WHOLE if typed is None else typed
+    if not isinstance(value, list | tuple):
+        return _WHOLE
+    if type_.vector_dim is not None and len(value) != type_.vector_dim:
+        return _Misfit(what=f"a list of {len(value)} members")
+    members: list[object] = []
+    for place, item in enumerate(value, 1):
+        typed = _typed(type_.scalar, item)
+        if typed is None:
+            return _Misfit(what=f"the value given, in its member {place},")
+        members.append(typed)
+    return tuple(members)
 
 
 def _typed(scalar: Scalar, value: object) -> str | int | float | bool | None:
