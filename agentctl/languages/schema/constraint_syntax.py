@@ -38,7 +38,8 @@ class ConstraintParser(PropertyParser):
         self.cursor.take()
         arguments = self._constraint_arguments()
         where = (at.start, self.cursor.last.end)
-        shown = (before or "name")[:50]
+        named = arguments[0].text if arguments and isinstance(arguments[0], Name) else before
+        shown = (named or "name")[:50]
         match word.text:
             case "range":
                 return self._range(arguments, where, shown)

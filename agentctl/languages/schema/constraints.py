@@ -121,9 +121,8 @@ class ConstraintChecker:
         if unfit is not None:
             rule, reason, remedy = unfit
             message = f"`{column.text}` is {reason} and cannot stand in `@{constraint.name}`"
-            self.findings.mistake(
-                rule, message, column.where, remedy=remedy, related=_typed(property_)
-            )
+            where = constraint.where if bare else column.where
+            self.findings.mistake(rule, message, where, remedy=remedy, related=_typed(property_))
         elif constraint.name == "key" and property_.type.nullable:
             self.findings.mistake(
                 "PG024",

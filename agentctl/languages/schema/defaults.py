@@ -36,7 +36,7 @@ _WRITTEN: Final = {
 class _MisfitError(Exception):
     """The value does not fit; caught where the property is known."""
 
-    def __init__(self, message: str, where: Span, remedy: str | None) -> None:
+    def __init__(self, message: str, where: Span, remedy: str) -> None:
         super().__init__(message)
         self.message = message
         self.where = where
@@ -76,7 +76,9 @@ class _Fit:
         several = type_.list or type_.vector_dim is not None
         if isinstance(written, LiteralList):
             if not several:
-                self._misfit(f"a list is no `{short_type(type_)}`", written.where, None)
+                self._misfit(
+                    f"a list is no `{short_type(type_)}`", written.where, "Write one value."
+                )
             return self._items(written)
         if several:
             self._misfit(
@@ -99,7 +101,7 @@ class _Fit:
             self._misfit(
                 f"`{short_type(self.type)}` has {dimension} elements, the default {len(written.items)}",
                 written.where,
-                None,
+                f"Write exactly {dimension} numbers.",
             )
         return tuple(self._plain(item) for item in written.items)
 
@@ -120,7 +122,7 @@ class _Fit:
             self._misfit(
                 f'"{str(value)[:50]}" is no value of the enum',
                 written.where,
-                self.findings.meant(str(value), values),
+                self.findings.meant(str(value), values) or "Write one of its values.",
             )
         return value
 
@@ -150,10 +152,12 @@ class _Fit:
             try:
                 struct.pack("<f", number)
             except OverflowError:
-                self._misfit("the number is beyond the range of F32", written.where, None)
+                self._misfit(
+                    "the number is beyond the range of F32", written.where, "Write a smaller one."
+                )
         return number + 0.0  # -0.0 is 0.0
 
-    def _misfit(self, message: str, where: Span, remedy: str | None) -> NoReturn:
+    def _misfit(self, message: str, where: Span, remedy: str) -> NoReturn:
         raise _MisfitError(message, where, remedy)
 
 

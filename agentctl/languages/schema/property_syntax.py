@@ -7,7 +7,6 @@ Rules: PG018 form of a cardinality. Source: languages 1.1, 3.1.
 from typing import Final
 
 from agentctl.languages.schema.literal_syntax import (
-    number_begins,
     read_default,
     read_literal,
 )
@@ -70,12 +69,37 @@ class PropertyParser:
         """``annot*``, up to a constraint of the body."""
         found: list[Annotation] = []
         while self.cursor.at_mark("@") and not self.constraint_follows():
-            found.append(self._annotation(self.cursor.take()))
+            at = self.cursor.take()
+            if self._cardinality_follows():
+                self._misplaced_cardinality(at)
+            else:
+                found.append(self._annotation(at))
         return tuple(found)
 
     def constraint_follows(self) -> bool:
         """Whether ``@name(`` begins a constraint of the body, also right after a property."""
         return self.cursor.peek(1).text in CONSTRAINTS and self.cursor.at_mark("(", 2)
+
+    def _cardinality_follows(self) -> bool:
+        """Whether ``card(m..`` comes next, behind its ``@``."""
+        cursor = self.cursor
+        return (
+            cursor.at_word("card")
+            and cursor.at_mark("(", 1)
+            and cursor.at_kind(TokenKind.INTEGER, 2)
+            and cursor.at_mark("..", 3)
+        )
+
+    def _misplaced_cardinality(self, at: Token) -> None:
+        """Steps over a cardinality that does not stand directly behind an edge's target."""
+        self.cursor.take()
+        close = self.cursor.skip_balanced()
+        self.report.parse_error(
+            16,
+            "`@card(…)` stands on an edge, directly behind its target",
+            (at.start, close.end),
+            remedy="Write `edge Name: Source -> Target @card(0..3)`, other annotations after it.",
+        )
 
     def _annotation(self, at: Token) -> Annotation:
         """``annot := '@' IDENT ( '(' (literal|IDENT) (',' IDENT '=' literal)* ')' )?``."""
@@ -84,7 +108,7 @@ class PropertyParser:
         value: Literal | Name | None = None
         arguments: list[AnnotationArgument] = []
         if cursor.accept_mark("("):
-            value = self._annotation_value(name.text)
+            value = self._annotation_value()
             while another(cursor, ")"):
                 arguments.append(self._argument())
             cursor.expect_mark(")")
@@ -95,19 +119,13 @@ class PropertyParser:
             where=cursor.span(at, cursor.last),
         )
 
-    def _annotation_value(self, annotation: str) -> Literal | Name:
+    def _annotation_value(self) -> Literal | Name:
         cursor = self.cursor
         token = cursor.peek()
         if token.kind is TokenKind.LOWER and token.text not in {"true", "false"}:
             cursor.take()
             self.prefix_of_bool(token)
             return Name(text=token.text, where=cursor.span(token))
-        if annotation == "card" and number_begins(cursor) and cursor.at_mark("..", 1):
-            cursor.fail(
-                16,
-                "`@card(…)` stands on an edge, directly behind its target",
-                remedy="Write `edge Name: Source -> Target @card(0..3)`, other annotations after it.",
-            )
         if token.kind is TokenKind.UPPER:
             cursor.fail(
                 10,

@@ -17,6 +17,8 @@ SCALARS: Final = {s.value: s for s in Scalar}
 _PLAIN: Final = {s.value: PropertyType(scalar=s) for s in Scalar}
 _NULLABLE: Final = {s.value: PropertyType(scalar=s, nullable=True) for s in Scalar}
 _ENUM_VALUE: Final = re.compile(r"[A-Za-z0-9_-]+")
+_GLUED: Final = re.compile(rf"({'|'.join(sorted(SCALARS, reverse=True))})([a-z_].*)")
+"""A type that runs into the name of the next property; 0.10 reads it as two words."""
 _OTHER_NAMES: Final = {
     "int": "I64",
     "integer": "I64",
@@ -70,18 +72,6 @@ def read_type(cursor: Cursor) -> PropertyType:
         )
     cursor.take()
     return _NULLABLE[plain.scalar.value] if cursor.accept_mark("?") else plain
-
-
-def parse_type(cursor: Cursor) -> tuple[PropertyType, str | None]:
-    """Returns `read_type`, and how to name a type that is more than one plain value."""
-    type_ = read_type(cursor)
-    if type_.enum_values is not None:
-        return type_, "an enum type"
-    if type_.vector_dim is not None:
-        return type_, "a vector type"
-    if type_.list:
-        return type_, "a list type"
-    return type_, "the type Blob" if type_.scalar is Scalar.BLOB else None
 
 
 def _composed(cursor: Cursor) -> PropertyType:
@@ -171,9 +161,9 @@ def _enum_value(cursor: Cursor) -> str:
             10,
             "a value of an enum is made of letters, digits, `_` and `-`",
             first if end == first.start else (first.start, end),
-            remedy=f"Write `{first.text}`."
+            remedy=f"Write `{first.text}`, without quotes."
             if first.kind is TokenKind.STRING and _ENUM_VALUE.fullmatch(first.text[:50])
-            else None,
+            else "Write values like `open`, `in-progress` or `2fast`, with commas between them.",
         )
     return value
 
@@ -194,5 +184,13 @@ def _base(cursor: Cursor) -> Scalar:
 
 
 def _unknown(cursor: Cursor, token: Token) -> None:
+    glued = _GLUED.fullmatch(token.text)
+    if glued is not None and cursor.at_mark(":"):
+        cursor.fail(
+            11,
+            f"`{glued[1]}` is not followed by a space",
+            token,
+            remedy=f"Write `{glued[1]} {glued[2][:50]}`.",
+        )
     message = f"there is no type {token.describe()}"
     cursor.report.parse_error(14, message, token, remedy=scalar_hint(token.text))

@@ -117,7 +117,9 @@ class Cursor:
         upper = kind is TokenKind.UPPER
         case = "an upper-case" if upper else "a lower-case"
         first = token.text[0].upper() if upper else token.text[0].lower()
-        remedy = f"Write `{first}{token.text[1:][:50]}`." if first != token.text[0] else None
+        remedy = f"Write `{first}{token.text[1:][:50]}`."
+        if first == token.text[0]:
+            remedy = f"Begin it with {case} letter."
         message = f"{wanted} begins with {case} letter, not {token.describe()}"
         self.report.parse_error(12, message, token, remedy=remedy)
         return self.take()
@@ -128,14 +130,21 @@ class Cursor:
         value = int(digits) if len(digits) <= INTEGER_DIGITS_MAX else maximum + 1
         if value > maximum:
             self.report.parse_error(
-                9, f"the number is beyond {'-' if negative else ''}{maximum}", token
+                9,
+                f"the number is beyond {'-' if negative else ''}{maximum}",
+                token,
+                remedy="Write a smaller one.",
             )
             return 0
         return -value if negative else value
 
     def surprise(self, wanted: str, *, remedy: str | None = None) -> NoReturn:
         """Halts: *wanted* was expected, and something else comes next."""
-        self.fail(10, f"expected {wanted}, found {self.peek().describe()}", remedy=remedy)
+        self.fail(
+            10,
+            f"expected {wanted}, found {self.peek().describe()}",
+            remedy=remedy or f"Write {wanted} here, or look for what is missing just before.",
+        )
 
     def fail(
         self,
@@ -180,13 +189,18 @@ class Cursor:
         while closing:
             token = self.take()
             if token.kind is TokenKind.END:
-                self.fail(10, f"the `{opener.text}` is never closed", opener)
+                self.fail(
+                    10,
+                    f"the `{opener.text}` is never closed",
+                    opener,
+                    remedy=f"Close it with `{OPENERS[opener.text]}`.",
+                )
             if token.kind is not TokenKind.MARK:
                 continue
             if token.text in OPENERS:
                 closing.append(OPENERS[token.text])
             elif token.text in OPENERS.values() and token.text != closing.pop():
-                self.fail(10, f"unexpected `{token.text}`", token)
+                self.fail(10, f"unexpected `{token.text}`", token, remedy="Take it out.")
         return self.last
 
     def skip_until(self, begins: Callable[["Cursor"], bool]) -> None:
