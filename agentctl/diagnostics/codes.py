@@ -182,6 +182,8 @@ _DOOR: Final = {
     "op_illegal_transition": "An op cannot go from its status to the one asked for; a finished op never changes.",
     "op_not_found": "There is no op of that id.",
     "unknown_code": "There is no diagnostic code, rule or term of that name.",
+    "format_file_unusable": "A file to format cannot be read or written, or is in neither language.",
+    "unknown_output": "There is no output of that name; `agentctl json-schema` lists them.",
     "address_not_found": "The configuration declares no resource of that address.",
     "prompt_not_found": "There is no prompt of that name; the remedy lists the ones there are.",
     "prompt_slots_mismatch": "Every slot of a prompt must be filled, and nothing else given.",

@@ -1,4 +1,4 @@
-"""`explain`: what a diagnostic code, a term or an operation means."""
+"""`explain`: what a diagnostic code, a rule of the languages, a term or an operation means."""
 
 from typing import Annotated, Final
 
@@ -6,6 +6,7 @@ import msgspec
 
 from agentctl.diagnostics.codes import CODES
 from agentctl.diagnostics.diagnostic import Diagnostic, error
+from agentctl.diagnostics.rule import Rule
 from agentctl_tools.envelopes import done, failed
 from agentctl_tools.nearness import nearest
 from agentctl_tools.operation import Call, Envelope, Operation
@@ -41,36 +42,64 @@ class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """What `explain` takes."""
 
     what: Annotated[
-        str, msgspec.Meta(description="A code, a term or a tool's name.", max_length=100)
+        str, msgspec.Meta(description="A code, a rule, a term or a tool's name.", max_length=100)
     ]
 
 
-class Explanation(msgspec.Struct, frozen=True, kw_only=True):
+class Explanation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What one word means."""
 
     name: str
     kind: str
-    """``code``, ``term`` or ``operation``."""
+    """``code``, ``rule``, ``term`` or ``operation``."""
     about: str
+    """One sentence."""
+    explanation: str | None = None
+    """Of a code or a rule: what happened, why it matters and what to do; an example is indented."""
     output: dict[str, object] | None = None
     """Of an operation: the JSON Schema of its result's `data`, where it has one of its own."""
 
 
 def explain(what: str) -> Explanation | Diagnostic:
     """Returns what *what* means, or the diagnostic that names what is near."""
+    from agentctl.diagnostics.explanations import EXPLANATIONS
+    from agentctl.views.rules import RULES, rules_named
+
     word = what.strip()
-    if word in CODES:
-        return Explanation(name=word, kind="code", about=CODES[word].about)
-    term = word.lower().replace("_", " ")
+    code = word.lower()
+    if code in CODES:
+        told = EXPLANATIONS[code]
+        return Explanation(name=code, kind="code", about=CODES[code].about, explanation=told)
+    rules = rules_named(word)
+    if rules:
+        return _rules(rules)
+    term = code.replace("_", " ")
     if term in TERMS:
         return Explanation(name=term, kind="term", about=TERMS[term])
-    near = nearest(word, [*CODES, *TERMS])
+    near = nearest(code, [*CODES, *TERMS]) or nearest(word.upper(), RULES)
     return error(
         "unknown_code",
         word,
-        "there is no code or term of that name",
+        "there is no code, rule or term of that name",
         remedy=f"Did you mean `{near}`?" if near is not None else "docs/diagnostics.md lists them.",
     )
+
+
+def _rules(rules: tuple[Rule, ...]) -> Explanation:
+    """Returns what a rule asks, or every rule of one number."""
+    if len(rules) == 1:
+        (rule,) = rules
+        return Explanation(
+            name=rule.name, kind="rule", about=_sentence(rule.title), explanation=rule.about
+        )
+    told = "\n\n".join(f"{r.name}: {_sentence(r.title)}\n{r.about}" for r in rules)
+    name = rules[0].name.partition(":")[0]
+    about = f"{len(rules)} rules have this number; a word behind it tells them apart."
+    return Explanation(name=name, kind="rule", about=about, explanation=told)
+
+
+def _sentence(title: str) -> str:
+    return title[:1].upper() + title[1:] + ("" if title.endswith((".", "?", "!")) else ".")
 
 
 def _operation(operation: Operation) -> Explanation:
@@ -102,7 +131,7 @@ OPERATION = Operation(
     action="explain",
     arguments=Arguments,
     handler=_handle,
-    describe="Look. Says what a diagnostic code, a term or a tool means.",
+    describe="Look. Says what a diagnostic code, a rule, a term or a tool means.",
     resource=lambda _: "cluster",
     result=Explanation,
     mcp_tool="explain",

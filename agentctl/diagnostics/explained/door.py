@@ -62,6 +62,21 @@ EXPLAINED: Final[dict[str, str]] = {
         "There is no op of that id in this cluster. `agentctl ops list` shows the newest; a "
         "beginning of the id that fits only one is enough."
     ),
+    "format_file_unusable": (
+        "`fmt` formats `.pg` and `.gq` files that it can read and replace; this one is not there, "
+        "may not be written, or is of another kind. Other files were formatted all the same. Name "
+        "a file of the two languages, or a folder, below which they are found."
+    ),
+    "unknown_output": (
+        "`json-schema` knows each document that a command prints with `--json` by its verb "
+        "(`plan`, `draft-list`), and `cluster.yaml`; this is none of them. The remedy names the "
+        "nearest."
+    ),
+    "address_not_found": (
+        "An address is `<kind>.<name>`, of a query `query.<graph>.<name>`, and the folder or draft "
+        "that was looked at declares none like it. The remedy names the nearest; `agentctl deps` "
+        "lists all."
+    ),
     "unknown_code": (
         "There is no diagnostic code, rule, term or operation of that name. The remedy names the "
         "nearest; `docs/diagnostics.md` lists every code and rule."

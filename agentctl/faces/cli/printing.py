@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -38,23 +38,29 @@ def say(line: str) -> None:
     sys.stderr.write(line + "\n")
 
 
-def print_diagnostics(found: Iterable[Diagnostic], *, folder: Path | None) -> None:
+def print_diagnostics(
+    found: Iterable[Diagnostic],
+    *,
+    folder: Path | None,
+    sources: Mapping[str, str] | None = None,
+) -> None:
     """Writes diagnostics for a person, sorted, each once, with their places where they have one.
 
     Args:
         found: what to print.
         folder: whose files may be quoted; None where what was looked at is not what stands there.
+        sources: texts that are at hand, by the names that places give them.
     """
     from agentctl.diagnostics.render.text import as_shown, render_full
     from agentctl.faces.cli.colour import painter
 
     paint = painter(sys.stderr)
-    sources: dict[str, str | None] = {}
+    read: dict[str, str | None] = {**(sources or {})}
     for diagnostic in as_shown(found):
         for where in _places(diagnostic):
-            if folder is not None and where.file not in sources:
-                sources[where.file] = _source(where.file, folder)
-        texts = {file: text for file, text in sources.items() if text is not None}
+            if folder is not None and where.file not in read:
+                read[where.file] = _source(where.file, folder)
+        texts = {file: text for file, text in read.items() if text is not None}
         own = texts.get(diagnostic.where.file) if diagnostic.where is not None else None
         shown = render_full(diagnostic, own, sources=texts, paint=paint)
         sys.stderr.write(shown.rstrip("\n") + "\n")

@@ -24,6 +24,8 @@ SECTIONS: Final[tuple[tuple[str, tuple[Verb, ...]], ...]] = (
         (
             Verb("init", "init", "Make a cluster in a folder, with your key and an agent's.", ()),
             Verb("validate", "validate", "Check the folder or a draft.", ("validate",)),
+            Verb("fmt", "fmt", "Write schemas and queries in canonical form.", ()),
+            Verb("deps", "deps", "What depends on what in the folder.", ("deps",)),
             Verb("plan", "plan", "Show what an apply would do.", ("plan",)),
             Verb("apply", "apply", "Carry out what needs no decision, or has one.", ("apply",)),
             Verb(
@@ -108,7 +110,8 @@ SECTIONS: Final[tuple[tuple[str, tuple[Verb, ...]], ...]] = (
             Verb("mcp", "mcp", "Serve the cluster to an agent over stdio.", ()),
             Verb("eval", "eval", "Replay sessions of agents and score them.", ()),
             Verb("demo", "demo", "The whole thread on this machine's own packages.", ()),
-            Verb("explain", "explain", "What a diagnostic code or a term means.", ()),
+            Verb("explain", "explain", "What a code, a rule or a term means.", ()),
+            Verb("json-schema", "json_schema", "Forms of the outputs and of cluster.yaml.", ()),
             Verb("version", "version", "Print the version.", ()),
         ),
     ),
@@ -117,5 +120,7 @@ SECTIONS: Final[tuple[tuple[str, tuple[Verb, ...]], ...]] = (
 
 VERBS: Final = {verb.name: verb for _, verbs in SECTIONS for verb in verbs}
 
-LOCAL: Final = frozenset({"init", "mcp", "eval", "demo", "explain", "version"})
+LOCAL: Final = frozenset(
+    {"init", "fmt", "mcp", "eval", "demo", "explain", "json-schema", "version"}
+)
 """Verbs that call no operation by themselves. Every other verb is a projection of the registry."""

@@ -8,12 +8,20 @@ from agentctl.faces.cli.exit_codes import ExitCode
 from agentctl.faces.cli.options import example, settings_of, shared
 
 
-@click.command("explain", epilog=example("agentctl explain plan_stale", "agentctl explain gate"))
-@click.argument("what", metavar="CODE|TERM")
+@click.command(
+    "explain",
+    epilog=example(
+        "agentctl explain plan_stale",
+        "agentctl explain T15:hop-bounds",
+        "agentctl explain OG-MF-103",
+        "agentctl explain gate",
+    ),
+)
+@click.argument("what", metavar="CODE|RULE|TERM")
 @shared
 @click.pass_context
 def command(context: click.Context, /, what: str, **_: object) -> None:
-    """Say what a diagnostic code or a term means."""
+    """Say what a diagnostic code, a rule or a term means, and what to do about it."""
     from agentctl.diagnostics.diagnostic import Diagnostic
     from agentctl.faces.cli.printing import print_diagnostics, print_json
     from agentctl_tools.explain import explain
@@ -29,4 +37,5 @@ def command(context: click.Context, /, what: str, **_: object) -> None:
     if settings.as_json:
         print_json(found)
     else:
-        click.echo(f"{found.name} ({found.kind})\n{found.about}")
+        told = f"{found.name} ({found.kind})\n{found.about}"
+        click.echo(f"{told}\n\n{found.explanation}" if found.explanation else told)

@@ -1,0 +1,128 @@
+"""`fmt`: files of both languages in their canonical form.
+
+Local: a file needs no cluster to be formatted. A file with syntax errors is never written, and one
+that changes is replaced whole or not at all.
+"""
+
+import os
+from collections.abc import Iterable, Iterator
+from difflib import unified_diff
+from pathlib import Path
+from typing import Final
+
+from agentctl.adapters.sources.confined import Unreadable, read_file, write_file
+from agentctl.diagnostics.bag import sort_diagnostics
+from agentctl.diagnostics.diagnostic import Diagnostic, error
+from agentctl.domain.config.paths import is_state_path
+from agentctl.languages.query.format import format_queries
+from agentctl.languages.schema.format import format_schema
+from agentctl.languages.text.layout import Formatted
+from agentctl.views.fmt_text import FormatResult, FormattedFile
+
+SUFFIXES: Final = (".pg", ".gq")
+
+
+def format_text(data: bytes, *, file: str) -> Formatted:
+    """Returns *data* in canonical form; the ending of *file* says in which language it is."""
+    formatter = format_schema if file.endswith(".pg") else format_queries
+    return formatter(data, file=file)
+
+
+def format_files(
+    paths: Iterable[Path], *, folder: Path, check: bool = False, diff: bool = False
+) -> FormatResult:
+    """Formats files, and every file of the languages below folders.
+
+    Args:
+        paths: what was named; nothing means *folder*.
+        folder: the cluster's; names in the result are relative to it.
+        check: whether nothing is written, and a file that would change makes the result not ok.
+        diff: whether nothing is written and each change is told as a diff.
+    """
+    files: list[FormattedFile] = []
+    found: list[Diagnostic] = []
+    for path in _files(tuple(paths) or (folder,), folder, found):
+        name = _name(path, folder)
+        files.append(_format(path, name, write=not (check or diff), diff=diff, found=found))
+    changes = any(f.outcome == "changed" for f in files)
+    return FormatResult(
+        ok=not found and not (check and changes),
+        files=tuple(files),
+        diagnostics=sort_diagnostics(found),
+    )
+
+
+def _format(
+    path: Path, name: str, *, write: bool, diff: bool, found: list[Diagnostic]
+) -> FormattedFile:
+    """Formats one file; what is wrong goes to *found*."""
+    real = path.resolve()
+    data = read_file(real)
+    if not isinstance(data, bytes):
+        reason = data.reason if isinstance(data, Unreadable) else "it is not there"
+        found.append(error("format_file_unusable", name, f"the file cannot be read: {reason}"))
+        return FormattedFile(path=name, outcome="failed")
+    formatted = format_text(data, file=name)
+    if formatted.text is None:
+        found.extend(formatted.diagnostics)
+        return FormattedFile(path=name, outcome="failed")
+    after = formatted.text.encode("utf-8")
+    if after == data:
+        return FormattedFile(path=name, outcome="unchanged")
+    if write:
+        try:
+            write_file(real.parent, real.name, after)
+        except OSError as fault:
+            reason = os.strerror(fault.errno or 0).lower()
+            found.append(
+                error("format_file_unusable", name, f"the file cannot be written: {reason}")
+            )
+            return FormattedFile(path=name, outcome="failed")
+    told = _diff(data.decode("utf-8"), formatted.text, name) if diff else None
+    return FormattedFile(path=name, outcome="changed", diff=told)
+
+
+def _diff(before: str, after: str, name: str) -> str:
+    lines = unified_diff(
+        before.splitlines(keepends=True),
+        after.splitlines(keepends=True),
+        fromfile=name,
+        tofile=name,
+    )
+    ended = (x if x.endswith("\n") else f"{x}\n\\ No newline at end of file\n" for x in lines)
+    return "".join(ended)
+
+
+def _files(paths: tuple[Path, ...], folder: Path, found: list[Diagnostic]) -> Iterator[Path]:
+    """Yields each file once, those of a folder in order of their names."""
+    seen: set[Path] = set()
+    for path in paths:
+        for file in _below(path, folder) if path.is_dir() else (path,):
+            if file.suffix not in SUFFIXES:
+                message = "the file is no `.pg` and no `.gq`"
+                found.append(error("format_file_unusable", str(file), message))
+            elif file.resolve() not in seen:
+                seen.add(file.resolve())
+                yield file
+
+
+def _below(top: Path, folder: Path) -> tuple[Path, ...]:
+    """Returns the files of the languages below *top*: no hidden ones, no state, no data, no links."""
+    listed: list[Path] = []
+    for parent, folders, names in os.walk(top):
+        inside = Path(parent)
+        folders[:] = [n for n in folders if _is_config(inside / n, folder)]
+        listed += [inside / n for n in names if n.endswith(SUFFIXES)]
+    return tuple(sorted(file for file in listed if _is_config(file, folder)))
+
+
+def _is_config(path: Path, folder: Path) -> bool:
+    hidden = path.name.startswith(".") or path.is_symlink()
+    return not hidden and not is_state_path(_name(path, folder))
+
+
+def _name(path: Path, folder: Path) -> str:
+    """Returns how the file is named in results: within the folder without it."""
+    whole = Path(os.path.abspath(path))  # noqa: PTH100  # keeps links, unlike resolve()
+    base = Path(os.path.abspath(folder))  # noqa: PTH100
+    return whole.relative_to(base).as_posix() if whole.is_relative_to(base) else str(path)
