@@ -122,8 +122,10 @@ class GraphPort(Protocol):
     ) -> int:
         """Makes *schema* the one in force by one commit `schema` on top of commit *observed*.
 
-        Adds nullable columns, soft-drops columns and types, adds types and indexes, or only stores
-        a new source (an empty migration). Anything else is a bug of the caller.
+        Carries out whatever the planner emits and `domain.plan.storable` does not name, or only
+        stores a new source (an empty migration). Identities are those of the IR. Where the schema
+        permits less than before, the rows are looked at first: `schema_rows_violate` tells of those
+        that it does not permit, and nothing is changed. Anything else is a bug of the caller.
         """
         ...
 
