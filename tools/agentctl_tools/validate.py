@@ -1,13 +1,19 @@
 """`validate`: is what the folder, or a draft, declares right in itself?"""
 
+from typing import Annotated, Literal
+
 import msgspec
 
+from agentctl.diagnostics.bag import has_errors, sort_diagnostics
+from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.engine import validate as engine
+from agentctl.engine.readings import additions
 from agentctl.engine.results import ValidateResult
+from agentctl.views.compat import refused_by_omnigraph
 from agentctl_tools.envelopes import answer, count, failed
 from agentctl_tools.fields import In
 from agentctl_tools.operation import Call, Envelope, Operation
-from agentctl_tools.targets import refusal_of, resource_of, target_of
+from agentctl_tools.targets import loaded_of, refusal_of, resource_of, target_of
 
 RESOURCES_SHOWN = 40
 
@@ -16,6 +22,10 @@ class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """What `validate` takes."""
 
     within: In = msgspec.field(default="cluster", name="in")
+    compat: Annotated[
+        Literal["omnigraph-0.10"] | None,
+        msgspec.Meta(description="Also refuse what that program would not take."),
+    ] = None
 
 
 class ValidateBrief(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,10 +42,23 @@ async def _handle(call: Call) -> Envelope:
     result = await engine.validate(
         call.cluster, call.caller, target=target_of(call.arguments.within)
     )
+    if call.arguments.compat is not None:
+        result = await _compared(call, result)
     errors = sum(d.severity == "error" for d in result.diagnostics)
     if result.ok:
         return answer(result, f"Valid: {count(len(result.resources), 'resource')}.")
     return answer(result, f"Not valid: {count(errors, 'error')}.")
+
+
+async def _compared(call: Call, result: ValidateResult) -> ValidateResult:
+    """Returns *result* with an error for each construct that OmniGraph 0.10 would refuse."""
+    loaded = await loaded_of(call.cluster, call.caller, target_of(call.arguments.within))
+    if isinstance(loaded, Diagnostic):
+        return result
+    found = (*result.diagnostics, *refused_by_omnigraph(additions(loaded)))
+    return msgspec.structs.replace(
+        result, ok=result.ok and not has_errors(found), diagnostics=sort_diagnostics(found)
+    )
 
 
 def _brief(result: ValidateResult) -> ValidateBrief:

@@ -129,6 +129,24 @@ EXPLAINED: Final[dict[str, str]] = {
         "a suffix word where one number has several meanings) says which law. It would fail or "
         "mislead at run time; here it costs nothing. `agentctl explain T5` explains a rule."
     ),
+    "query_lint": (
+        "The query would run, and something about it hardly does what its author wants: a parameter "
+        "that nothing uses, a match that multiplies rows, a property that no update ever sets. It "
+        "is a remark, so validation does not fail over it. The rule (`L…`) says which remark; "
+        "`agentctl explain L201` explains one. Mend it, or leave it where it is meant."
+    ),
+    "omnigraph_refuses": (
+        "The construct is one of agentctl's additions: right here, and unknown to OmniGraph 0.10, "
+        "whose binary would refuse the file. It is an error only where compatibility was asked "
+        "for, with `agentctl validate --compat omnigraph-0.10`. The remedy says how to write it so "
+        "that both take it, where that can be."
+    ),
+    "omnigraph_reads_otherwise": (
+        "Both programs take the text, and it does not mean the same: OmniGraph 0.10 widens a result "
+        "silently, reads a bound the other way round, or names a column differently. Whoever moves "
+        "a folder from it should look at each such place. The message says what it is here and "
+        "what it is there."
+    ),
     "query_typecheck_skipped": (
         "The schema of the graph has errors, so its queries were parsed but not checked against "
         "it. Mend the schema first; the next run checks them, and may then find more."

@@ -11,15 +11,25 @@ if TYPE_CHECKING:
 
 
 @click.command(
-    "validate", epilog=example("agentctl validate --config supply", "agentctl validate --json")
+    "validate",
+    epilog=example(
+        "agentctl validate --config supply",
+        "agentctl validate --json",
+        "agentctl validate --compat omnigraph-0.10",
+    ),
 )
 @click.option("--draft", metavar="ID", help="Check a draft instead of the folder.")
+@click.option(
+    "--compat",
+    type=click.Choice(["omnigraph-0.10"]),
+    help="Also refuse what that program would not take.",
+)
 @shared
-def command(draft: str | None, **_: object) -> None:
+def command(draft: str | None, compat: str | None, **_: object) -> None:
     """Check the folder, or a draft, and list every mistake with place and remedy."""
     from agentctl.faces.cli.session import run_operation
 
-    run_operation("validate", {"in": draft or "cluster"}, show=_text)
+    run_operation("validate", {"in": draft or "cluster", "compat": compat}, show=_text)
 
 
 def _text(data: "ValidateShown") -> str:
