@@ -8,6 +8,7 @@ and nothing is changed. What needs more than one value of one row is not judged 
 import json
 import math
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 import msgspec
 
@@ -16,6 +17,7 @@ from agentctl.graph.port import GraphError
 from agentctl.graph.values import INTEGER_RANGES, Value, as_f32
 from agentctl.ids import schema_address
 from agentctl.languages.schema.ir import IrConstraint, IrProperty, IrType, SchemaIr
+from agentctl.languages.schema.pattern import Pattern, compile_pattern
 from agentctl.languages.schema.types import Scalar
 
 
@@ -45,6 +47,8 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     """It is one of these."""
     bounds: Bounds | None = None
     """It lies within."""
+    pattern: str | None = None
+    """It matches somewhere."""
 
     def broken_by(self, value: Value | None) -> bool:
         """Returns whether a row with *value* breaks it."""
@@ -52,6 +56,8 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
             return self.required
         if self.values is not None:
             return value not in self.values
+        if self.pattern is not None:
+            return not matches(self.pattern, value)
         return self.bounds is not None and not self.bounds.hold(value)
 
     def told(self, count: int) -> str:
@@ -61,6 +67,8 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
             return f"{rows} without {self.where}"
         if self.values is not None:
             return f"{rows} with a {self.where} that the enum no longer has"
+        if self.pattern is not None:
+            return f"{rows} with a {self.where} that its pattern does not match"
         return f"{rows} with a {self.where} outside its range"
 
 
@@ -91,6 +99,29 @@ def ranges_of(ir_type: IrType, prop: IrProperty) -> tuple[Bounds, ...]:
         for c in ir_type.constraints
         if c.kind == "range" and c.columns == (prop.name,)
     )
+
+
+def patterns_of(ir_type: IrType, prop: IrProperty) -> tuple[str, ...]:
+    """Returns the patterns that values of one property must match."""
+    return tuple(
+        c.pattern
+        for c in ir_type.constraints
+        if c.kind == "check" and c.columns == (prop.name,) and c.pattern is not None
+    )
+
+
+@lru_cache(maxsize=4096)
+def matches(pattern: str, value: Value) -> bool:
+    """Returns whether *pattern* matches somewhere in *value*; in time linear in its length."""
+    assert isinstance(value, str)
+    return _compiled(pattern).found_in(value)
+
+
+@lru_cache(maxsize=256)
+def _compiled(pattern: str) -> Pattern:
+    compiled = compile_pattern(pattern)
+    assert isinstance(compiled, Pattern), "the language has compiled it before it was stored"
+    return compiled
 
 
 def judgements(old: SchemaIr, new: SchemaIr) -> tuple[Judgement, ...]:
@@ -139,6 +170,8 @@ def _of_type(old: IrType, new: IrType) -> Iterator[Judgement]:
         for bounds in ranges_of(new, prop):
             if bounds not in known:
                 yield Judgement(type_id=new.id, column=prop.column, where=where, bounds=bounds)
+        for pattern in sorted({*patterns_of(new, prop)} - {*patterns_of(old, kept)}):
+            yield Judgement(type_id=new.id, column=prop.column, where=where, pattern=pattern)
 
 
 def _loses_values(old: IrProperty, new: IrProperty) -> bool:

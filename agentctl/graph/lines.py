@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from agentctl.graph.judging import Bounds, ranges_of
+from agentctl.graph.judging import Bounds, matches, patterns_of, ranges_of
 from agentctl.graph.values import Value, key_text, parser_for, shown
 from agentctl.ids import is_ulid
 from agentctl.languages.schema.ir import IrProperty, IrType, SchemaIr, default_of
@@ -154,12 +154,14 @@ class LineReader:
 
 
 def _field(ir_type: IrType, prop: IrProperty, position: int) -> _Field:
-    """Returns how one property is read: its type, then its values if it is an enum, then its ranges."""
+    """Returns how one property is read: its type, then its values if it is an enum, then its constraints."""
     parse = parser_for(Scalar(prop.scalar))
     if prop.enum_values is not None:
         parse = _among(parse, prop.enum_values)
     for bounds in ranges_of(ir_type, prop):
         parse = _within(parse, bounds)
+    for pattern in patterns_of(ir_type, prop):
+        parse = _matching(parse, pattern)
     default = default_of(prop)
     value = None if default is None else default.value
     assert not isinstance(value, tuple), "lists are not stored"
@@ -187,6 +189,17 @@ def _within(parse: Callable[[object], Value], bounds: Bounds) -> Callable[[objec
         value = parse(given)
         if not bounds.hold(value):
             msg = f"{shown(value)} is outside the range {low}..{high}"
+            raise ValueError(msg)
+        return value
+
+    return parsed
+
+
+def _matching(parse: Callable[[object], Value], pattern: str) -> Callable[[object], Value]:
+    def parsed(given: object) -> Value:
+        value = parse(given)
+        if not matches(pattern, value):
+            msg = f"{shown(value)} does not match {shown(pattern)}"
             raise ValueError(msg)
         return value
 

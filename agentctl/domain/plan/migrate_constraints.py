@@ -94,29 +94,20 @@ def _added(kept: KeptType, constraint: Constraint, ranges: tuple[Range, ...]) ->
 def _holds_already(kept: KeptType, constraint: Constraint, ranges: tuple[Range, ...]) -> bool:
     """Returns whether every row that may be there satisfies it, so that nothing has to be judged.
 
-    The rows have null in a new property that may be null, and null breaks no constraint; in a
-    required one they have its default. A range that contains one which was in force is kept by
-    every row.
+    In a new property the rows have null, which breaks no constraint, or its default, which the
+    language has held against its range and pattern. A range that contains one which was in force
+    is kept by every row.
     """
     fresh = [
         p
         for p in kept.new.properties
         if p.name not in kept.old_of and p.name in columns_of(constraint)
     ]
-    if any(p.type.nullable for p in fresh):
-        return True
-    if not isinstance(constraint, Range):
-        return False
-    if fresh and fresh[0].default is not None:
-        return _within(fresh[0].default.value, constraint)
+    if isinstance(constraint, Unique):
+        return any(p.type.nullable for p in fresh)
+    if fresh or not isinstance(constraint, Range):
+        return bool(fresh)
     return any(r.property == constraint.property and _contains(constraint, r) for r in ranges)
-
-
-def _within(value: object, bounds: Range) -> bool:
-    if not isinstance(value, int | float):
-        return False
-    low = bounds.minimum is None or bounds.minimum <= value
-    return low and (bounds.maximum is None or value <= bounds.maximum)
 
 
 def _contains(outer: Range, inner: Range) -> bool:

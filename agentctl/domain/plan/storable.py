@@ -13,7 +13,6 @@ from agentctl.diagnostics.span import Span
 from agentctl.languages.schema.types import (
     Cardinality,
     Catalog,
-    Check,
     EdgeType,
     NodeType,
     Property,
@@ -60,7 +59,6 @@ _NOT_CARRIED_OUT: Final = {
 
 _NOT_JUDGED: Final = {
     "are_unique": "rows cannot be looked through for repeated values yet",
-    "match": "rows cannot be held against a pattern yet",
     "leave_each_source": "the edges of each node cannot be counted yet",
 }
 """By what a step needs of the rows that are there."""
@@ -75,9 +73,6 @@ def _of_type(t: NodeType | EdgeType) -> Iterator[Unstorable]:
         if isinstance(constraint, Unique):
             feature = f"@unique({', '.join(constraint.columns)})"
             yield Unstorable(feature=feature, owner=t.name, where=constraint.where)
-        elif isinstance(constraint, Check):
-            owner = f"{t.name}.{constraint.property}"
-            yield Unstorable(feature="@check", owner=owner, where=constraint.where)
     if isinstance(t, EdgeType) and t.cardinality != Cardinality():
         yield Unstorable(feature="@card", owner=t.name, where=t.where)
 
