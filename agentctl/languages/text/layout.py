@@ -197,8 +197,11 @@ class Layout:
             blank[len(hard) - 1 - hard[::-1].index(True)] = False
         elif gap is Gap.APART and self._items and not any(blank):
             blank[hard.index(True)] = True
+        inside = level + 1 if gap is Gap.LAST else level
+        levels = [*(inside for _ in hard[1:]), level]
         return [
-            _Space(flat=" ", level=level, hard=h, blank=b) for h, b in zip(hard, blank, strict=True)
+            _Space(flat=" ", level=at, hard=h, blank=b)
+            for at, h, b in zip(levels, hard, blank, strict=True)
         ]
 
     def _decided(self, gap: Gap, level: int, *, blank: bool) -> _Space:
