@@ -45,6 +45,16 @@ ARGUMENT_COUNTS: Final = {
     "rrf": (2, 3),
 }
 """The fewest and the most of each function."""
+_SIGNATURES: Final = {
+    **{name: f"{name}($a.property)" for name in AGGREGATES},
+    "now": "now()",
+    "search": "search($a.text, $words)",
+    "fuzzy": "fuzzy($a.text, $words, 2)",
+    "match_text": "match_text($a.text, $words)",
+    "bm25": "bm25($a.text, $words)",
+    "nearest": "nearest($a.vector, $query)",
+    "rrf": "rrf(nearest($a.vector, $query), bm25($a.text, $words), 60)",
+}
 MOMENTS: Final = frozenset({"date", "datetime"})
 VALUE_WORDS: Final = frozenset({"true", "false", "null"})
 ANONYMOUS: Final = "_"
@@ -206,7 +216,9 @@ class ExpressionParser(RecoveringParser, ABC):
             return
         counts = f"{fewest}" if fewest == most else f"{fewest} or {most}"
         message = f"`{first.text}` takes {counts} argument{'s' * (most != 1)}, not {found}"
-        self.report.parse_error(26, message, (first.start, self.cursor.last.end))
+        place = (first.start, self.cursor.last.end)
+        remedy = f"Write `{_SIGNATURES[first.text]}`."
+        self.report.parse_error(26, message, place, remedy=remedy)
 
     def _arguments(self) -> tuple[Expression, ...]:
         cursor = self.cursor
@@ -287,7 +299,8 @@ class ExpressionParser(RecoveringParser, ABC):
     def _float(self, first: Token, token: Token, *, negative: bool) -> LiteralUse:
         number = float(token.text)
         if not math.isfinite(number):
-            self.report.parse_error(9, "the number is beyond the range of F64", token)
+            message = "the number is beyond the range of F64"
+            self.report.parse_error(9, message, token, remedy="Write a smaller one.")
             number = 0.0
         if "e" in token.text or "E" in token.text:
             self.added("exponent-number", token)

@@ -7,7 +7,7 @@ mutation may compare. Source: languages 2.1, 3.1.
 from typing import Final
 
 from agentctl.languages.query.read_syntax import ReadParser
-from agentctl.languages.query.recovery import OuterHaltError
+from agentctl.languages.query.recovery import NAMES, OuterHaltError
 from agentctl.languages.query.syntax import (
     Assignment,
     CallUse,
@@ -31,6 +31,7 @@ from agentctl.languages.query.syntax import (
     VariableUse,
 )
 from agentctl.languages.text.cursor import HaltError
+from agentctl.languages.text.suggest import nearest
 from agentctl.languages.text.token import Token, TokenKind
 
 MUTATIONS: Final = ("insert", "update", "delete")
@@ -66,13 +67,20 @@ class MutationParser(ReadParser):
 
     def mutation(self) -> MutationSyntax:
         """``mutation := insert | update | delete``."""
-        word = self.cursor.peek()
+        cursor = self.cursor
+        word = cursor.peek()
         self.refuse_glued(word, MUTATIONS)
-        if not word.is_word("insert") and not word.is_word("update"):
-            self.keyword("delete", remedy="A query changes with `insert`, `update` and `delete`.")
-            return self._delete(word)
-        self.cursor.take()
-        return self._insert(word) if word.text == "insert" else self._update(word)
+        meant: str | None = word.text
+        if word.kind is not _LOWER or meant not in MUTATIONS:
+            meant = nearest(word.text, MUTATIONS) if word.kind in NAMES else None
+            if meant is None:
+                remedy = "A query changes with `insert`, `update` and `delete`."
+                cursor.surprise("`insert`, `update` or `delete`", remedy=remedy)
+            self.misspelt(word, meant)
+        cursor.take()
+        if meant == "insert":
+            return self._insert(word)
+        return self._update(word) if meant == "update" else self._delete(word)
 
     def _insert(self, word: Token) -> InsertSyntax:
         """``'insert' TYPE '{' (IDENT ':' val ','?)+ '}'``."""

@@ -72,6 +72,7 @@ class QueryParser(MutationParser):
         """``file := query*``."""
         found: list[QueryDecl] = []
         cursor = self.cursor
+        torn = self._torn_places()
         while not cursor.at_end():
             problems, before = len(self.report), cursor.position
             self.unbalanced = False
@@ -82,9 +83,24 @@ class QueryParser(MutationParser):
                     cursor.take()
                 cursor.skip_until(declaration_begins)
                 continue
-            if len(self.report) == problems:
+            if len(self.report) == problems and not self._is_torn(before, torn):
                 found.append(declaration)
+            while self.unbalanced and cursor.accept_mark("}") is not None:
+                pass
         return tuple(found)
+
+    def _torn_places(self) -> tuple[tuple[int, int], ...]:
+        """Returns the lines and columns of what the lexer has reported."""
+        places = (d.where for d in self.report.all() if d.severity == "error")
+        return tuple((w.line, w.column) for w in places if w is not None)
+
+    def _is_torn(self, start: int, places: tuple[tuple[int, int], ...]) -> bool:
+        """Whether a mistake of the lexer is in the declaration from the token *start* to here."""
+        if not places:
+            return False
+        where = self.cursor.span(self.cursor.tokens[start], self.cursor.last)
+        first, last = (where.line, where.column), (where.end_line, where.end_column)
+        return self.report.full or any(first <= place < last for place in places)
 
     def declaration(self) -> QueryDecl:
         """``query := 'query' IDENT '(' params ')' annotation* '{' (read | mutation+) '}'``."""

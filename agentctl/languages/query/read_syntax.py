@@ -99,7 +99,10 @@ class ReadParser(ClauseParser):
         if first.kind is TokenKind.BAD or (self.unbalanced and self.cursor.at_end()):
             raise HaltError
         message = f"expected `{part}`, found {first.describe()}"
-        remedy = "A query reads with `match { … } return { … }`."
+        remedy = (
+            "A query reads with `match { … } return { … }`, "
+            "or changes with `insert`, `update` and `delete`."
+        )
         self.report.parse_error(23, message, first, remedy=remedy)
         raise HaltError
 
