@@ -55,6 +55,8 @@ class _Formatter:
         self.tokens = cursor.tokens
         self.layout = Layout(report.source, cursor.comments)
         self.outline = found
+        self.behind_notes = {c.before for c in cursor.comments if c.text.startswith("//")}
+        """Tokens that cannot stay on their line, because a comment ends it."""
         self.open: list[_Open] = []
         self.gap: Gap | None = None
         """What stands before the next token, where the one before has decided it."""
@@ -98,7 +100,7 @@ class _Formatter:
         elif token.text in OPENERS:
             self._opener(index, token, gap)
         elif token.text in _CLOSERS:
-            self._closer(token)
+            self._closer(index, token)
         elif token.is_mark("@") and not self.tokens[index - 1].is_mark("."):
             self.layout.indent()
             self.layout.put(token, Gap.BREAK)
@@ -131,11 +133,12 @@ class _Formatter:
         several = self.outline.blocks.get(index, 1) > 1
         return Gap.FIRST if several or index in self.outline.bodies else Gap.BREAK
 
-    def _closer(self, token: Token) -> None:
+    def _closer(self, index: int, token: Token) -> None:
         opened = self.open.pop()
+        must_break = opened.levels and index in self.behind_notes
         for _ in range(opened.levels):
             self.layout.dedent()
-        self.layout.put(token, opened.close)
+        self.layout.put(token, Gap.LAST if must_break else opened.close)
         if opened.grouped:
             self.layout.close()
 
