@@ -15,9 +15,9 @@ RULES: Final[Mapping[str, Rule]] = MappingProxyType(
 """Names are unique across the registries; a house test sees to it."""
 
 SECTIONS: Final[tuple[tuple[str, Mapping[str, Rule]], ...]] = (
-    ("Schemas", SCHEMA_RULES),
-    ("Queries", QUERY_RULES),
-    ("Migrations", MIGRATION_RULES),
+    ("Rules of schemas", SCHEMA_RULES),
+    ("Rules of queries", QUERY_RULES),
+    ("Rules of migrations", MIGRATION_RULES),
 )
 """For lists of all of them."""
 

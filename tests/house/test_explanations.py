@@ -8,6 +8,7 @@ import pytest
 
 from agentctl.diagnostics.codes import CODES
 from agentctl.diagnostics.explanations import EXPLANATIONS
+from agentctl.views.rules import RULES, SECTIONS
 
 TESTS = Path(__file__).parents[1]
 CODE_ROOMS = ("agentctl", "tools", "tui", "evals")
@@ -86,3 +87,61 @@ def test_every_code_that_is_raised_occurs_in_a_test_or_in_the_corpus() -> None:
         tested |= set(re.findall(r"[a-z][a-z0-9_]+", path.read_text(encoding="utf-8")))
 
     assert sorted(set(CODES) - tested - SPECIFIED_ONLY) == []
+
+
+RULE_NAME = re.compile(
+    r"(?:PG|GQ)[0-9]{3}|T[0-9]+(?::[a-z]+(?:-[a-z]+)*)?|Q000|L[0-9]{3}|OG-[A-Z]{2}-[0-9]{3}"
+)
+ABOUT_WORDS_MIN = 8
+
+
+def test_every_rule_stands_in_one_registry_under_its_own_name() -> None:
+    named = [name for _, rules in SECTIONS for name in rules]
+
+    assert sorted(named) == sorted(set(named))
+    assert [name for name, rule in RULES.items() if rule.name != name] == []
+    assert [name for name in RULES if not RULE_NAME.fullmatch(name)] == []
+
+
+def test_every_rule_has_its_line_and_its_paragraph() -> None:
+    for name, rule in RULES.items():
+        assert "\n" not in rule.title, name
+        assert not rule.title.endswith("."), name
+        assert len(rule.about.split()) >= ABOUT_WORDS_MIN, name
+        paragraph, _, example = rule.about.partition("\n\n")
+        assert "\n" not in paragraph, name
+        assert all(line.startswith("    ") for line in example.splitlines() if line), name
+
+
+def rules_in(texts: list[str]) -> set[str]:
+    return {name for text in texts for name in RULE_NAME.findall(text)}
+
+
+@needs_checkout
+def test_every_rule_that_is_raised_is_registered() -> None:
+    """Of those that are named where they are raised; numbers of the grammar are the corpus's."""
+    rooms = ("agentctl/languages", "agentctl/domain/plan")
+    named = rules_in(
+        [
+            word
+            for room in rooms
+            for path in (TESTS.parent / room).rglob("*.py")
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            if isinstance(node, ast.Constant) and isinstance(node.value, str)
+            for word in re.findall(r"^\S+$", node.value)
+            if RULE_NAME.fullmatch(word)
+        ]
+    )
+
+    numbers = {name.partition(":")[0] for name in RULES}
+
+    assert sorted(named - set(RULES) - numbers) == []
+
+
+@needs_checkout
+def test_every_rule_occurs_in_a_test_or_in_the_corpus() -> None:
+    files = [p for p in TESTS.rglob("*.py") if p != Path(__file__)]
+    files += (TESTS / "corpus").rglob("*.md")
+    tested = rules_in([path.read_text(encoding="utf-8") for path in files])
+
+    assert sorted(set(RULES) - tested) == []

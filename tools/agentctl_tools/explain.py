@@ -76,7 +76,10 @@ def explain(what: str) -> Explanation | Diagnostic:
     term = code.replace("_", " ")
     if term in TERMS:
         return Explanation(name=term, kind="term", about=TERMS[term])
-    near = nearest(code, [*CODES, *TERMS]) or nearest(word.upper(), RULES)
+    number, colon, suffix = word.partition(":")
+    near = nearest(number.upper() + colon + suffix.lower(), RULES) or nearest(
+        code, [*CODES, *TERMS]
+    )
     return error(
         "unknown_code",
         word,
