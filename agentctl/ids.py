@@ -39,6 +39,8 @@ PROVIDER_KINDS: Final[Mapping[str, Kind]] = {
 }
 """What stands between ``provider.`` and the name."""
 
+_PROVIDER_FAMILIES: Final[Mapping[Kind, str]] = {kind: f for f, kind in PROVIDER_KINDS.items()}
+
 NAMED_KINDS: Final[frozenset[Kind]] = frozenset(
     {"policy", "pipeline", "embedding", "ui", "alias", "approval"}
 )
@@ -100,19 +102,17 @@ def embedding_provider_address(name: str) -> Address:
     return Address(f"provider.embedding.{name}")
 
 
-def source_provider_address(name: str) -> Address:
-    """Returns ``provider.source.<name>``."""
-    return Address(f"provider.source.{name}")
-
-
-def storage_provider_address(name: str) -> Address:
-    """Returns ``provider.storage.<name>``."""
-    return Address(f"provider.storage.{name}")
-
-
 def binding_address(query: Address, surface: str) -> Address:
     """Returns ``binding.<query>-><surface>``, e.g. ``binding.query.supply.impact->mcp``."""
     return Address(f"binding.{query}->{surface}")
+
+
+def address_of(kind: Kind, name: str) -> Address:
+    """Returns the address of a resource that belongs to no graph, or of a graph or schema itself."""
+    if kind in _PROVIDER_FAMILIES:
+        return Address(f"provider.{_PROVIDER_FAMILIES[kind]}.{name}")
+    assert kind in NAMED_KINDS or kind in {"graph", "schema"}
+    return Address(f"{kind}.{name}")
 
 
 OPS: Final = Address("ops")

@@ -52,7 +52,7 @@ _CONFIG: Final = {
     "query_typecheck_skipped": "A query was not type-checked because its graph's schema has errors.",
     "not_supported_yet": "The text is right in the full language, but this release does not run it yet.",
     "policy_missing_applies_to": "`applies_to` of a policy is empty; name `cluster` or its graphs.",
-    "dangling_graph_reference": "A policy applies to a graph that is not declared.",
+    "dangling_graph_reference": "A reference names a graph that is not declared.",
     "policy_mixed_binding_kinds": "One policy bundle applies either to the cluster or to graphs, not to both.",
     "duplicate_policy_binding": "Two policy bundles are bound to one scope; split or merge them.",
     "policy_file_missing": "The file that a policy names is not there.",
@@ -62,6 +62,31 @@ _CONFIG: Final = {
     "path_outside_folder": "A path resolves, after symbolic links, outside the cluster folder, which only the operator at a terminal may use.",
     "path_not_config": "Only cluster.yaml and the files it names can be edited in a draft; no hidden part, no state, no data.",
     "graph_id_not_servable_by_omnigraph": "OmniGraph 0.10 would not serve a graph of this id; agentctl does.",
+}
+
+_FOLDER: Final = {
+    "invalid_embedding_provider": "An embedding provider has an unknown kind, a blank model, or a `base_url` that is no http or https address.",
+    "embedding_api_key_inline": "`api_key` of an embedding provider takes a reference `${NAME}`; a literal is refused and not repeated.",
+    "embedding_api_key_required": "An embedding provider of any kind but `mock` needs an `api_key`.",
+    "dangling_embedding_provider_reference": "A reference names an embedding provider that is not declared.",
+    "invalid_external_blob_base": "A place for external blobs is no `s3://` or `file://` URI, is not there, or does not go with its scope.",
+    "invalid_external_blob_policy": "Two places for external blobs overlap.",
+    "external_blob_ingress_default_deny": "The graph allows no external blobs, which is the default.",
+    "secret_inline": "A secret stands in cluster.yaml; it takes a reference `${NAME}`, and the literal is not repeated.",
+    "env_file_tracked": "The file of secrets is tracked by git; take it out of the repository and give out new values.",
+    "resource_file_missing": "The file that a pipeline or a dashboard names is not there.",
+    "dangling_reference": "A reference names a resource that is not declared.",
+    "ambiguous_reference": "A bare name could mean more than one resource; write a typed address.",
+    "duplicate_reference": "A resource is listed twice where once is meant.",
+    "reference_not_declared": "`protect` or an approval rule names a resource that is not declared; it may be a mistyped name.",
+    "invalid_source_provider": "The fields of a source provider do not go with its kind.",
+    "invalid_storage_provider": "The `uri` of a storage provider does not go with its kind.",
+    "invalid_pipeline": "A pipeline does not fit the schema of the graph that it writes to.",
+    "invalid_schedule": "A schedule is no five fields of cron, or is never due.",
+    "invalid_embedding": "An embedding does not fit the schema of its graph.",
+    "invalid_alias": "An alias gives a parameter that its query does not take.",
+    "invalid_moved": "An entry of `moved` names two kinds, a source that is still declared, or a target that is not.",
+    "invalid_forget": "An entry of `forget` is still declared, or is moved.",
 }
 
 _LEDGER: Final = {
@@ -218,6 +243,6 @@ _GRAPH: Final = {
 }
 
 CODES: Final[dict[str, Code]] = _table(
-    _CONFIG | _LEDGER | _APPLY | _RECOVERY | _APPROVALS | _DOOR | _GRAPH
+    _CONFIG | _FOLDER | _LEDGER | _APPLY | _RECOVERY | _APPROVALS | _DOOR | _GRAPH
 )
 """Every code, by name."""

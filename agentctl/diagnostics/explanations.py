@@ -8,10 +8,11 @@ rules of the languages carry theirs in their own registries. `agentctl explain C
 
 from typing import Final
 
-from agentctl.diagnostics.explained import apply, approvals, config, door, graph, ledger
+from agentctl.diagnostics.explained import apply, approvals, config, door, folder, graph, ledger
 
 EXPLANATIONS: Final[dict[str, str]] = (
     config.EXPLAINED
+    | folder.EXPLAINED
     | ledger.EXPLAINED
     | apply.EXPLAINED
     | approvals.EXPLAINED

@@ -35,7 +35,8 @@ from agentctl.domain.config.drafting import (
 from agentctl.domain.config.load import LoadedCluster
 from agentctl.domain.config.patches import render_patch
 from agentctl.domain.config.paths import CLUSTER_FILE
-from agentctl.domain.config.snapshot import Wanted, wanted
+from agentctl.domain.config.snapshot import Wanted
+from agentctl.domain.config.wanting import wanted
 from agentctl.domain.storage.protocol import BackendError, ObjectStore
 from agentctl.engine.world import World, mint_ulid, stamp_now
 from agentctl.ids import is_ulid, numbered

@@ -33,6 +33,8 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     desired: DesiredCluster | None
     """None exactly where the diagnostics have an error."""
     diagnostics: tuple[Diagnostic, ...]
+    remarks: tuple[Diagnostic, ...] = ()
+    """What only `validate` tells."""
 
     @property
     def draft_id(self) -> str | None:
@@ -63,7 +65,12 @@ async def load_target(cluster: Cluster, caller: Caller, name: str) -> Target:
         moved = moved_from(cluster.store, cluster.make_store, written, cluster.folder)
         diagnostics = (*diagnostics, moved) if moved is not None else diagnostics
     failed = has_errors(diagnostics) or loaded.desired is None
-    return Target(name=name, desired=None if failed else loaded.desired, diagnostics=diagnostics)
+    return Target(
+        name=name,
+        desired=None if failed else loaded.desired,
+        diagnostics=diagnostics,
+        remarks=loaded.remarks,
+    )
 
 
 async def is_of_another(cluster: Cluster, caller: Caller, draft_id: str) -> bool:

@@ -19,5 +19,5 @@ async def validate(cluster: Cluster, caller: Caller, target: str = FOLDER) -> Va
         resource_digests=desired.resource_digests if desired is not None else {},
         resources=desired.resources if desired is not None else (),
         dependencies=desired.dependencies if desired is not None else (),
-        diagnostics=sort_diagnostics(found.diagnostics),
+        diagnostics=sort_diagnostics([*found.diagnostics, *found.remarks]),
     )

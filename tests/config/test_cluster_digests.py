@@ -12,12 +12,12 @@ from agentctl.domain.config.digests import (
     source_digest,
     source_manifest,
 )
+from agentctl.domain.config.given import Text
 from agentctl.domain.config.written import (
     QueryEntry,
     QueryMap,
     QueryPath,
     QueryPaths,
-    Text,
     WrittenBlobBase,
     WrittenCluster,
     WrittenGraph,
@@ -68,7 +68,7 @@ def test_the_second_vector_holds_with_a_provider() -> None:
                 id=Text(text="g"),
                 schema=Text(text="./a.pg"),
                 queries=QueryPaths(paths=(Text(text="q.gq"),)),
-                embedding_provider="e",
+                embedding_provider=Text(text="e"),
             ),
         ),
         policies=(

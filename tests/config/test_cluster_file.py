@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from agentctl.domain.config.cluster_file import FUTURE_SECTIONS, parse_config
+from agentctl.domain.config.cluster_file import parse_config
 from agentctl.domain.config.storage_root import StorageRoot
 
 MINIMAL = "version: 1\n"
@@ -90,13 +90,6 @@ def test_an_unknown_field_is_told_with_the_one_that_was_meant() -> None:
     assert remedy("version: 1\nzzz: 1\n") == (
         "Take it out; the fields are version, metadata, storage, state, graphs, policies, providers."
     )
-
-
-@pytest.mark.parametrize("name", FUTURE_SECTIONS)
-def test_a_section_of_a_later_release_is_refused_at_its_place(name: str) -> None:
-    assert told(f"version: 1\n{name}: x\n") == [
-        f"cluster.yaml:2:1 cluster.yaml future_phase_field: `{name}` is not built yet"
-    ]
 
 
 @pytest.mark.parametrize(

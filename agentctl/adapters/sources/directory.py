@@ -22,7 +22,9 @@ from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.domain.config.cluster_file import ParsedConfig, parse_config
 from agentctl.domain.config.load import LoadedCluster, resolve
 from agentctl.domain.config.paths import leaves_folder
-from agentctl.domain.config.snapshot import FolderSnapshot, wanted
+from agentctl.domain.config.snapshot import FolderSnapshot
+from agentctl.domain.config.wanting import wanted
+from agentctl.domain.policy.bundles import check_cedar
 
 __all__ = ["Folder", "Overlay"]
 
@@ -95,9 +97,8 @@ class Folder:
         parsed, data = self._parsed(overlay, confined=confined)
         if data is None:
             return resolve(parsed, FolderSnapshot(files={}))
-        return resolve(
-            parsed, gather(self.path, wanted(parsed), data, overlay=overlay, confined=confined)
-        )
+        seen = gather(self.path, wanted(parsed), data, overlay=overlay, confined=confined)
+        return resolve(parsed, seen, check_cedar=check_cedar)
 
     def _config_files(self, overlay: Overlay) -> dict[str, bytes] | Diagnostic:
         parsed, data = self._parsed(overlay, confined=True)

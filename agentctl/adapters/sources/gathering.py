@@ -11,6 +11,7 @@ from agentctl.adapters.sources.confined import (
     list_folder,
     read_file,
 )
+from agentctl.adapters.sources.git import tracked
 from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.domain.config.paths import CLUSTER_FILE, is_environment_file
 from agentctl.domain.config.snapshot import FolderSnapshot, Wanted, is_query_name
@@ -85,6 +86,9 @@ class _Gathering:
             self._folder_or_file(path)
         for path in names.files:
             self._file(path)
+        tracks: frozenset[str] = frozenset()
+        if names.env_file is not None and self._inside(names.env_file):
+            tracks = tracked(self._folder, (names.env_file,))
         return FolderSnapshot(
             files=dict(sorted(self._files.items())),
             listings=self._listings,
@@ -92,7 +96,16 @@ class _Gathering:
             unreadable=self._unreadable,
             outside=frozenset(self._outside),
             state=frozenset(self._state),
+            tracked=tracks,
+            folders=frozenset(path for path in names.folders if Path(path).is_dir()),
         )
+
+    def _inside(self, path: str) -> bool:
+        """Returns whether a file that is not read may be asked about."""
+        if self._confined and judge(self._folder, path)[0] == "outside":
+            self._outside.add(path)
+            return False
+        return True
 
     def _environments(self) -> tuple[str, ...]:
         names = list_folder(self._folder)

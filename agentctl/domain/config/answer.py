@@ -42,6 +42,31 @@ class Remembered(msgspec.Struct, frozen=True, kw_only=True):
     answer: FolderAnswer
 
 
+class Tally(msgspec.Struct, frozen=True, kw_only=True):
+    """What was read anew, and what was remembered."""
+
+    schemas_compiled: int = 0
+    query_files_parsed: int = 0
+    query_files_checked: int = 0
+    remembered: int = 0
+    """Entries that were used in place of any of these."""
+    refused: int = 0
+    """Entries that were there and could not be decoded."""
+
+
+class CacheUse(msgspec.Struct, frozen=True, kw_only=True):
+    """How the cache served one look at a folder."""
+
+    off: str | None = None
+    """Why nothing was remembered."""
+    whole: bool = False
+    """Whether the answer for the whole folder was remembered, so that nothing was read anew."""
+    files: int = 0
+    """How many files the folder has that were looked at."""
+    tally: Tally = Tally()
+    """What was read anew otherwise."""
+
+
 _ENCODER: Final = msgspec.msgpack.Encoder(order="deterministic")
 _DECODER: Final = msgspec.msgpack.Decoder(Remembered)
 

@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Final
 
 from agentctl.canonical import canonical_bytes, sha256_hex
+from agentctl.domain.config.given import Fieldset, by_key, written_json
 from agentctl.domain.config.model import SourceManifest
 from agentctl.domain.config.written import (
     QueriesForm,
@@ -13,6 +14,7 @@ from agentctl.domain.config.written import (
     QueryPaths,
     WrittenBlobBase,
     WrittenCluster,
+    WrittenGraph,
     WrittenProvider,
 )
 
@@ -66,7 +68,10 @@ def config_digest(written: WrittenCluster, resources: Mapping[str, str]) -> str:
 
 
 def config_json(written: WrittenCluster) -> bytes:
-    """Returns the compact JSON of the parsed config, in the field order of OmniGraph 0.10."""
+    """Returns the compact JSON of the parsed config, in the field order of OmniGraph 0.10.
+
+    What 0.10 does not have follows, in the order of the table of 3.1, where it is there.
+    """
     return _compact(
         {
             "version": 1,
@@ -74,20 +79,10 @@ def config_json(written: WrittenCluster) -> bytes:
             "storage": written.storage.text if written.storage else None,
             "state": {"backend": written.backend, "lock": written.lock},
             "providers": {
-                "embedding": _by_key({p.name: _profile(p) for p in written.providers}),
+                "embedding": by_key({p.name: _profile(p) for p in written.providers}),
             },
-            "graphs": _by_key(
-                {
-                    g.id.text: {
-                        "schema": g.schema.text if g.schema else None,
-                        "queries": _queries(g.queries),
-                        "embedding_provider": g.embedding_provider,
-                        **_blobs(g.external_blobs),
-                    }
-                    for g in written.graphs
-                }
-            ),
-            "policies": _by_key(
+            "graphs": by_key({g.id.text: _graph(g) for g in written.graphs}),
+            "policies": by_key(
                 {
                     p.name.text: {
                         "file": p.file.text if p.file else None,
@@ -96,8 +91,42 @@ def config_json(written: WrittenCluster) -> bytes:
                     for p in written.policies
                 }
             ),
+            **_sections(written.root),
         }
     )
+
+
+_PROVIDER_SECTIONS: Final = ("source", "storage")
+_SECTIONS: Final = (
+    "apply", "pipelines", "embeddings", "ui", "aliases", "bindings", "approvals", "ops", "protect",
+    "moved", "forget",
+)  # fmt: skip
+"""In the order of the table of control-plane 3.1; `env_file` is in no digest."""
+
+
+def _sections(root: Fieldset | None) -> dict[str, object]:
+    """Returns the sections that 0.10 does not have, as written; empty ones are left out."""
+    if root is None:
+        return {}
+    found: dict[str, object] = {}
+    providers = root.section("providers")
+    for name in _PROVIDER_SECTIONS:
+        if name in providers.fields:
+            found[f"providers.{name}"] = written_json(providers.fields[name])
+    for name in _SECTIONS:
+        if name in root.fields:
+            found[name] = written_json(root.fields[name])
+    return {name: value for name, value in found.items() if value}
+
+
+def _graph(graph: WrittenGraph) -> dict[str, object]:
+    provider = graph.embedding_provider
+    return {
+        "schema": graph.schema.text if graph.schema else None,
+        "queries": _queries(graph.queries),
+        "embedding_provider": provider.text if provider else None,
+        **_blobs(graph.external_blobs),
+    }
 
 
 def source_manifest(files: Mapping[str, bytes]) -> SourceManifest:
@@ -122,7 +151,7 @@ def _queries(form: QueriesForm) -> object:
         case QueryPaths(paths=paths):
             return [path.text for path in paths]
         case QueryMap(entries=entries):
-            return _by_key({e.name.text: {"file": e.file.text} for e in entries})
+            return by_key({e.name.text: {"file": e.file.text} for e in entries})
 
 
 def _profile(provider: WrittenProvider) -> dict[str, str]:
@@ -139,10 +168,6 @@ def _blobs(bases: tuple[WrittenBlobBase, ...]) -> dict[str, object]:
     if not bases:
         return {}
     return {"external_blobs": {"allow": [{"base": b.base, "scope": b.scope} for b in bases]}}
-
-
-def _by_key(mapping: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: mapping[key] for key in sorted(mapping, key=str.encode)}
 
 
 def _compact(value: object) -> bytes:

@@ -3,9 +3,9 @@
 from agentctl.diagnostics.bag import Bag
 from agentctl.diagnostics.diagnostic import error
 from agentctl.diagnostics.span import Span
+from agentctl.domain.config.faults import meant
 from agentctl.domain.config.scalars import ScalarType, boolean_value, integer_value, scalar_type
 from agentctl.domain.config.yaml_tree import ListNode, MapEntry, MapNode, Node, ScalarNode
-from agentctl.languages.text.suggest import did_you_mean
 
 
 def is_null(node: Node) -> bool:
@@ -148,10 +148,9 @@ class Fields:
         for entry in self._entries.values():
             name = entry.key.text
             listed = f"Take it out; the fields are {', '.join(self._asked)}."
-            remedy = did_you_mean(name, self._asked, otherwise=listed)
-            self._reader.fault(
-                f"unknown field `{name}` in {self._label}", entry.key.where, remedy=remedy
-            )
+            where = entry.key.where
+            remedy = meant(self._reader.bag, where.file, name, self._asked, otherwise=listed)
+            self._reader.fault(f"unknown field `{name}` in {self._label}", where, remedy=remedy)
 
     def _named(self, name: str) -> str:
         return f"`{name}` in {self._label}"

@@ -3,20 +3,29 @@
 Source: control-plane 1.1 and 1.8.
 """
 
+from typing import Final
+
 from agentctl.diagnostics.bag import Bag
 from agentctl.diagnostics.diagnostic import Related, error, warning
-from agentctl.domain.config.digests import file_digest
+from agentctl.domain.config.cedar_file import CheckCedar, check_cedar_file
+from agentctl.domain.config.given import Text
 from agentctl.domain.config.model import DesiredPolicy
 from agentctl.domain.config.policy_file import check_policy_file
 from agentctl.domain.config.snapshot import FolderSnapshot
 from agentctl.domain.config.sources import find_source
-from agentctl.domain.config.written import Text, WrittenCluster, WrittenPolicy
+from agentctl.domain.config.written import WrittenCluster, WrittenPolicy
 from agentctl.ids import CLUSTER, Address, graph_address, parse_address, policy_address
 from agentctl.languages.text.suggest import did_you_mean
 
+CEDAR_SUFFIX: Final = ".cedar"
+
 
 def resolve_policies(
-    written: WrittenCluster, snapshot: FolderSnapshot, bag: Bag
+    written: WrittenCluster,
+    snapshot: FolderSnapshot,
+    bag: Bag,
+    *,
+    check_cedar: CheckCedar | None = None,
 ) -> tuple[DesiredPolicy, ...]:
     """Returns the policies that could be resolved, sorted by name; faults go to the bag."""
     graphs = frozenset(graph.id.text for graph in written.graphs)
@@ -37,18 +46,23 @@ def resolve_policies(
         )
         if source is None:
             continue
-        check_policy_file(
-            source.data,
-            file=source.path,
-            path=address,
-            cluster_bound=CLUSTER in scopes if scopes else None,
-            bag=bag,
-        )
+        if source.path.endswith(CEDAR_SUFFIX):
+            check_cedar_file(
+                source.data, file=source.path, path=address, check=check_cedar, bag=bag
+            )
+        else:
+            check_policy_file(
+                source.data,
+                file=source.path,
+                path=address,
+                cluster_bound=CLUSTER in scopes if scopes else None,
+                bag=bag,
+            )
         resolved.append(
             DesiredPolicy(
                 name=policy.name.text,
                 file=source.path,
-                digest=file_digest(source.data),
+                digest=source.digest,
                 applies_to=tuple(sorted(scopes)),
             )
         )

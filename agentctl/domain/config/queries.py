@@ -3,26 +3,32 @@
 Source: control-plane 1.1 and 1.8.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from agentctl.diagnostics.bag import Bag, has_errors
 from agentctl.diagnostics.diagnostic import Related, error, warning
 from agentctl.domain.config.compilers import Compilers
+from agentctl.domain.config.faults import meant
+from agentctl.domain.config.given import Text
 from agentctl.domain.config.model import DesiredQuery
-from agentctl.domain.config.paths import normal_path
+from agentctl.domain.config.paths import CLUSTER_FILE, normal_path
 from agentctl.domain.config.snapshot import FolderSnapshot, is_query_name
 from agentctl.domain.config.sources import Source, find_source, refuse_path
 from agentctl.domain.config.written import (
     QueryMap,
     QueryPath,
-    Text,
     WrittenGraph,
 )
-from agentctl.ids import graph_address, is_resource_id, query_address
+from agentctl.ids import Address, graph_address, is_resource_id, query_address
 from agentctl.languages.query.compile import CheckedResult, QueryDecl, QueryFile
 from agentctl.languages.schema.types import Catalog
+
+if TYPE_CHECKING:
+    from agentctl.languages.text.addition import Addition
 
 
 class FoundQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,15 +53,50 @@ class QueryFiles:
         self.snapshot = snapshot
         self.bag = bag
         self.compilers = compilers
-        self._parsed: dict[str, QueryFile] = {}
+        self.additions: list[Addition] = []
+        """What OmniGraph 0.10 does not have or reads otherwise, of all files of the languages."""
+        self.declared: set[Address] = set()
+        """Every query that a graph registers, also one that does not fit its schema."""
+        self.partial: set[str] = set()
+        """Graphs of which a query file could not be read whole."""
+        self.used: dict[str, QueryFile] = {}
+        """What was parsed, by path."""
+        self._by_name: dict[str, dict[str, QueryDecl]] = {}
+        self._sources: dict[str, Source] = {}
+
+    def source(self, named: Text, *, missing: str, path: str) -> Source | None:
+        """Returns the file that *named* names, hashed once; where it is not there, that is told."""
+        key = normal_path(named.text)
+        known = self._sources.get(key)
+        if known is None:
+            found = find_source(self.snapshot, named, missing=missing, path=path, bag=self.bag)
+            if found is None:
+                return None
+            known = self._sources[key] = found
+        return known
+
+    def declarations(self, source: Source) -> Mapping[str, QueryDecl]:
+        """Returns the declarations of a file by name, of a repeated name the first."""
+        known = self._by_name.get(source.path)
+        if known is None:
+            known = {}
+            for declaration in self.parse(source).declarations:
+                known.setdefault(declaration.name, declaration)
+            self._by_name[source.path] = known
+        return known
+
+    def broken(self, source: Source) -> bool:
+        """Returns whether a parsed file has mistakes, so that more may be declared in it."""
+        return has_errors(self.used[source.path].diagnostics)
 
     def parse(self, source: Source) -> QueryFile:
         """Returns the declarations of a file."""
-        known = self._parsed.get(source.path)
+        known = self.used.get(source.path)
         if known is None:
             known = self.compilers.queries(source)
-            self._parsed[source.path] = known
+            self.used[source.path] = known
             self.bag.add(*known.diagnostics)
+            self.additions += known.additions
         return known
 
     def checker(self, schema: CheckedSchema) -> Callable[[FoundQuery], CheckedResult]:
@@ -66,7 +107,7 @@ class QueryFiles:
             source = query.source
             results = checked.get(source.path)
             if results is None:
-                parsed = self._parsed[source.path]
+                parsed = self.used[source.path]
                 results = self.compilers.checked(
                     parsed, source, schema=schema.source, catalog=schema.catalog
                 )
@@ -108,6 +149,7 @@ def check_queries(
             continue
         result = check(query)
         bag.add(*(msgspec.structs.replace(d, path=address) for d in result.diagnostics))
+        files.additions += result.additions
         if result.query is None:
             assert has_errors(result.diagnostics)
             continue
@@ -126,21 +168,27 @@ def _named(graph: WrittenGraph, form: QueryMap, files: QueryFiles) -> Iterator[F
     for entry in form.entries:
         name = entry.name.text
         address = query_address(graph.id.text, name)
-        source = find_source(
-            files.snapshot, entry.file, missing="query_file_missing", path=address, bag=files.bag
-        )
+        files.declared.add(address)
+        source = files.source(entry.file, missing="query_file_missing", path=address)
         if source is None:
             continue
-        parsed = files.parse(source)
-        match = next((d for d in parsed.declarations if d.name == name), None)
+        declarations = files.declarations(source)
+        match = declarations.get(name)
         if match is not None:
             yield FoundQuery(name=name, declaration=match, source=source)
-        elif not has_errors(parsed.diagnostics):
-            declared = ", ".join(f"`{d.name}`" for d in parsed.declarations) or "none"
+        elif not files.broken(source):
             message = f"`{source.path}` declares no query `{name}`"
-            remedy = f"Rename the key or the query; the file declares: {declared}."
             where = entry.name.where
+            remedy = meant(
+                files.bag, CLUSTER_FILE, name, declarations, otherwise=_listed(declarations)
+            )
             files.bag.add(error("query_key_mismatch", address, message, where=where, remedy=remedy))
+
+
+def _listed(names: Iterable[str]) -> str:
+    shown = [f"`{name}`" for name in islice(names, 9)]
+    more = f"{', '.join(shown[:8])} and others" if len(shown) > 8 else ", ".join(shown)
+    return f"Rename the key or the query; the file declares: {more or 'none'}."
 
 
 def _declared(
@@ -150,7 +198,10 @@ def _declared(
         for source in _sources(graph, path, files):
             for declaration in files.parse(source).declarations:
                 if _registers(graph, declaration, files.bag):
+                    files.declared.add(query_address(graph.id.text, declaration.name))
                     yield FoundQuery(name=declaration.name, declaration=declaration, source=source)
+            if files.broken(source):
+                files.partial.add(graph.id.text)
 
 
 def _registers(graph: WrittenGraph, declaration: QueryDecl, bag: Bag) -> bool:
@@ -169,7 +220,9 @@ def _sources(graph: WrittenGraph, named: Text, files: QueryFiles) -> Iterator[So
     names = snapshot.listings.get(key)
     if names is None:
         source = _single(named, key, address, files)
-        if source is not None:
+        if source is None:
+            files.partial.add(graph.id.text)
+        else:
             yield source
         return
     queries = sorted(filter(is_query_name, names), key=lambda name: name.encode())
@@ -181,10 +234,10 @@ def _sources(graph: WrittenGraph, named: Text, files: QueryFiles) -> Iterator[So
         )
     for name in queries:
         inner = Text(text=name if key == "." else f"{key}/{name}", where=named.where)
-        source = find_source(
-            snapshot, inner, missing="query_parse_error", path=address, bag=files.bag
-        )
-        if source is not None:
+        source = files.source(inner, missing="query_parse_error", path=address)
+        if source is None:
+            files.partial.add(graph.id.text)
+        else:
             yield source
 
 
@@ -200,7 +253,7 @@ def _single(named: Text, key: str, address: str, files: QueryFiles) -> Source | 
         files.bag.add(error("query_dir_unreadable", address, message, where=named.where))
     if folder_meant:
         return None
-    return find_source(snapshot, named, missing="query_file_missing", path=address, bag=files.bag)
+    return files.source(named, missing="query_file_missing", path=address)
 
 
 def _twice(graph: WrittenGraph, query: FoundQuery, other: FoundQuery, bag: Bag) -> None:

@@ -5,12 +5,14 @@ never has to be asked whether it is still right. It answers for bytes that are a
 here; it grants nothing. What does not decode is refused and made anew. Source: ADR 7.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Final, Protocol, TypeVar
 
 import msgspec
 
 from agentctl.canonical import sha256_hex
+from agentctl.domain.config.answer import Tally
 from agentctl.domain.config.compilers import Compilers
 from agentctl.domain.config.sources import Source
 from agentctl.languages.query.compile import CheckedResult, QueryFile
@@ -37,18 +39,6 @@ class Entries(Protocol):
         ...
 
 
-class Tally(msgspec.Struct, kw_only=True):
-    """What was read anew, and what was remembered; counted as it happens."""
-
-    schemas_compiled: int = 0
-    query_files_parsed: int = 0
-    query_files_checked: int = 0
-    remembered: int = 0
-    """Entries that were used in place of any of these."""
-    refused: int = 0
-    """Entries that were there and could not be decoded."""
-
-
 class Remembering:
     """`Compilers` that ask *entries* first, and tell them what was read anew."""
 
@@ -60,10 +50,15 @@ class Remembering:
             grammar: names the code that makes the answers; another code has other answers.
             anew: reads what is not remembered.
         """
-        self.tally = Tally()
+        self._counts: Counter[str] = Counter()
         self._entries = entries
         self._grammar = grammar
         self._anew = anew
+
+    @property
+    def tally(self) -> Tally:
+        """What was read anew so far, and what was remembered."""
+        return Tally(**self._counts)
 
     def schema(self, source: Source) -> CompiledSchema:
         """Returns what a schema file means."""
@@ -71,7 +66,7 @@ class Remembering:
         known = self._known(source, key, _SCHEMA)
         if known is None:
             known = self._anew.schema(source)
-            self.tally.schemas_compiled += 1
+            self._counts["schemas_compiled"] += 1
             self._keep(source, key, known)
         return known
 
@@ -81,7 +76,7 @@ class Remembering:
         known = self._known(source, key, _QUERIES)
         if known is None:
             known = self._anew.queries(source)
-            self.tally.query_files_parsed += 1
+            self._counts["query_files_parsed"] += 1
             self._keep(source, key, known)
         return known
 
@@ -93,7 +88,7 @@ class Remembering:
         known = self._known(source, key, _CHECKED)
         if known is None or not known.keys() >= {d.name for d in parsed.declarations}:
             known = dict(self._anew.checked(parsed, source, schema=schema, catalog=catalog))
-            self.tally.query_files_checked += 1
+            self._counts["query_files_checked"] += 1
             self._keep(source, key, known)
         return known
 
@@ -110,9 +105,9 @@ class Remembering:
         try:
             known = decoder.decode(entry)
         except (msgspec.DecodeError, AssertionError, UnicodeDecodeError):
-            self.tally.refused += 1
+            self._counts["refused"] += 1
             return None
-        self.tally.remembered += 1
+        self._counts["remembered"] += 1
         return known
 
     def _keep(self, source: Source, key: str, value: object) -> None:

@@ -3,10 +3,11 @@
 Source: control-plane 1.9.
 """
 
+import math
 import re
 from typing import Final, Literal
 
-from agentctl.domain.config.yaml_tree import ScalarNode
+from agentctl.domain.config.yaml_tree import ListNode, MapNode, Node, ScalarNode
 
 ScalarType = Literal["null", "boolean", "integer", "number", "text"]
 
@@ -52,3 +53,40 @@ def integer_value(node: ScalarNode) -> int | None:
         return None
     sign = -1 if node.text.startswith("-") else 1
     return sign * int(node.text.lstrip("+-"), 0)
+
+
+def json_value(node: Node) -> object:
+    """Returns *node* as JSON has it.
+
+    Raises:
+        ValueError: A number in it is none of JSON; the message says which, for "holds …".
+    """
+    match node:
+        case ListNode():
+            return [json_value(item) for item in node.items]
+        case MapNode():
+            return {entry.key.text: json_value(entry.value) for entry in node.entries}
+        case ScalarNode():
+            return _json_scalar(node)
+
+
+def _json_scalar(node: ScalarNode) -> object:
+    kind = scalar_type(node)
+    if kind == "null":
+        return None
+    if kind == "boolean":
+        return boolean_value(node)
+    if kind == "integer":
+        number = integer_value(node)
+        if number is None:
+            msg = "an integer of too many digits"
+            raise ValueError(msg)
+        return number
+    if kind == "number":
+        named = node.text.lower().lstrip("+-") in {".inf", ".nan"}
+        value = math.inf if named else float(node.text)
+        if not math.isfinite(value):
+            msg = f"`{node.text}`, which is no number of JSON"
+            raise ValueError(msg)
+        return value
+    return node.text

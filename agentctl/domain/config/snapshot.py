@@ -1,16 +1,8 @@
 """What was read of a folder, as a value: the only thing that pure loading sees of a disk."""
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 import msgspec
-
-from agentctl.domain.config.given import Text
-from agentctl.domain.config.paths import is_state_path, normal_path
-from agentctl.domain.config.written import QueryMap, QueryPath, QueryPaths
-
-if TYPE_CHECKING:
-    from agentctl.domain.config.cluster_file import ParsedConfig
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,6 +11,10 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     files: tuple[str, ...]
     directories: tuple[str, ...]
     """May be a folder, whose top-level ``*.gq`` are then wanted too, or one file."""
+    env_file: str | None = None
+    """The file of secrets: never read, only asked about."""
+    folders: tuple[str, ...] = ()
+    """Absolute paths of folders outside of config, of which only their presence is asked."""
 
     def names(self, path: str) -> bool:
         """Returns whether the normal *path* is one of the files, or a query of a named folder."""
@@ -42,35 +38,12 @@ class FolderSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     """Paths that resolve outside the folder, where that is refused; they were not read."""
     state: frozenset[str] = frozenset()
     """Paths that resolve, through links, to state, data or secrets; they were not read."""
+    tracked: frozenset[str] = frozenset()
+    """Of the files that git must not track, those that it does; without git none."""
+    folders: frozenset[str] = frozenset()
+    """Of the wanted absolute folders, those that are there."""
 
 
 def is_query_name(name: str) -> bool:
     """Returns whether a file of a queries folder registers: ``*.gq``, but no hidden file."""
     return name.endswith(".gq") and not name.startswith(".")
-
-
-def wanted(parsed: "ParsedConfig") -> Wanted:
-    """Returns what to read of the folder, as far as cluster.yaml could be read itself."""
-    written = parsed.written
-    if written is None:
-        return Wanted(files=(), directories=())
-    files: list[Text | None] = [policy.file for policy in written.policies]
-    directories: list[Text] = []
-    for graph in written.graphs:
-        files.append(graph.schema)
-        match graph.queries:
-            case QueryPath(path=path):
-                directories.append(path)
-            case QueryPaths(paths=paths):
-                directories.extend(paths)
-            case QueryMap(entries=entries):
-                files.extend(entry.file for entry in entries)
-    return Wanted(
-        files=_normal(file for file in files if file is not None),
-        directories=_normal(directories),
-    )
-
-
-def _normal(texts: Iterable[Text]) -> tuple[str, ...]:
-    paths = {normal_path(text.text) for text in texts}
-    return tuple(sorted(path for path in paths if not is_state_path(path)))

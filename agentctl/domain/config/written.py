@@ -7,13 +7,7 @@ normalised here.
 import msgspec
 
 from agentctl.diagnostics.span import Span
-
-
-class Text(msgspec.Struct, frozen=True, kw_only=True):
-    """A word of the file."""
-
-    text: str
-    where: Span | None = None
+from agentctl.domain.config.given import Fieldset, Text
 
 
 class QueryPath(msgspec.Struct, frozen=True, kw_only=True, tag="path"):
@@ -53,6 +47,8 @@ class WrittenProvider(msgspec.Struct, frozen=True, kw_only=True):
     model: str | None = None
     api_key: str | None = None
     """A reference ``${NAME}``, never a value."""
+    where: Span | None = None
+    """Its name."""
 
 
 class WrittenBlobBase(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,6 +56,8 @@ class WrittenBlobBase(msgspec.Struct, frozen=True, kw_only=True):
 
     base: str
     scope: str
+    where: Span | None = None
+    """Of the base."""
 
 
 class WrittenGraph(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,7 +67,7 @@ class WrittenGraph(msgspec.Struct, frozen=True, kw_only=True):
     schema: Text | None = None
     """None only where the file has an error."""
     queries: QueriesForm = QueryMap()
-    embedding_provider: str | None = None
+    embedding_provider: Text | None = None
     external_blobs: tuple[WrittenBlobBase, ...] = ()
 
 
@@ -92,3 +90,6 @@ class WrittenCluster(msgspec.Struct, frozen=True, kw_only=True):
     providers: tuple[WrittenProvider, ...] = ()
     graphs: tuple[WrittenGraph, ...] = ()
     policies: tuple[WrittenPolicy, ...] = ()
+    env_file: Text | None = None
+    root: Fieldset | None = None
+    """The whole file by its table; the sections that 0.10 only reserves are read from here."""

@@ -8,6 +8,7 @@ Source: design/libraries 3, access-and-faces 3.2.
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Final
@@ -100,6 +101,25 @@ def validate(policies: str, schema: str) -> Sequence[str]:
     except ValueError as problem:
         return [str(problem)]
     return [f"{e.policy_id}: {e.error}" for e in result.errors]
+
+
+def faults(policies: str, schema: str) -> Sequence[str]:
+    """Returns what is wrong with a text of policies, one sentence each: syntax, schema, templates."""
+    import cedarpy
+
+    try:
+        result = cedarpy.validate_policies(policies, schema)
+        slots = () if result.errors else cedarpy.PolicySet.from_str(policies).templates()
+    except ValueError as problem:
+        return [_sentence(str(problem))]
+    found = [_sentence(str(e.error)) for e in result.errors]
+    return found or ["a policy with a slot is a template, and nothing links it" for _ in slots]
+
+
+def _sentence(told: str) -> str:
+    """Returns Cedar's words without its number of the policy, on one line."""
+    told = re.sub(r"^for policy `[^`]*`, ", "", told).removeprefix("Policy parse error: ")
+    return " ".join(told.split())
 
 
 @cache

@@ -9,6 +9,7 @@ from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.domain.config.load import LoadedCluster, parse_config, resolve, wanted
 from agentctl.domain.config.policy_file import check_policy_file
 from agentctl.domain.config.snapshot import FolderSnapshot, is_query_name
+from agentctl.domain.policy.bundles import check_cedar
 from agentctl.testing.corpus.markdown import Case
 
 _BOUND = {"cluster": True, "graph": False}
@@ -57,7 +58,7 @@ def load_files(
         outside=of("outside"),
         state=of("state"),
     )
-    return resolve(parsed, snapshot)
+    return resolve(parsed, snapshot, check_cedar=check_cedar)
 
 
 def answer_policy(data: bytes, bound: str, file: str) -> tuple[Diagnostic, ...]:

@@ -1,0 +1,150 @@
+"""Policy bundles in Cedar: checked by whoever has Cedar, one policy at a time, with a place for each.
+
+Cedar names a policy by its number and gives no place, so the text is cut at the end of each policy
+and what is wrong with the whole is looked for in its parts. Source: access-and-faces 3.2.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
+
+import msgspec
+
+from agentctl.diagnostics.bag import Bag
+from agentctl.diagnostics.diagnostic import Related, error
+from agentctl.diagnostics.span import Span, span_at
+
+CheckCedar = Callable[[str], Sequence[str]]
+"""Returns what is wrong with a text of policies, syntax and strict schema; nothing where all holds."""
+
+POLICY_COUNT_MAX: Final = 1000
+
+_TOKEN: Final = re.compile(
+    r'//[^\n]*|"(?:[^"\\]|\\.)*"|[()\[\]{}]|;|@id\s*\(\s*"([^"]*)"\s*\)', re.DOTALL
+)
+_UNEXPECTED: Final = re.compile(r"unexpected token `([^`]+)`")
+_REMEDY: Final = "`agentctl policy schema` prints what policies may speak of."
+
+
+class Piece(msgspec.Struct, frozen=True, kw_only=True):
+    """One policy of a text."""
+
+    start: int
+    end: int
+    """Just behind its semicolon."""
+    id: str | None = None
+    """Of its annotation `@id`."""
+    id_at: tuple[int, int] | None = None
+
+
+def pieces(text: str) -> Iterator[Piece]:
+    """Yields the policies of *text*; a rest without a semicolon is the last one."""
+    start, depth = 0, 0
+    name: tuple[str, tuple[int, int]] | None = None
+    for match in _TOKEN.finditer(text):
+        mark = match.group()
+        if match.group(1) is not None:
+            name = (match.group(1), match.span())
+        elif mark in "([{":
+            depth += 1
+        elif mark in ")]}":
+            depth -= 1
+        elif mark == ";" and depth <= 0:
+            yield _piece(text, start, match.end(), name)
+            start, depth, name = match.end(), 0, None
+    if _bare(text[start:]).strip():
+        yield _piece(text, start, len(text), name)
+
+
+def check_cedar_file(
+    data: bytes, *, file: str, path: str, check: CheckCedar | None, bag: Bag
+) -> None:
+    """Adds every fault of a bundle in Cedar to *bag*, all `policy_invalid`.
+
+    Args:
+        data: the file.
+        file: its path, for places.
+        path: the policy's address.
+        check: asks Cedar; without it nothing holds.
+        bag: takes the faults.
+    """
+    try:
+        text = data.decode("utf-8").removeprefix("\ufeff")
+    except UnicodeDecodeError as fault:
+        before = data[: fault.start].decode("utf-8")
+        where = span_at(file, before + "?", len(before), len(before) + 1)
+        message = f"byte 0x{data[fault.start]:02x} is not UTF-8"
+        remedy = "Save the file as UTF-8."
+        bag.add(error("policy_invalid", path, message, where=where, remedy=remedy))
+        return
+    if check is None:
+        message = f"`{file}` is in Cedar, which cannot be checked here"
+        bag.add(error("policy_invalid", path, message))
+        return
+    found = tuple(pieces(text))
+    if not found or len(found) > POLICY_COUNT_MAX:
+        message = f"`{file}` has {len(found)} policies; it takes 1 to {POLICY_COUNT_MAX}"
+        bag.add(error("policy_invalid", path, message))
+        return
+    _repeated_ids(text, found, file, path, bag)
+    whole = check(text)
+    if not whole:
+        return
+    located = [(piece, told) for piece in found for told in check(text[piece.start : piece.end])]
+    if not located:
+        located = [(Piece(start=found[0].start, end=found[0].end), told) for told in whole]
+    for piece, told in located:
+        where = _place(text, piece, told, file)
+        bag.add(error("policy_invalid", path, told, where=where, remedy=_REMEDY))
+
+
+def _piece(text: str, start: int, end: int, name: tuple[str, tuple[int, int]] | None) -> Piece:
+    while start < end and (text[start].isspace() or text.startswith("//", start)):
+        if text[start].isspace():
+            start += 1
+        else:
+            line_end = text.find("\n", start)
+            start = end if line_end < 0 else line_end
+    return Piece(
+        start=start, end=end, id=name[0] if name else None, id_at=name[1] if name else None
+    )
+
+
+def _bare(text: str) -> str:
+    return re.sub(r"//[^\n]*", "", text)
+
+
+def _place(text: str, piece: Piece, told: str, file: str) -> Span:
+    """Returns the token that Cedar did not expect, where it stands once; else the policy's start."""
+    match = _UNEXPECTED.search(told)
+    body = text[piece.start : piece.end]
+    if match is not None and body.count(match.group(1)) == 1:
+        at = piece.start + body.index(match.group(1))
+        return span_at(file, text, at, at + len(match.group(1)))
+    line_end = text.find("\n", piece.start, piece.end)
+    return span_at(file, text, piece.start, piece.end if line_end < 0 else line_end)
+
+
+def _repeated_ids(text: str, found: tuple[Piece, ...], file: str, path: str, bag: Bag) -> None:
+    first: dict[str, Piece] = {}
+    for piece in found:
+        if piece.id is None or piece.id_at is None:
+            continue
+        other = first.setdefault(piece.id, piece)
+        if other is piece or other.id_at is None:
+            continue
+        where = span_at(file, text, *piece.id_at)
+        related = (
+            Related(where=span_at(file, text, *other.id_at), message="it stands first here"),
+        )
+        message = f"two policies have the id `{piece.id}`"
+        bag.add(
+            error(
+                "policy_invalid",
+                path,
+                message,
+                where=where,
+                related=related,
+                remedy="Rename one of them.",
+            )
+        )
