@@ -66,6 +66,33 @@ def in_query(decl: QueryDecl) -> Iterator[Mention]:
                 yield from _in_mutation(mutation)
 
 
+def clauses_of(decl: QueryDecl) -> Iterator[tuple[Clause, bool]]:
+    """Yields every clause of a read, and whether it stands in a block that is only tested.
+
+    Those are `not`, `exists` and `count`; what `optional` has inside gives rows.
+    """
+    if isinstance(decl.body, ReadBody):
+        yield from _clauses(decl.body.clauses, tested=False)
+
+
+def conditions_of(decl: QueryDecl) -> Iterator[Condition]:
+    """Yields every condition, those inside others too, in order of the text."""
+    match decl.body:
+        case ReadBody():
+            for clause, _ in clauses_of(decl):
+                if isinstance(clause, FilterClause):
+                    yield from _flat(clause.condition)
+        case MutationBody() as body:
+            for mutation in body.mutations:
+                yield from conditions_in(mutation)
+
+
+def conditions_in(mutation: MutationSyntax) -> Iterator[Condition]:
+    """Yields every condition of a mutation, those inside others too."""
+    if not isinstance(mutation, InsertSyntax):
+        yield from _flat(mutation.condition)
+
+
 def clause_variables(clause: Clause) -> set[str]:
     """Returns the names that a clause mentions itself, without those of blocks inside it."""
     return {m.name for m in in_clause(clause, deep=False)}
@@ -151,3 +178,48 @@ def _in_traversal(clause: TraversalClause) -> Iterator[Mention]:
 
 def _bare(use: VariableUse) -> Mention:
     return Mention(name=use.name, role="bare", where=use.where)
+
+
+def _clauses(clauses: tuple[Clause, ...], *, tested: bool) -> Iterator[tuple[Clause, bool]]:
+    for clause in clauses:
+        yield clause, tested
+        match clause:
+            case OptionalClause():
+                yield from _clauses(clause.clauses, tested=tested)
+            case NotClause():
+                yield from _clauses(clause.clauses, tested=True)
+            case FilterClause():
+                for part in _flat(clause.condition):
+                    for block in _blocks(part):
+                        yield from _clauses(block, tested=True)
+            case _:
+                continue
+
+
+def _flat(condition: Condition) -> Iterator[Condition]:
+    """Yields a condition and those it is made of, without those of blocks."""
+    yield condition
+    match condition:
+        case NotUse():
+            yield from _flat(condition.condition)
+        case JunctionUse():
+            for part in condition.conditions:
+                yield from _flat(part)
+        case _:
+            return
+
+
+def _blocks(condition: Condition) -> Iterator[tuple[Clause, ...]]:
+    """Yields the clauses of the blocks that a condition has itself."""
+    match condition:
+        case ExistsUse():
+            yield condition.clauses
+        case CompareUse():
+            for side in (condition.left, condition.right):
+                if isinstance(side, CountUse):
+                    yield side.clauses
+        case InUse() | NullUse():
+            if isinstance(condition.operand, CountUse):
+                yield condition.operand.clauses
+        case _:
+            return
