@@ -195,8 +195,8 @@ def _operand(left: Expression) -> str:
     property of that name in a `where`.
     """
     text = print_expression(left)
-    other = isinstance(left, VariableUse) or text == "not" or text in VALUE_WORDS
-    return f"({text})" if other else text
+    word = isinstance(left, LiteralUse) and text in VALUE_WORDS
+    return f"({text})" if word or text == "not" or isinstance(left, VariableUse) else text
 
 
 def print_expression(expression: Expression) -> str:  # noqa: C901, PLR0911, PLR0912  # one case a form

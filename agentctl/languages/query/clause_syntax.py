@@ -214,8 +214,8 @@ class ClauseParser(ConditionParser):
     def _edge_comes_after(self, word: Token) -> bool:
         """Whether *word* behind a bare variable is an edge, and no operator."""
         cursor = self.cursor
-        if word.text not in WORD_OPERATORS:
-            return word.text not in {"and", "or"} or cursor.at_kind(_VARIABLE, 2)
+        if word.text not in WORD_OPERATORS and word.text not in {"and", "or"}:
+            return True
         if not cursor.at_kind(_VARIABLE, 2):
             return cursor.at_mark("{", 2)
         behind = cursor.peek(3)

@@ -53,8 +53,8 @@ def catalog_of(ingredients: Ingredients) -> Catalog:
 
 
 def opaque_of(annotations: tuple[Annotation, ...]) -> tuple[Opaque, ...]:
-    """Returns the annotations that are carried as they are, sorted; one without a value first."""
-    carried = (
+    """Returns the annotations that are carried as they are, sorted."""
+    found = (
         Opaque(
             name=a.name,
             value=_json_text(a.value),
@@ -63,7 +63,12 @@ def opaque_of(annotations: tuple[Annotation, ...]) -> tuple[Opaque, ...]:
         for a in annotations
         if a.name not in UNDERSTOOD
     )
-    return tuple(sorted(carried, key=lambda o: (o.name, o.value or "", o.arguments)))
+    return tuple(sorted(found, key=opaque_order))
+
+
+def opaque_order(opaque: Opaque) -> tuple[object, ...]:
+    """Returns what opaque annotations are sorted by: those without a value come first."""
+    return (opaque.name, opaque.value or "", opaque.arguments)
 
 
 def _json_text(value: Literal | Name | None) -> str | None:
