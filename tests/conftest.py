@@ -4,9 +4,15 @@
 `CI` is set; the same examples every time) and `long` (`make check-long`; many examples).
 """
 
+import atexit
 import os
+from tempfile import TemporaryDirectory
 
 from hypothesis import HealthCheck, settings
+
+_CACHE = TemporaryDirectory(prefix="agentctl-tests-cache-")
+atexit.register(_CACHE.cleanup)
+os.environ["XDG_CACHE_HOME"] = _CACHE.name  # the cache of whoever runs the tests stays as it is
 
 LONG_EXAMPLES = 2_000
 

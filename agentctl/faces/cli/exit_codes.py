@@ -28,6 +28,8 @@ class ExitCode(IntEnum):
     """`plan --exit-code` only: there is something to do."""
     BUG = 70
     """Ours."""
+    INTERRUPTED = 130
+    """`--watch` only: Ctrl-C ended it."""
 
 
 _BY_CODE: Final[dict[str, ExitCode]] = (

@@ -1,5 +1,6 @@
 """`agentctl`: finds the verb, loads it, runs it. Nothing heavy is imported before that."""
 
+import gc
 import importlib
 import io
 import os
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 COMMANDS = "agentctl.faces.cli.commands"
 _MESSAGE_CELLS = 2_000
+_COLLECTED = (100_000, 20, 20)
+"""How seldom Python looks for cycles. Our values are trees; a folder makes millions of them, and the
+default would walk over all of them again and again."""
 
 
 @contextmanager
@@ -120,6 +124,7 @@ def main(compose: "Callable[[], Composition] | None" = None) -> None:
     Args:
         compose: builds what commands run on; a test's own process hands in another one.
     """
+    gc.set_threshold(*_COLLECTED)
     _never_unspeakable()
     try:
         try:

@@ -27,6 +27,16 @@ def print_json(document: object) -> None:
     sys.stdout.write(text + "\n")
 
 
+def print_json_line(document: object) -> None:
+    """Writes one of many documents, on a line of its own."""
+    text = show_json(msgspec.json.encode(document).decode())
+    try:
+        text.encode(sys.stdout.encoding)
+    except UnicodeEncodeError:
+        text = json.dumps(json.loads(text), separators=(",", ":"))
+    sys.stdout.write(text + "\n")
+
+
 def json_text(document: object) -> str:
     """Returns *document* as JSON for a file or a terminal: no character of it acts on either."""
     encoded = msgspec.json.format(msgspec.json.encode(document), indent=2)

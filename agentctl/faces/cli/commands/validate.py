@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from agentctl.faces.cli.options import example, shared
+from agentctl.faces.cli.options import example, settings_of, shared
 
 if TYPE_CHECKING:
     from agentctl.views.shapes import ValidateShown
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         "agentctl validate --config supply",
         "agentctl validate --json",
         "agentctl validate --compat omnigraph-0.10",
+        "agentctl validate --watch",
     ),
 )
 @click.option("--draft", metavar="ID", help="Check a draft instead of the folder.")
@@ -24,12 +25,42 @@ if TYPE_CHECKING:
     type=click.Choice(["omnigraph-0.10"]),
     help="Also refuse what that program would not take.",
 )
+@click.option("--no-cache", is_flag=True, help="Read every file anew, and remember nothing.")
+@click.option("--watch", is_flag=True, help="Check again at every edit, until Ctrl-C.")
+@click.option("--verbose", is_flag=True, help="Say what the cache spared.")
 @shared
-def command(draft: str | None, compat: str | None, **_: object) -> None:
-    """Check the folder, or a draft, and list every mistake with place and remedy."""
-    from agentctl.faces.cli.session import run_operation
+@click.pass_context
+def command(  # the flags of one verb
+    context: click.Context,
+    /,
+    draft: str | None,
+    compat: str | None,
+    *,
+    no_cache: bool,
+    watch: bool,
+    verbose: bool,
+    **_: object,
+) -> None:
+    """Check the folder, or a draft, and list every mistake with place and remedy.
 
-    run_operation("validate", {"in": draft or "cluster", "compat": compat}, show=_text)
+    Files that did not change since the last time are not read again: what was found then is kept in
+    your cache folder. No storage is looked at, and nothing else is written.
+    """
+    if draft is not None:
+        if watch:
+            msg = "A draft changes through agentctl only; --watch is for the folder."
+            raise click.UsageError(msg)
+        from agentctl.faces.cli.session import run_operation
+
+        run_operation("validate", {"in": draft, "compat": compat}, show=_text)
+    from agentctl.faces.cli.folder_checks import Wishes, run_check
+
+    wishes = Wishes(cached=not no_cache, compat=compat is not None, verbose=verbose)
+    if watch:
+        from agentctl.faces.cli.watching import run_watch
+
+        run_watch(settings_of(context), wishes)
+    run_check(settings_of(context), wishes)
 
 
 def _text(data: "ValidateShown") -> str:
