@@ -3,11 +3,12 @@
 The names and kinds of the columns are exactly those that a run returns. Source: languages 2.6, 3.2.
 """
 
+from collections.abc import Iterator
 from typing import Final
 
 import msgspec
 
-from agentctl.languages.query.plan import CheckedQuery
+from agentctl.languages.query.plan import CheckedQuery, EntityRef, Output, Pattern
 from agentctl.languages.schema.types import PropertyType, Scalar
 
 _KINDS: Final = {
@@ -45,9 +46,12 @@ def value_kind(type: PropertyType) -> str:  # noqa: A002  # the name of the cont
 
 
 def result_columns(query: CheckedQuery) -> tuple[Descriptor, ...]:
-    """Returns the columns of the result, in order."""
+    """Returns the columns of the result, in order; a node of an `optional` block may be null."""
+    optional = frozenset(_optional_variables(query.pattern))
     return tuple(
-        Descriptor(name=o.name, kind="object") if o.type is None else _describe(o.name, o.type)
+        Descriptor(name=o.name, kind="object", nullable=_variable(o) in optional)
+        if o.type is None
+        else _describe(o.name, o.type)
         for o in query.outputs
     )
 
@@ -65,3 +69,13 @@ def _describe(name: str, type_: PropertyType) -> Descriptor:
         vector_dim=type_.vector_dim,
         nullable=type_.nullable,
     )
+
+
+def _variable(output: Output) -> str | None:
+    return output.value.var if isinstance(output.value, EntityRef) else None
+
+
+def _optional_variables(pattern: Pattern) -> Iterator[str]:
+    for block in pattern.optionals:
+        yield from (b.var for b in block.bindings)
+        yield from _optional_variables(block)
