@@ -43,6 +43,12 @@ def intent_option(command: F) -> F:
     return click.option("-m", "--intent", metavar="TEXT", help="Why; kept in the record.")(command)
 
 
+def concise_option(command: F) -> F:
+    """Adds ``--concise``: each diagnostic on one line."""
+    about = "Print each diagnostic on one line, without its excerpt."
+    return click.option("--concise", is_flag=True, help=about)(command)
+
+
 def example(*lines: str) -> str:
     """Returns the epilog of a help text; each line is a command as one would type it."""
     return "\b\nExample:\n" + "\n".join(f"  {line}" for line in lines)

@@ -53,6 +53,7 @@ def print_diagnostics(
     *,
     folder: Path | None,
     sources: Mapping[str, str] | None = None,
+    concise: bool = False,
 ) -> None:
     """Writes diagnostics for a person, sorted, each once, with their places where they have one.
 
@@ -60,13 +61,17 @@ def print_diagnostics(
         found: what to print.
         folder: whose files may be quoted; None where what was looked at is not what stands there.
         sources: texts that are at hand, by the names that places give them.
+        concise: whether each takes one line.
     """
-    from agentctl.diagnostics.render.text import as_shown, render_full
+    from agentctl.diagnostics.render.text import as_shown, render_concise, render_full
     from agentctl.faces.cli.colour import painter
 
     paint = painter(sys.stderr)
     read: dict[str, str | None] = {**(sources or {})}
     for diagnostic in as_shown(found):
+        if concise:
+            sys.stderr.write(render_concise(diagnostic, paint=paint) + "\n")
+            continue
         for where in _places(diagnostic):
             if folder is not None and where.file not in read:
                 read[where.file] = _source(where.file, folder)

@@ -64,6 +64,8 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
     """For `--json`; the envelope's data where None."""
     waiting: bool = False
     """Convergence was required and a decision is awaited."""
+    as_json: bool = False
+    """Whether the one JSON document is printed, also without `--json`."""
     code: ExitCode | None = None
     """In place of what the diagnostics say, where nothing went wrong."""
 
@@ -146,12 +148,13 @@ async def _run(composition: Composition, settings: Settings, main: Main, via: Vi
 def finish(ended: Ended, settings: Settings) -> NoReturn:
     """Prints how a command ended and exits: data on stdout, talk on stderr."""
     envelope = ended.envelope
-    if settings.as_json:
+    if settings.as_json or ended.as_json:
         print_json(_document(ended))
     else:
         if ended.text:
             sys.stdout.write(ended.text if ended.text.endswith("\n") else ended.text + "\n")
-        print_diagnostics(envelope.diagnostics, folder=_quotable(settings))
+        folder, concise = _quotable(settings), bool(_asked("concise"))
+        print_diagnostics(envelope.diagnostics, folder=folder, concise=concise)
         if not ended.text and not _told_by_diagnostics(envelope):
             say(envelope.summary)
     code = exit_code(ok=envelope.ok, diagnostics=envelope.diagnostics, waiting=ended.waiting)
@@ -164,11 +167,21 @@ def _quotable(settings: Settings) -> Path | None:
     The places of a draft's mistakes are in texts that the folder does not hold.
     """
     context = click.get_current_context(silent=True)
+    return None if _asked("draft") or _within(context, "draft") else settings.config
+
+
+def _asked(option: str) -> object:
+    """Returns what an option of the running command says; None where it has none."""
+    context = click.get_current_context(silent=True)
+    return context.params.get(option) if context is not None else None
+
+
+def _within(context: click.Context | None, verb: str) -> bool:
     while context is not None:
-        if context.params.get("draft") or context.info_name == "draft":
-            return None
+        if context.info_name == verb:
+            return True
         context = context.parent
-    return settings.config
+    return False
 
 
 def _told_by_diagnostics(envelope: Envelope) -> bool:

@@ -24,6 +24,7 @@ SECTIONS: Final[tuple[tuple[str, tuple[Verb, ...]], ...]] = (
         (
             Verb("init", "init", "Make a cluster in a folder, with your key and an agent's.", ()),
             Verb("validate", "validate", "Check the folder or a draft.", ("validate",)),
+            Verb("lint", "lint", "Mistakes, and what is hardly meant.", ("lint",)),
             Verb("fmt", "fmt", "Write schemas and queries in canonical form.", ()),
             Verb("deps", "deps", "What depends on what in the folder.", ("deps",)),
             Verb("plan", "plan", "Show what an apply would do.", ("plan",)),

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     epilog=example(
         "agentctl validate --config supply",
         "agentctl validate --json",
+        "agentctl validate --concise",
         "agentctl validate --compat omnigraph-0.10",
         "agentctl validate --watch",
     ),
