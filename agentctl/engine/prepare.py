@@ -6,7 +6,7 @@ Runs under the cluster's lease. It writes nothing but the claim of an idempotenc
 import msgspec
 
 from agentctl.canonical import digest_of
-from agentctl.diagnostics.bag import Bag, has_errors
+from agentctl.diagnostics.bag import Bag
 from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.domain.config.model import DesiredCluster
 from agentctl.domain.ledger.codec import state_cas, state_text
@@ -15,6 +15,7 @@ from agentctl.domain.plan.codec import Difference, same_effects, what_moved
 from agentctl.domain.plan.diff import draft_plan, finish
 from agentctl.domain.plan.inputs import PlanDraft, PlanInputs
 from agentctl.domain.plan.model import Plan
+from agentctl.domain.plan.unheld import stopping
 from agentctl.domain.policy.caller import Caller
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.consent import for_plan, standings_of
@@ -24,9 +25,6 @@ from agentctl.engine.ledger import Head
 from agentctl.engine.moving import GRAPH_WAIT_S
 from agentctl.engine.planning import base_moved, plan_for
 from agentctl.engine.sweep import Swept, sweep
-
-PARTIAL = "not_supported_yet"
-"""The error of a plan that blocks one graph and stops nothing else."""
 
 
 class ApplyRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,7 +108,7 @@ class Preparation:
         stale = await self._stale(plan) if earlier is None else None
         if stale is not None:
             self._told.add(stale)
-        if stale is not None or has_errors(d for d in plan.diagnostics if d.code != PARTIAL):
+        if stale is not None or stopping(plan.diagnostics):
             return None
         return Prepared(
             target=self.target,

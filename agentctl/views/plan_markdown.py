@@ -8,6 +8,7 @@ from typing import Final
 
 from agentctl.domain.plan.model import Change
 from agentctl.domain.plan.statement import Gate
+from agentctl.domain.plan.unheld import stopping
 from agentctl.views.plan_parts import (
     GatePart,
     PlanParts,
@@ -31,8 +32,9 @@ def plan_markdown(plan: PlanShown, *, gates: Iterable[Gate] = ()) -> str:
         return f"### Plan\n\n{told}\n"
     parts = plan_parts(plan, gates)
     lines = ["### Plan", "", f"{parts.counts[0].upper()}{parts.counts[1:]}."]
-    if not plan.ok:
-        lines += ["", f"**It cannot be applied: {counted(errors, 'error')}.**"]
+    stops = stopping(plan.diagnostics)
+    if stops:
+        lines += ["", f"**It cannot be applied: {counted(len(stops), 'error')}.**"]
     lines += [*_gates(parts), *_held_back(parts), *_free(parts), *_next(parts)]
     if plan.plan_digest is not None:
         lines += ["", f"Plan digest {_code(safe(plan.plan_digest))}"]

@@ -4,16 +4,17 @@ The text, the Markdown and the terminal's list are renderings of these parts.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Final, TypeGuard
+from typing import Final
 
 import msgspec
 
 from agentctl.domain.plan.model import GATED, ApprovalNeed, Change
 from agentctl.domain.plan.statement import Gate
+from agentctl.domain.plan.unheld import stopping
+from agentctl.views.migration_text import step_text
 from agentctl.views.shapes import PlanShown
 from agentctl.views.wording import argument, counted, reason_words, safe
 
-REFUSAL_CELLS_MAX: Final = 200
 SYMBOLS: Final = {"create": "+", "update": "~", "delete": "-"}
 
 
@@ -71,7 +72,7 @@ def change_notes(change: Change) -> tuple[str, ...]:
     if bindings is not None and bindings.before != bindings.after:
         notes.append(f"applies to: {_scopes(bindings.before)} -> {_scopes(bindings.after)}")
     if change.migration is not None:
-        notes.extend(_step_text(step) for step in change.migration.steps)
+        notes.extend(step_text(step) for step in change.migration.steps)
         if not change.migration.steps:
             notes.append("stores the new text; no type or property changes")
     return tuple(notes)
@@ -154,12 +155,13 @@ def _counts(plan: PlanShown) -> str:
 def _next_steps(plan: PlanShown) -> tuple[NextStep, ...]:
     draft = plan.target.removeprefix("draft:") if plan.target.startswith("draft:") else None
     option = "" if draft is None else f" --draft {argument(draft, 'ID')}"
-    if not plan.ok:
+    if stopping(plan.diagnostics):
         return (NextStep(command=f"agentctl plan{option}", why="once the errors are gone"),)
     steps: list[NextStep] = []
     if any(c.disposition == "applied" for c in plan.changes):
         waits = any(not n.satisfied for n in plan.approvals_required)
-        why = "makes what waits for nobody" if waits else "makes all of it"
+        whole = "makes all of it" if plan.ok else "makes what is not held back"
+        why = "makes what waits for nobody" if waits else whole
         steps.append(NextStep(command=f"agentctl apply{option}", why=why))
     steps += [_ask(need, option) for need in plan.approvals_required if not need.satisfied]
     return tuple(steps)
@@ -178,60 +180,6 @@ def _ask(need: ApprovalNeed, option: str) -> NextStep:
 
 def _scopes(applies_to: tuple[str, ...] | None) -> str:
     return "nothing" if applies_to is None else ", ".join(safe(scope) for scope in applies_to)
-
-
-_STEPS: Final = {
-    "add_type": "+ {type_kind} {name}",
-    "drop_type": "- {type_kind} {name} (kept until cleanup)",
-    "add_property": "+ {type_name}.{property_name}: {property_type}",
-    "drop_property": "- {type_name}.{property_name} (kept until cleanup)",
-    "add_constraint": "+ {type_name}: {constraint}",
-    "update_type_metadata": "~ {type_kind} {name}: {annotations}",
-    "update_property_metadata": "~ {type_name}.{property_name}: {annotations}",
-    "unsupported_change": "! {entity}: {code}{reason}",
-}
-
-
-def _step_text(step: Mapping[str, object]) -> str:
-    """Returns one migration step; its names come from schemas, so they are foreign."""
-    field = {name: safe(str(value)) for name, value in step.items()}
-    line = _STEPS.get(str(step["kind"]))
-    if line is None:
-        return ", ".join(f"{name} {value}" for name, value in field.items())
-    field["property_type"] = _type_text(step.get("property_type"))
-    field["constraint"] = _constraint_text(step.get("constraint"))
-    field["annotations"] = _annotations_text(step.get("annotations"))
-    field["code"] = f"[{field['code']}] " if "code" in field else ""
-    field["reason"] = safe(str(step.get("reason")), REFUSAL_CELLS_MAX)
-    return line.format_map(field)
-
-
-def _type_text(wire: object) -> str:
-    if not isinstance(wire, Mapping):
-        return safe(str(wire))
-    name = safe(str(wire.get("scalar")))
-    if wire.get("list"):
-        name = f"[{name}]"
-    return f"{name}?" if wire.get("nullable") else name
-
-
-def _annotations_text(wire: object) -> str:
-    """Names what is told of it now; the words themselves are for agents to read, not for this line."""
-    names = [str(a.get("name")) for a in wire if isinstance(a, Mapping)] if _is_list(wire) else []
-    return f"new {safe(', '.join(names))}" if names else "no description any more"
-
-
-def _is_list(wire: object) -> TypeGuard[list[object]]:
-    return isinstance(wire, list | tuple)
-
-
-def _constraint_text(wire: object) -> str:
-    if not isinstance(wire, Mapping):
-        return safe(str(wire))
-    return ", ".join(
-        f"@{safe(str(name)).lower()}({', '.join(safe(str(p)) for p in names)})"
-        for name, names in wire.items()
-    )
 
 
 def gated(change: Change) -> str:

@@ -8,6 +8,7 @@ from typing import Final
 
 from agentctl.domain.plan.model import Change
 from agentctl.domain.plan.statement import Gate
+from agentctl.domain.plan.unheld import stopping
 from agentctl.foreign import cells
 from agentctl.views.plan_parts import (
     SYMBOLS,
@@ -35,9 +36,9 @@ def plan_text(plan: PlanShown, *, gates: Iterable[Gate] = ()) -> str:
     parts = plan_parts(plan, gates)
     lines = [_heading(plan), "", *_gates(parts), *_held_back(parts), *_free(parts)]
     lines.append(f"Plan: {parts.counts}.")
-    if not plan.ok:
-        errors = sum(d.severity == "error" for d in plan.diagnostics)
-        lines.append(f"It cannot be applied: {counted(errors, 'error')}.")
+    errors = stopping(plan.diagnostics)
+    if errors:
+        lines.append(f"It cannot be applied: {counted(len(errors), 'error')}.")
     if plan.plan_digest is not None:
         lines.append(f"Digest: {safe(plan.plan_digest)}")
     return paragraph([*lines, *_next(parts.next_steps)])

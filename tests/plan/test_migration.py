@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from agentctl.domain.plan.migrate import migration_classes, plan_migration, refused_steps
+from agentctl.domain.plan.migrate import migration_classes, plan_migration
 from agentctl.domain.plan.model import Migration
 from agentctl.languages.schema.compile import compile_schema
 from agentctl.languages.schema.ir import SchemaIr, evolve_ir
@@ -452,9 +452,9 @@ def test_every_refusal_is_listed_not_the_first_alone() -> None:
         f"node A {{ {KEYED} x: String }} node B {{ {KEYED} y: I32 }}",
     )
 
-    assert [line.split(" ")[:2] for line in refused_steps(planned)] == [
-        ["node:A.x:", "[OG-MF-106]"],
-        ["node:B.y:", "[OG-MF-103]"],
+    assert [(s["entity"], s["code"]) for s in planned.steps] == [
+        ("node:A.x", "OG-MF-106"),
+        ("node:B.y", "OG-MF-103"),
     ]
 
 

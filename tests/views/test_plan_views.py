@@ -168,13 +168,13 @@ Plan of the folder against revision 1
 Held back
   ~ update schema.scratch                               blocked: its migration is refused
       ! node:Thing.old: [OG-MF-106] a property cannot change its type (String? to I32?)
-      ! node:Thing.must: [OG-MF-103] a required property cannot be added to an existing type, whose rows have no value for it; make it nullable
+      ! node:Thing.must: [OG-MF-103] a required property cannot be added to an existing type, whose rows have no value for it; make it nullable or give it a default
 
 Reversible (1)
   ~ update graph.scratch                                follows from its parts
 
 Plan: 1 to update; 1 held back.
-It cannot be applied: 1 error.
+It cannot be applied: 2 errors.
 Digest: 0000000000000000000000000000000000000000000000000000000000000000
 
 Next

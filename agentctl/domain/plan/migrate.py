@@ -83,15 +83,6 @@ def migration_classes(migration: Migration) -> tuple[EffectClass, ...]:
     return tuple(c for c in CLASSES if c in found) or ("reversible",)
 
 
-def refused_steps(migration: Migration) -> tuple[str, ...]:
-    """Returns one line for each refused step: ``entity: [OG-MF-103] reason``."""
-    return tuple(
-        f"{step['entity']}: [{step['code']}] {step['reason']}"
-        for step in migration.steps
-        if step["kind"] == "unsupported_change"
-    )
-
-
 def _catalog(schema: SchemaIr | Catalog) -> Catalog:
     return catalog_of(schema) if isinstance(schema, SchemaIr) else schema
 

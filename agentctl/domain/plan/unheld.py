@@ -10,6 +10,13 @@ from agentctl.ids import parse_address, schema_address
 
 TOLD_MAX = 100
 """Of one schema."""
+HELD_BACK = "not_supported_yet"
+"""The error of a plan that blocks one graph and stops nothing else."""
+
+
+def stopping(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """Returns the errors of a plan under which nothing of it is applied."""
+    return tuple(d for d in diagnostics if d.severity == "error" and d.code != HELD_BACK)
 
 
 def unheld_graphs(changes: Iterable[Change], inputs: PlanInputs) -> frozenset[str]:
@@ -46,7 +53,7 @@ def _troubles(change: Change, inputs: PlanInputs, graph_id: str) -> Iterator[Dia
     address = schema_address(graph_id)
     for found in unstorable(graph.schema.catalog):
         yield error(
-            "not_supported_yet",
+            HELD_BACK,
             address,
             f"{found.owner}: a graph of this release cannot hold {found.feature}",
             detail="The schema is right, and nothing of it was changed. Graphs get the rest of the"
@@ -58,7 +65,7 @@ def _troubles(change: Change, inputs: PlanInputs, graph_id: str) -> Iterator[Dia
         reason = unperformable(step)
         if reason is not None:
             yield error(
-                "not_supported_yet",
+                HELD_BACK,
                 address,
                 f"{step['kind']} of {step.get('type_name')}{_property(step)}: {reason}",
                 detail="The step is a right one, and nothing was changed. Graphs of this release"
