@@ -157,9 +157,20 @@ def _languages(sources: tuple[Block, ...], files: dict[str, bytes]) -> Answer:
             found += checked.diagnostics
             additions += getattr(checked, "additions", ())
             descriptors += _descriptor(checked)
+    texts["format"] = lambda: _formatted(sources[-1], files)
     texts["additions"] = lambda: _addition_lines(additions)
     texts["descriptor"] = lambda: json_text(descriptors)
     return Answer(diagnostics=sort_diagnostics(found), texts=texts)
+
+
+def _formatted(last: Block, files: dict[str, bytes]) -> str:
+    """Returns the last source formatted."""
+    from agentctl.languages.query.format import format_queries
+    from agentctl.languages.schema.format import format_schema
+
+    layout = format_schema if last.word == "pg" else format_queries
+    text = layout(files[last.file], file=last.file).text
+    return _NOTHING if text is None else text
 
 
 def _descriptor(checked: CheckedResult) -> list[dict[str, object]]:
