@@ -13,8 +13,10 @@ import anyio
 import msgspec
 
 from agentctl.adapters.sources.directory import Folder
-from agentctl.diagnostics.diagnostic import Diagnostic
+from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.domain.config.cluster_file import ParsedConfig
+from agentctl.domain.config.paths import CLUSTER_FILE
+from agentctl.domain.config.storage_root import storage_root
 from agentctl.domain.policy.principals import Verify
 from agentctl.domain.storage.protocol import ObjectStore, UnsuitableError
 from agentctl.engine.approvals import Approvals
@@ -161,11 +163,31 @@ async def _root(
     written = parsed.storage.uri if parsed.storage is not None else "."
     if not parsed.header_usable:
         written = bound.storage if bound is not None else "."
-    store = make_store(bound.storage if bound is not None else written, folder.path)
+    store = _store(make_store, bound.storage if bound is not None else written, folder, parsed)
     moved = moved_from(store, make_store, written, folder) if bound is not None else None
     if moved is not None:
         raise ClusterOpenError((moved,))
     return _Root(store=store, written=written, bound=bound, named=parsed.header_usable)
+
+
+def _store(make_store: MakeStore, root: str, folder: Folder, parsed: ParsedConfig) -> ObjectStore:
+    """Returns the store of a root; a root that is right and not opened yet is told with its place."""
+    try:
+        return make_store(root, folder.path)
+    except UnsuitableError as refused:
+        named = storage_root(root)
+        if isinstance(named, str) or named.scheme != "s3":
+            raise
+        written = parsed.written.storage if parsed.written is not None else None
+        told = error(
+            "not_supported_yet",
+            CLUSTER_FILE,
+            "storage on S3 is declared, and this release does not open it",
+            detail="The folder can be validated, linted and formatted; nothing can be applied.",
+            where=written.where if written is not None else None,
+            remedy="Name a local folder until a release opens it.",
+        )
+        raise ClusterOpenError((told,)) from refused
 
 
 async def _bind(home: ObjectStore, root: _Root, principals: Principals) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from agentctl.adapters.cache.folder_cache import FolderCache
 from agentctl.adapters.cache.grammar import grammar_version
 from agentctl.adapters.sources.gathering import gather, read_cluster_file
+from agentctl.diagnostics.bag import sort_diagnostics
 from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.domain.config.answer import (
     CacheUse,
@@ -20,6 +21,7 @@ from agentctl.domain.config.load import LoadedCluster, parse_config, resolve, wa
 from agentctl.domain.config.paths import CLUSTER_FILE
 from agentctl.domain.config.remembered import Remembering
 from agentctl.domain.config.snapshot import FolderSnapshot, Wanted
+from agentctl.domain.policy.bundles import check_cedar
 
 
 def load_folder(folder: Path, cache: FolderCache | None) -> tuple[FolderAnswer, Wanted, CacheUse]:
@@ -35,10 +37,10 @@ def load_folder(folder: Path, cache: FolderCache | None) -> tuple[FolderAnswer, 
     names = wanted(parsed)
     seen = gather(folder, names, data, overlay={}, confined=False)
     if cache is None:
-        answer = _answer(resolve(parsed, seen, Languages()))
+        answer = _answer(resolve(parsed, seen, Languages(), check_cedar=check_cedar))
         return answer, names, CacheUse(off="it was not asked for", files=len(seen.files))
     compilers = Remembering(cache, grammar=grammar_version(), anew=Languages())
-    answer = _answer(resolve(parsed, seen, compilers))
+    answer = _answer(resolve(parsed, seen, compilers, check_cedar=check_cedar))
     cache.flush()
     _keep(cache, names, seen, answer)
     return answer, names, _use(cache, compilers.tally, len(seen.files))
@@ -55,7 +57,7 @@ def _answer(loaded: LoadedCluster) -> FolderAnswer:
         ok=desired is not None,
         resources=desired.resources if desired is not None else (),
         dependencies=desired.dependencies if desired is not None else (),
-        diagnostics=loaded.diagnostics,
+        diagnostics=sort_diagnostics([*loaded.diagnostics, *loaded.remarks]),
         additions=loaded.additions,
     )
 

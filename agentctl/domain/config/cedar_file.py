@@ -22,7 +22,9 @@ POLICY_COUNT_MAX: Final = 1000
 _TOKEN: Final = re.compile(
     r'//[^\n]*|"(?:[^"\\]|\\.)*"|[()\[\]{}]|;|@id\s*\(\s*"([^"]*)"\s*\)', re.DOTALL
 )
-_UNEXPECTED: Final = re.compile(r"unexpected token `([^`]+)`")
+_NAMED: Final = re.compile(r"`([^`]+)`")
+_FOLLOWS: Final = "unable to find an applicable action"
+"""Told beside the action that does not exist."""
 _REMEDY: Final = "`agentctl policy schema` prints what policies may speak of."
 
 
@@ -90,7 +92,9 @@ def check_cedar_file(
     whole = check(text)
     if not whole:
         return
-    located = [(piece, told) for piece in found for told in check(text[piece.start : piece.end])]
+    located = [
+        (piece, told) for piece in found for told in _once(check(text[piece.start : piece.end]))
+    ]
     if not located:
         located = [(Piece(start=found[0].start, end=found[0].end), told) for told in whole]
     for piece, told in located:
@@ -110,17 +114,23 @@ def _piece(text: str, start: int, end: int, name: tuple[str, tuple[int, int]] | 
     )
 
 
+def _once(told: Sequence[str]) -> list[str]:
+    """Returns what is wrong with one policy, without what only follows from the rest."""
+    causes = [one for one in told if not one.startswith(_FOLLOWS)]
+    return causes or list(told)
+
+
 def _bare(text: str) -> str:
     return re.sub(r"//[^\n]*", "", text)
 
 
 def _place(text: str, piece: Piece, told: str, file: str) -> Span:
-    """Returns the token that Cedar did not expect, where it stands once; else the policy's start."""
-    match = _UNEXPECTED.search(told)
+    """Returns what Cedar names, where it stands once in the policy; else the policy's first line."""
     body = text[piece.start : piece.end]
-    if match is not None and body.count(match.group(1)) == 1:
-        at = piece.start + body.index(match.group(1))
-        return span_at(file, text, at, at + len(match.group(1)))
+    for named in _NAMED.findall(told):
+        if body.count(named) == 1:
+            at = piece.start + body.index(named)
+            return span_at(file, text, at, at + len(named))
     line_end = text.find("\n", piece.start, piece.end)
     return span_at(file, text, piece.start, piece.end if line_end < 0 else line_end)
 

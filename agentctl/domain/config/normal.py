@@ -16,6 +16,7 @@ from agentctl.domain.config.cron import Schedule, parse_schedule
 from agentctl.domain.config.digests import file_digest
 from agentctl.domain.config.durations import duration_s
 from agentctl.domain.config.forms import (
+    NO_DEFAULT,
     AddressForm,
     DurationForm,
     Field,
@@ -89,7 +90,7 @@ class Normal:
             inner = given if isinstance(given, Fieldset) else EMPTY
             return self.section(field.form, inner) or None
         if given is None:
-            return None if field.default is msgspec.UNSET else field.default
+            return _default(field.default)
         return self.value(field.form, given)
 
     def value(self, form: Form, given: Given) -> object:
@@ -204,6 +205,12 @@ def is_wildcard(text: str) -> bool:
     if not text.endswith(".*"):
         return False
     return text == "query.*" or parse_address(f"{text[:-1]}x") is not None
+
+
+def _default(value: object) -> object:
+    if value is NO_DEFAULT:
+        return None
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _plain(value: object) -> object:
