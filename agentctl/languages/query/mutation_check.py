@@ -1,8 +1,8 @@
 """Checks mutations: targets, assignments, required properties, and the conditions of rows.
 
 Rules: T3, T7 values, T10 targets, T11 properties, T12 what an insert must give, T13 twice,
-T14 variables, T16 updates of edges, T39 deletes beside others, T40 keys, T41 what a condition may
-say. Source: languages 2.2, 2.4, 2.5, 2.7, 3.1.
+T14 variables, T16 updates of edges, T39 deletes beside others, T40 keys. What else a condition may
+not say is refused by the grammar (GQ032). Source: languages 2.2, 2.4, 2.5, 2.7, 3.1.
 """
 
 from typing import Final
@@ -11,7 +11,6 @@ from agentctl.diagnostics.diagnostic import Related
 from agentctl.languages.query.condition_check import ConditionChecker
 from agentctl.languages.query.context import Context
 from agentctl.languages.query.given import Variable, assigned
-from agentctl.languages.query.match_check import check_inner
 from agentctl.languages.query.operands import Operands
 from agentctl.languages.query.plan import (
     Assigned,
@@ -24,22 +23,19 @@ from agentctl.languages.query.plan import (
     Mutation,
     Operand,
     ParamRef,
+    Pattern,
     PropertyRef,
     Update,
 )
 from agentctl.languages.query.scope import Scope
 from agentctl.languages.query.syntax import (
     Assignment,
-    CallUse,
-    CountUse,
+    Clause,
     DeleteSyntax,
-    ExistsUse,
     InsertSyntax,
-    MetadataUse,
     MutationBody,
     MutationSyntax,
     NameUse,
-    PropertyUse,
     UpdateSyntax,
     VariableUse,
 )
@@ -175,9 +171,6 @@ class _Mutations:
     def _assignments(
         self, use: InsertSyntax | UpdateSyntax, target: Target
     ) -> tuple[Assigned, ...]:
-        if not use.assignments:
-            message = f"nothing of `{target.name}` is assigned"
-            self.context.mistake("T10:no-assignments", message, use.where)
         seen: dict[str, Assignment] = {}
         values: list[Assigned] = []
         for assignment in use.assignments:
@@ -230,16 +223,19 @@ class _Mutations:
 
     def _condition(self, use: UpdateSyntax | DeleteSyntax, target: Target) -> Condition | None:
         rows = _RowOperands(self.context, target, self._param)
-        return _RowConditions(rows).check(use.condition)
+        return ConditionChecker(rows).check(use.condition)
 
 
 class _RowOperands(Operands):
-    """Operands of a mutation's `where`: bare names are properties of the target."""
+    """Operands of a mutation's `where`: bare names are properties of the target.
+
+    The grammar admits no properties of variables, no metadata and no blocks here.
+    """
 
     blob_rule = "T11:blob-condition"
 
     def __init__(self, context: Context, target: Target, param: Variable) -> None:
-        super().__init__(Scope(context), check_inner)
+        super().__init__(Scope(context), _no_block)
         self.target = target
         self.param = param
 
@@ -257,52 +253,6 @@ class _RowOperands(Operands):
         """Returns the parameter of that name."""
         return self.param(use)
 
-    def property(self, use: PropertyUse) -> Operand | None:
-        """Says that a mutation has no variables."""
-        self._no_variables(use)
-        return None
-
-    def metadata(self, use: MetadataUse) -> Operand | None:
-        """Says that a mutation has no variables."""
-        self._no_variables(use)
-        return None
-
-    def count(self, use: CountUse) -> Operand | None:
-        """Says that a mutation matches no patterns."""
-        _no_patterns(self.context, use)
-        return None
-
-    def _no_variables(self, use: PropertyUse | MetadataUse) -> None:
-        self.context.mistake(
-            "T41:variable",
-            f"a mutation binds no variables, so there is no `${use.var}`",
-            use.where,
-            remedy="Write the name of the property alone.",
-        )
-
-
-class _RowConditions(ConditionChecker):
-    """Conditions of a mutation's `where`: about the target's properties alone."""
-
-    def call(self, use: CallUse) -> Condition | None:
-        """Says that a mutation searches nothing."""
-        _no_patterns(self.context, use)
-        return None
-
-    def exists(self, use: ExistsUse) -> Condition | None:
-        """Says that a mutation matches no patterns."""
-        _no_patterns(self.context, use)
-        return None
-
-
-def _no_patterns(context: Context, use: CallUse | ExistsUse | CountUse) -> None:
-    """Says that a mutation's condition has no patterns and no searches."""
-    context.mistake(
-        "T41:block",
-        "the condition of a mutation is about the properties of its target alone",
-        use.where,
-    )
-
 
 def _no_property(context: Context, target: Target, name: str, use: Assignment | NameUse) -> None:
     """Says that the target of a mutation has no property of that name."""
@@ -316,6 +266,11 @@ def _no_property(context: Context, target: Target, name: str, use: Assignment | 
         remedy=context.meant(name, names, otherwise=None if names else "It has none."),
         related=(Related(where=target.where, message=f"`{target.name}` is declared here"),),
     )
+
+
+def _no_block(clauses: tuple[Clause, ...], outer: Scope) -> Pattern:  # noqa: ARG001  # one form
+    msg = "the grammar has no blocks in the condition of a mutation"
+    raise AssertionError(msg)
 
 
 def _fact(target: Target) -> Fact:

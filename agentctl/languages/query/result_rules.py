@@ -169,11 +169,6 @@ _RESULTS: Final = rule_table(
         "A nullable parameter could leave the result unbounded. Declare it without the question mark.",
     ),
     (
-        "T36:value",
-        "a limit or offset below zero",
-        "A number of rows is 0 or more.",
-    ),
-    (
         "T38",
         "a `count { … }` that is no operand of a condition",
         "`count { … }` is compared with a number in a condition. To return a number of matches, match the pattern and return `count($x)`.",
@@ -184,11 +179,6 @@ _MUTATIONS: Final = rule_table(
         "T10:unknown-target",
         "a mutation of a type that is not there",
         "`insert`, `update` and `delete` name a node or edge type of the schema, spelled with its capital.",
-    ),
-    (
-        "T10:no-assignments",
-        "a mutation that assigns nothing",
-        "An insert or an update assigns at least one property.",
     ),
     (
         "T11:unknown-property",
@@ -239,16 +229,6 @@ _MUTATIONS: Final = rule_table(
         "T40",
         "an update of a key",
         "The key of a node is its identity and never changes. Insert the new node and delete the old one.",
-    ),
-    (
-        "T41:block",
-        "a pattern in a mutation's where",
-        "The condition of a mutation is about the properties of its target; `exists`, `count` and the search functions belong to reads.",
-    ),
-    (
-        "T41:variable",
-        "a property of a variable in a mutation",
-        "A mutation binds no variables. Write the property's name alone: `where name = $name`.",
     ),
 )
 
