@@ -236,22 +236,22 @@ def test_columns_are_named_and_described_as_they_are_returned() -> None:
     )
 
     assert result_columns(query) == (
-        Descriptor(name="l", kind="object"),
+        Descriptor(name="l", kind="object", nullable=False),
         Descriptor(name="l.since", kind="date", nullable=True),
         Descriptor(name="n", kind="int", nullable=True),
-        Descriptor(name="half", kind="float"),
+        Descriptor(name="half", kind="float", nullable=False),
         Descriptor(name="stars", kind="bigint", nullable=True),
     )
     assert param_kinds(query) == (Descriptor(name="n", kind="int", nullable=True),)
     assert query.order == (OrderItem(output=4, descending=True),)
     assert groups.aggregates
     assert result_columns(groups) == (
-        Descriptor(name="l.free", kind="bool"),
-        Descriptor(name="count", kind="bigint"),
-        Descriptor(name="count(p.stars)", kind="bigint"),
+        Descriptor(name="l.free", kind="bool", nullable=False),
+        Descriptor(name="count", kind="bigint", nullable=False),
+        Descriptor(name="count(p.stars)", kind="bigint", nullable=False),
         Descriptor(name="sum(p.stars)", kind="float", nullable=True),
         Descriptor(name="a", kind="float", nullable=True),
-        Descriptor(name="min(p.name)", kind="string"),
+        Descriptor(name="min(p.name)", kind="string", nullable=False),
         Descriptor(name="max(p.stars)", kind="bigint", nullable=True),
     )
     assert groups.order == (OrderItem(output=1, descending=True), OrderItem(output=0))

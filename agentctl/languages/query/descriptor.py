@@ -35,7 +35,8 @@ class Descriptor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     item_kind: str | None = None
     """Of the elements of a list."""
     vector_dim: int | None = None
-    nullable: bool = False
+    nullable: bool
+    """Always written, as OmniGraph 0.10 does."""
 
 
 def value_kind(type: PropertyType) -> str:  # noqa: A002  # the name of the contract
