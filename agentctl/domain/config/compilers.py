@@ -43,6 +43,40 @@ class Compilers(Protocol):
         ...
 
 
+class Once:
+    """Asks other compilers once for each file; lives as long as what was loaded through it."""
+
+    def __init__(self, asked: Compilers) -> None:
+        self._asked = asked
+        self._schemas: dict[tuple[str, str], CompiledSchema] = {}
+        self._queries: dict[tuple[str, str], QueryFile] = {}
+        self._checked: dict[tuple[str, str, str, str], Mapping[str, CheckedResult]] = {}
+
+    def schema(self, source: Source) -> CompiledSchema:
+        """Returns what a schema file means."""
+        key = (source.path, source.digest)
+        if key not in self._schemas:
+            self._schemas[key] = self._asked.schema(source)
+        return self._schemas[key]
+
+    def queries(self, source: Source) -> QueryFile:
+        """Returns what a query file declares."""
+        key = (source.path, source.digest)
+        if key not in self._queries:
+            self._queries[key] = self._asked.queries(source)
+        return self._queries[key]
+
+    def checked(
+        self, parsed: QueryFile, source: Source, *, schema: Source, catalog: Catalog
+    ) -> Mapping[str, CheckedResult]:
+        """Returns what the declarations of a query file mean over a schema, by name."""
+        key = (source.path, source.digest, schema.path, schema.digest)
+        if key not in self._checked:
+            asked = self._asked.checked(parsed, source, schema=schema, catalog=catalog)
+            self._checked[key] = asked
+        return self._checked[key]
+
+
 class Languages:
     """Reads every file anew."""
 

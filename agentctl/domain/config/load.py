@@ -15,7 +15,7 @@ from agentctl.diagnostics.span import Span
 from agentctl.domain.config.blobs import deny_warnings, external_blobs
 from agentctl.domain.config.cedar_file import CheckCedar
 from agentctl.domain.config.cluster_file import ParsedConfig, parse_config
-from agentctl.domain.config.compilers import Compilers, Languages
+from agentctl.domain.config.compilers import Compilers, Languages, Once
 from agentctl.domain.config.digests import (
     config_digest,
     graph_composite,
@@ -89,6 +89,8 @@ class LoadedCluster(msgspec.Struct, frozen=True, kw_only=True):
     """The digest of the folder, also where there are errors; a draft's base."""
     additions: tuple[Addition, ...] = ()
     """What OmniGraph 0.10 does not have or reads otherwise, by place."""
+    compilers: Compilers = LANGUAGES
+    """What read the files; it knows them still."""
 
     @property
     def config_digest(self) -> str | None:
@@ -121,7 +123,8 @@ def resolve(
     """
     bag = FolderBag(parsed.diagnostics)
     _environment_files(snapshot, bag)
-    files = QueryFiles(snapshot, bag, compilers)
+    once = Once(compilers)
+    files = QueryFiles(snapshot, bag, once)
     desired = None
     manifest = source_manifest(snapshot.files)
     named_by = source_digest(manifest)
@@ -136,6 +139,7 @@ def resolve(
         source=manifest,
         source_digest=named_by,
         additions=tuple(sorted(dict.fromkeys(files.additions), key=lambda a: (a.where, a.feature))),
+        compilers=once,
     )
 
 
@@ -164,7 +168,13 @@ class _Resolving:
             resolved = self._graph(graph, known, digests)
             if resolved is not None:
                 graphs[graph.id.text] = resolved
-        policies = resolve_policies(written, snapshot, bag, check_cedar=self._check_cedar)
+        policies = resolve_policies(
+            written,
+            snapshot,
+            bag,
+            additions=self._files.additions,
+            check_cedar=self._check_cedar,
+        )
         bag.add(*check_env_file(written.env_file, snapshot, snapshot.files))
         known = declared(names | self._files.declared, self._files.partial)
         around = Surroundings(snapshot=snapshot, known=known, bag=bag)

@@ -7,6 +7,7 @@ from typing import Final
 
 from agentctl.diagnostics.bag import Bag
 from agentctl.diagnostics.diagnostic import Related, error, warning
+from agentctl.diagnostics.span import span_at
 from agentctl.domain.config.cedar_file import CheckCedar, check_cedar_file
 from agentctl.domain.config.given import Text
 from agentctl.domain.config.model import DesiredPolicy
@@ -15,6 +16,7 @@ from agentctl.domain.config.snapshot import FolderSnapshot
 from agentctl.domain.config.sources import find_source
 from agentctl.domain.config.written import WrittenCluster, WrittenPolicy
 from agentctl.ids import CLUSTER, Address, graph_address, parse_address, policy_address
+from agentctl.languages.text.addition import Addition
 from agentctl.languages.text.suggest import did_you_mean
 
 CEDAR_SUFFIX: Final = ".cedar"
@@ -25,9 +27,10 @@ def resolve_policies(
     snapshot: FolderSnapshot,
     bag: Bag,
     *,
+    additions: list[Addition],
     check_cedar: CheckCedar | None = None,
 ) -> tuple[DesiredPolicy, ...]:
-    """Returns the policies that could be resolved, sorted by name; faults go to the bag."""
+    """Returns the policies that could be resolved, sorted by name; faults and additions go where given."""
     graphs = frozenset(graph.id.text for graph in written.graphs)
     bound: dict[str, tuple[WrittenPolicy, Text]] = {}
     resolved: list[DesiredPolicy] = []
@@ -50,8 +53,12 @@ def resolve_policies(
             check_cedar_file(
                 source.data, file=source.path, path=address, check=check_cedar, bag=bag
             )
+            message = f"`{source.path}` is in Cedar, which 0.10 does not read"
+            where = span_at(source.path, "", 0, 0)
+            added = Addition(kind="added", feature="cedar-policy", where=where, message=message)
+            additions.append(added)
         else:
-            check_policy_file(
+            additions += check_policy_file(
                 source.data,
                 file=source.path,
                 path=address,

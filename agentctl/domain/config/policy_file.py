@@ -4,25 +4,45 @@ from typing import Final
 
 from agentctl.diagnostics.bag import Bag
 from agentctl.diagnostics.diagnostic import Related, error, warning
+from agentctl.diagnostics.span import Span
+from agentctl.domain.config.faults import meant
 from agentctl.domain.config.fields import Fields, Reader, is_null
 from agentctl.domain.config.yaml_tree import MapEntry, MapNode, Node, ScalarNode, parse_yaml
-from agentctl.languages.text.suggest import did_you_mean
+from agentctl.languages.text.addition import Addition
 
 BRANCH_ACTIONS: Final = frozenset({"read", "export", "change"})
 TARGET_ACTIONS: Final = frozenset(
     {"schema_apply", "branch_create", "branch_delete", "branch_merge"}
 )
-GRAPH_ACTIONS: Final = BRANCH_ACTIONS | TARGET_ACTIONS | {"admin", "invoke_query"}
-CLUSTER_ACTIONS: Final = frozenset({"graph_list"})
+OWN_GRAPH_ACTIONS: Final = frozenset({"embed", "list_query"})
+OWN_CLUSTER_ACTIONS: Final = frozenset(
+    {
+        "cluster_plan", "cluster_apply", "cluster_refresh", "cluster_import",
+        "cluster_force_unlock", "draft_edit", "sandbox_create", "sandbox_use", "sandbox_publish",
+        "op_rollback", "pipeline_run", "rollout_open",
+    }
+)  # fmt: skip
+"""With the two of graphs, the actions that OmniGraph 0.10 does not have. Source: 3.2."""
+GRAPH_ACTIONS: Final = (
+    BRANCH_ACTIONS | TARGET_ACTIONS | OWN_GRAPH_ACTIONS | {"admin", "invoke_query"}
+)
+CLUSTER_ACTIONS: Final = OWN_CLUSTER_ACTIONS | {"graph_list"}
+EVERY_ACTION: Final = GRAPH_ACTIONS | CLUSTER_ACTIONS
+_SORTED_ACTIONS: Final = tuple(sorted(EVERY_ACTION))
 SCOPES: Final = ("any", "protected", "unprotected")
 _KINDS: Final = {"server": True, "graph": False}
 """The deprecated `kind` of a file, and whether it means a cluster-bound bundle."""
 
 
 def check_policy_file(
-    data: bytes, *, file: str, path: str, cluster_bound: bool | None, bag: Bag
-) -> None:
-    """Adds every fault of a policy bundle to *bag*.
+    data: bytes,
+    *,
+    file: str,
+    path: str,
+    cluster_bound: bool | None,
+    bag: Bag,
+) -> tuple[Addition, ...]:
+    """Adds every fault of a policy bundle to *bag*; returns what OmniGraph 0.10 would refuse.
 
     Args:
         data: The file.
@@ -38,17 +58,23 @@ def check_policy_file(
         if not document.diagnostics:
             message = f"`{file}` is empty"
             bag.add(error("policy_invalid", path, message, remedy="Begin it with `version: 1`."))
-        return
+        return ()
     if not isinstance(document.root, MapNode):
         reader.fault("a policy is a mapping of fields", document.root.where)
-        return
+        return ()
     fields = Fields(document.root, reader, label=f"`{file}`")
     fields.one("version", code="policy_invalid")
     groups = _groups(fields.value("groups"), reader)
     _branches(fields.value("protected_branches"), reader)
-    _rules(fields.value("rules"), _Bundle(groups, cluster_bound), reader)
-    _kind(fields.entry_hidden("kind"), cluster_bound, reader)
+    bundle = _Bundle(groups, cluster_bound)
+    _rules(fields.value("rules"), bundle, reader)
+    kind = fields.entry_hidden("kind")
+    if kind is not None:
+        _kind(kind, cluster_bound, reader)
+        message = "`kind`, which 0.10 does not know any more and refuses"
+        bundle.added("policy-kind", message, kind.key.where)
     fields.close()
+    return tuple(bundle.additions)
 
 
 class _Bundle:
@@ -58,11 +84,14 @@ class _Bundle:
         self.groups = groups
         self.cluster_bound = cluster_bound
         self.rules: dict[str, ScalarNode] = {}
+        self.additions: list[Addition] = []
+
+    def added(self, feature: str, message: str, where: Span) -> None:
+        """Notes something that OmniGraph 0.10 refuses."""
+        self.additions.append(Addition(kind="added", feature=feature, where=where, message=message))
 
 
-def _kind(entry: MapEntry | None, cluster_bound: bool | None, reader: Reader) -> None:  # noqa: FBT001  # private
-    if entry is None:
-        return
+def _kind(entry: MapEntry, cluster_bound: bool | None, reader: Reader) -> None:  # noqa: FBT001  # private
     text = reader.text(entry.value, "`kind`")
     if text is None:
         return
@@ -188,7 +217,13 @@ def _actors(value: Node | None, bundle: _Bundle, reader: Reader, *, label: str) 
     name = None if group is None else reader.text(group, f"`group` of {label}")
     if name is None or name.text in bundle.groups:
         return
-    remedy = did_you_mean(name.text, sorted(bundle.groups), otherwise="Declare it under `groups`.")
+    remedy = meant(
+        reader.bag,
+        name.where.file,
+        name.text,
+        sorted(bundle.groups),
+        otherwise="Declare it under `groups`.",
+    )
     reader.fault(f"the group `{name.text}` is not declared", name.where, remedy=remedy)
 
 
@@ -204,16 +239,33 @@ def _actions(value: Node, bundle: _Bundle, reader: Reader, *, label: str) -> tup
         seen.add(action.text)
         if _fits_binding(action, bundle, reader):
             known.append(action)
+    if bundle.cluster_bound is None:
+        _one_kind(known, reader, label=label)
     return tuple(known)
 
 
+def _one_kind(actions: list[ScalarNode], reader: Reader, *, label: str) -> None:
+    """Refuses a rule of both kinds, where it is not known what the policy applies to."""
+    kinds = {action.text in CLUSTER_ACTIONS for action in actions}
+    if len(kinds) < 2:
+        return
+    first = actions[0].text in CLUSTER_ACTIONS
+    other = next(a for a in actions if (a.text in CLUSTER_ACTIONS) != first)
+    remedy = "Split the rule: one policy for `cluster`, another for the graphs."
+    reader.fault(f"{label} has actions on graphs and on the cluster", other.where, remedy=remedy)
+
+
 def _fits_binding(action: ScalarNode, bundle: _Bundle, reader: Reader) -> bool:
-    every = GRAPH_ACTIONS | CLUSTER_ACTIONS
-    if action.text not in every:
-        listed = f"The actions are {', '.join(sorted(every))}."
-        remedy = did_you_mean(action.text, sorted(every), otherwise=listed)
+    if action.text not in EVERY_ACTION:
+        listed = f"The actions are {', '.join(_SORTED_ACTIONS)}."
+        remedy = meant(
+            reader.bag, action.where.file, action.text, _SORTED_ACTIONS, otherwise=listed
+        )
         reader.fault(f"there is no action `{action.text}`", action.where, remedy=remedy)
         return False
+    if action.text in OWN_GRAPH_ACTIONS | OWN_CLUSTER_ACTIONS:
+        message = f"the action `{action.text}`, which 0.10 does not have and refuses"
+        bundle.added("policy-action", message, action.where)
     if bundle.cluster_bound is True and action.text not in CLUSTER_ACTIONS:
         remedy = "Put the rule into a policy that applies to graphs."
         reader.fault(

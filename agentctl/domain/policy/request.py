@@ -82,10 +82,19 @@ _PREFIXED: Final = {
 }
 
 
+_OF_CLUSTER: Final = frozenset(
+    {
+        "cluster", "policy", "provider", "pipeline", "embedding", "ui", "alias", "binding",
+        "approval", "ops",
+    }
+)  # fmt: skip
+"""First parts of addresses that are decided over as the cluster."""
+
+
 def entity_of(resource: str) -> tuple[Entity, ...] | None:
     """Returns the entity that *resource* names, its ancestors after it; None where it names none.
 
-    Schemas are decided over as their graph, and policies and providers as the cluster. A name that
+    Schemas are decided over as their graph, and what belongs to no graph as the cluster. A name that
     no resource can have is an entity like any other: whether it exists is not for a policy to say.
     """
     cluster = Entity(uid=CLUSTER_UID)
@@ -95,7 +104,7 @@ def entity_of(resource: str) -> tuple[Entity, ...] | None:
         return (Entity(uid=uid, parents=(CLUSTER_UID,)), cluster)
     kind, _, name = resource.partition(".")
     match kind:
-        case "cluster" | "policy" | "provider":
+        case _ if kind in _OF_CLUSTER:
             return (cluster,)
         case "graph" | "schema":
             graph_id, at, _ = name.partition("@")
