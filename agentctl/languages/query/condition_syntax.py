@@ -196,6 +196,8 @@ class ConditionParser(ExpressionParser):
         if token.kind in _OPERATOR_KINDS:
             comparison = COMPARISONS.get(token.text)
             if comparison is not None:
+                if comparison == "<" and self._edge_comes(token):
+                    self._no_traversal(token)
                 cursor.take()
                 right = self.right_side()
                 if self._compares(cursor.peek()):

@@ -85,8 +85,8 @@ class QueryParser(MutationParser):
                 continue
             if len(self.report) == problems and not self._is_torn(before, torn):
                 found.append(declaration)
-            while self.unbalanced and cursor.accept_mark("}") is not None:
-                pass
+            if self.unbalanced:
+                cursor.skip_until(declaration_begins)
         return tuple(found)
 
     def _torn_places(self) -> tuple[tuple[int, int], ...]:
@@ -266,6 +266,6 @@ class QueryParser(MutationParser):
                 token,
                 remedy="Make two queries of it.",
             )
-        if self.outer_begins(self.cursor.position):
+        if self.unbalanced or self.outer_begins(self.cursor.position):
             self.unclosed(opener)
         self.cursor.surprise("`}`")

@@ -90,13 +90,13 @@ class ReadParser(ClauseParser):
     def _check_place(self, word: str, token: Token, before: dict[str, Token]) -> None:
         """Reports a part that comes twice, or before one that it belongs behind."""
         later = PARTS[PARTS.index(word) + (2 if word == "limit" else 1) :]
-        if word in before or any(part in before for part in later):
+        if not self.unbalanced and (word in before or any(part in before for part in later)):
             message = f"`{word}` stands in the wrong place or twice"
             self.report.parse_error(23, message, token, remedy=_PARTS_REMEDY)
 
     def _missing(self, part: str, first: Token) -> None:
         """Reports that a part is not there, unless it may be inside what could not be read."""
-        if first.kind is TokenKind.BAD or (self.unbalanced and self.cursor.at_end()):
+        if first.kind is TokenKind.BAD or self.unbalanced:
             raise HaltError
         message = f"expected `{part}`, found {first.describe()}"
         remedy = (
@@ -231,7 +231,7 @@ class ReadParser(ClauseParser):
     def _end_of_order_item(self) -> None:
         """Takes the comma; one that is missing is reported, one that is too many noted."""
         cursor = self.cursor
-        if another(cursor, "}") or cursor.at_mark("}"):
+        if another(cursor, "}") or cursor.at_mark("}") or self.outer_begins(cursor.position):
             return
         token = cursor.peek()
         if not _item_begins(token, cursor.peek(1)):

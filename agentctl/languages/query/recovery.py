@@ -134,11 +134,15 @@ class RecoveringParser:
         """Goes on after a mistake in what began at the token of index *start*.
 
         Stops behind a comma where *commas* separate, at a line where *begins* holds, or at the
-        brace that closes the block; halts where neither comes.
+        brace that closes the block; halts where neither comes. What stands in brackets that are
+        still open is passed over, but a line that begins at the mistake itself: then it is a
+        closing parenthesis that is missing.
         """
         cursor = self.cursor
         tokens = cursor.tokens
         failed = max(cursor.position, start + 1)
+        if cursor.peek().kind is TokenKind.BAD:
+            self.unbalanced = True  # an unclosed text or comment may hold any bracket
         closing: list[str] = []
         index = start
         while True:
@@ -148,7 +152,8 @@ class RecoveringParser:
                     self.unbalanced = self.unbalanced or bool(closing) or index == len(tokens) - 1
                     cursor.position = index
                     raise OuterHaltError
-                if not closing and self._goes_on(index, begins, commas=commas):
+                within = closing and (index > failed or "}" in closing)
+                if not within and self._goes_on(index, begins, commas=commas):
                     return
             if token.kind is _MARK and token.text in OPENERS:
                 closing.append(OPENERS[token.text])
