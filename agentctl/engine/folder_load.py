@@ -22,6 +22,7 @@ from agentctl.domain.config.paths import CLUSTER_FILE
 from agentctl.domain.config.remembered import Remembering
 from agentctl.domain.config.snapshot import FolderSnapshot, Wanted
 from agentctl.domain.policy.bundles import check_cedar
+from agentctl.views.compat import config_additions
 
 
 def load_folder(folder: Path, cache: FolderCache | None) -> tuple[FolderAnswer, Wanted, CacheUse]:
@@ -52,13 +53,14 @@ def _use(cache: FolderCache, tally: Tally, files: int) -> CacheUse:
 
 
 def _answer(loaded: LoadedCluster) -> FolderAnswer:
-    desired = loaded.desired
+    desired, written = loaded.desired, loaded.parsed.written
+    fields = config_additions(written.root) if written is not None else ()
     return FolderAnswer(
         ok=desired is not None,
         resources=desired.resources if desired is not None else (),
         dependencies=desired.dependencies if desired is not None else (),
         diagnostics=sort_diagnostics([*loaded.diagnostics, *loaded.remarks]),
-        additions=loaded.additions,
+        additions=(*fields, *loaded.additions),
     )
 
 

@@ -47,8 +47,17 @@ def draft_of(target: str) -> str | None:
     return target.removeprefix(DRAFT_PREFIX) if target.startswith(DRAFT_PREFIX) else None
 
 
-async def load_target(cluster: Cluster, caller: Caller, name: str) -> Target:
-    """Returns what *name* declares, checked whole; a draft is loaded as an overlay of the folder."""
+async def load_target(
+    cluster: Cluster, caller: Caller, name: str, *, remembered: bool = False
+) -> Target:
+    """Returns what *name* declares, checked whole; a draft is loaded as an overlay of the folder.
+
+    Args:
+        cluster: the opened cluster.
+        caller: whom it is for.
+        name: ``folder`` or ``draft:<id>``.
+        remembered: whether the cache may answer for files that did not change; only for a look.
+    """
     overlay: Mapping[str, bytes | None] | None = None
     confined = not caller.at_terminal
     draft_id = draft_of(name)
@@ -58,7 +67,7 @@ async def load_target(cluster: Cluster, caller: Caller, name: str) -> Target:
             return Target(name=name, desired=None, diagnostics=(found,))
         overlay = found
         confined = confined or await is_of_another(cluster, caller, draft_id)
-    loaded = await cluster.folder.load(overlay=overlay, confined=confined)
+    loaded = await cluster.folder.load(overlay=overlay, confined=confined, remembered=remembered)
     diagnostics = loaded.diagnostics
     if loaded.desired is not None:
         written = loaded.desired.storage

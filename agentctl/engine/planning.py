@@ -38,9 +38,13 @@ async def make_plan(
     target: str = FOLDER,
     keep: bool = False,  # noqa: FBT001, FBT002
 ) -> Planned:
-    """Returns what an apply of *target* would do now; *keep* stores the plan under its digest."""
+    """Returns what an apply of *target* would do now; *keep* stores the plan under its digest.
+
+    The cache may answer for a plan that is looked at; one that is kept, and may be approved, is made
+    of files that were read anew.
+    """
     head = await cluster.ledger.head()
-    found = await load_target(cluster, caller, target)
+    found = await load_target(cluster, caller, target, remembered=not keep)
     told = [*found.diagnostics, *await _around(cluster, found)]
     if found.desired is None or has_errors(told):
         return Planned(result=await _result(cluster, head, found, None, told), plan=None, gates=())

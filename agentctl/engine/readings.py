@@ -9,7 +9,7 @@ import msgspec
 
 from agentctl.domain.config.compilers import Compilers
 from agentctl.domain.config.digests import file_digest
-from agentctl.domain.config.load import LANGUAGES, LoadedCluster
+from agentctl.domain.config.load import LoadedCluster
 from agentctl.domain.config.paths import normal_path
 from agentctl.domain.config.snapshot import is_query_name
 from agentctl.domain.config.sources import Source
@@ -40,19 +40,23 @@ class GraphReading(msgspec.Struct, frozen=True, kw_only=True):
     """In order of their paths."""
 
 
-def readings(loaded: LoadedCluster, compilers: Compilers = LANGUAGES) -> tuple[GraphReading, ...]:
-    """Returns the graphs that cluster.yaml declares, as far as it could be read, sorted by id."""
+def readings(loaded: LoadedCluster) -> tuple[GraphReading, ...]:
+    """Returns the graphs that cluster.yaml declares, as far as it could be read, sorted by id.
+
+    What loading has read already is not read again.
+    """
+    compilers = loaded.compilers
     written = loaded.parsed.written
     graphs = sorted(written.graphs, key=lambda g: g.id.text) if written is not None else []
     parsed: dict[str, QueryFile] = {}
     return tuple(_graph(graph, loaded.files, compilers, parsed) for graph in graphs)
 
 
-def additions(loaded: LoadedCluster, compilers: Compilers = LANGUAGES) -> tuple[Addition, ...]:
+def additions(loaded: LoadedCluster) -> tuple[Addition, ...]:
     """Returns all that OmniGraph 0.10 would refuse or take for something else, sorted, each once."""
     written = loaded.parsed.written
     found: list[Addition] = list(config_additions(written.root)) if written is not None else []
-    for graph in readings(loaded, compilers):
+    for graph in readings(loaded):
         if graph.schema is not None:
             found += graph.schema.additions
         for file in graph.queries:

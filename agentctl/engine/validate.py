@@ -10,7 +10,7 @@ from agentctl.engine.results import ValidateResult
 
 async def validate(cluster: Cluster, caller: Caller, target: str = FOLDER) -> ValidateResult:
     """Returns every mistake of the target, and what it declares where there is none."""
-    found = await load_target(cluster, caller, target)
+    found = await load_target(cluster, caller, target, remembered=True)
     desired = found.desired
     return ValidateResult(
         ok=desired is not None and not has_errors(found.diagnostics),

@@ -58,9 +58,9 @@ async def loaded_of(cluster: Cluster, caller: Caller, target: str) -> LoadedClus
         return refusal
     draft_id = draft_of(target)
     if draft_id is None:
-        return await cluster.folder.load(confined=not caller.at_terminal)
+        return await cluster.folder.load(confined=not caller.at_terminal, remembered=True)
     overlay = await cluster.drafts.overlay(draft_id)
     if isinstance(overlay, Diagnostic):
         return overlay
     confined = not caller.at_terminal or await is_of_another(cluster, caller, draft_id)
-    return await cluster.folder.load(overlay=overlay, confined=confined)
+    return await cluster.folder.load(overlay=overlay, confined=confined, remembered=True)

@@ -4,10 +4,13 @@ Only cluster.yaml and the files it names are read. Everything blocking runs in a
 """
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from anyio import to_thread
 
+from agentctl.adapters.cache.folder_cache import FolderCache
+from agentctl.adapters.cache.grammar import grammar_version
 from agentctl.adapters.sources.confined import (
     Unreadable,
     Verdict,
@@ -20,19 +23,31 @@ from agentctl.adapters.sources.confined import (
 from agentctl.adapters.sources.gathering import Overlay, gather, read_cluster_file
 from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.domain.config.cluster_file import ParsedConfig, parse_config
+from agentctl.domain.config.compilers import Languages
 from agentctl.domain.config.load import LoadedCluster, resolve
 from agentctl.domain.config.paths import leaves_folder
+from agentctl.domain.config.remembered import Remembering
 from agentctl.domain.config.snapshot import FolderSnapshot
 from agentctl.domain.config.wanting import wanted
 from agentctl.domain.policy.bundles import check_cedar
 
-__all__ = ["Folder", "Overlay"]
+__all__ = ["Folder", "Memory", "Overlay"]
+
+Memory = Callable[[Path], FolderCache | None]
+"""Takes a folder, and returns what is remembered of it."""
 
 
 class Folder:
     """One cluster folder."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, memory: Memory | None = None) -> None:
+        """Begins with nothing read.
+
+        Args:
+            path: the folder.
+            memory: what files meant last time; without it every file is read anew.
+        """
+        self._memory = memory
         self.path = Path(os.path.abspath(path))  # noqa: PTH100  # keeps links, unlike resolve()
         """Absolute, links kept as the operator wrote them."""
 
@@ -41,9 +56,20 @@ class Folder:
         """The folder with every link followed."""
         return Path(os.path.realpath(self.path))
 
-    async def load(self, *, overlay: Overlay | None = None, confined: bool) -> LoadedCluster:
-        """Returns the folder with *overlay* over it; *confined* refuses paths that leave it."""
-        return await to_thread.run_sync(lambda: self._load(overlay or {}, confined=confined))
+    async def load(
+        self, *, overlay: Overlay | None = None, confined: bool, remembered: bool = False
+    ) -> LoadedCluster:
+        """Returns the folder as it is declared.
+
+        Args:
+            overlay: stands over the folder's files.
+            confined: whether paths that leave the folder are refused.
+            remembered: whether what files meant last time may be used and kept. Only for what looks:
+                whatever is kept, approved or applied is made of files that were read anew.
+        """
+        return await to_thread.run_sync(
+            lambda: self._load(overlay or {}, confined=confined, remembered=remembered)
+        )
 
     async def header(self, *, confined: bool = False) -> ParsedConfig:
         """Returns cluster.yaml as parsed, reading no other file."""
@@ -93,12 +119,18 @@ class Folder:
         """Removes what a crash while writing *path* left beside it."""
         await to_thread.run_sync(remove_leftover, self.path, path)
 
-    def _load(self, overlay: Overlay, *, confined: bool) -> LoadedCluster:
+    def _load(self, overlay: Overlay, *, confined: bool, remembered: bool = False) -> LoadedCluster:
         parsed, data = self._parsed(overlay, confined=confined)
         if data is None:
             return resolve(parsed, FolderSnapshot(files={}))
         seen = gather(self.path, wanted(parsed), data, overlay=overlay, confined=confined)
-        return resolve(parsed, seen, check_cedar=check_cedar)
+        cache = self._memory(self.path) if remembered and self._memory is not None else None
+        if cache is None:
+            return resolve(parsed, seen, check_cedar=check_cedar)
+        compilers = Remembering(cache, grammar=grammar_version(), anew=Languages())
+        loaded = resolve(parsed, seen, compilers, check_cedar=check_cedar)
+        cache.flush()
+        return loaded
 
     def _config_files(self, overlay: Overlay) -> dict[str, bytes] | Diagnostic:
         parsed, data = self._parsed(overlay, confined=True)

@@ -11,7 +11,6 @@ from agentctl.adapters.sources.confined import (
     list_folder,
     read_file,
 )
-from agentctl.adapters.sources.git import tracked
 from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.domain.config.paths import CLUSTER_FILE, is_environment_file
 from agentctl.domain.config.snapshot import FolderSnapshot, Wanted, is_query_name
@@ -88,6 +87,8 @@ class _Gathering:
             self._file(path)
         tracks: frozenset[str] = frozenset()
         if names.env_file is not None and self._inside(names.env_file):
+            from agentctl.adapters.sources.git import tracked  # starts processes; seldom asked
+
             tracks = tracked(self._folder, (names.env_file,))
         return FolderSnapshot(
             files=dict(sorted(self._files.items())),

@@ -24,6 +24,7 @@ from agentctl.domain.storage.protocol import ObjectStore
 from agentctl.engine.cluster import Cluster, ClusterOpenError, open_cluster
 from agentctl.engine.identity import principal_name
 from agentctl.engine.world import SystemWorld, World
+from agentctl_tools.folder_check import cache_of
 
 if TYPE_CHECKING:
     from agentctl.graph.port import GraphPort
@@ -54,14 +55,18 @@ class Composition:
         self.world = world
         self._wrap_store = wrap_store
 
-    async def open(self, config: Path) -> Cluster:
+    async def open(self, config: Path, *, cached: bool = True) -> Cluster:
         """Opens the cluster of a folder.
+
+        Args:
+            config: the folder.
+            cached: whether what looks at its files may ask what they meant last time.
 
         Raises:
             ClusterOpenError: it cannot be opened; the diagnostics say why.
         """
         return await open_cluster(
-            Folder(config),
+            Folder(config, memory=cache_of if cached else None),
             make_store=lambda root, base: self._wrap_store(open_store(root, base)),
             make_graphs=make_graphs,
             world=self.world,

@@ -24,6 +24,7 @@ class Wishes(msgspec.Struct, frozen=True, kw_only=True):
     cached: bool = True
     compat: bool = False
     verbose: bool = False
+    concise: bool = False
 
 
 def run_check(settings: Settings, wishes: Wishes) -> NoReturn:
@@ -57,7 +58,7 @@ def tell(found: FolderCheck, settings: Settings, wishes: Wishes) -> None:
         from agentctl.views.validate_text import validate_text
 
         sys.stdout.write(validate_text(found.result))
-        print_diagnostics(found.result.diagnostics, folder=settings.config)
+        print_diagnostics(found.result.diagnostics, folder=settings.config, concise=wishes.concise)
     if wishes.verbose:
         say(cache_line(found.use))
 

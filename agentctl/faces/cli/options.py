@@ -15,6 +15,8 @@ class Settings(NamedTuple):
     config: Path
     as_json: bool
     label: str | None
+    cached: bool = True
+    """Whether the parse cache may answer for files that did not change."""
 
 
 def shared(command: F) -> F:
@@ -49,6 +51,12 @@ def concise_option(command: F) -> F:
     return click.option("--concise", is_flag=True, help=about)(command)
 
 
+def no_cache_option(command: F) -> F:
+    """Adds ``--no-cache`` to a verb that looks at the folder's files."""
+    about = "Read every file anew, and remember nothing."
+    return click.option("--no-cache", is_flag=True, help=about)(command)
+
+
 def example(*lines: str) -> str:
     """Returns the epilog of a help text; each line is a command as one would type it."""
     return "\b\nExample:\n" + "\n".join(f"  {line}" for line in lines)
@@ -60,6 +68,7 @@ def settings_of(context: click.Context) -> Settings:
         config=_nearest(context, "config") or Path(),
         as_json=bool(_nearest(context, "as_json")),
         label=_nearest(context, "label"),
+        cached=not _nearest(context, "no_cache"),
     )
 
 

@@ -127,7 +127,7 @@ async def open_session(
     Raises:
         ClusterOpenError: it cannot be opened.
     """
-    cluster = await composition.open(settings.config)
+    cluster = await composition.open(settings.config, cached=settings.cached)
     caller = await operator_of(
         cluster, keys=composition.public_keys(), via=via, label=settings.label
     )

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from agentctl.faces.cli.options import concise_option, example, shared
+from agentctl.faces.cli.options import concise_option, example, no_cache_option, shared
 
 if TYPE_CHECKING:
     from agentctl.faces.cli.session import Ended, Session
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 )
 @click.option("--draft", metavar="ID", help="Look at a draft instead of the folder.")
 @concise_option
+@no_cache_option
 @shared
 def command(compared_with: str | None, draft: str | None, *, sarif: bool, **_: object) -> None:
     """List mistakes, and what is right and hardly meant: unused names, results without a bound.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from agentctl.faces.cli.exit_codes import ExitCode
-from agentctl.faces.cli.options import example, shared
+from agentctl.faces.cli.options import example, no_cache_option, shared
 
 if TYPE_CHECKING:
     from agentctl.faces.cli.session import Ended, Session
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     help="Write the plan to a file, for `apply FILE`.",
 )
 @click.option("--exit-code", "tell", is_flag=True, help="Exit 10 where there is something to do.")
+@no_cache_option
 @shared
 def command(draft: str | None, out: Path | None, tell: bool, **_: object) -> None:  # noqa: FBT001
     """Show what an apply would do now: every change, its class, and what waits for a human."""

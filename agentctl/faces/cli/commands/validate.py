@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from agentctl.faces.cli.options import example, settings_of, shared
+from agentctl.faces.cli.options import concise_option, example, no_cache_option, settings_of, shared
 
 if TYPE_CHECKING:
     from agentctl.views.shapes import ValidateShown
@@ -26,18 +26,20 @@ if TYPE_CHECKING:
     type=click.Choice(["omnigraph-0.10"]),
     help="Also refuse what that program would not take.",
 )
-@click.option("--no-cache", is_flag=True, help="Read every file anew, and remember nothing.")
+@no_cache_option
 @click.option("--watch", is_flag=True, help="Check again at every edit, until Ctrl-C.")
 @click.option("--verbose", is_flag=True, help="Say what the cache spared.")
+@concise_option
 @shared
 @click.pass_context
-def command(  # the flags of one verb
+def command(  # noqa: PLR0913  # the flags of one verb
     context: click.Context,
     /,
     draft: str | None,
     compat: str | None,
     *,
     no_cache: bool,
+    concise: bool,
     watch: bool,
     verbose: bool,
     **_: object,
@@ -56,7 +58,9 @@ def command(  # the flags of one verb
         run_operation("validate", {"in": draft, "compat": compat}, show=_text)
     from agentctl.faces.cli.folder_checks import Wishes, run_check
 
-    wishes = Wishes(cached=not no_cache, compat=compat is not None, verbose=verbose)
+    wishes = Wishes(
+        cached=not no_cache, compat=compat is not None, verbose=verbose, concise=concise
+    )
     if watch:
         from agentctl.faces.cli.watching import run_watch
 
