@@ -46,7 +46,7 @@ def scattered(draw: st.DrawFn) -> str:
     """A right text with other blanks and comments between its tokens."""
     text = "".join(print_declaration(d) for d in draw(st.lists(TEXTS.declarations(), max_size=2)))
     tokens = lex(Report(source_of(text, file="q.gq"), QUERY_DIALECT)).tokens
-    parts = []
+    parts: list[str] = []
     for token in tokens:
         blank = draw(BLANKS)
         needed = " " if parts and not blank else ""

@@ -190,7 +190,7 @@ BROKEN = [
 
 @pytest.mark.parametrize("closed", [False, True])
 @pytest.mark.parametrize("deep", DEEP + BROKEN)
-def test_a_hundred_thousand_brackets_are_one_mistake(deep: str, closed: bool) -> None:
+def test_a_hundred_thousand_brackets_are_one_mistake(deep: str, *, closed: bool) -> None:
     count = min(100_000, 900_000 // (len(deep) + 1))
     closing = {"{": "}", "(": ")", "[": "]"}
     ends = "".join(closing[c] for c in reversed(deep) if c in closing) * count if closed else ""

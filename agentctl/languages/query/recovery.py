@@ -155,16 +155,10 @@ class RecoveringParser:
                 within = closing and (index > failed or "}" in closing)
                 if not within and self._goes_on(index, begins, commas=commas):
                     return
-            if token.kind is _MARK and token.text in OPENERS:
-                closing.append(OPENERS[token.text])
-            elif token.kind is _MARK and token.text in _CLOSERS:
-                if token.text in closing:
-                    while closing.pop() != token.text:
-                        pass
-                elif token.text == "}" and index >= failed:
-                    self.unbalanced = True
-                    cursor.position = index
-                    return
+            if not _balances(token, closing) and token.text == "}" and index >= failed:
+                self.unbalanced = True
+                cursor.position = index
+                return
             index += 1
 
     def _goes_on(self, index: int, begins: Begins, *, commas: bool) -> bool:
@@ -190,6 +184,23 @@ class RecoveringParser:
     def _first_of_line(self, index: int) -> bool:
         tokens, text = self.cursor.tokens, self.report.source.text
         return index == 0 or "\n" in text[tokens[index - 1].end : tokens[index].start]
+
+
+def _balances(token: Token, closing: list[str]) -> bool:
+    """Keeps in *closing* what closes the open brackets; returns whether *token* fits to them.
+
+    A closing mark closes also what was opened after its own opening mark.
+    """
+    if token.kind is not _MARK:
+        return True
+    if token.text in OPENERS:
+        closing.append(OPENERS[token.text])
+    elif token.text in _CLOSERS:
+        if token.text not in closing:
+            return False
+        while closing.pop() != token.text:
+            pass
+    return True
 
 
 def part_begins(token: Token, after: Token) -> bool:
