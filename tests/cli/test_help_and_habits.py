@@ -42,7 +42,8 @@ def test_every_command_has_help_with_an_example_of_itself(run: Run, path: tuple[
 def test_the_verbs_of_the_issue_are_all_there() -> None:
     wanted = (
         "init validate plan apply approve deny approvals status refresh import force-unlock locks "
-        "ops draft load query queries graph audit identity mcp tui eval demo doctor explain version"
+        "ops draft load query queries graph audit identity mcp tui eval demo doctor explain version "
+        "fmt lint deps json-schema"
     )
 
     assert set(wanted.split()) == {path[0] for path in ALL}

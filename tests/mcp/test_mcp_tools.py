@@ -27,6 +27,7 @@ TOOLS = [
     "status",
     "config_read",
     "validate",
+    "lint",
     "plan",
     "schema",
     "queries",
@@ -165,7 +166,7 @@ async def test_a_tool_that_only_looks_changes_nothing(tmp_path: Path) -> None:
         for one in looking:
             await tool(client, one.name, **arguments.get(one.name, {}))
 
-    assert len(looking) == 10
+    assert len(looking) == 11
     assert digests(bench) == before
 
 

@@ -16,9 +16,10 @@ from agentctl_tools.targets import loaded_of, resource_of, target_of
 class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What `deps` takes."""
 
-    address: Annotated[
-        str | None, msgspec.Meta(description="Only around this resource.", max_length=500)
-    ] = None
+    address: (
+        Annotated[str, msgspec.Meta(description="Only around this resource.", max_length=500)]
+        | None
+    ) = None
     reverse: Annotated[
         bool, msgspec.Meta(description="What needs it, in place of what it needs.")
     ] = False

@@ -10,6 +10,7 @@ from agentctl.diagnostics.rule import Rule
 from agentctl_tools.envelopes import done, failed
 from agentctl_tools.nearness import nearest
 from agentctl_tools.operation import Call, Envelope, Operation
+from agentctl_tools.result_schema import result_schema
 
 TERMS: Final[dict[str, str]] = {
     "apply": "Carries out a plan. What is reversible is done; what is gated waits for a human.",
@@ -109,7 +110,7 @@ def _operation(operation: Operation) -> Explanation:
     output = None
     told = operation.brief_result or operation.result
     if told is not None:
-        output = msgspec.json.schema(told, schema_hook=lambda _: {"description": "any"})
+        output = result_schema(told)
     return Explanation(
         name=operation.name, kind="operation", about=operation.describe, output=output
     )

@@ -11,11 +11,13 @@ import msgspec
 
 from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.engine.results import PlanResult, StatusResult
+from agentctl.views.fmt_text import FormatResult
 from agentctl_tools.catalog import OPERATIONS
 from agentctl_tools.explain import Explanation
 from agentctl_tools.nearness import nearest
 from agentctl_tools.operation import Envelope
 from agentctl_tools.queries import QueryListed
+from agentctl_tools.result_schema import result_schema
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 CLUSTER_FILE: Final = "cluster.yaml"
@@ -97,6 +99,7 @@ _OTHERS: Final[dict[str, tuple[Any, str]]] = {
     "status": (StatusResult, "`agentctl status --json`"),
     "queries-list": (QueriesDocument, "`agentctl queries list --json`"),
     "audit-export": (AuditDocument, "`agentctl audit export --json`"),
+    "fmt": (FormatResult, "`agentctl fmt --json`"),
     "explain": (Explanation, "`agentctl explain CODE --json`"),
     "version": (VersionDocument, "`agentctl version --json`"),
     "json-schema": (OutputList, "`agentctl json-schema --json`"),
@@ -138,7 +141,4 @@ def schema_of(name: str) -> dict[str, Any] | Diagnostic:
 
 
 def _schema(kind: Any, name: str, about: str) -> dict[str, Any]:  # noqa: ANN401  # a type
-    (shape,), definitions = msgspec.json.schema_components(
-        (kind,), schema_hook=lambda _: {}, ref_template="#/$defs/{name}"
-    )
-    return {"$schema": DIALECT, "title": name, "description": about, **shape, "$defs": definitions}
+    return {"$schema": DIALECT, "title": name, "description": about, **result_schema(kind)}
