@@ -135,7 +135,8 @@ class _Formatter:
 
     def _closer(self, index: int, token: Token) -> None:
         opened = self.open.pop()
-        must_break = opened.levels and index in self.behind_notes
+        first = index - 1 if self.tokens[index - 1].is_mark(",") else index  # that comma goes
+        must_break = opened.levels and not self.behind_notes.isdisjoint({first, index})
         for _ in range(opened.levels):
             self.layout.dedent()
         self.layout.put(token, Gap.LAST if must_break else opened.close)
