@@ -17,6 +17,7 @@ from agentctl.languages.schema.types import NUMERIC, PropertyType, Scalar
 
 PATTERN_COST_MAX: Final = 200_000
 """Steps of all patterns of one schema."""
+_DECLARE: Final = "Declare the property first."
 _OF_NODES: Final = {
     "key": "an edge has no key: its ids are always generated",
     "range": "an edge has no `@range`",
@@ -75,7 +76,9 @@ class ConstraintChecker:
             self.patterns[text] = found
         if isinstance(found, Pattern):
             return found
-        self.findings.mistake("PG031", found.message, constraint.pattern.where, remedy=found.remedy)
+        self.findings.mistake(
+            found.rule, found.message, constraint.pattern.where, remedy=found.remedy
+        )
         return None
 
     def _compiled(self, text: str) -> Pattern | PatternError:
@@ -144,7 +147,10 @@ class ConstraintChecker:
             "PG022",
             f"`{declared.syntax.name.text}` has no property `{column.text}`",
             column.where,
-            remedy=remedy or self.findings.meant(column.text, declared.members),
+            remedy=remedy
+            or self.findings.meant(
+                column.text, declared.members, otherwise=None if declared.members else _DECLARE
+            ),
         )
 
 

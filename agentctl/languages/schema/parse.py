@@ -270,7 +270,7 @@ class _SchemaParser(ConstraintParser):
             before = cursor.position
             try:
                 if cursor.at_end() or declaration_begins(cursor):
-                    cursor.fail(10, "the `{` is never closed", opener)
+                    cursor.fail(10, "the `{` is never closed", opener, remedy="Close it with `}`.")
                 self._part(draft, kind)
             except HaltError:
                 draft.broken = True

@@ -219,6 +219,8 @@ class _Resolver:
         self.inherited += interface.weight
         if self.inherited > INHERITED_COUNT_MAX:
             node.whole = False
+            if self.inherited - interface.weight > INHERITED_COUNT_MAX:
+                return  # told at the first
             self.findings.contradiction(
                 "PG049",
                 f"the nodes of a schema inherit at most {INHERITED_COUNT_MAX} properties "

@@ -194,7 +194,7 @@ class _Lexer:
         if len(text) <= NAME_LENGTH_MAX:
             return text
         message = f"a name has at most {NAME_LENGTH_MAX} characters, this one {len(text)}"
-        self.report.parse_error(9, message, (start, end))
+        self.report.parse_error(9, message, (start, end), remedy="Shorten it.")
         return text[:NAME_LENGTH_MAX]
 
     def _comment(self, piece: str, start: int, end: int) -> None:
