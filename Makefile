@@ -1,5 +1,5 @@
 # Phony targets only. `make check` is the law on every machine; CI runs `.ci/run`.
-.PHONY: help check check-long lint types contracts test fix snapshots wheel docs
+.PHONY: help check check-long lint types contracts test fix snapshots wheel docs fuzz
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -32,6 +32,10 @@ snapshots: ## Rewrite the recorded outputs; read the difference before you commi
 
 docs: ## Regenerate docs/cli.md and docs/diagnostics.md
 	python -m tests.house.write_docs
+
+MINUTES ?= 4
+fuzz: ## Fuzz every parser, MINUTES altogether; what it finds is kept under tests/corpus/fuzz
+	python -m agentctl.testing.fuzz $(MINUTES) $(PARSERS)
 
 wheel: ## Build the wheel and the sdist into dist/
 	python -m build

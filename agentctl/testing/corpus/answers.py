@@ -18,11 +18,17 @@ from agentctl.diagnostics.render.text import render_full
 from agentctl.diagnostics.span import Span
 from agentctl.languages.query.compile import CheckedResult, check_query, parse_query_file
 from agentctl.languages.query.descriptor import param_kinds, result_columns
+from agentctl.languages.query.format import format_queries
+from agentctl.languages.query.params import bind_params
 from agentctl.languages.query.plan import CheckedQuery
 from agentctl.languages.query.syntax import QueryDecl
 from agentctl.languages.schema.compile import compile_schema
+from agentctl.languages.schema.format import format_schema
 from agentctl.languages.text.addition import Addition
+from agentctl.testing.corpus.folder import answer_folder, answer_policy
+from agentctl.testing.corpus.lints import answer_lint
 from agentctl.testing.corpus.markdown import Block, Case
+from agentctl.testing.corpus.migrations import answer_migration
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,7 +39,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     texts: dict[str, Callable[[], str]] = {}
     """The other kinds of answers, made when they are asked for."""
     refusals: frozenset[str] = frozenset()
-    """Rules that a step of a migration names."""
+    """Rules that a step of a migration names, or a remark of a lint."""
 
     @property
     def rules(self) -> frozenset[str]:
@@ -51,12 +57,8 @@ def answer(case: Case) -> Answer:
     """Returns what agentctl says to a case."""
     files = {block.file: source_bytes(block) for block in case.sources}
     if {"before", "after"} <= files.keys():
-        from agentctl.testing.corpus.migrations import answer_migration
-
         found, refusals, steps = answer_migration(files["before"], files["after"])
         return Answer(diagnostics=found, refusals=refusals, texts={"migration": lambda: steps})
-    if "cluster.yaml" in files or any("policy" in b.options for b in case.sources):
-        from agentctl.testing.corpus.folder import answer_folder, answer_policy
     policies = [b for b in case.sources if "policy" in b.options]
     if policies:
         return Answer(
@@ -69,7 +71,12 @@ def answer(case: Case) -> Answer:
     if "cluster.yaml" in files:
         loaded = answer_folder(files, case)
         return Answer(diagnostics=loaded.diagnostics, texts=loaded.texts)
-    return _languages(case.sources, files)
+    found = _languages(case.sources, files)
+    if not (case.wants("lint") or case.wants("report")):
+        return found
+    lint = answer_lint(files)
+    texts = found.texts | {"lint": lambda: lint.lines, "report": lambda: lint.report}
+    return msgspec.structs.replace(found, refusals=lint.rules, texts=texts)
 
 
 def source_bytes(block: Block) -> bytes:
@@ -146,6 +153,7 @@ def _languages(sources: tuple[Block, ...], files: dict[str, bytes]) -> Answer:
             texts["digest"] = lambda digest=digest: digest + "\n"  # type: ignore[misc]  # bound now
         catalog = schema.catalog
     descriptors: list[dict[str, object]] = []
+    last: CheckedQuery | None = None
     for file in (b.file for b in sources if b.word == "gq"):
         parsed = parse_query_file(files[file], file=file)
         found += parsed.diagnostics
@@ -155,8 +163,13 @@ def _languages(sources: tuple[Block, ...], files: dict[str, bytes]) -> Answer:
         for declaration in parsed.declarations:
             checked = check_query(declaration, catalog)
             found += checked.diagnostics
-            additions += getattr(checked, "additions", ())
+            additions += checked.additions
             descriptors += _descriptor(checked)
+            last = checked.query
+    for file in (b.file for b in sources if b.word == "params" and last is not None):
+        bound = bind_params(last, json.loads(files[file]), path=f"query.g.{last.name}")
+        found += bound.diagnostics
+        texts["values"] = lambda values=bound.values: json_text([dict(values)])  # type: ignore[misc]  # bound now
     texts["format"] = lambda: _formatted(sources[-1], files)
     texts["additions"] = lambda: _addition_lines(additions)
     texts["descriptor"] = lambda: json_text(descriptors)
@@ -165,9 +178,6 @@ def _languages(sources: tuple[Block, ...], files: dict[str, bytes]) -> Answer:
 
 def _formatted(last: Block, files: dict[str, bytes]) -> str:
     """Returns the last source formatted."""
-    from agentctl.languages.query.format import format_queries
-    from agentctl.languages.schema.format import format_schema
-
     layout = format_schema if last.word == "pg" else format_queries
     text = layout(files[last.file], file=last.file).text
     return _NOTHING if text is None else text

@@ -1,6 +1,7 @@
 """Folders of the corpus: files as values, loaded as the engine loads them, without a disk."""
 
 from collections.abc import Callable, Mapping
+from typing import Final
 
 import msgspec
 
@@ -12,7 +13,9 @@ from agentctl.domain.config.snapshot import FolderSnapshot, is_query_name
 from agentctl.domain.policy.bundles import check_cedar
 from agentctl.testing.corpus.markdown import Case
 
-_BOUND = {"cluster": True, "graph": False}
+FOLDERS: Final = frozenset({"/tmp"})  # noqa: S108  # a name, never opened
+"""Absolute folders that are taken to be there."""
+_BOUND: Final = {"cluster": True, "graph": False}
 
 
 class FolderAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,6 +60,8 @@ def load_files(
         unreadable=dict.fromkeys(of("unreadable"), "Permission denied"),
         outside=of("outside"),
         state=of("state"),
+        tracked=of("tracked"),
+        folders=frozenset(f for f in want.folders if f in FOLDERS),
     )
     return resolve(parsed, snapshot, check_cedar=check_cedar)
 

@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-SOURCES: Final = {"pg": "s.pg", "gq": "q.gq", "yaml": "cluster.yaml", "cedar": "p.cedar"}
+SOURCES: Final = {"pg": "s.pg", "gq": "q.gq", "yaml": "cluster.yaml", "cedar": "p.cedar", "params": "params.json"}
 """Words that open a source block, and the file that it is without a ``name=``."""
 EXPECTATIONS: Final = frozenset(
     {
@@ -25,6 +25,8 @@ EXPECTATIONS: Final = frozenset(
         "additions",
         "format",
         "lint",
+        "report",
+        "values",
     }
 )
 _FENCE: Final = re.compile(r"(`{3,})(.*)")

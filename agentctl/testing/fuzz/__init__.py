@@ -1,0 +1,1 @@
+"""The fuzzer of the parsers: generated and mutated inputs, guided by the edges they reach."""
