@@ -11,9 +11,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentctl.diagnostics.bag import has_errors
-from agentctl.domain.config.cluster_file import parse_config
 from agentctl.domain.config.cluster_table import CLUSTER
+from agentctl.domain.config.load import FolderSnapshot, parse_config, resolve
 from agentctl.views.cluster_schema import cluster_schema
 
 ROOT: Final = Path(__file__).parents[2]
@@ -73,8 +72,39 @@ forget: [graph.gone]
 """
 
 
+SCHEMA_TEXT: Final = b"node Package { name: String @key  vec: Vector(4)? }\n"
+
+
+def query(name: str) -> bytes:
+    return f"query {name}() {{ match {{ $p: Package }} return {{ $p.name }} limit 1 }}\n".encode()
+
+
+FILES: Final = {
+    "supply.pg": SCHEMA_TEXT,
+    "other.pg": SCHEMA_TEXT,
+    "third.pg": SCHEMA_TEXT,
+    "queries/impact.gq": query("impact"),
+    "a.gq": query("a"),
+    "b.gq": query("b"),
+    "one.gq": query("one"),
+    "readers.yaml": b"version: 1\n",
+    "daily.sql": b"select 1\n",
+    "main.yaml": b"title: x\n",
+}
+
+
+def mistakes(document: str) -> list[str]:
+    """What loading says of the file, in a folder that has whatever `EVERYTHING` names."""
+    data = document.encode()
+    snapshot = FolderSnapshot(
+        files=FILES | {"cluster.yaml": data}, listings={"queries": ("impact.gq",)}
+    )
+    found = resolve(parse_config(data), snapshot).diagnostics
+    return [d.message for d in found if d.severity == "error"]
+
+
 def refused_by_reader(document: object) -> bool:
-    return has_errors(parse_config(json.dumps(document).encode()).diagnostics)
+    return bool(mistakes(json.dumps(document)))
 
 
 def refused_by_schema(document: object) -> bool:
