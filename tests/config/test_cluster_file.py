@@ -125,7 +125,9 @@ def test_a_fault_of_a_resource(text: str, expected: str) -> None:
 
 
 def test_every_fault_is_told_at_once() -> None:
-    text = "version: 3\nstorage: ''\npipelines: 5\ngraphs:\n  g: {schema: a.pg, queries: 5}\nnope: 1\n"
+    text = (
+        "version: 3\nstorage: ''\npipelines: 5\ngraphs:\n  g: {schema: a.pg, queries: 5}\nnope: 1\n"
+    )
 
     assert [line.split()[2] for line in told(text)] == [
         "unsupported_cluster_config_version:",

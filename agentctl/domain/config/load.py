@@ -40,7 +40,7 @@ from agentctl.domain.config.queries import (
     check_queries,
     find_queries,
 )
-from agentctl.domain.config.references import Declared, declared
+from agentctl.domain.config.references import Declared
 from agentctl.domain.config.settings import check_env_file, resolve_settings
 from agentctl.domain.config.snapshot import FolderSnapshot, Wanted
 from agentctl.domain.config.sources import Source, find_source
@@ -161,7 +161,7 @@ class _Resolving:
         providers = resolve_embedding_providers(written, bag)
         digests = {provider.address: provider.digest for provider in providers}
         names = frozenset(self._named())
-        known = declared(names, ())
+        known = Declared(names)
         graphs: dict[str, DesiredGraph] = {}
         for graph in sorted(written.graphs, key=lambda g: g.id.text.encode()):
             _servable(graph, bag)
@@ -176,13 +176,13 @@ class _Resolving:
             check_cedar=self._check_cedar,
         )
         bag.add(*check_env_file(written.env_file, snapshot, snapshot.files))
-        known = declared(names | self._files.declared, self._files.partial)
+        known = Declared(names | self._files.declared, self._files.partial)
         around = Surroundings(snapshot=snapshot, known=known, bag=bag)
         others = resolve_others(self._root, around, graphs)
         bindings = frozenset(r.address for r in others.resources if r.kind == "binding")
         around = Surroundings(
             snapshot=snapshot,
-            known=declared(known.addresses | bindings, known.partial),
+            known=Declared(known.addresses | bindings, known.partial) if bindings else known,
             bag=bag,
         )
         settings = resolve_settings(self._root, around)

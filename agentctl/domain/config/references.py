@@ -6,8 +6,7 @@ missing, of another kind or ambiguous is refused. Source: axiom 9, control-plane
 
 from collections import defaultdict
 from collections.abc import Iterable
-
-import msgspec
+from functools import cached_property
 
 from agentctl.diagnostics.bag import Bag
 from agentctl.diagnostics.diagnostic import error
@@ -35,53 +34,71 @@ KIND_WORDS: dict[Kind, str] = {
 }
 """What each kind is called in messages."""
 
+
+def a_kind(kind: Kind) -> str:
+    """Returns what a resource of *kind* is called, with its article."""
+    word = KIND_WORDS[kind]
+    if kind == "ops":
+        return f"the {word}"
+    return f"an {word}" if word[0] in "aeiou" else f"a {word}"
+
+
 _DANGLING: dict[Kind, str] = {
     "graph": "dangling_graph_reference",
     "embedding_provider": "dangling_embedding_provider_reference",
 }
 
 
-class Declared(msgspec.Struct, frozen=True, kw_only=True):
-    """The addresses of a folder, also of resources that have mistakes."""
+class Declared:
+    """The addresses of a folder, also of resources that have mistakes.
 
-    addresses: frozenset[Address]
-    by_name: dict[str, tuple[Address, ...]]
-    """Every address with that last name, sorted."""
-    by_kind: dict[Kind, tuple[Address, ...]]
-    """Sorted."""
-    partial: frozenset[str]
-    """Graphs whose queries could not all be read: a query of theirs may be declared."""
+    Names are sorted out when the first reference asks: most folders have none.
+    """
+
+    def __init__(self, addresses: Iterable[Address], partial: Iterable[str] = ()) -> None:
+        self.addresses = frozenset(addresses)
+        self.partial = frozenset(partial)
+        """Graphs whose queries could not all be read: a query of theirs may be declared."""
 
     def may_exist(self, parsed: ParsedAddress, text: str) -> bool:
         """Returns whether an address is declared, or would be in a file that could not be read."""
         return text in self.addresses or (parsed.kind == "query" and parsed.graph in self.partial)
 
+    def called(self, name: str) -> tuple[Address, ...]:
+        """Returns every address with that last name, sorted."""
+        return tuple(address for address, _ in self._by_name.get(name, ()))
+
     def named(self, name: str, kind: Kind) -> tuple[Address, ...]:
-        """Returns the addresses of one kind with that last name."""
-        found = self.by_name.get(name, ())
-        return tuple(a for a in found if (p := parse_address(a)) and p.kind == kind)
+        """Returns the addresses of one kind with that last name, sorted."""
+        found = self._by_name.get(name, ())
+        return tuple(address for address, parsed in found if parsed.kind == kind)
 
     def of_kind(self, kind: Kind) -> tuple[Address, ...]:
         """Returns the declared addresses of one kind, sorted."""
-        return self.by_kind.get(kind, ())
+        return self._by_kind.get(kind, ())
 
+    @cached_property
+    def _by_name(self) -> dict[str, list[tuple[Address, ParsedAddress]]]:
+        found: defaultdict[str, list[tuple[Address, ParsedAddress]]] = defaultdict(list)
+        for address, parsed in self._sorted:
+            found[parsed.name].append((address, parsed))
+        return found
 
-def declared(addresses: Iterable[Address], partial: Iterable[str]) -> Declared:
-    """Returns the index of *addresses*; *partial* are graphs with queries that are not known."""
-    known = frozenset(addresses)
-    by_name: defaultdict[str, list[Address]] = defaultdict(list)
-    by_kind: defaultdict[Kind, list[Address]] = defaultdict(list)
-    for address in sorted(known):
-        parsed = parse_address(address)
-        assert parsed is not None, f"{address} is no address"
-        by_name[parsed.name].append(address)
-        by_kind[parsed.kind].append(address)
-    return Declared(
-        addresses=known,
-        by_name={name: tuple(found) for name, found in by_name.items()},
-        by_kind={kind: tuple(found) for kind, found in by_kind.items()},
-        partial=frozenset(partial),
-    )
+    @cached_property
+    def _by_kind(self) -> dict[Kind, tuple[Address, ...]]:
+        found: defaultdict[Kind, list[Address]] = defaultdict(list)
+        for address, parsed in self._sorted:
+            found[parsed.kind].append(address)
+        return {kind: tuple(addresses) for kind, addresses in found.items()}
+
+    @cached_property
+    def _sorted(self) -> list[tuple[Address, ParsedAddress]]:
+        found: list[tuple[Address, ParsedAddress]] = []
+        for address in sorted(self.addresses):
+            parsed = parse_address(address)
+            assert parsed is not None, f"{address} is no address"
+            found.append((address, parsed))
+        return found
 
 
 def resolve_reference(
@@ -95,7 +112,7 @@ def resolve_reference(
     if parsed is None:
         return _bare(text, kind, known, typed=typed, path=path, bag=bag)
     if parsed.kind != kind:
-        message = f"`{text.text}` is a {KIND_WORDS[parsed.kind]}, not a {KIND_WORDS[kind]}"
+        message = f"`{text.text}` is {a_kind(parsed.kind)}, not {a_kind(kind)}"
         remedy = _hint(text.text, kind, known, bag)
         bag.add(error("wrong_kind_reference", path, message, where=text.where, remedy=remedy))
         return None
@@ -143,7 +160,7 @@ def typed_address(
     """Returns the parts of a typed address, whether or not it is declared; else tells why not."""
     parsed = parse_address(text.text)
     if parsed is None:
-        found = known.by_name.get(text.text, ())
+        found = known.called(text.text)
         listed = ", ".join(f"`{address}`" for address in found)
         message = f"`{text.text}` is no typed address"
         remedy = "Write one such as `graph.<id>` or `query.<graph>.<name>`."
@@ -157,8 +174,8 @@ def typed_address(
         bag.add(error(code, path, message, where=text.where, remedy=remedy))
         return None
     if kinds and parsed.kind not in kinds:
-        wanted = " or ".join(f"a {KIND_WORDS[kind]}" for kind in kinds)
-        message = f"`{text.text}` is a {KIND_WORDS[parsed.kind]}, not {wanted}"
+        wanted = " or ".join(a_kind(kind) for kind in kinds)
+        message = f"`{text.text}` is {a_kind(parsed.kind)}, not {wanted}"
         bag.add(error("wrong_kind_reference", path, message, where=text.where))
         return None
     return parsed

@@ -14,7 +14,7 @@ from agentctl.domain.config.given import Fieldset, Items, Text
 from agentctl.domain.config.model import ApplyGroup, ApplySettings, Move
 from agentctl.domain.config.normal import Surroundings
 from agentctl.domain.config.paths import CLUSTER_FILE, normal_path
-from agentctl.domain.config.references import KIND_WORDS, typed_address
+from agentctl.domain.config.references import KIND_WORDS, a_kind, typed_address
 from agentctl.domain.config.snapshot import FolderSnapshot
 from agentctl.ids import Address, Kind, ParsedAddress
 
@@ -179,8 +179,7 @@ def _move_fault(
 ) -> Diagnostic | None:
     code = "invalid_moved"
     if parsed[0].kind != parsed[1].kind:
-        kinds = [KIND_WORDS[p.kind] for p in parsed]
-        message = f"a {kinds[0]} does not become a {kinds[1]}"
+        message = f"{a_kind(parsed[0].kind)} does not become {a_kind(parsed[1].kind)}"
         remedy = "Name two addresses of one kind."
         return error(code, CLUSTER_FILE, message, where=target.where, remedy=remedy)
     if source.text in around.known.addresses:
