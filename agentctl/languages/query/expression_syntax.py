@@ -112,8 +112,11 @@ class ExpressionParser(RecoveringParser, ABC):
 
     def variable(self, wanted: str = "a variable") -> VariableUse:
         """Takes a ``$name``."""
-        token = self.cursor.expect_kind(_VARIABLE, wanted)
-        return VariableUse(name=token.text, where=self.cursor.span(token))
+        cursor = self.cursor
+        token = (
+            cursor.take() if cursor.at_kind(_VARIABLE) else cursor.expect_kind(_VARIABLE, wanted)
+        )
+        return VariableUse(name=token.text, where=cursor.span(token))
 
     def variable_or_member(self) -> VariableUse | PropertyUse | MetadataUse:
         """``VAR ('.' IDENT | '.' '@' IDENT)?``."""

@@ -28,6 +28,8 @@ from agentctl.languages.text.sequence import another
 from agentctl.languages.text.suggest import nearest
 from agentctl.languages.text.token import Token, TokenKind
 
+_RANKS: Final = {"match": 0, "return": 1, "order": 2, "limit": 3, "offset": 3}
+"""Where a part belongs."""
 _LOWER: Final = TokenKind.LOWER
 _GLUED_LIMIT: Final = re.compile(r"(limit|offset)([0-9]+)")
 _GLUED_ALIAS: Final = re.compile(r"as([a-z0-9_][A-Za-z0-9_]*)")
@@ -89,8 +91,8 @@ class ReadParser(ClauseParser):
 
     def _check_place(self, word: str, token: Token, before: dict[str, Token]) -> None:
         """Reports a part that comes twice, or before one that it belongs behind."""
-        later = PARTS[PARTS.index(word) + (2 if word == "limit" else 1) :]
-        if not self.unbalanced and (word in before or any(part in before for part in later)):
+        misplaced = before and max(map(_RANKS.__getitem__, before)) > _RANKS[word]
+        if not self.unbalanced and (word in before or misplaced):
             message = f"`{word}` stands in the wrong place or twice"
             self.report.parse_error(23, message, token, remedy=_PARTS_REMEDY)
 

@@ -59,7 +59,9 @@ class RecoveringParser:
     def name(self, kind: TokenKind, wanted: str) -> Token:
         """Takes a name; one whose first letter has the wrong case is reported and taken."""
         token = self.cursor.peek()
-        if token.kind is kind or token.kind not in NAMES:
+        if token.kind is kind:
+            return self.cursor.take()
+        if token.kind not in NAMES:
             return self.cursor.expect_kind(kind, wanted)
         upper = kind is TokenKind.UPPER
         first = token.text[0].upper() if upper else token.text[0].lower()

@@ -1,7 +1,8 @@
 """What a `.gq` declaration says, before it is checked against a schema.
 
 The parser makes these values and the checker reads them; whatever a diagnostic may point at keeps
-its place. Source: languages 2.1, 3.1.
+its place. None of them can be part of a cycle, so that the garbage collector is spared them.
+Source: languages 2.1, 3.1.
 """
 
 from typing import Literal
@@ -15,7 +16,7 @@ from agentctl.languages.schema.types import PropertyType
 SearchName = Literal["search", "fuzzy", "match_text", "bm25", "nearest", "rrf"]
 
 
-class LiteralUse(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="is"):
+class LiteralUse(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="is", gc=False):
     """A written value; a Date is days, a DateTime milliseconds since 1970."""
 
     value: str | int | float | bool | None
@@ -24,27 +25,27 @@ class LiteralUse(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field=
     where: Span
 
 
-class ListUse(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="is"):
+class ListUse(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="is", gc=False):
     """``[a, b]``; whether the items are of one type is for the checker."""
 
     items: tuple["LiteralUse | ListUse", ...]
     where: Span
 
 
-class NowUse(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="is"):
+class NowUse(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="is", gc=False):
     """``now()``: one DateTime for each execution."""
 
     where: Span
 
 
-class VariableUse(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="is"):
+class VariableUse(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="is", gc=False):
     """``$name``: a parameter or a bound variable."""
 
     name: str
     where: Span
 
 
-class PropertyUse(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="is"):
+class PropertyUse(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="is", gc=False):
     """``$name.property``."""
 
     var: str
@@ -53,7 +54,7 @@ class PropertyUse(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field
     property_where: Span
 
 
-class MetadataUse(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="is"):
+class MetadataUse(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="is", gc=False):
     """``$name.@id``."""
 
     var: str
@@ -62,14 +63,14 @@ class MetadataUse(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field
     name_where: Span
 
 
-class NameUse(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="is"):
+class NameUse(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="is", gc=False):
     """A bare name: in a read the alias of an output, in a mutation's `where` a property."""
 
     name: str
     where: Span
 
 
-class AggregateUse(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="is"):
+class AggregateUse(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="is", gc=False):
     """``count(…)`` and its kind."""
 
     function: AggregateName
@@ -77,7 +78,7 @@ class AggregateUse(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_fiel
     where: Span
 
 
-class SearchUse(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="is"):
+class SearchUse(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="is", gc=False):
     """A search or rank function; the parser has counted its arguments."""
 
     function: SearchName
@@ -85,7 +86,7 @@ class SearchUse(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="
     where: Span
 
 
-class CountUse(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="is"):
+class CountUse(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="is", gc=False):
     """``count { clause+ }`` as an operand: how many matches the block has."""
 
     clauses: tuple["Clause", ...]
@@ -106,7 +107,7 @@ Expression = (
 )
 
 
-class CompareUse(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="is"):
+class CompareUse(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="is", gc=False):
     """``left comparison right``."""
 
     left: Expression
@@ -115,7 +116,7 @@ class CompareUse(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field=
     where: Span
 
 
-class InUse(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="is"):
+class InUse(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="is", gc=False):
     """``operand in list``; the right side is a list literal or a variable."""
 
     operand: Expression
@@ -123,7 +124,7 @@ class InUse(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="is")
     where: Span
 
 
-class NullUse(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="is"):
+class NullUse(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="is", gc=False):
     """``operand is null`` or ``operand is not null``."""
 
     operand: Expression
@@ -131,28 +132,28 @@ class NullUse(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="is
     where: Span
 
 
-class CallUse(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="is"):
+class CallUse(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="is", gc=False):
     """A bare ``search(…)``, ``fuzzy(…)`` or ``match_text(…)``: whether it is true."""
 
     call: SearchUse
     where: Span
 
 
-class ExistsUse(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="is"):
+class ExistsUse(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="is", gc=False):
     """``exists { clause+ }``; a ``not { clause+ }`` in a boolean expression is a `NotUse` of it."""
 
     clauses: tuple["Clause", ...]
     where: Span
 
 
-class NotUse(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="is"):
+class NotUse(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="is", gc=False):
     """``not condition``."""
 
     condition: "Condition"
     where: Span
 
 
-class JunctionUse(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="is"):
+class JunctionUse(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="is", gc=False):
     """``a and b and …`` or ``a or b or …``; at least two, flat as far as written flat."""
 
     word: Literal["and", "or"]
@@ -163,7 +164,7 @@ class JunctionUse(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field
 Condition = CompareUse | InUse | NullUse | CallUse | ExistsUse | NotUse | JunctionUse
 
 
-class InlineMatch(msgspec.Struct, frozen=True, kw_only=True):
+class InlineMatch(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """``property: value`` in the braces of a binding."""
 
     property: str
@@ -172,7 +173,7 @@ class InlineMatch(msgspec.Struct, frozen=True, kw_only=True):
     """Of the property's name."""
 
 
-class BindingClause(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="is"):
+class BindingClause(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="is", gc=False):
     """``$var: Type { … }``."""
 
     var: VariableUse
@@ -181,7 +182,7 @@ class BindingClause(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_fie
     matches: tuple[InlineMatch, ...] = ()
 
 
-class Hops(msgspec.Struct, frozen=True, kw_only=True):
+class Hops(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """``{minimum,maximum}``; no maximum is written as None."""
 
     minimum: int
@@ -189,14 +190,16 @@ class Hops(msgspec.Struct, frozen=True, kw_only=True):
     where: Span
 
 
-class EdgeName(msgspec.Struct, frozen=True, kw_only=True):
+class EdgeName(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An edge as a query spells it."""
 
     name: str
     where: Span
 
 
-class TraversalClause(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="is"):
+class TraversalClause(
+    msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="is", gc=False
+):
     """``$left edge $right``, or ``$left $edge_var:edge $right``."""
 
     left: VariableUse
@@ -210,21 +213,21 @@ class TraversalClause(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_f
     where: Span
 
 
-class FilterClause(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="is"):
+class FilterClause(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="is", gc=False):
     """A condition on its own."""
 
     condition: Condition
     where: Span
 
 
-class NotClause(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="is"):
+class NotClause(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="is", gc=False):
     """``not { clause+ }``: an anti-join; inner variables do not escape."""
 
     clauses: tuple["Clause", ...]
     where: Span
 
 
-class OptionalClause(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="is"):
+class OptionalClause(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="is", gc=False):
     """``optional { clause+ }``: a left join; inner variables are null where nothing matched."""
 
     clauses: tuple["Clause", ...]
@@ -234,7 +237,7 @@ class OptionalClause(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_fi
 Clause = BindingClause | TraversalClause | FilterClause | NotClause | OptionalClause
 
 
-class ReturnItem(msgspec.Struct, frozen=True, kw_only=True):
+class ReturnItem(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """``expression as alias``."""
 
     value: Expression
@@ -243,7 +246,7 @@ class ReturnItem(msgspec.Struct, frozen=True, kw_only=True):
     """Of the alias where there is one, else of the expression."""
 
 
-class OrderSyntax(msgspec.Struct, frozen=True, kw_only=True):
+class OrderSyntax(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """``expression asc|desc``."""
 
     value: Expression
@@ -251,7 +254,7 @@ class OrderSyntax(msgspec.Struct, frozen=True, kw_only=True):
     where: Span
 
 
-class ParamSyntax(msgspec.Struct, frozen=True, kw_only=True):
+class ParamSyntax(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """``$name: Type``."""
 
     name: str
@@ -259,7 +262,7 @@ class ParamSyntax(msgspec.Struct, frozen=True, kw_only=True):
     where: Span
 
 
-class ReadBody(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="is"):
+class ReadBody(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="is", gc=False):
     """``match { … } return { … } order { … } limit n offset n``."""
 
     clauses: tuple[Clause, ...]
@@ -274,7 +277,7 @@ class ReadBody(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="i
     """Of the word ``return``."""
 
 
-class Assignment(msgspec.Struct, frozen=True, kw_only=True):
+class Assignment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """``property: value`` in a mutation."""
 
     property: str
@@ -283,7 +286,7 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     """Of the property's name."""
 
 
-class InsertSyntax(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="is"):
+class InsertSyntax(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="is", gc=False):
     """``insert Type { … }``."""
 
     type_name: str
@@ -293,7 +296,7 @@ class InsertSyntax(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_fiel
     """Of the word ``insert``; so with the other two."""
 
 
-class UpdateSyntax(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="is"):
+class UpdateSyntax(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="is", gc=False):
     """``update Type set { … } where condition``."""
 
     type_name: str
@@ -303,7 +306,7 @@ class UpdateSyntax(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_fiel
     where: Span
 
 
-class DeleteSyntax(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="is"):
+class DeleteSyntax(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="is", gc=False):
     """``delete Type where condition``."""
 
     type_name: str
@@ -315,13 +318,13 @@ class DeleteSyntax(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_fiel
 MutationSyntax = InsertSyntax | UpdateSyntax | DeleteSyntax
 
 
-class MutationBody(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="is"):
+class MutationBody(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="is", gc=False):
     """One or more mutations, made together."""
 
     mutations: tuple[MutationSyntax, ...]
 
 
-class QueryDecl(msgspec.Struct, frozen=True, kw_only=True):
+class QueryDecl(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One ``query`` declaration, read without a mistake."""
 
     name: str
