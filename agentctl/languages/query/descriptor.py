@@ -3,12 +3,11 @@
 The names and kinds of the columns are exactly those that a run returns. Source: languages 2.6, 3.2.
 """
 
-from collections.abc import Iterator
 from typing import Final
 
 import msgspec
 
-from agentctl.languages.query.plan import CheckedQuery, EntityRef, Output, Pattern
+from agentctl.languages.query.plan import CheckedQuery, EntityRef, Output
 from agentctl.languages.schema.types import PropertyType, Scalar
 
 _KINDS: Final = {
@@ -48,9 +47,8 @@ def value_kind(type: PropertyType) -> str:  # noqa: A002  # the name of the cont
 
 def result_columns(query: CheckedQuery) -> tuple[Descriptor, ...]:
     """Returns the columns of the result, in order; a node of an `optional` block may be null."""
-    optional = frozenset(_optional_variables(query.pattern))
     return tuple(
-        Descriptor(name=o.name, kind="object", nullable=_variable(o) in optional)
+        Descriptor(name=o.name, kind="object", nullable=_may_be_null(o))
         if o.type is None
         else _describe(o.name, o.type)
         for o in query.outputs
@@ -72,11 +70,5 @@ def _describe(name: str, type_: PropertyType) -> Descriptor:
     )
 
 
-def _variable(output: Output) -> str | None:
-    return output.value.var if isinstance(output.value, EntityRef) else None
-
-
-def _optional_variables(pattern: Pattern) -> Iterator[str]:
-    for block in pattern.optionals:
-        yield from (b.var for b in block.bindings)
-        yield from _optional_variables(block)
+def _may_be_null(output: Output) -> bool:
+    return isinstance(output.value, EntityRef) and output.value.nullable
