@@ -61,10 +61,8 @@ def graph_composite(
 
 def config_digest(written: WrittenCluster, resources: Mapping[str, str]) -> str:
     """Returns the config digest: of the written form and every resource's digest by address."""
-    data = b"cluster-config\0" + config_json(written) + b"\0"
-    for address in sorted(resources, key=str.encode):
-        data += f"{address}\0{resources[address]}\0".encode()
-    return sha256_hex(data)
+    named = (f"{a}\0{resources[a]}\0" for a in sorted(resources, key=str.encode))
+    return sha256_hex(b"cluster-config\0" + config_json(written) + b"\0" + "".join(named).encode())
 
 
 def config_json(written: WrittenCluster) -> bytes:

@@ -35,6 +35,7 @@ class Cursor:
         self.tokens = lexed.tokens
         self.comments = lexed.comments
         self._end = len(lexed.tokens) - 1
+        self._place = report.source.span
         self.position = 0
         self.depth = 0
 
@@ -164,7 +165,7 @@ class Cursor:
 
     def span(self, first: Token, last: Token | None = None) -> Span:
         """Returns the place from *first* to *last*, or of *first* alone."""
-        return self.report.source.span(first.start, (last or first).end)
+        return self._place(first.start, (last or first).end)
 
     @contextmanager
     def nested(self) -> Iterator[None]:

@@ -25,6 +25,9 @@ class TokenKind(enum.Enum):
     """Reported by the lexer already."""
     END = "the end of the file"
 
+    __hash__ = object.__hash__
+    """Members are equal only to themselves; the parsers look them up in sets all the time."""
+
 
 class Token(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One token and where it stands."""
