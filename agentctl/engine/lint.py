@@ -42,7 +42,7 @@ def lint(loaded: LoadedCluster, *, compare: bool = False) -> LintResult:
         compare: whether what OmniGraph 0.10 would take for something else is told too.
     """
     files: list[QueryLintOutput] = []
-    found: list[Diagnostic] = list(loaded.diagnostics)
+    found = [*loaded.diagnostics, *loaded.remarks]
     for graph in readings(loaded):
         files += (_output(graph, file) for file in graph.queries)
         found += _remarks(graph)
