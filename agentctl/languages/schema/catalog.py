@@ -54,6 +54,8 @@ def catalog_of(ingredients: Ingredients) -> Catalog:
 
 def opaque_of(annotations: tuple[Annotation, ...]) -> tuple[Opaque, ...]:
     """Returns the annotations that are carried as they are, sorted."""
+    if all(a.name in UNDERSTOOD for a in annotations):
+        return ()
     found = (
         Opaque(
             name=a.name,

@@ -6,7 +6,7 @@ Rules: PG015 arguments, PG017 bounds, PG038 a range that 0.10 reads otherwise.
 Source: languages 1.1, 2.7, 3.2.
 """
 
-from typing import NoReturn, cast
+from typing import Final, NoReturn, cast
 
 from agentctl.languages.schema.literal_syntax import number_begins, read_literal, read_number
 from agentctl.languages.schema.property_syntax import CONSTRAINTS, PropertyParser
@@ -20,6 +20,8 @@ from agentctl.languages.schema.syntax import (
 from agentctl.languages.text.sequence import another
 from agentctl.languages.text.token import Token, TokenKind
 
+_LOWER: Final = TokenKind.LOWER
+"""Bound once: a member of an enum is looked up by Python code."""
 Argument = Name | Literal | Bounds
 
 
@@ -57,7 +59,7 @@ class ConstraintParser(PropertyParser):
                 word,
                 remedy=f"Write `@{word.text}(…)`, or put `@{word.text}` right behind a property.",
             )
-        if word.kind is TokenKind.LOWER:
+        if word.kind is _LOWER:
             self.cursor.fail(
                 15,
                 f"`@{word.text[:50]}` is no constraint, and here it belongs to no property",
@@ -83,7 +85,7 @@ class ConstraintParser(PropertyParser):
         """``carg := range | literal | IDENT``, ``range := NUM '..' NUM? | '..' NUM``."""
         cursor = self.cursor
         first = cursor.peek()
-        if first.kind is TokenKind.LOWER and first.text not in {"true", "false"}:
+        if first.kind is _LOWER and first.text not in {"true", "false"}:
             cursor.take()
             self.prefix_of_bool(first)
             return Name(text=first.text, where=cursor.span(first))

@@ -13,21 +13,25 @@ from agentctl.languages.text.cursor import INTEGER_DIGITS_MAX, Cursor
 from agentctl.languages.text.sequence import another
 from agentctl.languages.text.token import Token, TokenKind
 
+_INTEGER: Final = TokenKind.INTEGER
+_FLOAT: Final = TokenKind.FLOAT
+_STRING: Final = TokenKind.STRING
+"""Bound once: a member of an enum is looked up by Python code."""
 INTEGER_MAX: Final = 2**64 - 1
 INTEGER_MIN: Final = -(2**63)
-_NUMBERS: Final = frozenset({TokenKind.INTEGER, TokenKind.FLOAT})
 
 
 def number_begins(cursor: Cursor) -> bool:
     """Returns whether a number comes next, with or without its sign."""
-    return cursor.peek().kind in _NUMBERS or cursor.at_mark("-")
+    token = cursor.peek()
+    return token.kind is _INTEGER or token.kind is _FLOAT or token.is_mark("-")
 
 
 def read_number(cursor: Cursor, *, signed_in_old: bool) -> Literal:
     """``NUM := '-'? (INT | FLOAT)``; *signed_in_old* says whether 0.10 takes the sign here."""
     minus = cursor.accept_mark("-")
     token = cursor.peek()
-    if token.kind not in _NUMBERS:
+    if token.kind is not _INTEGER and token.kind is not _FLOAT:
         cursor.surprise("a number")
     cursor.take()
     first = minus or token
@@ -35,14 +39,10 @@ def read_number(cursor: Cursor, *, signed_in_old: bool) -> Literal:
         cursor.report.reads_otherwise(
             "added", "negative-number", "a negative number, which 0.10 refuses here", minus
         )
-    value: int | float
-    if token.kind is TokenKind.INTEGER:
-        value = _integer(cursor, token, first)
-    else:
-        value = _float(cursor, token)
+    value = _integer(cursor, token, first) if token.kind is _INTEGER else _float(cursor, token)
     return Literal(
         value=-value if minus else value,
-        written="integer" if token.kind is TokenKind.INTEGER else "number",
+        written="integer" if token.kind is _INTEGER else "number",
         where=cursor.span(first, token),
     )
 
@@ -86,7 +86,7 @@ def read_literal(cursor: Cursor, *, signed_in_old: bool) -> Literal:
     if number_begins(cursor):
         return read_number(cursor, signed_in_old=signed_in_old)
     token = cursor.peek()
-    if token.kind is TokenKind.STRING:
+    if token.kind is _STRING:
         cursor.take()
         return Literal(value=token.text, written="text", where=cursor.span(token))
     if token.is_word("true") or token.is_word("false"):
@@ -127,7 +127,7 @@ def _default_value(cursor: Cursor) -> Literal:
 def _temporal(cursor: Cursor) -> Literal:
     word = cursor.take()
     cursor.expect_mark("(")
-    text = cursor.expect_kind(TokenKind.STRING, f'`{word.text}("…")`')
+    text = cursor.expect_kind(_STRING, f'`{word.text}("…")`')
     close = cursor.expect_mark(")")
     days = word.text == "date"
     value = parse_date(text.text) if days else parse_datetime(text.text)

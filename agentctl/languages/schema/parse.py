@@ -35,6 +35,10 @@ from agentctl.languages.text.token import Token, TokenKind
 SCHEMA_DIALECT: Final = Dialect(name=".pg", parse_code="schema_parse_error", prefix="PG")
 TypeKind = OneOf["interface", "node", "edge"]
 DECLARATIONS: Final = ("node", "edge", "interface")
+_LOWER: Final = TokenKind.LOWER
+_UPPER: Final = TokenKind.UPPER
+_MARK: Final = TokenKind.MARK
+"""Bound once: a member of an enum is looked up by Python code."""
 CARDINALITY_MAX: Final = 2**32 - 1
 _GLUED: Final = re.compile(rf"({'|'.join(DECLARATIONS)})([A-Z].*)", re.DOTALL)
 _PARENTHESES: Final = {"(": 1, "[": 1, ")": -1, "]": -1}
@@ -69,12 +73,12 @@ def parse_schema(report: Report) -> SchemaSyntax:
 def declaration_begins(cursor: Cursor) -> bool:
     """Returns whether a declaration begins next, be its keyword glued or its name in lower case."""
     token = cursor.peek()
-    if token.kind is not TokenKind.LOWER:
+    if token.kind is not _LOWER:
         return False
     after = cursor.peek(1)
     if token.text in DECLARATIONS:
-        named = after.kind is TokenKind.LOWER and cursor.peek(2).is_mark("{")
-        return named or after.kind is TokenKind.UPPER
+        named = after.kind is _LOWER and cursor.peek(2).is_mark("{")
+        return named or after.kind is _UPPER
     return after.is_mark("{") and _GLUED.fullmatch(token.text) is not None
 
 
@@ -107,16 +111,16 @@ class _SchemaParser(ConstraintParser):
 
     def _declaration(self) -> None:
         keyword = self.cursor.peek()
-        glued = _GLUED.fullmatch(keyword.text) if keyword.kind is TokenKind.LOWER else None
+        glued = _GLUED.fullmatch(keyword.text) if keyword.kind is _LOWER else None
         if glued is not None:
             name = self._no_space(glued[1], keyword)
             self._declared(glued[1], name)
             return
-        if keyword.kind is TokenKind.LOWER and keyword.text in DECLARATIONS:
+        if keyword.kind is _LOWER and keyword.text in DECLARATIONS:
             self.cursor.take()
-            self._declared(keyword.text, self._name(TokenKind.UPPER, _NAMES[keyword.text]))
+            self._declared(keyword.text, self._name(_UPPER, _NAMES[keyword.text]))
             return
-        meant = nearest(keyword.text, DECLARATIONS) if keyword.kind is TokenKind.LOWER else None
+        meant = nearest(keyword.text, DECLARATIONS) if keyword.kind is _LOWER else None
         self.cursor.surprise(
             "`node`, `edge` or `interface`", remedy=f"Did you mean `{meant}`?" if meant else None
         )
@@ -177,15 +181,15 @@ class _SchemaParser(ConstraintParser):
         """``('implements' TYPE (',' TYPE)*)?``."""
         cursor = self.cursor
         word = cursor.peek()
-        if word.kind is not TokenKind.LOWER:
+        if word.kind is not _LOWER:
             return
         if word.text.startswith("implements") and word.text[10:11].isupper():
             draft.implements.append(self._no_space("implements", word))
         else:
             cursor.expect_word("implements")
-            draft.implements.append(self._name(TokenKind.UPPER, _NAMES["interface"]))
+            draft.implements.append(self._name(_UPPER, _NAMES["interface"]))
         while another(cursor, "{"):
-            draft.implements.append(self._name(TokenKind.UPPER, _NAMES["interface"]))
+            draft.implements.append(self._name(_UPPER, _NAMES["interface"]))
         if cursor.at_mark("@"):
             cursor.report.parse_error(
                 16,
@@ -199,9 +203,9 @@ class _SchemaParser(ConstraintParser):
         """``edge := 'edge' TYPE ':' TYPE '->' TYPE card? annot* ('{' (prop|bodyc)* '}')?``."""
         cursor = self.cursor
         cursor.expect_mark(":", remedy=_EDGE_FORM)
-        source = self._name(TokenKind.UPPER, "the node type that the edge leaves")
+        source = self._name(_UPPER, "the node type that the edge leaves")
         cursor.expect_mark("->", remedy=_EDGE_FORM)
-        target = self._name(TokenKind.UPPER, "the node type that the edge reaches")
+        target = self._name(_UPPER, "the node type that the edge reaches")
         draft = _Draft()
         try:
             if cursor.at_mark("@"):
@@ -217,7 +221,7 @@ class _SchemaParser(ConstraintParser):
 
     def _edge_ends(self) -> bool:
         """Whether the next thing is another declaration (or tries to be one)."""
-        return self.cursor.peek().kind in {TokenKind.LOWER, TokenKind.END}
+        return self.cursor.peek().kind in {_LOWER, TokenKind.END}
 
     def _cardinality(self) -> CardinalitySyntax | None:
         """``card := '@card' '(' INT '..' INT? ')'``; None where an annotation comes."""
@@ -269,7 +273,8 @@ class _SchemaParser(ConstraintParser):
         while not cursor.accept_mark("}"):
             before = cursor.position
             try:
-                if cursor.at_end() or declaration_begins(cursor):
+                named = cursor.at_mark(":", 1)
+                if not named and (cursor.at_end() or declaration_begins(cursor)):
                     cursor.fail(10, "the `{` is never closed", opener, remedy="Close it with `}`.")
                 self._part(draft, kind)
             except HaltError:
@@ -280,6 +285,9 @@ class _SchemaParser(ConstraintParser):
     def _part(self, draft: _Draft, kind: TypeKind) -> None:
         """``prop | bodyc``."""
         cursor = self.cursor
+        if cursor.at_mark(":", 1):
+            draft.properties.append(self.property())
+            return
         if cursor.at_mark("@"):
             first = cursor.peek()
             before = draft.properties[-1].name.text if draft.properties else None
@@ -317,7 +325,7 @@ class _SchemaParser(ConstraintParser):
             return False
         if cursor.position == begun and not (cursor.at_mark("}") or declaration_begins(cursor)):
             cursor.take()
-        marks = [t.text for t in tokens[begun : cursor.position] if t.kind is TokenKind.MARK]
+        marks = [t.text for t in tokens[begun : cursor.position] if t.kind is _MARK]
         parentheses = sum(_PARENTHESES.get(m, 0) for m in marks)
         braces = sum(_BRACES.get(m, 0) for m in marks)
         while not cursor.at_end() and not declaration_begins(cursor):
@@ -327,7 +335,7 @@ class _SchemaParser(ConstraintParser):
             outside = parentheses <= 0 and braces <= 0
             if self._part_begins() and (outside or self._line_begins(token)):
                 return True
-            if token.kind is TokenKind.MARK:
+            if token.kind is _MARK:
                 parentheses += _PARENTHESES.get(token.text, 0)
                 braces += _BRACES.get(token.text, 0)
             cursor.take()
@@ -337,7 +345,7 @@ class _SchemaParser(ConstraintParser):
         cursor = self.cursor
         if cursor.at_mark("@"):
             return self.constraint_follows()
-        return cursor.at_kind(TokenKind.LOWER) and cursor.at_mark(":", 1)
+        return cursor.at_kind(_LOWER) and cursor.at_mark(":", 1)
 
     def _line_begins(self, token: Token) -> bool:
         return "\n" in self.report.source.text[self.cursor.last.end : token.start]

@@ -25,6 +25,8 @@ from agentctl.languages.text.sequence import another
 from agentctl.languages.text.token import Token, TokenKind
 
 CONSTRAINTS: Final = frozenset({"key", "unique", "index", "range", "check"})
+_LOWER: Final = TokenKind.LOWER
+"""Bound once: a member of an enum is looked up by Python code."""
 CARD_REMEDY: Final = "Write `@card(0..3)`, or `@card(1..)` without a maximum."
 
 
@@ -38,8 +40,9 @@ class PropertyParser:
     def property(self) -> PropertySyntax:
         """``prop := IDENT ':' core '?'? ('=' literal)? annot*``."""
         cursor = self.cursor
-        name = cursor.expect_name(TokenKind.LOWER, "the name of a property")
-        cursor.expect_mark(":", remedy="Write `name: Type`.")
+        name = cursor.expect_name(_LOWER, "the name of a property")
+        if cursor.accept_mark(":") is None:
+            cursor.surprise("`:`", remedy="Write `name: Type`.")
         first = cursor.peek()
         type_ = read_type(cursor)
         last = cursor.last
@@ -68,9 +71,10 @@ class PropertyParser:
     def annotations(self) -> tuple[Annotation, ...]:
         """``annot*``, up to a constraint of the body."""
         found: list[Annotation] = []
-        while self.cursor.at_mark("@") and not self.constraint_follows():
-            at = self.cursor.take()
-            if self._cardinality_follows():
+        cursor = self.cursor
+        while cursor.at_mark("@") and not self.constraint_follows():
+            at = cursor.take()
+            if cursor.at_word("card") and self._cardinality_follows():
                 self._misplaced_cardinality(at)
             else:
                 found.append(self._annotation(at))
@@ -81,11 +85,10 @@ class PropertyParser:
         return self.cursor.peek(1).text in CONSTRAINTS and self.cursor.at_mark("(", 2)
 
     def _cardinality_follows(self) -> bool:
-        """Whether ``card(m..`` comes next, behind its ``@``."""
+        """Whether ``(m..`` comes behind the next word."""
         cursor = self.cursor
         return (
-            cursor.at_word("card")
-            and cursor.at_mark("(", 1)
+            cursor.at_mark("(", 1)
             and cursor.at_kind(TokenKind.INTEGER, 2)
             and cursor.at_mark("..", 3)
         )
@@ -104,25 +107,26 @@ class PropertyParser:
     def _annotation(self, at: Token) -> Annotation:
         """``annot := '@' IDENT ( '(' (literal|IDENT) (',' IDENT '=' literal)* ')' )?``."""
         cursor = self.cursor
-        name = cursor.expect_name(TokenKind.LOWER, "the name of an annotation")
-        value: Literal | Name | None = None
+        name = cursor.expect_name(_LOWER, "the name of an annotation")
+        if not cursor.accept_mark("("):
+            return Annotation(name=name.text, where=cursor.span(at, name))
+        value = self._annotation_value()
         arguments: list[AnnotationArgument] = []
-        if cursor.accept_mark("("):
-            value = self._annotation_value()
+        if not cursor.at_mark(")"):
             while another(cursor, ")"):
                 arguments.append(self._argument())
-            cursor.expect_mark(")")
+        close = cursor.expect_mark(")")
         return Annotation(
             name=name.text,
             value=value,
             arguments=tuple(arguments),
-            where=cursor.span(at, cursor.last),
+            where=cursor.span(at, close),
         )
 
     def _annotation_value(self) -> Literal | Name:
         cursor = self.cursor
         token = cursor.peek()
-        if token.kind is TokenKind.LOWER and token.text not in {"true", "false"}:
+        if token.kind is _LOWER and token.text not in {"true", "false"}:
             cursor.take()
             self.prefix_of_bool(token)
             return Name(text=token.text, where=cursor.span(token))
@@ -148,7 +152,7 @@ class PropertyParser:
         """``IDENT '=' literal``."""
         cursor = self.cursor
         token = cursor.peek()
-        if token.kind is not TokenKind.LOWER:
+        if token.kind is not _LOWER:
             cursor.surprise(
                 "`name = value`",
                 remedy="An annotation takes one value; further ones are written `name = value`.",

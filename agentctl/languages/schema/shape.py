@@ -3,11 +3,14 @@
 Everything is sorted by name, the columns of a constraint too; no identity, no place and no rename
 hint is in it, so that two texts have one digest exactly where they declare the same.
 Source: languages 1.5.
+
+The bytes are compact JSON with sorted keys, and of texts, integers below 2^53 and booleans only, so
+that every encoder makes the same.
 """
 
 import msgspec
 
-from agentctl.canonical import canonical_bytes, sha256_hex
+from agentctl.canonical import sha256_hex
 from agentctl.languages.schema.types import (
     Catalog,
     Check,
@@ -26,7 +29,7 @@ from agentctl.languages.schema.types import (
 
 def shape_digest(catalog: Catalog) -> str:
     """Returns ``sha256:`` and the digest of the shape of a schema."""
-    return "sha256:" + sha256_hex(canonical_bytes(shape_of(catalog)))
+    return "sha256:" + sha256_hex(msgspec.json.encode(shape_of(catalog), order="sorted"))
 
 
 def shape_of(catalog: Catalog) -> dict[str, object]:

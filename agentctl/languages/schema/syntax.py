@@ -1,6 +1,7 @@
 """What a `.pg` file says, before it is asked whether that makes sense.
 
-The parser makes these values and the checker reads them; every name keeps its place.
+The parser makes these values and the checker reads them; every name keeps its place. They refer to
+no value made after them, so that the collector of cycles need not look at them.
 Source: languages 1.1, 3.1.
 """
 
@@ -14,14 +15,14 @@ from agentctl.languages.schema.types import PropertyType
 ConstraintName = OneOf["key", "unique", "index", "range", "check"]
 
 
-class Name(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="is"):
+class Name(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag=True, tag_field="is"):
     """A name and its place."""
 
     text: str
     where: Span
 
 
-class Literal(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="is"):
+class Literal(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag=True, tag_field="is"):
     """A written scalar value; a Date is days, a DateTime milliseconds since 1970."""
 
     value: str | int | float | bool | None
@@ -29,21 +30,21 @@ class Literal(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="is
     where: Span
 
 
-class LiteralList(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="is"):
+class LiteralList(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag=True, tag_field="is"):
     """``[a, b]``: only of a default."""
 
     items: tuple[Literal, ...]
     where: Span
 
 
-class AnnotationArgument(msgspec.Struct, frozen=True, kw_only=True):
+class AnnotationArgument(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """``name = literal`` of an annotation."""
 
     name: Name
     value: Literal
 
 
-class Annotation(msgspec.Struct, frozen=True, kw_only=True):
+class Annotation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """``@name`` or ``@name(value, key = literal, …)``."""
 
     name: str
@@ -52,7 +53,7 @@ class Annotation(msgspec.Struct, frozen=True, kw_only=True):
     where: Span
 
 
-class PropertySyntax(msgspec.Struct, frozen=True, kw_only=True):
+class PropertySyntax(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """``name: Type? (= literal)? @annotation…``."""
 
     name: Name
@@ -62,7 +63,7 @@ class PropertySyntax(msgspec.Struct, frozen=True, kw_only=True):
     annotations: tuple[Annotation, ...] = ()
 
 
-class Bounds(msgspec.Struct, frozen=True, kw_only=True):
+class Bounds(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """``a..b``, either end open."""
 
     minimum: int | float | None
@@ -70,7 +71,7 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
     where: Span
 
 
-class ConstraintSyntax(msgspec.Struct, frozen=True, kw_only=True):
+class ConstraintSyntax(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """``@key(a, b)`` and its kind in a body."""
 
     name: ConstraintName
@@ -81,7 +82,7 @@ class ConstraintSyntax(msgspec.Struct, frozen=True, kw_only=True):
     where: Span
 
 
-class CardinalitySyntax(msgspec.Struct, frozen=True, kw_only=True):
+class CardinalitySyntax(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """``@card(m..n)`` of an edge."""
 
     minimum: int
@@ -89,7 +90,7 @@ class CardinalitySyntax(msgspec.Struct, frozen=True, kw_only=True):
     where: Span
 
 
-class TypeSyntax(msgspec.Struct, frozen=True, kw_only=True):
+class TypeSyntax(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A declared interface, node or edge type."""
 
     kind: OneOf["interface", "node", "edge"]
@@ -107,7 +108,7 @@ class TypeSyntax(msgspec.Struct, frozen=True, kw_only=True):
     seen here."""
 
 
-class SchemaSyntax(msgspec.Struct, frozen=True, kw_only=True):
+class SchemaSyntax(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The declarations of a file, in its order."""
 
     types: tuple[TypeSyntax, ...] = ()

@@ -12,6 +12,9 @@ from agentctl.languages.text.sequence import another
 from agentctl.languages.text.suggest import nearest
 from agentctl.languages.text.token import Token, TokenKind
 
+_LOWER: Final = TokenKind.LOWER
+_UPPER: Final = TokenKind.UPPER
+"""Bound once: a member of an enum is looked up by Python code."""
 VECTOR_DIMENSION_MAX: Final = 2**31 - 1
 SCALARS: Final = {s.value: s for s in Scalar}
 _PLAIN: Final = {s.value: PropertyType(scalar=s) for s in Scalar}
@@ -58,8 +61,9 @@ def read_type(cursor: Cursor) -> PropertyType:
 
     ``type := ('[' base ']' | 'enum' '(' EVAL (',' EVAL)* ')' | 'Vector' '(' INT ')' | base) '?'?``
     """
-    plain = _PLAIN.get(cursor.peek().text)
-    if plain is None or not cursor.at_kind(TokenKind.UPPER):
+    token = cursor.peek()
+    plain = _PLAIN.get(token.text)
+    if plain is None or token.kind is not _UPPER:
         type_ = _composed(cursor)
         if not cursor.accept_mark("?"):
             return type_
@@ -71,7 +75,7 @@ def read_type(cursor: Cursor) -> PropertyType:
             vector_dim=type_.vector_dim,
         )
     cursor.take()
-    return _NULLABLE[plain.scalar.value] if cursor.accept_mark("?") else plain
+    return _NULLABLE[token.text] if cursor.accept_mark("?") else plain
 
 
 def _composed(cursor: Cursor) -> PropertyType:
@@ -170,7 +174,7 @@ def _enum_value(cursor: Cursor) -> str:
 
 def _base(cursor: Cursor) -> Scalar:
     token = cursor.peek()
-    if token.kind not in {TokenKind.UPPER, TokenKind.LOWER}:
+    if token.kind is not _UPPER and token.kind is not _LOWER:
         cursor.surprise("a type", remedy=f"The types are {', '.join(SCALARS)}.")
     if token.text == "Vector":
         cursor.fail(30, "a vector has a length", token, remedy="Write `Vector(1536)`.")

@@ -31,7 +31,7 @@ PlainValue = str | int | float | bool
 """A value of a scalar: a Date is days, a DateTime milliseconds since 1970, both as int."""
 
 
-class PropertyType(msgspec.Struct, frozen=True, kw_only=True):
+class PropertyType(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The type of a property, parameter or result column."""
 
     scalar: Scalar
@@ -52,14 +52,14 @@ class PropertyType(msgspec.Struct, frozen=True, kw_only=True):
         return (f"[{name}]" if self.list else name) + ("?" if self.nullable else "")
 
 
-class Default(msgspec.Struct, frozen=True, kw_only=True):
+class Default(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The value of rows that do not give one: ``prop: T = literal``. Source: languages 3.1."""
 
     value: PlainValue | tuple[PlainValue, ...]
     """A tuple for a list or a vector."""
 
 
-class Embed(msgspec.Struct, frozen=True, kw_only=True):
+class Embed(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """``@embed(source, model="…")`` of a vector property."""
 
     source: str
@@ -67,7 +67,7 @@ class Embed(msgspec.Struct, frozen=True, kw_only=True):
     model: str | None = None
 
 
-class Opaque(msgspec.Struct, frozen=True, kw_only=True, order=True):
+class Opaque(msgspec.Struct, frozen=True, kw_only=True, order=True, gc=False):
     """An annotation that the language carries and does not understand. Source: languages 1.3."""
 
     name: str
@@ -77,7 +77,7 @@ class Opaque(msgspec.Struct, frozen=True, kw_only=True, order=True):
     """Keyword arguments, sorted by name, values as canonical JSON text."""
 
 
-class Property(msgspec.Struct, frozen=True, kw_only=True):
+class Property(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One property of a node or edge type."""
 
     name: str
@@ -98,7 +98,7 @@ class Property(msgspec.Struct, frozen=True, kw_only=True):
     where: Span
 
 
-class Unique(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="is"):
+class Unique(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag=True, tag_field="is"):
     """No two rows have the same values; a tuple with a null is exempt."""
 
     columns: tuple[str, ...]
@@ -106,7 +106,7 @@ class Unique(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="is"
     where: Span
 
 
-class Index(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="is"):
+class Index(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag=True, tag_field="is"):
     """An index over columns; those of one column are `Property.indexed` as well."""
 
     columns: tuple[str, ...]
@@ -114,7 +114,7 @@ class Index(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="is")
     where: Span
 
 
-class Range(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="is"):
+class Range(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag=True, tag_field="is"):
     """Values of a numeric property lie within the bounds, both included."""
 
     property: str
@@ -123,7 +123,7 @@ class Range(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="is")
     where: Span
 
 
-class Check(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="is"):
+class Check(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag=True, tag_field="is"):
     """Values of a String property match a regular expression somewhere."""
 
     property: str
@@ -135,7 +135,7 @@ Constraint = Unique | Index | Range | Check
 """A constraint beyond the key, which is a field of the node type."""
 
 
-class Cardinality(msgspec.Struct, frozen=True, kw_only=True):
+class Cardinality(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """How many edges of a type leave one source node. Source: languages 1.3."""
 
     minimum: int = 0
@@ -143,7 +143,7 @@ class Cardinality(msgspec.Struct, frozen=True, kw_only=True):
     """None is unbounded."""
 
 
-class InterfaceType(msgspec.Struct, frozen=True, kw_only=True):
+class InterfaceType(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An interface; its properties are injected into the nodes that implement it."""
 
     name: str
@@ -158,7 +158,7 @@ class InterfaceType(msgspec.Struct, frozen=True, kw_only=True):
         return next((p for p in self.properties if p.name == name), None)
 
 
-class NodeType(msgspec.Struct, frozen=True, kw_only=True):
+class NodeType(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A node type; its own properties in the order of declaration, then the inherited ones."""
 
     name: str
@@ -180,7 +180,7 @@ class NodeType(msgspec.Struct, frozen=True, kw_only=True):
         return next((p for p in self.properties if p.name == name), None)
 
 
-class EdgeType(msgspec.Struct, frozen=True, kw_only=True):
+class EdgeType(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An edge type from *source* nodes to *target* nodes."""
 
     name: str
@@ -200,7 +200,7 @@ class EdgeType(msgspec.Struct, frozen=True, kw_only=True):
         return next((p for p in self.properties if p.name == name), None)
 
 
-class Catalog(msgspec.Struct, frozen=True, kw_only=True):
+class Catalog(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A whole schema; types in the order of declaration."""
 
     nodes: tuple[NodeType, ...] = ()
