@@ -47,8 +47,11 @@ def lint_match(decl: QueryDecl, query: CheckedQuery, index: CatalogIndex) -> Ite
     yield from _shadowed(query, places)
     yield from _needed_optionals(query, places)
     alone = {m.name for m in idle.values() if m.role == "bound"}
-    yield from _unconnected(query, index, places, alone)
-    yield from _unbounded(decl, query, index)
+    parts = _parts(query.pattern, alone)
+    fixed = pinned(query.pattern, index)
+    told = {name: where for name, where in places.items() if name not in alone}
+    yield from _unconnected(query, parts, fixed, told)
+    yield from _unbounded(decl, query, parts, fixed)
 
 
 def _idle(decl: QueryDecl, mentions: list[Mention], query: CheckedQuery) -> Iterator[Mention]:
@@ -77,9 +80,11 @@ def _unused(mention: Mention) -> Finding:
     return _finding("L301", "note", f"`${name}` is used nowhere else", where, "Write `$_`.")
 
 
-def _unbounded(decl: QueryDecl, query: CheckedQuery, index: CatalogIndex) -> Iterator[Finding]:
+def _unbounded(
+    decl: QueryDecl, query: CheckedQuery, parts: list[list[str]], fixed: frozenset[str]
+) -> Iterator[Finding]:
     assert isinstance(decl.body, ReadBody)
-    if query.limit is None and not query.aggregates and not pinned(query.pattern, index):
+    if query.limit is None and not query.aggregates and not all(map(fixed.intersection, parts)):
         message = f"`{query.name}` returns a row for every match"
         yield _finding("L303", "warning", message, decl.body.return_where, "Add `limit 100`.")
 
@@ -107,24 +112,30 @@ def _needed_optionals(query: CheckedQuery, places: dict[str, Span]) -> Iterator[
 
 
 def _unconnected(
-    query: CheckedQuery, index: CatalogIndex, places: dict[str, Span], idle: set[str]
+    query: CheckedQuery,
+    parts: list[list[str]],
+    fixed: frozenset[str],
+    places: dict[str, Span],
 ) -> Iterator[Finding]:
-    names = [n for n in _in_order(query.pattern) if n not in idle]
-    parts = _Parts(names)
-    for group in _ties(query.pattern):
-        parts.tie(group)
-    fixed = pinned(query.pattern, index)
-    loose = [g for g in parts.groups() if not fixed.issuperset(g)]
-    for first, *_rest in loose[1:]:
-        message = f"nothing connects `${first}` with `${loose[0][0]}`"
+    many = [part for part in parts if not fixed.issuperset(part)]
+    for first, *_rest in many[1:]:
+        message = f"nothing connects `${first}` with `${many[0][0]}`"
         remedy = "Connect them by an edge or a comparison."
         yield _finding("L302", "warning", message, places[first], remedy)
     for pattern in query.pattern.optionals:
-        own = [n for n in _in_order(pattern) if n not in idle]
+        own = [b.var for b in pattern.bindings if b.var in places]
         if own and introduced(query.pattern) and named_by_pattern(pattern) <= set(own):
             message = f"nothing connects `${own[0]}` with what is outside its `optional` block"
             remedy = "Connect them by an edge or a comparison."
             yield _finding("L302", "warning", message, places[own[0]], remedy)
+
+
+def _parts(pattern: Pattern, left_out: set[str]) -> list[list[str]]:
+    """Returns the node variables that hang together, by first appearance."""
+    parts = _Parts(b.var for b in pattern.bindings if b.var not in left_out)
+    for group in _ties(pattern):
+        parts.tie(group)
+    return parts.groups()
 
 
 def pinned(pattern: Pattern, index: CatalogIndex) -> frozenset[str]:
@@ -179,10 +190,6 @@ def _ties(pattern: Pattern) -> Iterator[frozenset[str]]:
         yield named_by_condition(condition)
     for inner in pattern.negations:
         yield named_by_pattern(inner)
-
-
-def _in_order(pattern: Pattern) -> list[str]:
-    return [b.var for b in pattern.bindings]
 
 
 class _Parts:
