@@ -29,13 +29,16 @@ class Compilers(Protocol):
         """Returns what a query file declares."""
         ...
 
+    def declared(self, source: Source) -> DeclaredFile:
+        """Returns which queries a query file declares; `queries` says the same, and at more cost."""
+        ...
+
     def checked(
-        self, parsed: QueryFile, source: Source, *, schema: Source, catalog: Catalog
+        self, source: Source, *, schema: Source, catalog: Catalog
     ) -> Mapping[str, CheckedResult]:
         """Returns what the declarations of a query file mean over a schema, by name.
 
         Args:
-            parsed: what `queries` gave for *source*.
             source: the query file.
             schema: the schema file.
             catalog: what `schema` gave for it.
@@ -50,6 +53,7 @@ class Once:
         self._asked = asked
         self._schemas: dict[tuple[str, str], CompiledSchema] = {}
         self._queries: dict[tuple[str, str], QueryFile] = {}
+        self._declared: dict[tuple[str, str], DeclaredFile] = {}
         self._checked: dict[tuple[str, str, str, str], Mapping[str, CheckedResult]] = {}
 
     def schema(self, source: Source) -> CompiledSchema:
@@ -66,19 +70,29 @@ class Once:
             self._queries[key] = self._asked.queries(source)
         return self._queries[key]
 
+    def declared(self, source: Source) -> DeclaredFile:
+        """Returns which queries a query file declares."""
+        key = (source.path, source.digest)
+        if key not in self._declared:
+            self._declared[key] = self._asked.declared(source)
+        return self._declared[key]
+
     def checked(
-        self, parsed: QueryFile, source: Source, *, schema: Source, catalog: Catalog
+        self, source: Source, *, schema: Source, catalog: Catalog
     ) -> Mapping[str, CheckedResult]:
         """Returns what the declarations of a query file mean over a schema, by name."""
         key = (source.path, source.digest, schema.path, schema.digest)
         if key not in self._checked:
-            asked = self._asked.checked(parsed, source, schema=schema, catalog=catalog)
+            asked = self._asked.checked(source, schema=schema, catalog=catalog)
             self._checked[key] = asked
         return self._checked[key]
 
 
 class Languages:
-    """Reads every file anew."""
+    """Reads every file anew; what it parsed last it knows until it parses another."""
+
+    def __init__(self) -> None:
+        self._parsed: tuple[Source, QueryFile] | None = None
 
     def schema(self, source: Source) -> CompiledSchema:
         """Returns what a schema file means."""
@@ -88,17 +102,30 @@ class Languages:
         """Returns what a query file declares."""
         return parse_query_file(source.data, file=source.path)
 
+    def declared(self, source: Source) -> DeclaredFile:
+        """Returns which queries a query file declares."""
+        return declared_of(self.queries(source))
+
     def checked(
-        self,
-        parsed: QueryFile,
-        source: Source,  # noqa: ARG002  # the protocol's signature
-        *,
-        schema: Source,  # noqa: ARG002
-        catalog: Catalog,
+        self, source: Source, *, schema: Source, catalog: Catalog
     ) -> Mapping[str, CheckedResult]:
         """Returns what the declarations of a query file mean over a schema, by name."""
-        found: dict[str, CheckedResult] = {}
-        for declaration in parsed.declarations:
-            if declaration.name not in found:
-                found[declaration.name] = check_query(declaration, catalog)
-        return found
+        return checked_of(self.queries(source), catalog)
+
+
+def declared_of(parsed: QueryFile) -> DeclaredFile:
+    """Returns the names and places of what was parsed."""
+    return DeclaredFile(
+        declarations=tuple(Declared(name=d.name, where=d.where) for d in parsed.declarations),
+        diagnostics=parsed.diagnostics,
+        additions=parsed.additions,
+    )
+
+
+def checked_of(parsed: QueryFile, catalog: Catalog) -> dict[str, CheckedResult]:
+    """Returns what was parsed means over a schema, by name; of a repeated name the first."""
+    found: dict[str, CheckedResult] = {}
+    for declaration in parsed.declarations:
+        if declaration.name not in found:
+            found[declaration.name] = check_query(declaration, catalog)
+    return found

@@ -134,8 +134,19 @@ EMPTY = Fieldset(
 Given = Text | Whole | Flag | Literal | Items | Entries | Fieldset
 
 
+def is_empty(given: Given) -> bool:
+    """Returns whether *given* is a list, mapping or section that says no more than its absence."""
+    match given:
+        case Items() | Entries():
+            return not given.values
+        case Fieldset():
+            return all(is_empty(value) for value in given.fields.values())
+        case _:
+            return False
+
+
 def written_json(given: Given) -> object:
-    """Returns *given* as JSON, as it is written; names in order of bytes."""
+    """Returns *given* as JSON, as it is written; names in order of bytes, empty fields left out."""
     match given:
         case Text():
             return given.text
@@ -148,7 +159,8 @@ def written_json(given: Given) -> object:
         case Entries():
             return by_key({entry.key.text: written_json(entry.value) for entry in given.values})
         case Fieldset():
-            return by_key({name: written_json(value) for name, value in given.fields.items()})
+            filled = {name: value for name, value in given.fields.items() if not is_empty(value)}
+            return by_key({name: written_json(value) for name, value in filled.items()})
 
 
 def by_key(mapping: Mapping[str, object]) -> dict[str, object]:

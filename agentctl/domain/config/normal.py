@@ -39,6 +39,7 @@ from agentctl.domain.config.given import (
     Literal,
     Text,
     Whole,
+    is_empty,
 )
 from agentctl.domain.config.references import Declared, resolve_reference, typed_address
 from agentctl.domain.config.snapshot import FolderSnapshot
@@ -89,7 +90,7 @@ class Normal:
         if isinstance(field.form, Section):
             inner = given if isinstance(given, Fieldset) else EMPTY
             return self.section(field.form, inner) or None
-        if given is None:
+        if given is None or is_empty(given):
             return _default(field.default)
         return self.value(field.form, given)
 
