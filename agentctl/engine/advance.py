@@ -13,7 +13,7 @@ import msgspec
 
 from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.domain.config.digests import graph_composite
-from agentctl.domain.config.model import DesiredCluster
+from agentctl.domain.config.model import BlobBase, DesiredCluster, DesiredGraph
 from agentctl.domain.ledger.observations import LiveGraph
 from agentctl.domain.ledger.state import (
     AppliedResource,
@@ -26,6 +26,7 @@ from agentctl.domain.ledger.state import (
     Tombstone,
 )
 from agentctl.domain.plan.model import Change
+from agentctl.domain.plan.recorded import blob_policy, profile_fields, settings_change
 from agentctl.ids import graph_address, parse_address, schema_address
 from agentctl.instants import format_instant, parse_instant
 
@@ -210,27 +211,48 @@ def without_digests(state: State, addresses: Iterable[str]) -> State:
 
 
 def payloads_applied(state: State, changes: Iterable[Change], desired: DesiredCluster) -> State:
-    """Returns *state* after the applied changes of queries and policies."""
+    """Returns *state* after the applied changes of queries, policies, providers and settings."""
     resources = dict(state.applied_revision.resources)
     statuses: dict[str, ResourceStatus | None] = {}
-    policies = {f"policy.{p.name}": p for p in desired.policies}
     for change in changes:
         parsed = parse_address(change.resource)
         if change.disposition != "applied" or parsed is None:
             continue
-        if parsed.kind not in {"query", "policy"}:
+        if parsed.kind == "graph":
+            graph = desired.graph(parsed.name)
+            if graph is not None and change.resource in resources:
+                recorded = with_settings(resources[change.resource], graph)
+                resources[change.resource] = recorded
+        elif parsed.kind not in {"query", "policy", "embedding_provider"}:
             continue
-        if change.operation == "delete":
+        elif change.operation == "delete":
             resources.pop(change.resource, None)
             statuses[change.resource] = None
-            continue
-        assert change.after_digest is not None
-        policy = policies.get(change.resource)
-        resources[change.resource] = AppliedResource(
-            digest=change.after_digest, applies_to=policy.applies_to if policy else None
-        )
-        statuses[change.resource] = APPLIED
+        else:
+            resources[change.resource] = _as_declared(change, desired)
+            statuses[change.resource] = APPLIED
     return with_statuses(with_resources(state, resources), statuses)
+
+
+def with_settings(resource: AppliedResource, graph: DesiredGraph) -> AppliedResource:
+    """Returns what the ledger holds of a graph with its declared settings."""
+    return msgspec.structs.replace(
+        resource,
+        embedding_provider=graph.embedding_provider,
+        external_blob_policy=blob_policy(graph),
+    )
+
+
+def _as_declared(change: Change, desired: DesiredCluster) -> AppliedResource:
+    """Returns what the ledger holds of a query, a policy or a provider after its change."""
+    assert change.after_digest is not None
+    applies_to = {f"policy.{p.name}": p.applies_to for p in desired.policies}
+    profiles = {p.address: profile_fields(p.profile) for p in desired.embedding_providers}
+    return AppliedResource(
+        digest=change.after_digest,
+        applies_to=applies_to.get(change.resource),
+        embedding_profile=profiles.get(change.resource),
+    )
 
 
 def waiting_recorded(state: State, changes: Iterable[Change], desired: DesiredCluster) -> State:
@@ -270,7 +292,8 @@ def has_converged(state: State, desired: DesiredCluster) -> bool:
     if recorded_digests(state) != desired.resource_digests:
         return False
     resources = state.applied_revision.resources
-    return all(resources[f"policy.{p.name}"].applies_to == p.applies_to for p in desired.policies)
+    bound = all(resources[f"policy.{p.name}"].applies_to == p.applies_to for p in desired.policies)
+    return bound and not any(settings_change(a, r, desired) for a, r in resources.items())
 
 
 def composite_diagnostics(state: State) -> tuple[Diagnostic, ...]:
@@ -294,17 +317,42 @@ def composite_diagnostics(state: State) -> tuple[Diagnostic, ...]:
     return tuple(found)
 
 
+class _BlobPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    bases: tuple[BlobBase, ...] = ()
+
+
 APPLIED: Final = ResourceStatus(status="applied")
 
 
 def _composite(graph_id: str, resources: Mapping[str, AppliedResource]) -> str:
+    own = resources.get(graph_address(graph_id)) or AppliedResource(digest="")
     schema = resources.get(schema_address(graph_id))
     queries: dict[str, str] = {}
     for address, resource in resources.items():
         parsed = parse_address(address)
         if parsed is not None and parsed.kind == "query" and parsed.graph == graph_id:
             queries[parsed.name] = resource.digest
-    return graph_composite(graph_id, schema.digest if schema else "", queries)
+    provider = None
+    if own.embedding_provider is not None:
+        bound = resources.get(own.embedding_provider)
+        provider = (own.embedding_provider, bound.digest if bound else None)
+    return graph_composite(
+        graph_id,
+        schema.digest if schema else "",
+        queries,
+        provider=provider,
+        blob_bases=_blob_bases(own),
+    )
+
+
+def _blob_bases(graph: AppliedResource) -> tuple[tuple[str, str], ...]:
+    if graph.external_blob_policy is None:
+        return ()
+    try:
+        policy = msgspec.convert(graph.external_blob_policy, _BlobPolicy)
+    except msgspec.ValidationError:
+        return ()  # The recorded digest does not follow from it then, which is told.
+    return tuple((base.uri, base.scope) for base in policy.bases)
 
 
 def _sorted(values: Mapping[str, _T]) -> dict[str, _T]:

@@ -41,6 +41,7 @@ def steps_total(changes: Iterable[Change]) -> int:
         for stage in (
             planned.graph_creates,
             planned.schema_updates,
+            planned.records,
             planned.payloads,
             planned.removals,
             planned.graph_deletes,
@@ -73,7 +74,7 @@ async def _graph_moves(
 
 
 async def _payloads(running: Running, planned: Stages) -> bool:
-    for change in (*planned.payloads, *planned.removals):
+    for change in (*planned.records, *planned.payloads, *planned.removals):
         if not running.does(change.resource):
             continue
         approval_id = None
@@ -81,7 +82,7 @@ async def _payloads(running: Running, planned: Stages) -> bool:
             approval_id = await consented(running, change, fresh_gate(running, change, None))
             if approval_id is None:
                 continue
-        if change.operation == "delete":
+        if change.operation == "delete" or change in planned.records:
             await running.started(change)
             await running.finished(change, "done")
         elif not await publish_payload(running, change):

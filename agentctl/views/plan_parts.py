@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from agentctl.domain.plan.model import GATED, ApprovalNeed, Change
+from agentctl.domain.plan.model import GATED, ApprovalNeed, Change, SettingsChange
 from agentctl.domain.plan.statement import Gate
 from agentctl.domain.plan.unheld import stopping
 from agentctl.views.migration_text import step_text
@@ -66,11 +66,17 @@ def plan_parts(plan: PlanShown, gates: Iterable[Gate] = ()) -> PlanParts:
 
 
 def change_notes(change: Change) -> tuple[str, ...]:
-    """Returns what a change does beyond its digests: bindings and migration steps, a line each."""
+    """Returns what a change does beyond its digests: bindings, settings, migration steps."""
     notes: list[str] = []
     bindings = change.bindings
     if bindings is not None and bindings.before != bindings.after:
         notes.append(f"applies to: {_scopes(bindings.before)} -> {_scopes(bindings.after)}")
+    if change.settings is not None:
+        notes.extend(_settings_notes(change.settings))
+    if change.metadata_change == "moved":
+        notes.append(f"takes over what is recorded as {safe(change.moved_from or '')}")
+    if change.metadata_change == "forget":
+        notes.append("leaves the ledger; its data stays")
     if change.migration is not None:
         notes.extend(step_text(step) for step in change.migration.steps)
         if not change.migration.steps:
@@ -176,6 +182,27 @@ def _ask(need: ApprovalNeed, option: str) -> NextStep:
         command=f"agentctl approvals request {argument(need.resource, 'RESOURCE')}{option}",
         why=f"asks a human{again}",
     )
+
+
+def _settings_notes(change: SettingsChange) -> list[str]:
+    before, after = change.before or {}, change.after or {}
+    return [
+        f"{safe(name)}: {_setting(before.get(name))} -> {_setting(after.get(name))}"
+        for name in sorted({*before, *after})
+        if before.get(name) != after.get(name)
+    ]
+
+
+def _setting(value: object) -> str:
+    """Returns a setting in short; of a policy for external blobs what it allows."""
+    if isinstance(value, Mapping):
+        bases = value.get("bases")
+        listed = bases if isinstance(bases, list | tuple) else ()
+        places = [f"{b.get('uri')} ({b.get('scope')})" for b in listed if isinstance(b, Mapping)]
+        return safe(", ".join(places) or "none")
+    if isinstance(value, list | tuple):
+        return safe(", ".join(str(item) for item in value) or "none")
+    return "none" if value is None else safe(str(value))
 
 
 def _scopes(applies_to: tuple[str, ...] | None) -> str:

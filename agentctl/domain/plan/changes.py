@@ -10,20 +10,19 @@ import msgspec
 
 from agentctl.domain.config.model import DesiredPolicy
 from agentctl.domain.ledger.state import AppliedResource, GraphObserved, Tombstone
+from agentctl.domain.plan.classes import classes_of
+from agentctl.domain.plan.covered import with_covered
 from agentctl.domain.plan.inputs import PlanInputs
-from agentctl.domain.plan.migrate import migration_classes, plan_migration
-from agentctl.domain.plan.model import BindingChange, Change, ChangeVerb, EffectClass
+from agentctl.domain.plan.migrate import plan_migration
+from agentctl.domain.plan.model import BindingChange, Change, ChangeVerb, SettingsChange
+from agentctl.domain.plan.recorded import settings_change
 from agentctl.ids import (
     Address,
-    ParsedAddress,
     graph_address,
     parse_address,
     policy_address,
     schema_address,
 )
-
-DROPPED_BY_REFRESH = frozenset({"payload_missing", "payload_mismatch"})
-"""Conditions under which `refresh` takes a policy's digest out of the ledger."""
 
 
 def lost_graphs(inputs: PlanInputs) -> frozenset[str]:
@@ -68,10 +67,16 @@ def digest_changes(inputs: PlanInputs, lost: frozenset[str]) -> tuple[Change, ..
     }
     found: list[Change] = []
     for address in sorted({*wanted, *recorded}):
-        change = _difference(address, recorded.get(address), wanted.get(address), policies)
+        before = recorded.get(address)
+        settings = settings_change(address, before, inputs.desired)
+        change = _difference(address, before, wanted.get(address), policies, settings)
         if change is not None:
             found.append(_complete(change, inputs, lost))
-    return tuple(found)
+    groups = {m: group.name for group in inputs.desired.apply.groups for m in group.members}
+    return tuple(
+        msgspec.structs.replace(change, group=groups.get(change.resource))
+        for change in with_covered(found, inputs)
+    )
 
 
 def _still_there(
@@ -86,11 +91,12 @@ def _difference(
     before: AppliedResource | None,
     after: str | None,
     policies: Mapping[str, DesiredPolicy],
+    settings: SettingsChange | None,
 ) -> Change | None:
     """Returns the change of one address, still without classes that depend on the whole."""
     bindings = _bindings(address, before, policies.get(address))
     rebound = bindings is not None and bindings.before != bindings.after
-    if before is not None and before.digest == after and not rebound:
+    if before is not None and before.digest == after and not rebound and settings is None:
         return None
     operation: ChangeVerb = "create" if before is None else "delete" if after is None else "update"
     same_content = before is not None and before.digest == after
@@ -101,9 +107,17 @@ def _difference(
         before_digest=before.digest if before else None,
         after_digest=after,
         binding_change=rebound and operation == "update",
-        metadata_change="policy_bindings" if same_content else None,
+        metadata_change=_metadata_change(address) if same_content else None,
         bindings=bindings,
+        settings=settings,
     )
+
+
+def _metadata_change(address: str) -> str | None:
+    """Returns what changed of a resource whose content did not."""
+    if address.startswith("policy."):
+        return "policy_bindings"
+    return "embedding_profile" if address.startswith("provider.") else None
 
 
 def _bindings(
@@ -133,47 +147,4 @@ def _complete(change: Change, inputs: PlanInputs, lost: frozenset[str]) -> Chang
         if live is not None and live.presence == "live" and live.ir is not None and graph:
             migration = plan_migration(live.ir, graph.schema.catalog)
     change = msgspec.structs.replace(change, migration=migration)
-    return msgspec.structs.replace(change, classes=_classes(change, parsed, inputs, lost))
-
-
-def _classes(
-    change: Change, parsed: ParsedAddress, inputs: PlanInputs, lost: frozenset[str]
-) -> tuple[EffectClass, ...]:
-    """Returns the classes of a change; sorted.
-
-    A graph goes with its schema and queries, so all of its deletion is irreversible; a query that
-    leaves a graph which stays is not. A policy's change is authority unless the cluster had none:
-    whether it widens is not decided by this release, and undecidable counts as widening.
-    """
-    match parsed.kind:
-        case "policy":
-            first = change.operation == "create" and not _has_policies(inputs)
-            return ("reversible",) if first else ("authority",)
-        case "graph" | "schema":
-            if change.migration is not None:
-                return migration_classes(change.migration)
-            deletes = change.operation == "delete"
-            recreates = change.operation == "create" and parsed.name in lost
-            return ("irreversible",) if deletes or recreates else ("reversible",)
-        case "query":
-            assert parsed.graph is not None
-            goes = change.operation == "delete" and deletes_graph(inputs, parsed.graph)
-            return ("irreversible",) if goes else ("reversible",)
-        case _:
-            return ("reversible",)
-
-
-def deletes_graph(inputs: PlanInputs, graph_id: str) -> bool:
-    """Returns whether the plan deletes that graph: it is recorded and no longer declared."""
-    return graph_address(graph_id) in inputs.recorded and inputs.desired.graph(graph_id) is None
-
-
-def _has_policies(inputs: PlanInputs) -> bool:
-    """Returns whether the cluster has a policy, also one that `refresh` dropped for its payload."""
-    if any(address.startswith("policy.") for address in inputs.recorded):
-        return True
-    statuses = inputs.state.resource_statuses if inputs.state else {}
-    return any(
-        address.startswith("policy.") and DROPPED_BY_REFRESH.intersection(status.conditions)
-        for address, status in statuses.items()
-    )
+    return msgspec.structs.replace(change, classes=classes_of(change, parsed, inputs, lost))

@@ -13,6 +13,7 @@ import msgspec
 from agentctl.canonical import canonical_bytes, digest_of
 from agentctl.diagnostics.codes import CODES
 from agentctl.diagnostics.diagnostic import Diagnostic, error
+from agentctl.domain.plan.covered import is_covering
 from agentctl.domain.plan.model import Change, Plan
 from agentctl.ids import Address
 
@@ -163,19 +164,25 @@ def _sealed_change(change: Change) -> dict[str, object]:
 
 
 def _steps(change: Change) -> list[dict[str, object]]:
-    """Migration steps; of a policy the one step that its digests do not tell."""
+    """Migration steps, and a step for each thing that the digests of a change do not tell."""
+    steps: list[dict[str, object]] = []
     if change.migration is not None:
-        return [dict(step) for step in change.migration.steps]
+        steps.extend(dict(step) for step in change.migration.steps)
     if change.bindings is not None:
         before, after = change.bindings.before, change.bindings.after
-        return [
+        steps.append(
             {
                 "kind": "bind_policy",
                 "before": None if before is None else list(before),
                 "after": None if after is None else list(after),
             }
-        ]
-    return []
+        )
+    if change.settings is not None:
+        sides = {"before": change.settings.before, "after": change.settings.after}
+        steps.append({"kind": "set", **sides})
+    if change.metadata_change is not None and is_covering(change):
+        steps.append({"kind": change.metadata_change, "from": change.moved_from})
+    return steps
 
 
 def _effect_differences(was: Change, change: Change) -> list[Difference]:
@@ -185,6 +192,8 @@ def _effect_differences(was: Change, change: Change) -> list[Difference]:
         ("after", was.after_digest, change.after_digest),
         ("classes", ", ".join(was.classes), ", ".join(change.classes)),
         ("bindings", _bindings_text(was), _bindings_text(change)),
+        ("settings", _text(was.settings), _text(change.settings)),
+        ("moved_from", was.moved_from, change.moved_from),
     ]
     if not derived:
         pairs.append(("before", was.before_digest, change.before_digest))

@@ -40,6 +40,9 @@ def draft_plan(inputs: PlanInputs) -> PlanDraft:
     unheld = unheld_graphs(changes, inputs)
     gates = gates_of(changes, inputs, unheld=unheld)
     pending = frozenset(inputs.pending)
+    disposed = dispose(
+        with_gate_keys(changes, gates), pending=pending, approved=frozenset(), unheld=unheld
+    )
     plan = Plan(
         cluster_id=inputs.cluster_id,
         target=inputs.target,
@@ -53,12 +56,10 @@ def draft_plan(inputs: PlanInputs) -> PlanDraft:
         policy_digests=_policy_digests(inputs),
         principals_head=inputs.principals_head,
         protected=tuple(sorted(inputs.protected)),
-        changes=dispose(
-            with_gate_keys(changes, gates), pending=pending, approved=frozenset(), unheld=unheld
-        ),
+        changes=disposed,
         blast_radius=_blast_radius(changes, direct),
         approvals_required=_needs(gates, {}),
-        diagnostics=sort_diagnostics(remarks(changes, inputs, lost)),
+        diagnostics=sort_diagnostics(remarks(disposed, inputs, lost)),
         digest="",
     )
     sealed = msgspec.structs.replace(plan, digest=plan_digest(plan))

@@ -1,6 +1,6 @@
 """What an apply will do with each change. Source: control-plane 1.10, whose tables these are.
 
-Beyond the table: a graph that was lost waits for its gate like a deletion and holds back what
+Beyond the table: a graph whose own settings change is an applied update and no derived one; a graph that was lost waits for its gate like a deletion and holds back what
 needs it, and a schema whose migration is refused, waits for its gate, or cannot be held by a graph
 of this release is blocked with its graph's queries.
 """
@@ -11,6 +11,7 @@ from typing import Final, Literal
 import msgspec
 
 from agentctl.diagnostics.diagnostic import Diagnostic, warning
+from agentctl.domain.plan.covered import is_covering
 from agentctl.domain.plan.model import GATED, Change, Disposition
 from agentctl.ids import ParsedAddress, graph_address, parse_address, schema_address
 
@@ -99,27 +100,16 @@ def demote(changes: Iterable[Change], failed: Mapping[str, FailedStep]) -> tuple
 
 
 def disposition_warnings(changes: Iterable[Change]) -> tuple[Diagnostic, ...]:
-    """Returns what an apply warns of: changes that no step makes, and those held back by others."""
-    found: list[Diagnostic] = []
-    for change in changes:
-        what = f"the {change.operation} of {change.resource}"
-        if change.disposition == "deferred":
-            found.append(
-                warning(
-                    "apply_unsupported_change",
-                    change.resource,
-                    f"{what} is deferred: no step of this release makes it",
-                )
-            )
-        elif change.disposition == "blocked" and change.reason != "approval_required":
-            found.append(
-                warning(
-                    "apply_dependency_blocked",
-                    change.resource,
-                    f"{what} is blocked: {change.reason}",
-                )
-            )
-    return tuple(found)
+    """Returns what an apply warns of besides its plan: changes that are held back by others."""
+    return tuple(
+        warning(
+            "apply_dependency_blocked",
+            change.resource,
+            f"the {change.operation} of {change.resource} is blocked: {change.reason}",
+        )
+        for change in changes
+        if change.disposition == "blocked" and change.reason != "approval_required"
+    )
 
 
 def _graph_facts(
@@ -128,8 +118,9 @@ def _graph_facts(
     approved: frozenset[str],
     unheld: frozenset[str],
 ) -> dict[str, GraphFacts]:
-    by_address = {change.resource: change for change in changes}
-    ids = {p.graph for c in changes if (p := parse_address(c.resource)) and p.graph}
+    own = [c for c in changes if not is_covering(c)]
+    by_address = {change.resource: change for change in own}
+    ids = {p.graph for c in own if (p := parse_address(c.resource)) and p.graph}
     facts: dict[str, GraphFacts] = {}
     for graph_id in ids | pending:
         graph = by_address.get(graph_address(graph_id))
@@ -140,7 +131,7 @@ def _graph_facts(
             pending=graph_id in pending,
             creates=creates,
             deletes=graph is not None and graph.operation == "delete",
-            gate_open=graph is None or _gate_open(graph, approved),
+            gate_open=graph is None or graph.operation == "update" or _gate_open(graph, approved),
             lone_schema_create=schema is not None and schema.operation == "create" and not creates,
             schema_delete=schema is not None and schema.operation == "delete",
             schema_gate_open=schema is None
@@ -158,17 +149,17 @@ def _gate_open(change: Change, approved: frozenset[str]) -> bool:
 
 def _verdict(change: Change, graphs: Mapping[str, GraphFacts], approved: frozenset[str]) -> Verdict:
     parsed = parse_address(change.resource)
-    if parsed is None:
+    if parsed is None or is_covering(change):
         return UNSUPPORTED
     match parsed.kind:
         case "graph":
-            return _of_graph(change, graphs[parsed.name])
+            return _of_graph(change, graphs[parsed.name], approved)
         case "schema":
             return _of_schema(change, graphs[parsed.name])
         case "query":
             return _of_query(change, _facts(parsed, graphs))
-        case "policy":
-            return _of_policy(change, graphs, approved)
+        case "policy" | "embedding_provider":
+            return _of_clusters_own(change, graphs, approved)
         case _:
             return UNSUPPORTED
 
@@ -178,10 +169,13 @@ def _facts(parsed: ParsedAddress, graphs: Mapping[str, GraphFacts]) -> GraphFact
     return graphs[parsed.graph]
 
 
-def _of_graph(change: Change, graph: GraphFacts) -> Verdict:
+def _of_graph(change: Change, graph: GraphFacts, approved: frozenset[str]) -> Verdict:
     if change.operation == "update":
-        lone = graph.lone_schema_create or graph.schema_delete
-        return UNSUPPORTED if lone else DERIVED
+        if graph.lone_schema_create or graph.schema_delete:
+            return UNSUPPORTED
+        if change.settings is None:
+            return DERIVED
+        return APPLIED if _gate_open(change, approved) else WAITS
     return _of_moving_graph(graph)
 
 
@@ -223,7 +217,7 @@ def _of_query(change: Change, graph: GraphFacts) -> Verdict:
     return HELD_BACK if graph.schema_stays or not graph.gate_open else APPLIED
 
 
-def _of_policy(
+def _of_clusters_own(
     change: Change, graphs: Mapping[str, GraphFacts], approved: frozenset[str]
 ) -> Verdict:
     bound_pending = any(graphs[g].pending for g in _graphs_of(change) if g in graphs)

@@ -10,8 +10,11 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from agentctl.canonical import digest_of
+from agentctl.domain.config.model import EmbeddingProfile
+from agentctl.domain.config.providers import destination
 from agentctl.domain.ledger.observations import LiveGraph
 from agentctl.domain.plan.changes import last_recorded_version
+from agentctl.domain.plan.covered import is_covering
 from agentctl.domain.plan.inputs import PlanInputs
 from agentctl.domain.plan.model import GATED, BindingChange, Change, Migration
 from agentctl.domain.plan.statement import NO_RULES, Effect, Gate
@@ -31,7 +34,7 @@ def gates_of(
     gates: list[Gate] = []
     for change in changes:
         parsed = parse_address(change.resource)
-        if parsed is None or not GATED.intersection(change.classes):
+        if parsed is None or is_covering(change) or not GATED.intersection(change.classes):
             continue
         if parsed.graph in unheld and change.operation != "delete":
             continue
@@ -39,12 +42,11 @@ def gates_of(
             if change.migration.supported:
                 gates.append(_narrowing(change, change.migration, inputs, parsed.name))
         elif parsed.kind == "graph":
-            if change.operation == "delete":
-                gates.append(_deletion(change, inputs, parsed.name))
-            else:
-                gates.append(_recreation(change, inputs, parsed.name))
+            gates.append(_of_graph(change, inputs, parsed.name))
         elif parsed.kind == "policy":
             gates.append(_authority(change, inputs))
+        elif parsed.kind == "embedding_provider":
+            gates.append(_gate(change, inputs, reason=_provider_reason(change), effect=Effect()))
     return tuple(sorted(gates, key=lambda g: g.resource))
 
 
@@ -65,10 +67,29 @@ def binding_digest(bindings: BindingChange) -> str:
 def _with_gate_key(change: Change, keys: Mapping[Address, str]) -> Change:
     if not GATED.intersection(change.classes):
         return change
+    key = keys.get(change.resource)
     parsed = parse_address(change.resource)
-    of_graph = graph_address(parsed.graph) if parsed and parsed.graph else change.resource
-    key = keys.get(change.resource) or keys.get(of_graph)
+    if key is None and change.operation != "update" and parsed and parsed.graph:
+        key = keys.get(graph_address(parsed.graph))
     return msgspec.structs.replace(change, gate=key)
+
+
+def _of_graph(change: Change, inputs: PlanInputs, graph_id: str) -> Gate:
+    if change.operation == "delete":
+        return _deletion(change, inputs, graph_id)
+    if "irreversible" in change.classes:
+        gate = _recreation(change, inputs, graph_id)
+    else:
+        live = inputs.live.get(graph_id) if change.operation == "update" else None
+        gate = _gate(change, inputs, reason=_settings_reason(change), effect=Effect())
+        gate = msgspec.structs.replace(gate, incarnation=live.incarnation if live else None)
+    if change.settings is None:
+        return gate
+    if change.operation == "update":
+        # The graph's own digests move with its queries; what is consented to are its settings.
+        before, after = digest_of(change.settings.before), digest_of(change.settings.after)
+        gate = msgspec.structs.replace(gate, before=before, after=after)
+    return msgspec.structs.replace(gate, migration_digest=digest_of(change.settings))
 
 
 def _deletion(change: Change, inputs: PlanInputs, graph_id: str) -> Gate:
@@ -137,7 +158,12 @@ def _authority(change: Change, inputs: PlanInputs) -> Gate:
 
 
 def _gate(
-    change: Change, inputs: PlanInputs, *, reason: str, effect: Effect, incarnation: str | None
+    change: Change,
+    inputs: PlanInputs,
+    *,
+    reason: str,
+    effect: Effect,
+    incarnation: str | None = None,
 ) -> Gate:
     return Gate(
         resource=change.resource,
@@ -182,6 +208,31 @@ def _way_back(retention_days: int) -> str:
     if retention_days <= 0:
         return "its data is purged at once"
     return f"it can be restored for {_count(retention_days, 'day')}, then its data is purged"
+
+
+def _settings_reason(change: Change) -> str:
+    """Says what a graph's new settings open."""
+    assert change.settings is not None
+    before, after = change.settings.before or {}, change.settings.after or {}
+    opened: list[str] = []
+    if after.get("external_blob_policy") != before.get("external_blob_policy"):
+        opened.append("may read blobs from other places than before")
+    if change.operation == "update" and after.get("embedding_provider") not in {
+        None,
+        before.get("embedding_provider"),
+    }:
+        opened.append(f"sends its texts to {after['embedding_provider']}")
+    return "the graph " + " and ".join(opened)
+
+
+def _provider_reason(change: Change) -> str:
+    """Says which secret goes where. Source: control-plane 3.1."""
+    assert change.settings is not None
+    profile = msgspec.convert(change.settings.after, EmbeddingProfile)
+    where = destination(profile) or "no host"
+    if profile.api_key is None:
+        return f"texts will be sent to {where}"
+    return f"secret {profile.api_key} will be sent to {where}"
 
 
 def _policy_reason(change: Change) -> str:

@@ -29,6 +29,17 @@ class BindingChange(msgspec.Struct, frozen=True, kw_only=True):
     after: tuple[str, ...] | None
 
 
+class SettingsChange(msgspec.Struct, frozen=True, kw_only=True):
+    """What was recorded of a graph's settings or a provider's profile, and what is declared.
+
+    References to secrets stand in it as they are written, ``${NAME}``.
+    """
+
+    before: Mapping[str, object] | None
+    """None where the ledger holds none."""
+    after: Mapping[str, object] | None
+
+
 class Change(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One difference between the desired and the recorded cluster."""
 
@@ -44,6 +55,10 @@ class Change(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     metadata_change: str | None = None
     bindings: BindingChange | None = None
     """Of every change of a policy."""
+    settings: SettingsChange | None = None
+    """Of a graph, an embedding provider or the cluster, where these differ."""
+    moved_from: Address | None = None
+    """Where the resource is recorded, which gets this address."""
     migration: Migration | None = None
     group: str | None = None
     """The apply group."""

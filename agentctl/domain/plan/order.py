@@ -19,10 +19,13 @@ class Stages(msgspec.Struct, frozen=True, kw_only=True):
     graph_creates: tuple[Change, ...] = ()
     """Changes of graphs; the graph's schema is created with it."""
     schema_updates: tuple[Change, ...] = ()
+    records: tuple[Change, ...] = ()
+    """Embedding providers, and settings of graphs: what the ledger alone holds."""
     payloads: tuple[Change, ...] = ()
     """Creates and updates of queries and policies, whose content goes to the catalog first."""
     removals: tuple[Change, ...] = ()
-    """Queries and policies that leave the ledger while their graph stays; dependents first."""
+    """Queries, policies and providers that leave the ledger while their graph stays; dependents
+    first."""
     graph_deletes: tuple[Change, ...] = ()
     """Changes of graphs; each takes its schema and queries along."""
 
@@ -63,7 +66,7 @@ def transitive_dependents(
 
 
 def stages(changes: Iterable[Change]) -> Stages:
-    """Returns what an apply executes, in its order: creates, schemas, payloads, removals, deletes.
+    """Returns what an apply executes, stage after stage; deletes come last.
 
     Only changes of disposition `applied` are in it. A schema that is created with its graph, and
     the schema and queries that go with a deleted one, are not listed: the graph's step takes them.
@@ -76,6 +79,7 @@ def stages(changes: Iterable[Change]) -> Stages:
     return Stages(
         graph_creates=tuple(buckets.get("graph_creates", ())),
         schema_updates=tuple(buckets.get("schema_updates", ())),
+        records=tuple(buckets.get("records", ())),
         payloads=tuple(buckets.get("payloads", ())),
         removals=tuple(sorted(buckets.get("removals", ()), key=_dependents_first)),
         graph_deletes=tuple(buckets.get("graph_deletes", ())),
@@ -90,6 +94,9 @@ def _targets(kind: str, graph: str | None, resource: AppliedResource) -> tuple[A
         case "query":
             assert graph is not None
             return (graph_address(graph), schema_address(graph))
+        case "graph":
+            bound_to = resource.embedding_provider
+            return () if bound_to is None else (Address(bound_to),)
         case "policy":
             bound = resource.applies_to or ()
             return tuple(Address(scope) for scope in bound if scope.startswith("graph."))
@@ -97,7 +104,7 @@ def _targets(kind: str, graph: str | None, resource: AppliedResource) -> tuple[A
             return ()
 
 
-_STAGE_OF_GRAPH = {"create": "graph_creates", "delete": "graph_deletes"}
+_STAGE_OF_GRAPH = {"create": "graph_creates", "update": "records", "delete": "graph_deletes"}
 
 
 def _stage(change: Change, deleted: set[Address]) -> str:
@@ -106,16 +113,17 @@ def _stage(change: Change, deleted: set[Address]) -> str:
     if parsed is None:
         return "none"
     if parsed.kind == "graph":
-        return _STAGE_OF_GRAPH.get(change.operation, "none")
+        return _STAGE_OF_GRAPH[change.operation]
     if parsed.kind == "schema":
         return "schema_updates" if change.operation == "update" else "with its graph"
     if change.operation != "delete":
-        return "payloads"
+        return "records" if parsed.kind == "embedding_provider" else "payloads"
     if parsed.graph is not None and graph_address(parsed.graph) in deleted:
         return "with its graph"
     return "removals"
 
 
 def _dependents_first(change: Change) -> tuple[int, str]:
-    """Policies and queries depend on graphs and on nothing of each other; policies go first."""
-    return (0 if change.resource.startswith("policy.") else 1, change.resource)
+    """Policies and queries depend on graphs, which depend on providers; policies go first."""
+    ranks = {"policy": 0, "query": 1}
+    return (ranks.get(change.resource.partition(".")[0], 2), change.resource)

@@ -25,6 +25,7 @@ def remarks(
         if parsed and parsed.kind == "schema" and change.operation == "update":
             yield from _of_schema_update(change, parsed, inputs)
     yield from unheld_diagnostics(changes, inputs)
+    yield from _of_deferred(changes, inputs)
     for graph_id in sorted(lost):
         yield _of_lost_graph(graph_id, inputs)
     yield from _of_likes(changes, inputs)
@@ -61,6 +62,34 @@ def _of_schema_update(
         )
 
 
+def _of_deferred(changes: tuple[Change, ...], inputs: PlanInputs) -> Iterator[Diagnostic]:
+    """What no step makes is said with its place, and why nothing is lost by it."""
+    places = {other.address: other.where for other in inputs.desired.others}
+    places |= {move.target: move.where for move in inputs.desired.moved}
+    for change in changes:
+        if change.disposition == "deferred":
+            yield warning(
+                "apply_unsupported_change",
+                change.resource,
+                f"{_what(change)} is deferred: no step of this release makes it",
+                detail="It is checked and planned, and it is not recorded as applied, so the"
+                " cluster does not converge while it stands there. Everything else is applied.",
+                where=places.get(change.resource),
+            )
+
+
+def _what(change: Change) -> str:
+    match change.metadata_change:
+        case "moved":
+            return f"the move of {change.moved_from} to {change.resource}"
+        case "forget":
+            return f"the forgetting of {change.resource}"
+        case "protect":
+            return "the change of what is protected"
+        case _:
+            return f"the {change.operation} of {change.resource}"
+
+
 def _of_lost_graph(graph_id: str, inputs: PlanInputs) -> Diagnostic:
     version = last_recorded_version(inputs, graph_id)
     seen = "" if version is None else f"; the ledger last saw it at main:{version}"
@@ -86,8 +115,8 @@ def _of_likes(changes: Iterable[Change], inputs: PlanInputs) -> Iterator[Diagnos
                     f"graph {old} is deleted and graph {new} with the same schema is created",
                     detail="If this is meant to rename the graph: its data does not move, and "
                     f"{new} starts empty.",
-                    remedy=f"Keep the id {old}, or load the data into {new} before anyone "
-                    f"approves the deletion of {old}.",
+                    remedy=f"Say that it moved, in cluster.yaml: `moved: [{{from: graph.{old}, "
+                    f"to: graph.{new}}}]`; or keep the id {old}.",
                 )
 
 
