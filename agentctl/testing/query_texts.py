@@ -139,10 +139,12 @@ class QueryNames(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class QueryTexts:
-    """Strategies for trees over one set of names."""
+    """Strategies for trees over one set of names; make them once, they cost more than drawing."""
 
     def __init__(self, names: QueryNames | None = None) -> None:
         self.names = names or QueryNames()
+        self._expressions: dict[int, st.SearchStrategy[Expression]] = {}
+        self._blocks: dict[int, st.SearchStrategy[tuple[Clause, ...]]] = {}
         pick = st.sampled_from
         self.variable = st.builds(VariableUse, name=pick(self.names.variables), where=_WHERE)
         self.property = st.builds(
@@ -203,6 +205,11 @@ class QueryTexts:
 
     def expressions(self, depth: int = DEPTH_MAX) -> st.SearchStrategy[Expression]:
         """Returns operands of conditions, without bare names."""
+        if depth not in self._expressions:
+            self._expressions[depth] = self._new_expressions(depth)
+        return self._expressions[depth]
+
+    def _new_expressions(self, depth: int) -> st.SearchStrategy[Expression]:
         flat = st.one_of(self.variable, self.property, self.metadata, self.value)
         if depth <= 0:
             return flat
@@ -221,14 +228,13 @@ class QueryTexts:
     ) -> st.SearchStrategy[SearchUse]:
         """Returns calls of search functions, with as many arguments as they take."""
         inner = self.expressions(depth - 1)
-
-        def call(function: str) -> st.SearchStrategy[SearchUse]:
+        calls = []
+        for function in functions:
             fewest, most = ARGUMENT_COUNTS[function]
             arguments = _tuples(inner, fewest=fewest, most=most)
             name = st.just(SEARCHES[function])
-            return st.builds(SearchUse, function=name, arguments=arguments, where=_WHERE)
-
-        return st.sampled_from(functions).flatmap(call)
+            calls.append(st.builds(SearchUse, function=name, arguments=arguments, where=_WHERE))
+        return st.one_of(calls)
 
     def conditions(self, depth: int = DEPTH_MAX) -> st.SearchStrategy[Condition]:
         """Returns conditions as they stand in `match`."""
@@ -302,7 +308,9 @@ class QueryTexts:
 
     def blocks(self, depth: int = DEPTH_MAX) -> st.SearchStrategy[tuple[Clause, ...]]:
         """Returns what stands in the braces of `match`, `not`, `optional`, `exists`, `count`."""
-        return _tuples(self.clauses(depth), fewest=1)
+        if depth not in self._blocks:
+            self._blocks[depth] = _tuples(self.clauses(depth), fewest=1)
+        return self._blocks[depth]
 
     def reads(self, depth: int = DEPTH_MAX) -> st.SearchStrategy[ReadBody]:
         """Returns bodies of queries that read."""

@@ -11,7 +11,7 @@ from agentctl.languages.text.source import source_of
 from agentctl.testing.query_printer import meaning, print_declaration
 from agentctl.testing.query_texts import QueryTexts
 
-TEXTS = QueryTexts()
+DECLARATIONS = QueryTexts().declarations()
 BLANKS = st.sampled_from(
     (
         "",
@@ -44,7 +44,7 @@ def comments(text: str) -> list[str]:
 @st.composite
 def scattered(draw: st.DrawFn) -> str:
     """A right text with other blanks and comments between its tokens."""
-    text = "".join(print_declaration(d) for d in draw(st.lists(TEXTS.declarations(), max_size=2)))
+    text = "".join(print_declaration(d) for d in draw(st.lists(DECLARATIONS, max_size=2)))
     tokens = lex(Report(source_of(text, file="q.gq"), QUERY_DIALECT)).tokens
     parts: list[str] = []
     for token in tokens:

@@ -16,11 +16,11 @@ from agentctl.languages.text.source import source_of
 from agentctl.testing.query_printer import meaning, print_declaration
 from agentctl.testing.query_texts import QueryTexts
 
-TEXTS = QueryTexts()
+DECLARATIONS = QueryTexts().declarations()
 
 
 @settings(deadline=None)
-@given(st.lists(TEXTS.declarations(), max_size=3))
+@given(st.lists(DECLARATIONS, max_size=3))
 def test_a_printed_tree_is_read_as_that_tree(declarations: list[QueryDecl]) -> None:
     text = "".join(print_declaration(d) for d in declarations)
 
@@ -33,7 +33,7 @@ def test_a_printed_tree_is_read_as_that_tree(declarations: list[QueryDecl]) -> N
 @st.composite
 def damaged(draw: st.DrawFn) -> str:
     """A right text of which some tokens are taken out, doubled or moved."""
-    text = print_declaration(draw(TEXTS.declarations()))
+    text = print_declaration(draw(DECLARATIONS))
     tokens = lex(Report(source_of(text, file="q.gq"), QUERY_DIALECT)).tokens
     words = [text[t.start : t.end] for t in tokens]
     for _ in range(draw(st.integers(1, 4))):
