@@ -17,18 +17,6 @@ Place = Token | tuple[int, int] | Span
 """A place of the text: that of a token, from one offset to another, or made already."""
 
 
-def not_supported(what: str, where: Span) -> Diagnostic:
-    """Returns the error that *what*, a part of the language, is not run by this release."""
-    return error(
-        "not_supported_yet",
-        where.file,
-        f"{what}: not supported yet",
-        where=where,
-        detail="The text is right in the full language, but this release does not run it.",
-        remedy="Take it out until a release supports it.",
-    )
-
-
 class Report:
     """The problems of one text, in the order found."""
 
@@ -91,10 +79,6 @@ class Report:
             return place
         start, end = (place.start, place.end) if isinstance(place, Token) else place
         return self.source.span(start, end)
-
-    def unsupported(self, what: str, start: int, end: int) -> None:
-        """Adds that a part of the language is understood but not run by this release."""
-        self.add(not_supported(what, self.source.span(start, end)))
 
     def reads_otherwise(
         self,
