@@ -83,12 +83,23 @@ def source_bytes(block: Block) -> bytes:
     """Returns the bytes of a source block.
 
     ``escaped`` decodes Python's escapes (tabs, marks, NUL), ``encoding=`` writes another encoding,
-    ``unended`` leaves out the last line feed.
+    ``unended`` leaves out the last line feed, ``repeat=`` says how often the
+    text stands there, or, where some of its lines have ``{n}``, how often each of those.
     """
     text = block.text.removesuffix("\n") if "unended" in block.options else block.text
     if "escaped" in block.options:
         text = codecs.decode(text.encode("ascii", "backslashreplace"), "unicode_escape")
+    text = _repeated(text, int(block.options.get("repeat", 1)))
     return text.encode(block.options.get("encoding", "utf-8"))
+
+
+def _repeated(text: str, times: int) -> str:
+    if "{n}" not in text:
+        return text * times
+    return "".join(
+        "".join(line.replace("{n}", str(n)) for n in range(times)) if "{n}" in line else line
+        for line in text.splitlines(keepends=True)
+    )
 
 
 def place(where: Span | None, path: str) -> str:

@@ -5,8 +5,9 @@ from typing import Final
 
 import msgspec
 
-from agentctl.diagnostics.bag import Bag
+from agentctl.diagnostics.bag import Bag, sort_diagnostics
 from agentctl.diagnostics.diagnostic import Diagnostic
+from agentctl.domain.config.blobs import deny_warnings
 from agentctl.domain.config.load import LoadedCluster, parse_config, resolve, wanted
 from agentctl.domain.config.policy_file import check_policy_file
 from agentctl.domain.config.snapshot import FolderSnapshot, is_query_name
@@ -31,10 +32,12 @@ def answer_folder(files: Mapping[str, bytes], case: Case) -> FolderAnswer:
     """
     marks = {b.file: set(b.options) for b in case.sources}
     loaded = load_files(files, marks)
-    if loaded.desired is None:
+    written = loaded.parsed.written
+    if loaded.desired is None or written is None:
         return FolderAnswer(diagnostics=loaded.diagnostics, texts={})
+    more = deny_warnings(loaded.desired, written) if "validate" in marks["cluster.yaml"] else ()
     return FolderAnswer(
-        diagnostics=loaded.diagnostics,
+        diagnostics=sort_diagnostics((*loaded.diagnostics, *more)),
         texts={"resources": lambda: _resources(loaded), "digest": lambda: _digests(loaded)},
     )
 

@@ -44,7 +44,7 @@ class Trace:
 def traced(known: dict[CodeType, frozenset[str]]) -> Iterator[Trace]:
     """Watches the productions of this thread until the block ends."""
     trace = Trace()
-    reporting = {Report.add.__code__, Report.parse_error.__code__}
+    reporting = _reporting()
 
     def watch(frame: FrameType, event: str, _: object) -> None:
         if event != "call":
@@ -64,6 +64,12 @@ def traced(known: dict[CodeType, frozenset[str]]) -> Iterator[Trace]:
         yield trace
     finally:
         sys.setprofile(before)
+
+
+def _reporting() -> frozenset[CodeType]:
+    """Returns the code that tells of a problem: a report's, and every ``_fail`` of a parser."""
+    failing = (f for room in ROOMS.values() for f in _functions(room) if f.__name__ == "_fail")
+    return frozenset(f.__code__ for f in (Report.add, Report.parse_error, *failing))
 
 
 def _functions(room: ModuleType) -> Iterator[FunctionType]:
