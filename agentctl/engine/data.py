@@ -35,6 +35,7 @@ from agentctl.engine.ready import state_missing
 from agentctl.engine.stored import StoredQuery, stored_queries, stored_query
 from agentctl.engine.world import mint_nonce, stamp_now
 from agentctl.graph.port import CommitInfo, GraphError, LoadReport, ReadReply, Stamp
+from agentctl.graph.runnable import refusal
 from agentctl.ids import Address, graph_address, is_resource_id
 from agentctl.languages.query.descriptor import Descriptor, param_kinds, result_columns
 from agentctl.languages.query.params import bind_params
@@ -71,6 +72,8 @@ class QueryEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     address: Address
     description: str | None = None
     instruction: str | None = None
+    mutation: bool = False
+    """Whether it changes the graph."""
     params: tuple[Descriptor, ...] = ()
     columns: tuple[Descriptor, ...] = ()
     trouble: str | None = None
@@ -151,6 +154,9 @@ async def run_query(
     found = await stored_query(cluster, address)
     if found.query is None:
         return QueryOutcome(reply=None, diagnostics=found.diagnostics)
+    refused = refusal(found.query, path=address)
+    if refused is not None:
+        return QueryOutcome(reply=None, diagnostics=(refused,))
     bound = bind_params(found.query, params, path=address)
     if has_errors(bound.diagnostics):
         return QueryOutcome(reply=None, diagnostics=bound.diagnostics)
@@ -289,12 +295,15 @@ def _entry(found: StoredQuery) -> QueryEntry:
     if query is None:
         told = found.diagnostics[0].message if found.diagnostics else None
         return QueryEntry(address=found.address, trouble=told)
+    refused = refusal(query, path=found.address)
     return QueryEntry(
         address=found.address,
         description=query.description,
         instruction=query.instruction,
+        mutation=query.mutates,
         params=param_kinds(query),
         columns=result_columns(query),
+        trouble=refused.message if refused is not None else None,
     )
 
 

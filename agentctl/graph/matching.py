@@ -191,6 +191,9 @@ class Matcher:
         dataset = self._snapshot.dataset(hop.edge)
         if hop.step.hops != (1, 1):
             low, high = hop.step.hops
+            if hop.edge.source != hop.edge.target:
+                # Ids are unique within a type alone: no second hop may follow one to another type.
+                high = 1
             edges = Edges(dataset, forward=side == "src", lookup_count_max=self._lookup_count_max)
             near, far = reached(edges.leaving, ends[side], low=low, high=high)
             return pa.table({side: near, ("dst" if side == "src" else "src"): far})

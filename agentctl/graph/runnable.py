@@ -7,7 +7,7 @@ before data is read. Pure. Source: ADR 7.
 from collections.abc import Iterator
 from typing import assert_never
 
-from agentctl.diagnostics.diagnostic import error
+from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.graph.port import GraphError
 from agentctl.languages.query.plan import (
     Aggregate,
@@ -50,23 +50,29 @@ def not_runnable(query: CheckedQuery) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_in_query(query)))
 
 
+def refusal(query: CheckedQuery, *, path: str) -> Diagnostic | None:
+    """Returns why graphs do not run *query* yet, naming the constructs; None where they do."""
+    named = not_runnable(query)
+    if not named:
+        return None
+    return error(
+        "not_supported_yet",
+        path,
+        f"`{query.name}` uses {', '.join(named)}, which this release does not run yet",
+        detail="The query is right and stays stored; no data was read or changed.",
+        remedy="Call it with a release that runs it, or store a query without it.",
+    )
+
+
 def require_runnable(query: CheckedQuery) -> None:
     """Refuses a query that graphs cannot run; asked before any data is read.
 
     Raises:
         GraphError: `not_supported_yet`, naming the constructs.
     """
-    named = not_runnable(query)
-    if named:
-        raise GraphError(
-            error(
-                "not_supported_yet",
-                "query",
-                f"`{query.name}` uses {', '.join(named)}, which this release does not run yet",
-                detail="The query is right and stays stored; no data was read or changed.",
-                remedy="Call it with a release that runs it, or store a query without it.",
-            )
-        )
+    refused = refusal(query, path="query")
+    if refused is not None:
+        raise GraphError(refused)
 
 
 def _in_query(query: CheckedQuery) -> Iterator[str]:

@@ -204,6 +204,9 @@ class _Run:
             return [(e.src, e.dst, e.id) for e in edges]
         pairs = {(e.src, e.dst) for e in edges}
         low, high = step.hops
+        edge = self._edges[step.edge_type]
+        if low > 1 and edge.source != edge.target:
+            return []
         if (low, high) == (1, 1):
             return [(a, b, "") for a, b in pairs]
         nodes = {end for pair in pairs for end in pair}

@@ -195,7 +195,7 @@ def traversals(draw: st.DrawFn, nodes: dict[str, str]) -> Traversal | None:
         if var is not None:
             nodes[var] = owner
         ends.append(var)
-    bounded = edge == "Aa" and draw(st.booleans())
+    bounded = edge in {"Aa", "Ab"} and draw(st.booleans())
     low = draw(st.integers(1, 3)) if bounded else 1
     high = low + draw(st.integers(0, 3)) if bounded else 1
     return Traversal(

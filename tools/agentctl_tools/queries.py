@@ -87,7 +87,7 @@ def _listed(entry: data.QueryEntry) -> QueryListed:
         name=parsed.name,
         graph=parsed.graph,
         address=entry.address,
-        mutation=False,
+        mutation=entry.mutation,
         params=entry.params,
         columns=entry.columns,
         by_the_querys_author=says if entry.description or entry.instruction else None,
