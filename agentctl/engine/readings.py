@@ -55,7 +55,7 @@ def readings(loaded: LoadedCluster) -> tuple[GraphReading, ...]:
 def additions(loaded: LoadedCluster) -> tuple[Addition, ...]:
     """Returns all that OmniGraph 0.10 would refuse or take for something else, sorted, each once."""
     written = loaded.parsed.written
-    found: list[Addition] = list(config_additions(written.root)) if written is not None else []
+    found: list[Addition] = [*config_additions(written)] if written is not None else []
     for graph in readings(loaded):
         if graph.schema is not None:
             found += graph.schema.additions
@@ -81,7 +81,7 @@ def _graph(
         file = parsed.setdefault(path, compilers.queries(queries))
         checked: Mapping[str, CheckedResult] = {}
         if source is not None and schema is not None and schema.catalog is not None:
-            checked = compilers.checked(file, queries, schema=source, catalog=schema.catalog)
+            checked = compilers.checked(queries, schema=source, catalog=schema.catalog)
         found.append(QueryReading(path=path, parsed=file, checked=checked))
     return GraphReading(
         graph=graph.id.text,

@@ -11,7 +11,8 @@ from agentctl.diagnostics.bag import sort_diagnostics
 from agentctl.diagnostics.diagnostic import Diagnostic, error, warning
 from agentctl.domain.config.cluster_table import CLUSTER
 from agentctl.domain.config.forms import Form, MapForm, Section
-from agentctl.domain.config.given import Entries, Fieldset, Given
+from agentctl.domain.config.given import Entries, Fieldset, Given, Text
+from agentctl.domain.config.written import WrittenCluster
 from agentctl.languages.text.addition import Addition
 
 OMNIGRAPH: Final = "omnigraph-0.10"
@@ -48,10 +49,23 @@ def differing_in_omnigraph(additions: Iterable[Addition]) -> tuple[Diagnostic, .
     )
 
 
-def config_additions(root: Fieldset | None) -> tuple[Addition, ...]:
-    """Returns the fields of cluster.yaml that OmniGraph 0.10 does not have, in order of the file."""
-    found = sorted(_added(root, CLUSTER, ""), key=lambda a: a.where) if root is not None else ()
-    return tuple(found)
+def config_additions(written: WrittenCluster) -> tuple[Addition, ...]:
+    """Returns what cluster.yaml has that OmniGraph 0.10 does not, in order of the file."""
+    fields = () if written.root is None else _added(written.root, CLUSTER, "")
+    files = (policy.file for policy in written.policies if policy.file is not None)
+    return tuple(sorted((*fields, *_cedar_files(files)), key=lambda a: a.where))
+
+
+def _cedar_files(files: Iterable[Text]) -> Iterator[Addition]:
+    for file in files:
+        if file.text.endswith(".cedar") and file.where is not None:
+            yield Addition(
+                kind="added",
+                feature="cedar-file",
+                where=file.where,
+                message=f"`{file.text}`, a policy in Cedar; 0.10 reads YAML only",
+                remedy="Write the policy as YAML.",
+            )
 
 
 def _added(given: Given, form: Form, path: str) -> Iterator[Addition]:
