@@ -185,3 +185,20 @@ def test_every_rule_of_the_grammar_is_among_these_cases() -> None:
     raised = {v.split()[1].rstrip(":") for v in ALL.values()} | {"GQ001", "GQ003"}
 
     assert raised == set(GRAMMAR_RULES)
+
+
+@pytest.mark.parametrize(
+    ("text", "places"),
+    [
+        ("query q($y: I32, $y: I32) " + BODY, ["q.gq:1:9 declared first here"]),
+        ('query q() @instruction("a") @instruction("b") ' + BODY, ["q.gq:1:11 given first here"]),
+        (
+            "query q() { match { $a: A } return { $a } return { $a } }",
+            ["q.gq:1:29 the first `return`"],
+        ),
+    ],
+)
+def test_what_is_there_twice_names_the_first(text: str, places: list[str]) -> None:
+    (found,) = parse_query_file(text.encode(), file="q.gq").diagnostics
+
+    assert [f"{r.where} {r.message}" for r in found.related] == places

@@ -28,6 +28,15 @@ FEATURES: Final = {
 }
 """By name; a comma behind the last item is ``trailing-comma`` in both languages."""
 
+REMEDIES: Final = {
+    "negative-number": "Give it as a parameter.",
+    "exponent-number": "Write it without an exponent.",
+    "unsigned-number": "Give it as a parameter.",
+    "limit-parameter": "Write the number.",
+    "aggregate-order": "Name it in `return` and order by the name.",
+}
+"""How to write it so that OmniGraph 0.10 takes it too, where there is a way."""
+
 
 def added_message(feature: str) -> str:
     """Returns what is said of a use of *feature*."""

@@ -107,6 +107,8 @@ class ClauseParser(ConditionParser):
         if cursor.at_mark("{", 1):
             if first.text == "not":
                 return self._not(cursor.take())
+            if first.text == "exists":
+                return self._exists(cursor.take())
             if first.text == "optional":
                 self.added("optional", cursor.take())
                 where = cursor.span(first, first)
@@ -129,6 +131,12 @@ class ClauseParser(ConditionParser):
             return NotClause(clauses=block.clauses, where=where)
         negated = NotUse(condition=block, where=cursor.span(first, cursor.last))
         condition = self.condition_after(negated, first)
+        return FilterClause(condition=condition, where=condition.where)
+
+    def _exists(self, first: Token) -> Clause:
+        """``'exists' block``, which may go on as a condition."""
+        self.added("exists", first)
+        condition = self.condition_after(self.exists(first), first)
         return FilterClause(condition=condition, where=condition.where)
 
     def _unknown_block(self, first: Token) -> None:

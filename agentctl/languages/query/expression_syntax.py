@@ -183,9 +183,10 @@ class ExpressionParser(RecoveringParser, ABC):
         return NameUse(name=first.text, where=cursor.span(first))
 
     def _count(self, first: Token) -> CountUse:
-        """``'count' '{' clause+ '}'``."""
+        """``'count' '{' clause+ '}'``; two levels, since an expression is deep in a condition."""
         self.added("count-block", first)
-        clauses = self.clauses()
+        with self.cursor.nested():
+            clauses = self.clauses()
         return CountUse(clauses=clauses, where=self.cursor.span(first, self.cursor.last))
 
     def _call(self, first: Token) -> Expression:

@@ -14,7 +14,8 @@ from typing import Final
 import msgspec
 
 from agentctl.diagnostics.bag import sort_diagnostics
-from agentctl.diagnostics.diagnostic import Diagnostic
+from agentctl.diagnostics.diagnostic import Diagnostic, Related
+from agentctl.diagnostics.span import Span
 from agentctl.languages.query.expression_syntax import ANONYMOUS
 from agentctl.languages.query.mutation_syntax import MUTATIONS, MutationParser
 from agentctl.languages.query.recovery import PARTS, declaration_begins
@@ -58,6 +59,13 @@ def parse_query_file(source: bytes, *, file: str) -> QueryFile:
         diagnostics=sort_diagnostics(report.all()),
         additions=tuple(report.additions),
     )
+
+
+class _Note(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """An annotation."""
+
+    text: str
+    where: Span
 
 
 def parse_queries(report: Report) -> tuple[QueryDecl, ...]:
@@ -106,7 +114,7 @@ class QueryParser(MutationParser):
         """``query := 'query' IDENT '(' params ')' annotation* '{' (read | mutation+) '}'``."""
         self._query_word()
         name = self.name(_LOWER, "the name of a query")
-        texts: dict[str, str] = {}
+        texts: dict[str, _Note] = {}
         if self.cursor.at_mark("@"):
             remedy = "Annotations come behind the parameters: `query name() @description(…) { … }`."
             self.report.parse_error(
@@ -121,8 +129,8 @@ class QueryParser(MutationParser):
             where=self.cursor.span(name),
             params=params,
             body=body,
-            description=texts.get("description"),
-            instruction=texts.get("instruction"),
+            description=texts["description"].text if "description" in texts else None,
+            instruction=texts["instruction"].text if "instruction" in texts else None,
         )
 
     def _query_word(self) -> None:
@@ -198,7 +206,11 @@ class QueryParser(MutationParser):
         if token.text in found:
             message = f"the parameter `${token.text[:50]}` is declared twice"
             self.report.parse_error(
-                20, message, token, remedy="Take one of them out, or give it another name."
+                20,
+                message,
+                token,
+                remedy="Take one of them out, or give it another name.",
+                related=(Related(where=found[token.text].where, message="declared first here"),),
             )
         cursor.expect_mark(":", remedy="Give it a type: `$name: String`.")
         first = cursor.peek()
@@ -212,7 +224,7 @@ class QueryParser(MutationParser):
         if cursor.at_mark("="):
             cursor.surprise("`,` or `)`", remedy="A parameter has no default; make it nullable.")
 
-    def _annotations(self, found: dict[str, str]) -> None:
+    def _annotations(self, found: dict[str, _Note]) -> None:
         """``( '@description' '(' STR ')' | '@instruction' '(' STR ')' )*``."""
         cursor = self.cursor
         while (at := cursor.accept_mark("@")) is not None:
@@ -226,11 +238,15 @@ class QueryParser(MutationParser):
             if name.text in found:
                 message = f"`@{name.text}` is given twice"
                 place = (at.start, close.end)
-                self.report.parse_error(16, message, place, remedy="Keep one of them.")
+                first = Related(where=found[name.text].where, message="given first here")
+                self.report.parse_error(
+                    16, message, place, remedy="Keep one of them.", related=(first,)
+                )
             if not text.text.strip():
                 message = f"the text of `@{name.text}` is blank"
                 self.report.parse_error(17, message, text, remedy="Write it, or take it out.")
-            found.setdefault(name.text, text.text)
+            note = _Note(text=text.text, where=self.report.source.span(at.start, close.end))
+            found.setdefault(name.text, note)
 
     def _unknown_annotation(self, name: Token) -> None:
         message = f"expected `description` or `instruction`, found {name.describe()}"

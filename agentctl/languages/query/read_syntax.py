@@ -7,6 +7,7 @@ GQ027 direction of `nearest`. Source: languages 2.1, 3.1.
 import re
 from typing import Final
 
+from agentctl.diagnostics.diagnostic import Related
 from agentctl.languages.query.clause_syntax import ClauseParser
 from agentctl.languages.query.expression_syntax import I64_MAX, TYPES
 from agentctl.languages.query.recovery import NAMES, PARTS, OuterHaltError, part_begins
@@ -94,7 +95,11 @@ class ReadParser(ClauseParser):
         misplaced = before and max(map(_RANKS.__getitem__, before)) > _RANKS[word]
         if not self.unbalanced and (word in before or misplaced):
             message = f"`{word}` stands in the wrong place or twice"
-            self.report.parse_error(23, message, token, remedy=_PARTS_REMEDY)
+            related: tuple[Related, ...] = ()
+            if word in before:
+                where = self.cursor.span(before[word])
+                related = (Related(where=where, message=f"the first `{word}`"),)
+            self.report.parse_error(23, message, token, remedy=_PARTS_REMEDY, related=related)
 
     def _missing(self, part: str, first: Token) -> None:
         """Reports that a part is not there, unless it may be inside what could not be read."""

@@ -11,7 +11,7 @@ from typing import Final, NoReturn
 
 from agentctl.diagnostics.diagnostic import error
 from agentctl.diagnostics.span import Span
-from agentctl.languages.query.additions import added_message
+from agentctl.languages.query.additions import REMEDIES, added_message
 from agentctl.languages.text.cursor import OPENERS, Cursor, HaltError
 from agentctl.languages.text.report import Report
 from agentctl.languages.text.suggest import nearest
@@ -46,7 +46,8 @@ class RecoveringParser:
     def added(self, feature: str, first: Token, last: Token | None = None) -> None:
         """Notes a construct that OmniGraph 0.10 does not have."""
         place = (first.start, (last or first).end)
-        self.report.reads_otherwise("added", feature, added_message(feature), place)
+        message, remedy = added_message(feature), REMEDIES.get(feature)
+        self.report.reads_otherwise("added", feature, message, place, remedy=remedy)
 
     def mistake(self, number: int, message: str, where: Span, *, remedy: str | None = None) -> None:
         """Reports a break of the grammar at a place that is known as lines and columns."""
