@@ -40,7 +40,7 @@ def load_folder(folder: Path, cache: FolderCache | None) -> tuple[FolderAnswer, 
     if cache is None:
         answer = _answer(resolve(parsed, seen, Languages(), check_cedar=check_cedar))
         return answer, names, CacheUse(off="it was not asked for", files=len(seen.files))
-    compilers = Remembering(cache, grammar=grammar_version(), anew=Languages())
+    compilers = Remembering(cache, grammar=grammar_version())
     answer = _answer(resolve(parsed, seen, compilers, check_cedar=check_cedar))
     cache.flush()
     _keep(cache, names, seen, answer)
@@ -54,7 +54,7 @@ def _use(cache: FolderCache, tally: Tally, files: int) -> CacheUse:
 
 def _answer(loaded: LoadedCluster) -> FolderAnswer:
     desired, written = loaded.desired, loaded.parsed.written
-    fields = config_additions(written.root) if written is not None else ()
+    fields = config_additions(written) if written is not None else ()
     return FolderAnswer(
         ok=desired is not None,
         resources=desired.resources if desired is not None else (),

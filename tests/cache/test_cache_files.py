@@ -124,7 +124,7 @@ def test_a_folder_that_others_may_write_to_is_no_cache(tmp_path: Path) -> None:
 
     assert cache.off is not None
     assert "others may write" in cache.off.reason
-    cache.put("a.gq", "key", b"entry")
+    cache.put("checked", "a.gq", "key", b"entry")
     cache.flush()
     cache.keep_answer(b"answer")
     assert cache.answer() is None
@@ -140,20 +140,20 @@ def test_a_file_where_the_folder_should_be_is_no_cache(tmp_path: Path) -> None:
 def test_a_cache_that_went_read_only_still_answers_and_keeps_nothing_new(refusable: Path) -> None:
     tmp_path = refusable
     before = opened(tmp_path)
-    before.put("a.gq", "old", b"entry")
+    before.put("checked", "a.gq", "old", b"entry")
     before.flush()
     for folder in (tmp_path / "cache").rglob("*"):
         if folder.is_dir():
             folder.chmod(0o500)
 
     cache = opened(tmp_path)
-    cache.put("a.gq", "new", b"entry")
+    cache.put("checked", "a.gq", "new", b"entry")
 
-    assert cache.get("a.gq", "old") == b"entry"
+    assert cache.get("checked", "a.gq", "old") == b"entry"
     cache.flush()
     assert cache.off is not None
     assert "permission denied" in cache.off.reason
-    assert opened(tmp_path).get("a.gq", "new") is None
+    assert opened(tmp_path).get("checked", "a.gq", "new") is None
     for folder in (tmp_path / "cache").rglob("*"):
         if folder.is_dir():
             folder.chmod(0o700)
@@ -165,38 +165,38 @@ def test_a_cache_folder_that_cannot_be_made_is_no_cache(refusable: Path) -> None
     cache = opened(refusable)
 
     assert cache.off is not None
-    assert cache.get("a.gq", "key") is None
+    assert cache.get("checked", "a.gq", "key") is None
     refusable.chmod(0o700)
 
 
 def test_entries_of_a_folder_are_found_by_a_later_process(tmp_path: Path) -> None:
     first = opened(tmp_path)
     for number in range(100):
-        first.put(f"q{number}.gq", f"key{number}", str(number).encode())
+        first.put("checked", f"q{number}.gq", f"key{number}", str(number).encode())
     first.keep_answer(b"answer")
     first.flush()
 
     later = opened(tmp_path)
 
-    assert [later.get(f"q{n}.gq", f"key{n}") for n in range(100)] == [
+    assert [later.get("checked", f"q{n}.gq", f"key{n}") for n in range(100)] == [
         str(n).encode() for n in range(100)
     ]
     assert later.answer() == b"answer"
-    assert later.get("q1.gq", "other") is None
-    assert opened(tmp_path, "another").get("q1.gq", "key1") is None
+    assert later.get("checked", "q1.gq", "other") is None
+    assert opened(tmp_path, "another").get("checked", "q1.gq", "key1") is None
     assert len(kept_files(tmp_path)) <= SHARDS + 1
 
 
 def test_a_damaged_shard_loses_its_own_entries_and_no_other(tmp_path: Path) -> None:
     first = opened(tmp_path)
     for number in range(100):
-        first.put(f"q{number}.gq", "key", b"entry")
+        first.put("checked", f"q{number}.gq", "key", b"entry")
     first.flush()
     shard = kept_files(tmp_path)[0]
     shard.write_bytes(shard.read_bytes()[:-1])
 
     later = opened(tmp_path)
-    lost = [n for n in range(100) if later.get(f"q{n}.gq", "key") is None]
+    lost = [n for n in range(100) if later.get("checked", f"q{n}.gq", "key") is None]
 
     assert 0 < len(lost) < 50
     assert not shard.exists()
@@ -204,16 +204,16 @@ def test_a_damaged_shard_loses_its_own_entries_and_no_other(tmp_path: Path) -> N
 
 def test_what_a_look_did_not_use_falls_out_of_the_shard_it_rewrites(tmp_path: Path) -> None:
     first = opened(tmp_path)
-    first.put("a.gq", "old", b"1")
+    first.put("checked", "a.gq", "old", b"1")
     first.flush()
     second = opened(tmp_path)
-    second.put("a.gq", "new", b"2")
+    second.put("checked", "a.gq", "new", b"2")
     second.flush()
 
     third = opened(tmp_path)
 
-    assert third.get("a.gq", "old") is None
-    assert third.get("a.gq", "new") == b"2"
+    assert third.get("checked", "a.gq", "old") is None
+    assert third.get("checked", "a.gq", "new") == b"2"
 
 
 def test_old_folders_go_and_the_newest_are_kept_as_far_as_there_is_room(tmp_path: Path) -> None:
@@ -249,9 +249,9 @@ base, mark = Path(sys.argv[1]), sys.argv[2]
 for turn in range(30):
     cache = FolderCache(base / "cache", base / "cluster")
     for number in range(20):
-        entry = cache.get(f"q{number}.gq", "key")
+        entry = cache.get("checked", f"q{number}.gq", "key")
         assert entry is None or (len(entry) == 50_000 and len(set(entry)) == 1), "torn"
-        cache.put(f"q{number}.gq", "key", mark.encode() * 50_000)
+        cache.put("checked", f"q{number}.gq", "key", mark.encode() * 50_000)
     cache.keep_answer(mark.encode() * 90_000)
     assert len(set(cache.answer() or b"x")) == 1, "torn"
     cache.flush()
@@ -263,7 +263,7 @@ for turn in range(30):
 
     assert [p.wait(timeout=60) for p in processes] == [0, 0]
     later = opened(tmp_path)
-    assert all(later.get(f"q{n}.gq", "key") is not None for n in range(20))
+    assert all(later.get("checked", f"q{n}.gq", "key") is not None for n in range(20))
     assert not [p for p in kept_files(tmp_path) if p.name.startswith(".")]
 
 

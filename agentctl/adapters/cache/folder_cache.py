@@ -1,7 +1,7 @@
 """What is remembered of one cluster folder: the answer for the whole, and entries by file.
 
-One is made for each look at a folder. Entries are read and written in shards, chosen by the path
-they are about, so that a changed file rewrites a small part; what a look did not use falls out of
+One is made for each look at a folder. Entries are read and written in shards, chosen by their kind
+and the path they are about, so that a changed file rewrites a small part; what a look did not use falls out of
 the shards that it rewrites. Two processes at one folder are safe: the later shard stands, and each
 is whole. Nothing here raises; a fault turns the cache off for this look and says why.
 """
@@ -24,6 +24,7 @@ from agentctl.adapters.cache.private_folder import (
 )
 
 SHARDS: Final = 16
+"""Of each kind of entries."""
 _ANSWER: Final = "answer"
 _SHARD: Final = msgspec.msgpack.Decoder(dict[str, bytes])
 _ENCODER: Final = msgspec.msgpack.Encoder()
@@ -32,10 +33,13 @@ _ENCODER: Final = msgspec.msgpack.Encoder()
 class _Shard:
     """The entries of one file of the cache, as they were and as they will be."""
 
-    def __init__(self, found: dict[str, bytes]) -> None:
-        self.found = found
-        self.used: dict[str, bytes] = {}
-        self.grown = False
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.found: dict[str, bytes] | None = None
+        """What the file holds; None before it is read."""
+        self.held: set[str] = set()
+        """Keys that are still of use."""
+        self.new: dict[str, bytes] = {}
 
 
 class FolderCache:
@@ -51,7 +55,7 @@ class FolderCache:
         name = hashlib.sha256(os.fsencode(os.path.realpath(folder))).hexdigest()[:32]
         self._cache = cache
         self._place = cache / "folders" / name
-        self._shards: dict[int, _Shard] = {}
+        self._shards: dict[str, _Shard] = {}
         self.off: Unusable | None = open_private(cache)
         """Why nothing is remembered; None where the cache works."""
 
@@ -63,39 +67,46 @@ class FolderCache:
         """Keeps the answer for the whole folder."""
         self._write(_ANSWER, entry)
 
-    def get(self, path: str, key: str) -> bytes | None:
+    def get(self, kind: str, path: str, key: str) -> bytes | None:
         """Returns the entry of that key; *path* is the file that it is about."""
         if self.off is not None:
             return None
-        shard = self._shard(path)
-        entry = shard.used.get(key) or shard.found.get(key)
-        if entry is not None:
-            shard.used[key] = entry
-        return entry
+        shard = self._shard(kind, path)
+        shard.held.add(key)
+        return shard.new.get(key) or self._found(shard).get(key)
 
-    def put(self, path: str, key: str, entry: bytes) -> None:
+    def put(self, kind: str, path: str, key: str, entry: bytes) -> None:
         """Holds an entry until `flush` writes it."""
         if self.off is None:
-            shard = self._shard(path)
-            shard.used[key] = entry
-            shard.grown = True
+            self._shard(kind, path).new[key] = entry
+
+    def hold(self, kind: str, path: str, key: str) -> None:
+        """Keeps the entry of that key, if there is one, when its shard is written again."""
+        self._shard(kind, path).held.add(key)
 
     def flush(self) -> None:
         """Writes the shards that hold something new, then collects what is old."""
-        grown = {n: s for n, s in self._shards.items() if s.grown}
-        for number, shard in grown.items():
-            self._write(_shard_name(number), _ENCODER.encode(shard.used))
-            shard.found, shard.grown = dict(shard.used), False
+        grown = [shard for shard in self._shards.values() if shard.new]
+        for shard in grown:
+            found = self._found(shard)
+            kept = {key: found[key] for key in shard.held if key in found} | shard.new
+            self._write(shard.name, _ENCODER.encode(kept))
+            shard.found, shard.new = kept, {}
         if grown and self.off is None:
             collect(self._cache / "folders", keep=self._place)
 
-    def _shard(self, path: str) -> _Shard:
+    def _shard(self, kind: str, path: str) -> _Shard:
         number = zlib.crc32(path.encode("utf-8", "surrogatepass")) % SHARDS
-        shard = self._shards.get(number)
+        name = f"{kind}-{number:02d}"
+        shard = self._shards.get(name)
         if shard is None:
-            shard = _Shard(self._read(_shard_name(number)))
-            self._shards[number] = shard
+            shard = self._shards[name] = _Shard(name)
         return shard
+
+    def _found(self, shard: _Shard) -> dict[str, bytes]:
+        if shard.found is None:
+            shard.found = self._read(shard.name)
+        return shard.found
 
     def _read(self, name: str) -> dict[str, bytes]:
         payload = read_entry(self._place / name)
@@ -115,7 +126,3 @@ class FolderCache:
                 or open_private(self._place)
                 or write_entry(self._place / name, payload)
             )
-
-
-def _shard_name(number: int) -> str:
-    return f"files-{number:02d}"

@@ -23,7 +23,6 @@ from agentctl.adapters.sources.confined import (
 from agentctl.adapters.sources.gathering import Overlay, gather, read_cluster_file
 from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.domain.config.cluster_file import ParsedConfig, parse_config
-from agentctl.domain.config.compilers import Languages
 from agentctl.domain.config.load import LoadedCluster, resolve
 from agentctl.domain.config.paths import leaves_folder
 from agentctl.domain.config.remembered import Remembering
@@ -127,7 +126,7 @@ class Folder:
         cache = self._memory(self.path) if remembered and self._memory is not None else None
         if cache is None:
             return resolve(parsed, seen, check_cedar=check_cedar)
-        compilers = Remembering(cache, grammar=grammar_version(), anew=Languages())
+        compilers = Remembering(cache, grammar=grammar_version())
         loaded = resolve(parsed, seen, compilers, check_cedar=check_cedar)
         cache.flush()
         return loaded

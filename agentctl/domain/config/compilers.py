@@ -1,12 +1,16 @@
-"""How the files of a folder become meanings: straight through the languages, or remembered.
+"""How the files of a folder become meanings. Loading asks a `Compilers`, and never the languages.
 
-Loading asks a `Compilers` and never the languages, so that an unchanged file need not be read
-again. Whoever remembers keeps the promise of `Languages`: the same bytes give the same answer.
+Each file is read once, however often it is asked about. `Languages` reads it anew; `Remembering` of
+`remembered` asks a cache first. Both live as long as what was loaded through them.
 """
 
 from collections.abc import Mapping
 from typing import Protocol
 
+import msgspec
+
+from agentctl.diagnostics.diagnostic import Diagnostic
+from agentctl.diagnostics.span import Span
 from agentctl.domain.config.sources import Source
 from agentctl.languages.query.compile import (
     CheckedResult,
@@ -16,100 +20,115 @@ from agentctl.languages.query.compile import (
 )
 from agentctl.languages.schema.compile import CompiledSchema, compile_schema
 from agentctl.languages.schema.types import Catalog
+from agentctl.languages.text.addition import Addition
+
+
+class Declared(msgspec.Struct, frozen=True, kw_only=True):
+    """That a file declares a query."""
+
+    name: str
+    where: Span
+    """Of the name."""
+
+
+class DeclaredFile(msgspec.Struct, frozen=True, kw_only=True):
+    """What a query file declares, without what the declarations say."""
+
+    declarations: tuple[Declared, ...]
+    """In the file's order, without those that a diagnostic is about."""
+    diagnostics: tuple[Diagnostic, ...]
+    additions: tuple[Addition, ...] = ()
+    """What OmniGraph 0.10 would refuse or read otherwise, as far as the text alone tells."""
 
 
 class Compilers(Protocol):
-    """What a schema or query file means."""
+    """What a schema or query file means; the same bytes always mean the same."""
 
     def schema(self, source: Source) -> CompiledSchema:
         """Returns what a schema file means."""
         ...
 
     def queries(self, source: Source) -> QueryFile:
-        """Returns what a query file declares."""
+        """Returns what a query file declares, and what the declarations say."""
         ...
 
     def declared(self, source: Source) -> DeclaredFile:
-        """Returns which queries a query file declares; `queries` says the same, and at more cost."""
+        """Returns what a query file declares; it may cost less than `queries`."""
         ...
 
     def checked(
         self, source: Source, *, schema: Source, catalog: Catalog
     ) -> Mapping[str, CheckedResult]:
-        """Returns what the declarations of a query file mean over a schema, by name.
+        """Returns what the declarations of a query file mean over a schema.
 
         Args:
             source: the query file.
             schema: the schema file.
             catalog: what `schema` gave for it.
+
+        Returns:
+            By name; of a repeated name the first.
         """
         ...
 
 
-class Once:
-    """Asks other compilers once for each file; lives as long as what was loaded through it."""
-
-    def __init__(self, asked: Compilers) -> None:
-        self._asked = asked
-        self._schemas: dict[tuple[str, str], CompiledSchema] = {}
-        self._queries: dict[tuple[str, str], QueryFile] = {}
-        self._declared: dict[tuple[str, str], DeclaredFile] = {}
-        self._checked: dict[tuple[str, str, str, str], Mapping[str, CheckedResult]] = {}
-
-    def schema(self, source: Source) -> CompiledSchema:
-        """Returns what a schema file means."""
-        key = (source.path, source.digest)
-        if key not in self._schemas:
-            self._schemas[key] = self._asked.schema(source)
-        return self._schemas[key]
-
-    def queries(self, source: Source) -> QueryFile:
-        """Returns what a query file declares."""
-        key = (source.path, source.digest)
-        if key not in self._queries:
-            self._queries[key] = self._asked.queries(source)
-        return self._queries[key]
-
-    def declared(self, source: Source) -> DeclaredFile:
-        """Returns which queries a query file declares."""
-        key = (source.path, source.digest)
-        if key not in self._declared:
-            self._declared[key] = self._asked.declared(source)
-        return self._declared[key]
-
-    def checked(
-        self, source: Source, *, schema: Source, catalog: Catalog
-    ) -> Mapping[str, CheckedResult]:
-        """Returns what the declarations of a query file mean over a schema, by name."""
-        key = (source.path, source.digest, schema.path, schema.digest)
-        if key not in self._checked:
-            asked = self._asked.checked(source, schema=schema, catalog=catalog)
-            self._checked[key] = asked
-        return self._checked[key]
+_Key = tuple[str, str]
 
 
 class Languages:
-    """Reads every file anew; what it parsed last it knows until it parses another."""
+    """Reads every file anew, once."""
 
     def __init__(self) -> None:
-        self._parsed: tuple[Source, QueryFile] | None = None
+        self._schemas: dict[_Key, CompiledSchema] = {}
+        self._parsed: dict[_Key, QueryFile] = {}
+        self._names: dict[_Key, DeclaredFile] = {}
+        self._meanings: dict[tuple[_Key, _Key], Mapping[str, CheckedResult]] = {}
 
     def schema(self, source: Source) -> CompiledSchema:
         """Returns what a schema file means."""
-        return compile_schema(source.data, file=source.path)
+        key = _key(source)
+        if key not in self._schemas:
+            self._schemas[key] = self._compile(source)
+        return self._schemas[key]
 
     def queries(self, source: Source) -> QueryFile:
-        """Returns what a query file declares."""
-        return parse_query_file(source.data, file=source.path)
+        """Returns what a query file declares, and what the declarations say."""
+        key = _key(source)
+        if key not in self._parsed:
+            self._parsed[key] = self._parse(source)
+        return self._parsed[key]
 
     def declared(self, source: Source) -> DeclaredFile:
-        """Returns which queries a query file declares."""
-        return declared_of(self.queries(source))
+        """Returns what a query file declares."""
+        key = _key(source)
+        if key not in self._names:
+            self._names[key] = self._declare(source)
+        return self._names[key]
 
     def checked(
         self, source: Source, *, schema: Source, catalog: Catalog
     ) -> Mapping[str, CheckedResult]:
-        """Returns what the declarations of a query file mean over a schema, by name."""
+        """Returns what the declarations of a query file mean over a schema."""
+        key = (_key(source), _key(schema))
+        if key not in self._meanings:
+            self._meanings[key] = self._check(source, schema, catalog)
+        return self._meanings[key]
+
+    def _compile(self, source: Source) -> CompiledSchema:
+        return compile_schema(source.data, file=source.path)
+
+    def _parse(self, source: Source) -> QueryFile:
+        return parse_query_file(source.data, file=source.path)
+
+    def _declare(self, source: Source) -> DeclaredFile:
+        return declared_of(self.queries(source))
+
+    def _check(
+        self,
+        source: Source,
+        schema: Source,  # noqa: ARG002  # who remembers asks which file it was
+        catalog: Catalog,
+    ) -> Mapping[str, CheckedResult]:
         return checked_of(self.queries(source), catalog)
 
 
@@ -129,3 +148,7 @@ def checked_of(parsed: QueryFile, catalog: Catalog) -> dict[str, CheckedResult]:
         if declaration.name not in found:
             found[declaration.name] = check_query(declaration, catalog)
     return found
+
+
+def _key(source: Source) -> _Key:
+    return source.path, source.digest

@@ -5,7 +5,7 @@ The caller parses cluster.yaml (`parse_config`), reads what it wants (`wanted`) 
 """
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -15,7 +15,7 @@ from agentctl.diagnostics.span import Span
 from agentctl.domain.config.blobs import deny_warnings, external_blobs
 from agentctl.domain.config.cedar_file import CheckCedar
 from agentctl.domain.config.cluster_file import ParsedConfig, parse_config
-from agentctl.domain.config.compilers import Compilers, Languages, Once
+from agentctl.domain.config.compilers import Compilers, Languages
 from agentctl.domain.config.digests import (
     config_digest,
     graph_composite,
@@ -69,7 +69,6 @@ __all__ = [
     "wanted",
 ]
 
-LANGUAGES: Final = Languages()
 _UNSERVABLE_IDS = frozenset({"policies", "healthz", "openapi", "graphs"})
 
 
@@ -89,7 +88,7 @@ class LoadedCluster(msgspec.Struct, frozen=True, kw_only=True):
     """The digest of the folder, also where there are errors; a draft's base."""
     additions: tuple[Addition, ...] = ()
     """What OmniGraph 0.10 does not have or reads otherwise, by place."""
-    compilers: Compilers = LANGUAGES
+    compilers: Compilers = msgspec.field(default_factory=Languages)
     """What read the files; it knows them still."""
 
     @property
@@ -109,7 +108,7 @@ class LoadedCluster(msgspec.Struct, frozen=True, kw_only=True):
 def resolve(
     parsed: ParsedConfig,
     snapshot: FolderSnapshot,
-    compilers: Compilers = LANGUAGES,
+    compilers: Compilers | None = None,
     *,
     check_cedar: CheckCedar | None = None,
 ) -> LoadedCluster:
@@ -118,13 +117,13 @@ def resolve(
     Args:
         parsed: cluster.yaml.
         snapshot: what it names.
-        compilers: read the languages.
+        compilers: read the languages; without them every file is read anew.
         check_cedar: asks Cedar about policies in it; without it no such file holds.
     """
     bag = FolderBag(parsed.diagnostics)
     _environment_files(snapshot, bag)
-    once = Once(compilers)
-    files = QueryFiles(snapshot, bag, once)
+    reading = compilers if compilers is not None else Languages()
+    files = QueryFiles(snapshot, bag, reading)
     desired = None
     manifest = source_manifest(snapshot.files)
     named_by = source_digest(manifest)
@@ -139,7 +138,7 @@ def resolve(
         source=manifest,
         source_digest=named_by,
         additions=tuple(sorted(dict.fromkeys(files.additions), key=lambda a: (a.where, a.feature))),
-        compilers=once,
+        compilers=reading,
     )
 
 

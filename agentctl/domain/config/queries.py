@@ -11,7 +11,7 @@ import msgspec
 
 from agentctl.diagnostics.bag import Bag, has_errors
 from agentctl.diagnostics.diagnostic import Related, error, warning
-from agentctl.domain.config.compilers import Compilers
+from agentctl.domain.config.compilers import Compilers, Declared, DeclaredFile
 from agentctl.domain.config.faults import meant
 from agentctl.domain.config.given import Text
 from agentctl.domain.config.model import DesiredQuery
@@ -24,7 +24,7 @@ from agentctl.domain.config.written import (
     WrittenGraph,
 )
 from agentctl.ids import Address, graph_address, is_resource_id, query_address
-from agentctl.languages.query.compile import CheckedResult, QueryDecl, QueryFile
+from agentctl.languages.query.compile import CheckedResult
 from agentctl.languages.schema.types import Catalog
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class FoundQuery(msgspec.Struct, frozen=True, kw_only=True):
     """A declaration that a graph registers."""
 
     name: str
-    declaration: QueryDecl
+    declaration: Declared
     source: Source
 
 
@@ -59,9 +59,9 @@ class QueryFiles:
         """Every query that a graph registers, also one that does not fit its schema."""
         self.partial: set[str] = set()
         """Graphs of which a query file could not be read whole."""
-        self.used: dict[str, QueryFile] = {}
+        self.used: dict[str, DeclaredFile] = {}
         """What was parsed, by path."""
-        self._by_name: dict[str, dict[str, QueryDecl]] = {}
+        self._by_name: dict[str, dict[str, Declared]] = {}
         self._sources: dict[str, Source] = {}
 
     def source(self, named: Text, *, missing: str, path: str) -> Source | None:
@@ -75,7 +75,7 @@ class QueryFiles:
             known = self._sources[key] = found
         return known
 
-    def declarations(self, source: Source) -> Mapping[str, QueryDecl]:
+    def declarations(self, source: Source) -> Mapping[str, Declared]:
         """Returns the declarations of a file by name, of a repeated name the first."""
         known = self._by_name.get(source.path)
         if known is None:
@@ -89,11 +89,11 @@ class QueryFiles:
         """Returns whether a parsed file has mistakes, so that more may be declared in it."""
         return has_errors(self.used[source.path].diagnostics)
 
-    def parse(self, source: Source) -> QueryFile:
+    def parse(self, source: Source) -> DeclaredFile:
         """Returns the declarations of a file."""
         known = self.used.get(source.path)
         if known is None:
-            known = self.compilers.queries(source)
+            known = self.compilers.declared(source)
             self.used[source.path] = known
             self.bag.add(*known.diagnostics)
             self.additions += known.additions
@@ -107,9 +107,8 @@ class QueryFiles:
             source = query.source
             results = checked.get(source.path)
             if results is None:
-                parsed = self.used[source.path]
                 results = self.compilers.checked(
-                    parsed, source, schema=schema.source, catalog=schema.catalog
+                    source, schema=schema.source, catalog=schema.catalog
                 )
                 checked[source.path] = results
             return results[query.name]
@@ -204,7 +203,7 @@ def _declared(
                 files.partial.add(graph.id.text)
 
 
-def _registers(graph: WrittenGraph, declaration: QueryDecl, bag: Bag) -> bool:
+def _registers(graph: WrittenGraph, declaration: Declared, bag: Bag) -> bool:
     if is_resource_id(declaration.name):
         return True
     path = graph_address(graph.id.text)

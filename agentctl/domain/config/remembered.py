@@ -1,118 +1,132 @@
-"""What files meant last time, as entries of a cache: keys, codec, and `Compilers` that use them.
+"""What files meant last time, as entries of a cache: keys, codec, and `Compilers` that ask them first.
 
-An entry is keyed by the digests of all that went into it and by the version of the grammar, so it
-never has to be asked whether it is still right. It answers for bytes that are at hand and digested
-here; it grants nothing. What does not decode is refused and made anew. Source: ADR 7.
+An entry is keyed by the digests of all that went into it and by the name of the code that made it,
+so it never has to be asked whether it is still right. It answers for bytes that are at hand and
+digested here; it grants nothing. What does not decode is refused and made anew. Source: ADR 7.
 """
 
+import contextlib
 from collections import Counter
-from collections.abc import Mapping
-from typing import Final, Protocol, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Final, Literal, Protocol, TypeVar
 
 import msgspec
 
 from agentctl.canonical import sha256_hex
 from agentctl.domain.config.answer import Tally
-from agentctl.domain.config.compilers import Compilers
+from agentctl.domain.config.compilers import (
+    DeclaredFile,
+    Languages,
+    checked_of,
+    declared_of,
+)
 from agentctl.domain.config.sources import Source
 from agentctl.languages.query.compile import CheckedResult, QueryFile
 from agentctl.languages.schema.compile import CompiledSchema
 from agentctl.languages.schema.types import Catalog
 
 T = TypeVar("T")
+Kind = Literal["schema", "queries", "declared", "checked"]
+"""What an entry says of a file."""
 
 _ENCODER: Final = msgspec.msgpack.Encoder()
 _SCHEMA: Final = msgspec.msgpack.Decoder(CompiledSchema)
 _QUERIES: Final = msgspec.msgpack.Decoder(QueryFile)
-_CHECKED: Final = msgspec.msgpack.Decoder(dict[str, CheckedResult])
+_DECLARED: Final = msgspec.msgpack.Decoder(DeclaredFile)
+_CHECKED: Final = msgspec.msgpack.Decoder(Mapping[str, CheckedResult])
 
 
 class Entries(Protocol):
     """Where entries are kept; one that is lost or damaged is simply not there."""
 
-    def get(self, path: str, key: str) -> bytes | None:
+    def get(self, kind: Kind, path: str, key: str) -> bytes | None:
         """Returns the entry of that key; *path* is the file that it is about."""
         ...
 
-    def put(self, path: str, key: str, entry: bytes) -> None:
+    def put(self, kind: Kind, path: str, key: str, entry: bytes) -> None:
         """Keeps an entry, until it is collected."""
         ...
 
+    def hold(self, kind: Kind, path: str, key: str) -> None:
+        """Keeps the entry of that key, if there is one, though it was not needed this time."""
+        ...
 
-class Remembering:
-    """`Compilers` that ask *entries* first, and tell them what was read anew."""
 
-    def __init__(self, entries: Entries, *, grammar: str, anew: Compilers) -> None:
+class Remembering(Languages):
+    """Asks *entries* first, and tells them what was read anew."""
+
+    def __init__(self, entries: Entries, *, grammar: str) -> None:
         """Begins with nothing counted.
 
         Args:
             entries: where answers are kept.
             grammar: names the code that makes the answers; another code has other answers.
-            anew: reads what is not remembered.
         """
+        super().__init__()
         self._counts: Counter[str] = Counter()
         self._entries = entries
         self._grammar = grammar
-        self._anew = anew
 
     @property
     def tally(self) -> Tally:
         """What was read anew so far, and what was remembered."""
         return Tally(**self._counts)
 
-    def schema(self, source: Source) -> CompiledSchema:
-        """Returns what a schema file means."""
-        key = self._key("schema", source)
-        known = self._known(source, key, _SCHEMA)
-        if known is None:
-            known = self._anew.schema(source)
+    def _compile(self, source: Source) -> CompiledSchema:
+        def anew() -> CompiledSchema:
             self._counts["schemas_compiled"] += 1
-            self._keep(source, key, known)
-        return known
+            return super(Remembering, self)._compile(source)
 
-    def queries(self, source: Source) -> QueryFile:
-        """Returns what a query file declares."""
-        key = self._key("queries", source)
-        known = self._known(source, key, _QUERIES)
-        if known is None:
-            known = self._anew.queries(source)
+        return self._asked("schema", (source,), _SCHEMA, anew)
+
+    def _parse(self, source: Source) -> QueryFile:
+        def anew() -> QueryFile:
             self._counts["query_files_parsed"] += 1
-            self._keep(source, key, known)
-        return known
+            return super(Remembering, self)._parse(source)
 
-    def checked(
-        self, parsed: QueryFile, source: Source, *, schema: Source, catalog: Catalog
+        return self._asked("queries", (source,), _QUERIES, anew)
+
+    def _declare(self, source: Source) -> DeclaredFile:
+        self._entries.hold("queries", source.path, self._key("queries", (source,)))
+        return self._asked(
+            "declared", (source,), _DECLARED, lambda: declared_of(self.queries(source))
+        )
+
+    def _check(
+        self, source: Source, schema: Source, catalog: Catalog
     ) -> Mapping[str, CheckedResult]:
-        """Returns what the declarations of a query file mean over a schema, by name."""
-        key = self._key("checked", source, schema)
-        known = self._known(source, key, _CHECKED)
-        if known is None or not known.keys() >= {d.name for d in parsed.declarations}:
-            known = dict(self._anew.checked(parsed, source, schema=schema, catalog=catalog))
+        def anew() -> Mapping[str, CheckedResult]:
             self._counts["query_files_checked"] += 1
-            self._keep(source, key, known)
-        return known
+            return checked_of(self.queries(source), catalog)
 
-    def _key(self, kind: str, *sources: Source) -> str:
+        return self._asked("checked", (source, schema), _CHECKED, anew)
+
+    def _key(self, kind: Kind, sources: tuple[Source, ...]) -> str:
         parts = [kind, self._grammar]
         for source in sources:
             parts += [source.path, source.digest]
         return sha256_hex("\0".join(parts).encode("utf-8", "surrogatepass"))
 
-    def _known(self, source: Source, key: str, decoder: msgspec.msgpack.Decoder[T]) -> T | None:
-        entry = self._entries.get(source.path, key)
-        if entry is None:
-            return None
-        try:
-            known = decoder.decode(entry)
-        except (msgspec.DecodeError, AssertionError, UnicodeDecodeError):
-            self._counts["refused"] += 1
-            return None
-        self._counts["remembered"] += 1
-        return known
-
-    def _keep(self, source: Source, key: str, value: object) -> None:
-        try:
-            entry = _ENCODER.encode(value)
-        except (OverflowError, UnicodeEncodeError):
-            return  # An integer or a text that the encoding cannot say is read anew each time.
-        self._entries.put(source.path, key, entry)
+    def _asked(
+        self,
+        kind: Kind,
+        sources: tuple[Source, ...],
+        decoder: msgspec.msgpack.Decoder[T],
+        anew: Callable[[], T],
+    ) -> T:
+        """Returns what the entry about *sources* says, or what is read *anew*, which is then kept."""
+        path, key = sources[0].path, self._key(kind, sources)
+        entry = self._entries.get(kind, path, key)
+        if entry is not None:
+            try:
+                known = decoder.decode(entry)
+            except (msgspec.DecodeError, AssertionError, UnicodeDecodeError):
+                self._counts["refused"] += 1
+            else:
+                self._counts["remembered"] += 1
+                return known
+        found = anew()
+        # An integer or a text that the encoding cannot say is read anew each time.
+        with contextlib.suppress(OverflowError, UnicodeEncodeError):
+            self._entries.put(kind, path, key, _ENCODER.encode(found))
+        return found
