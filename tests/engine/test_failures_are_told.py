@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
+import msgspec
 import pytest
 
 from agentctl.adapters.keys.terminal import NoTerminalError
@@ -10,18 +12,26 @@ from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.domain.storage.protocol import ObjectStore, UnavailableError
 from agentctl.engine.apply import apply
 from agentctl.engine.cluster import ClusterOpenError
+from agentctl.engine.data import load, run_query
 from agentctl.engine.drafts import HOMECOMINGS
+from agentctl.engine.gather import FOLDER, load_target
 from agentctl.engine.journal import OpRejectedError
 from agentctl.engine.leases import Leases
+from agentctl.engine.planning import make_plan
+from agentctl.engine.running import Running
 from agentctl.engine.status import status
+from agentctl.engine.steps import publish_payload
+from agentctl.graph import matching
 from agentctl.graph.port import GraphError, GraphPort, SchemaPayload, Stamp
 from agentctl.testing.builders import (
+    ROWS,
     WIDER_SCHEMA,
     Bench,
     ask,
     cluster_yaml,
     decide,
     folder_files,
+    recorded,
     wanting,
 )
 from agentctl.testing.consent import key_of
@@ -167,6 +177,50 @@ async def test_an_intent_that_cannot_be_read_is_told_by_status(tmp_path: Path) -
     seen = await status(await bench.open(), bench.agent)
 
     assert "recovery_sidecar_read_error" in codes(seen.diagnostics)
+
+
+async def test_a_payload_that_is_not_what_was_planned_is_not_published(tmp_path: Path) -> None:
+    """Files are read once, so no folder makes it so; it is the last look before the write."""
+    bench = Bench(tmp_path)
+    cluster = await bench.begun(folder_files("supply"))
+    plan = (await make_plan(cluster, bench.agent)).plan
+    desired = (await load_target(cluster, bench.agent, FOLDER)).desired
+    assert plan is not None
+    assert desired is not None
+    other = msgspec.structs.replace(desired, files=dict.fromkeys(desired.files, b"other bytes"))
+    running = Running(SimpleNamespace(plan=plan, desired=other), await recorded(cluster), None)  # type: ignore[arg-type]  # of a task, what this step reads
+    change = next(c for c in plan.changes if c.resource.startswith("query."))
+
+    assert not await publish_payload(running, change)
+
+    assert codes(running.told.sorted()) == ["resource_content_changed"]
+    assert [o.outcome for o in running.outcomes] == ["not_done"]
+    assert await cluster.store.list("__cluster/resources/query") == ()
+
+
+async def test_a_query_that_would_join_too_much_stops(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    query = """\
+query pairs() {
+  match { $a: Package  $b: Package }
+  return { $a.name, $b.name as other }
+  limit 1
+}
+"""
+    bench = Bench(tmp_path, where="lance")
+    cluster = await bench.begun({**folder_files("supply"), "supply.gq": query})
+    assert (await apply(cluster, bench.agent, wanting())).converged
+    report, found = await load(
+        cluster, bench.sarah, "supply", ROWS.splitlines(keepends=True), "append", "rows"
+    )
+    assert report.commit is not None, found
+    monkeypatch.setattr(matching, "ROW_COUNT_MAX", 3)
+
+    stopped = await run_query(cluster, bench.agent, "query.supply.pairs", {}, 10)
+
+    assert stopped.reply is None
+    assert codes(stopped.diagnostics) == ["query_too_large"]
 
 
 async def test_a_draft_whose_files_are_not_all_home_is_told_by_status(tmp_path: Path) -> None:
