@@ -4,6 +4,7 @@ The counts are printed, and what is missing is listed. `python -m agentctl.testi
 tests/corpus` prints the same.
 """
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,5 +19,5 @@ def test_every_construct_is_shown_right_and_wrong(capsys: pytest.CaptureFixture[
     coverage = measure(case for page in sorted(PAGES.glob("*.md")) for case in read_page(page))
 
     with capsys.disabled():
-        print(f"\n{coverage}")
+        sys.stdout.write(f"\n{coverage}\n")
     assert coverage.missing == ()

@@ -1,9 +1,7 @@
 """Folders of the corpus: files as values, loaded as the engine loads them, without a disk."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Final
-
-import msgspec
 
 from agentctl.diagnostics.bag import Bag, sort_diagnostics
 from agentctl.diagnostics.diagnostic import Diagnostic
@@ -12,38 +10,32 @@ from agentctl.domain.config.load import LoadedCluster, parse_config, resolve, wa
 from agentctl.domain.config.policy_file import check_policy_file
 from agentctl.domain.config.snapshot import FolderSnapshot, is_query_name
 from agentctl.domain.policy.bundles import check_cedar
-from agentctl.testing.corpus.markdown import Case
+from agentctl.testing.corpus.answer import Answer
 
 FOLDERS: Final = frozenset({"/tmp"})  # noqa: S108  # a name, never opened
 """Absolute folders that are taken to be there."""
 _BOUND: Final = {"cluster": True, "graph": False}
 
 
-class FolderAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """A loaded folder."""
+def answer_folder(files: Mapping[str, bytes], marks: Mapping[str, frozenset[str]]) -> Answer:
+    """Returns the folder that the files are.
 
-    diagnostics: tuple[Diagnostic, ...]
-    texts: dict[str, Callable[[], str]]
-
-
-def answer_folder(files: Mapping[str, bytes], case: Case) -> FolderAnswer:
-    """Returns the folder that the files are; a block may be marked ``outside``, ``state``,
-    ``unreadable`` or ``tracked``, which a disk would have found out.
+    A file may be marked ``outside``, ``state``, ``unreadable`` or ``tracked``, which a disk would
+    have found out; ``validate`` on cluster.yaml adds what only that command warns of.
     """
-    marks = {b.file: set(b.options) for b in case.sources}
     loaded = load_files(files, marks)
     written = loaded.parsed.written
     if loaded.desired is None or written is None:
-        return FolderAnswer(diagnostics=loaded.diagnostics, texts={})
+        return Answer(diagnostics=loaded.diagnostics)
     more = deny_warnings(loaded.desired, written) if "validate" in marks["cluster.yaml"] else ()
-    return FolderAnswer(
+    return Answer(
         diagnostics=sort_diagnostics((*loaded.diagnostics, *more)),
         texts={"resources": lambda: _resources(loaded), "digest": lambda: _digests(loaded)},
     )
 
 
 def load_files(
-    files: Mapping[str, bytes], marks: Mapping[str, set[str]] | None = None
+    files: Mapping[str, bytes], marks: Mapping[str, frozenset[str]] | None = None
 ) -> LoadedCluster:
     """Returns the cluster that a folder of exactly *files* declares."""
     marked = marks or {}

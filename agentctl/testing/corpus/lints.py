@@ -1,40 +1,29 @@
 """Lints of the corpus: what `agentctl lint` says of a folder with one schema and its queries."""
 
+from collections.abc import Mapping
+from typing import Final
+
 import msgspec
 
-from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.engine.lint import lint
+from agentctl.testing.corpus.answer import Answer, place
 from agentctl.testing.corpus.folder import load_files
 
-CLUSTER = b"version: 1\ngraphs: {g: {schema: s.pg, queries: [q.gq]}}\n"
+CLUSTER: Final = b"version: 1\ngraphs: {g: {schema: s.pg, queries: [q.gq]}}\n"
 
 
-class LintAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """The remarks about a case."""
+def answer_lint(files: Mapping[str, bytes], given: Answer) -> Answer:
+    """Returns the answer *given* with the remarks about the schema ``s.pg`` and ``q.gq``.
 
-    lines: str
-    """One line each: ``place severity[rule] message``."""
-    report: str
-    """The document in the form of OmniGraph, as JSON."""
-    rules: frozenset[str]
-
-
-def answer_lint(files: dict[str, bytes]) -> LintAnswer:
-    """Returns the remarks about the schema ``s.pg`` and the queries ``q.gq``."""
+    ``lint`` has one line each: ``place severity[rule] message``. ``report`` has the documents in
+    OmniGraph's form.
+    """
     result = lint(load_files({**files, "cluster.yaml": CLUSTER}))
     remarks = [d for d in result.diagnostics if d.code == "query_lint"]
     broken = [f for file in result.files for f in file.findings if f.code == "Q000"]
-    lines = [_line(d) for d in remarks]
+    lines = [f"{place(d.where, d.path)} {d.severity}[{d.rule}] {d.message}\n" for d in remarks]
     lines += [f"q.gq {f.severity}[{f.code}] {f.message}\n" for f in broken]
-    rules = {d.rule for d in remarks if d.rule is not None} | {f.code for f in broken}
     documents = b"\n".join(msgspec.json.format(msgspec.json.encode(f)) for f in result.files)
-    return LintAnswer(
-        lines="".join(lines), report=documents.decode() + "\n", rules=frozenset(rules)
-    )
-
-
-def _line(found: Diagnostic) -> str:
-    where = found.where
-    place = f"{where.line}:{where.column}-{where.end_line}:{where.end_column}" if where else ""
-    file = where.file if where else found.path
-    return f"{file}:{place} {found.severity}[{found.rule}] {found.message}\n"
+    made = {"lint": lambda: "".join(lines), "report": lambda: documents.decode() + "\n"}
+    rules = {d.rule for d in remarks if d.rule is not None} | {f.code for f in broken}
+    return msgspec.structs.replace(given, refusals=frozenset(rules), texts={**given.texts, **made})

@@ -12,7 +12,13 @@ from typing import Final
 
 import msgspec
 
-SOURCES: Final = {"pg": "s.pg", "gq": "q.gq", "yaml": "cluster.yaml", "cedar": "p.cedar", "params": "params.json"}
+SOURCES: Final = {
+    "pg": "s.pg",
+    "gq": "q.gq",
+    "yaml": "cluster.yaml",
+    "cedar": "p.cedar",
+    "params": "params.json",
+}
 """Words that open a source block, and the file that it is without a ``name=``."""
 EXPECTATIONS: Final = frozenset(
     {
@@ -90,7 +96,8 @@ def read_page(path: Path) -> tuple[Case, ...]:
     sentences = [c.sentence for c in cases]
     for sentence in sentences:
         if sentences.count(sentence) > 1:
-            raise PageError(f"{path.name}: two cases say: {sentence}")
+            msg = f"{path.name}: two cases say: {sentence}"
+            raise PageError(msg)
     return cases
 
 
@@ -146,10 +153,12 @@ def _blocks(path: Path, lines: list[str], start: int, end: int) -> list[Block]:
             continue
         close = next((i for i in range(position + 1, end) if lines[i] == opening[1]), None)
         if close is None:
-            raise PageError(f"{path.name}:{position + 1}: the block is never closed")
+            msg = f"{path.name}:{position + 1}: the block is never closed"
+            raise PageError(msg)
         word, *options = opening[2].split()
         if word not in EXPECTATIONS and word not in SOURCES:
-            raise PageError(f"{path.name}:{position + 1}: no block is called {word}")
+            msg = f"{path.name}:{position + 1}: no block is called {word}"
+            raise PageError(msg)
         text = "".join(line + "\n" for line in lines[position + 1 : close])
         pairs = dict(o.partition("=")[::2] for o in options)
         found.append(Block(word=word, options=pairs, text=text, first=position, last=close))

@@ -1,6 +1,7 @@
 """The grammar as the parsers carry it, and which of it ran while a piece of work was done.
 
-A production is a function of a parser whose docstring holds ``name := …``.
+A production is a function of a parser whose docstring holds ``name := …``, or the right side alone,
+known by its quoted words; that one goes by the name of its function.
 """
 
 import importlib
@@ -19,6 +20,7 @@ from agentctl.languages.text.report import Report
 
 ROOMS: Final = {".pg": agentctl.languages.schema, ".gq": agentctl.languages.query}
 _PRODUCTION: Final = re.compile(r"``(\w+)\s*:=")
+_RIGHT_SIDE: Final = re.compile(r"``[^`]*'[^'`]+'[^`]*``")
 
 
 def productions() -> dict[CodeType, frozenset[str]]:
@@ -26,7 +28,10 @@ def productions() -> dict[CodeType, frozenset[str]]:
     found: dict[CodeType, frozenset[str]] = {}
     for language, room in ROOMS.items():
         for function in _functions(room):
-            names = _PRODUCTION.findall(function.__doc__ or "")
+            written = function.__doc__ or ""
+            names = _PRODUCTION.findall(written)
+            if not names and _RIGHT_SIDE.search(written):
+                names = [function.__name__.strip("_")]
             if names:
                 found[function.__code__] = frozenset(f"{language} {name}" for name in names)
     return found
@@ -69,7 +74,9 @@ def traced(known: dict[CodeType, frozenset[str]]) -> Iterator[Trace]:
 def _reporting() -> frozenset[CodeType]:
     """Returns the code that tells of a problem: a report's, and every ``_fail`` of a parser."""
     failing = (f for room in ROOMS.values() for f in _functions(room) if f.__name__ == "_fail")
-    return frozenset(f.__code__ for f in (Report.add, Report.parse_error, *failing))
+    return frozenset(
+        {Report.add.__code__, Report.parse_error.__code__, *(f.__code__ for f in failing)}
+    )
 
 
 def _functions(room: ModuleType) -> Iterator[FunctionType]:

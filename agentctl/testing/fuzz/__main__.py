@@ -14,10 +14,9 @@ from agentctl.testing.fuzz.edges import install
 
 COUNTER: Final = install()  # before anything of the rooms under test is imported
 
-from agentctl.testing.corpus.answers import source_bytes  # noqa: E402  # see above
-from agentctl.testing.corpus.markdown import Block, read_page  # noqa: E402
+from agentctl.testing.fuzz.seeds import page_seeds  # noqa: E402  # see above
 from agentctl.testing.fuzz.session import Outcome, Session, input_name, new_mutator  # noqa: E402
-from agentctl.testing.fuzz.targets import TARGETS, Target, seeds_of  # noqa: E402
+from agentctl.testing.fuzz.targets import TARGETS, Target  # noqa: E402
 
 PAGES: Final = Path("tests/corpus")
 KEPT: Final = PAGES / "fuzz"
@@ -46,7 +45,7 @@ def _run(target: Target, seed: int, share_s: float) -> Outcome:
     folder = KEPT / target.name
     before = {p.name: p.read_bytes() for p in sorted(folder.glob("*"))}
     session = Session(target.run, COUNTER, new_mutator(seed, target.generate))
-    session.start(seeds_of(target, _page_sources()), [*before.values()])
+    session.start(page_seeds(PAGES, target.name), [*before.values()])
     at_start = len(session.seen)
     outcome = session.fuzz(until=until)
     found = {FOUND + input_name(f.data): f.data for f in outcome.failures.values()}
@@ -61,22 +60,6 @@ def _run(target: Target, seed: int, share_s: float) -> Outcome:
     for failure in outcome.failures.values():
         _say(f"--- {failure.data!r}\n{failure.what}")
     return outcome
-
-
-def _page_sources() -> list[tuple[str, bytes]]:
-    blocks = {
-        (b.first, c.page): b
-        for page in sorted(PAGES.glob("*.md"))
-        for c in read_page(page)
-        for b in c.sources
-    }
-    return [(_kind(b), source_bytes(b)) for b in blocks.values()]
-
-
-def _kind(block: Block) -> str:
-    if "policy" in block.options:
-        return "policy"
-    return block.file if block.file == "cluster.yaml" else block.word
 
 
 def _write(folder: Path, contents: dict[str, bytes]) -> None:

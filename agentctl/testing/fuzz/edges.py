@@ -69,7 +69,7 @@ class _Loader(importlib.machinery.SourceFileLoader):
         super().__init__(fullname, path)
         self.blocks = blocks
 
-    def get_code(self, fullname: str) -> CodeType:
+    def get_code(self, fullname: str) -> CodeType:  # noqa: ARG002  # the name of the base class
         """Compiles anew, so that no cached code without the calls is taken."""
         tree = self.blocks.visit(ast.parse(self.get_data(self.path), self.path))
         code: CodeType = compile(ast.fix_missing_locations(tree), self.path, "exec")
@@ -117,4 +117,6 @@ class _Blocks(ast.NodeTransformer):
                 node.values[1:] = [self._counted(v) for v in node.values[1:]]
             case ast.ListComp() | ast.SetComp() | ast.GeneratorExp():
                 node.elt = self._counted(node.elt)
+            case _:
+                pass
         return node

@@ -155,7 +155,7 @@ class Session:
                 break
             kept[input_name(best)] = best
             for edges in reaching.values():
-                edges -= gained
+                edges.difference_update(gained)
         return kept
 
 

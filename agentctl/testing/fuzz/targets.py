@@ -5,7 +5,7 @@ sorted, each once, bounded, registered, with places inside the text; answers are
 time; formatting is idempotent and changes no meaning.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from random import Random
 from typing import Final
 
@@ -50,8 +50,6 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     """One parser."""
 
     name: str
-    words: frozenset[str]
-    """Blocks of the corpus that are seeds for it."""
     run: Callable[[bytes], None]
     generate: Callable[[Random], bytes]
 
@@ -165,23 +163,16 @@ def _derived(grammar: dict[str, tuple[tuple[str, ...], ...]]) -> Callable[[Rando
 
 CATALOG: Final = _catalog()
 TARGETS: Final = (
-    Target(name="pg", words=frozenset({"pg"}), run=run_schema, generate=_derived(PG)),
-    Target(name="gq", words=frozenset({"gq"}), run=run_queries, generate=_derived(GQ)),
+    Target(name="pg", run=run_schema, generate=_derived(PG)),
+    Target(name="gq", run=run_queries, generate=_derived(GQ)),
     Target(
         name="cluster",
-        words=frozenset({"cluster.yaml"}),
         run=run_cluster,
         generate=lambda random: folder_text(CLUSTER, random),
     ),
     Target(
         name="policy",
-        words=frozenset({"policy"}),
         run=run_policy,
         generate=lambda random: folder_text(POLICY, random),
     ),
 )
-
-
-def seeds_of(target: Target, sources: Iterable[tuple[str, bytes]]) -> list[bytes]:
-    """Returns the texts of *sources*, pairs of a kind and a text, that are seeds for *target*."""
-    return [data for kind, data in sources if kind in target.words]
