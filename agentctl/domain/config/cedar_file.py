@@ -18,11 +18,17 @@ CheckCedar = Callable[[str], Sequence[str]]
 """Returns what is wrong with a text of policies, syntax and strict schema; nothing where all holds."""
 
 POLICY_COUNT_MAX: Final = 1000
+DEPTH_MAX: Final = 40
+WORD_COUNT_MAX: Final = 2000
+"""Cedar's validator recurses by brackets and operators, and a deep policy ends the process."""
 
 _TOKEN: Final = re.compile(
     r'//[^\n]*|"(?:[^"\\]|\\.)*"|[()\[\]{}]|;|@id\s*\(\s*"([^"]*)"\s*\)', re.DOTALL
 )
-_NAMED: Final = re.compile(r"`([^`]+)`")
+_WORD: Final = re.compile(r'//[^\n]*|"(?:[^"\\]|\\.)*"|,|(\w+|[^\w\s])', re.DOTALL)
+_FANNED: Final = re.compile(r" (?:on entity type|in context for) (?:`[^`]*`|\S+)")
+"""Cedar tells a fault once for each type and action that a policy could be about."""
+_NAMED: Final = re.compile(r"`([^`]+)`|: (\w+)\Z")
 _FOLLOWS: Final = "unable to find an applicable action"
 """Told beside the action that does not exist."""
 _REMEDY: Final = "`agentctl policy schema` prints what policies may speak of."
@@ -37,11 +43,13 @@ class Piece(msgspec.Struct, frozen=True, kw_only=True):
     id: str | None = None
     """Of its annotation `@id`."""
     id_at: tuple[int, int] | None = None
+    depth: int = 0
+    """Of its brackets."""
 
 
 def pieces(text: str) -> Iterator[Piece]:
     """Yields the policies of *text*; a rest without a semicolon is the last one."""
-    start, depth = 0, 0
+    start, depth, deepest = 0, 0, 0
     name: tuple[str, tuple[int, int]] | None = None
     for match in _TOKEN.finditer(text):
         mark = match.group()
@@ -49,13 +57,14 @@ def pieces(text: str) -> Iterator[Piece]:
             name = (match.group(1), match.span())
         elif mark in "([{":
             depth += 1
+            deepest = max(deepest, depth)
         elif mark in ")]}":
             depth -= 1
         elif mark == ";" and depth <= 0:
-            yield _piece(text, start, match.end(), name)
-            start, depth, name = match.end(), 0, None
+            yield _piece(text, start, match.end(), name, deepest)
+            start, depth, deepest, name = match.end(), 0, 0, None
     if _bare(text[start:]).strip():
-        yield _piece(text, start, len(text), name)
+        yield _piece(text, start, len(text), name, deepest)
 
 
 def check_cedar_file(
@@ -89,7 +98,13 @@ def check_cedar_file(
         bag.add(error("policy_invalid", path, message))
         return
     _repeated_ids(text, found, file, path, bag)
-    whole = check(text)
+    deep = [piece for piece in found if _too_deep(text, piece)]
+    for piece in deep:
+        message = f"a policy has at most {DEPTH_MAX} levels of brackets and {WORD_COUNT_MAX} words"
+        where = _place(text, piece, "", file)
+        remedy = "Split it into several policies."
+        bag.add(error("policy_invalid", path, message, where=where, remedy=remedy))
+    whole = check(text) if not deep else ()
     if not whole:
         return
     located = [
@@ -102,7 +117,9 @@ def check_cedar_file(
         bag.add(error("policy_invalid", path, told, where=where, remedy=_REMEDY))
 
 
-def _piece(text: str, start: int, end: int, name: tuple[str, tuple[int, int]] | None) -> Piece:
+def _piece(
+    text: str, start: int, end: int, name: tuple[str, tuple[int, int]] | None, depth: int
+) -> Piece:
     while start < end and (text[start].isspace() or text.startswith("//", start)):
         if text[start].isspace():
             start += 1
@@ -110,14 +127,28 @@ def _piece(text: str, start: int, end: int, name: tuple[str, tuple[int, int]] | 
             line_end = text.find("\n", start)
             start = end if line_end < 0 else line_end
     return Piece(
-        start=start, end=end, id=name[0] if name else None, id_at=name[1] if name else None
+        start=start,
+        end=end,
+        id=name[0] if name else None,
+        id_at=name[1] if name else None,
+        depth=depth,
     )
 
 
+def _too_deep(text: str, piece: Piece) -> bool:
+    if piece.depth > DEPTH_MAX:
+        return True
+    words = _WORD.finditer(text, piece.start, piece.end)
+    return sum(1 for word in words if word.group(1) is not None) > WORD_COUNT_MAX
+
+
 def _once(told: Sequence[str]) -> list[str]:
-    """Returns what is wrong with one policy, without what only follows from the rest."""
-    causes = [one for one in told if not one.startswith(_FOLLOWS)]
-    return causes or list(told)
+    """Returns each thing that is wrong with one policy once, without what follows from the rest."""
+    causes = sorted(one for one in told if not one.startswith(_FOLLOWS)) or sorted(told)
+    families: dict[str, list[str]] = {}
+    for one in causes:
+        families.setdefault(_FANNED.sub("", one), []).append(one)
+    return [few[0] if len(few) == 1 else short for short, few in families.items()]
 
 
 def _bare(text: str) -> str:
@@ -127,7 +158,8 @@ def _bare(text: str) -> str:
 def _place(text: str, piece: Piece, told: str, file: str) -> Span:
     """Returns what Cedar names, where it stands once in the policy; else the policy's first line."""
     body = text[piece.start : piece.end]
-    for named in _NAMED.findall(told):
+    for quoted, last in _NAMED.findall(told):
+        named = quoted or last
         if body.count(named) == 1:
             at = piece.start + body.index(named)
             return span_at(file, text, at, at + len(named))
