@@ -13,26 +13,14 @@ from agentctl.languages.query.match_check import check_block
 from agentctl.languages.query.mutation_check import check_mutations
 from agentctl.languages.query.order_check import OrderChecker
 from agentctl.languages.query.output_check import OutputChecker
-from agentctl.languages.query.parse import QUERY_DIALECT, parse_queries
+from agentctl.languages.query.parse import QueryFile, parse_query_file
 from agentctl.languages.query.plan import CheckedQuery, Param
 from agentctl.languages.query.scope import Scope
 from agentctl.languages.query.syntax import MutationBody, QueryDecl, ReadBody
 from agentctl.languages.schema.types import Catalog
 from agentctl.languages.text.addition import Addition
-from agentctl.languages.text.report import Report
-from agentctl.languages.text.source import read_source
 
 __all__ = ["CheckedResult", "QueryDecl", "QueryFile", "check_query", "parse_query_file"]
-
-
-class QueryFile(msgspec.Struct, frozen=True, kw_only=True):
-    """What a query file declares."""
-
-    declarations: tuple[QueryDecl, ...]
-    """In the file's order, without those that a diagnostic is about."""
-    diagnostics: tuple[Diagnostic, ...]
-    additions: tuple[Addition, ...] = ()
-    """What OmniGraph 0.10 would refuse or read otherwise, as far as the text alone tells."""
 
 
 class CheckedResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,20 +30,6 @@ class CheckedResult(msgspec.Struct, frozen=True, kw_only=True):
     diagnostics: tuple[Diagnostic, ...]
     additions: tuple[Addition, ...] = ()
     """What OmniGraph 0.10 would refuse or take for something else, as far as types tell."""
-
-
-def parse_query_file(source: bytes, *, file: str) -> QueryFile:
-    """Returns the declarations of *source*; *file* names it in the diagnostics."""
-    text = read_source(source, file=file, dialect=QUERY_DIALECT)
-    if isinstance(text, Diagnostic):
-        return QueryFile(declarations=(), diagnostics=(text,))
-    report = Report(text, QUERY_DIALECT)
-    declarations = parse_queries(report)
-    return QueryFile(
-        declarations=declarations,
-        diagnostics=sort_diagnostics(report.all()),
-        additions=tuple(report.additions),
-    )
 
 
 def check_query(decl: QueryDecl, catalog: Catalog) -> CheckedResult:
