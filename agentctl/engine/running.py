@@ -16,6 +16,7 @@ from agentctl.domain.ledger.sidecar import Sidecar  # noqa: TC001  # beside run-
 from agentctl.domain.ledger.state import State
 from agentctl.domain.ops.record import Op
 from agentctl.domain.plan.dispositions import FailedStep, demote
+from agentctl.domain.plan.groups import hold_groups
 from agentctl.domain.plan.inputs import PlanInputs
 from agentctl.domain.plan.model import Change, Plan
 from agentctl.domain.policy.caller import Caller
@@ -96,12 +97,12 @@ class Running:
 
     def fail(self, graph_id: str, step: FailedStep) -> None:
         """Demotes what hangs on a failed step, and stops the steps that move graphs."""
-        self.changes = demote(self.changes, {graph_id: step})
+        self._change_to(demote(self.changes, {graph_id: step}))
         self.stopped = True
 
     def skip(self, change: Change, graph_id: str, step: FailedStep) -> None:
         """Demotes what hangs on a step that is not begun because an earlier one failed."""
-        self.changes = demote(self.changes, {graph_id: step})
+        self._change_to(demote(self.changes, {graph_id: step}))
         self.told.add(
             warning(
                 SKIPPED[step],
@@ -113,21 +114,25 @@ class Running:
 
     def hold_back_one(self, resource: str, reason: str) -> None:
         """Blocks one change with *reason*."""
-        self.changes = tuple(
-            msgspec.structs.replace(c, disposition="blocked", reason=reason)
-            if c.resource == resource and c.disposition == "applied"
-            else c
-            for c in self.changes
+        self._change_to(
+            tuple(
+                msgspec.structs.replace(c, disposition="blocked", reason=reason)
+                if c.resource == resource and c.disposition == "applied"
+                else c
+                for c in self.changes
+            )
         )
 
     def hold_back(self, graph_id: str, reason: str) -> None:
         """Blocks what is left of one graph with *reason*; other graphs go on."""
         own = graph_address(graph_id)
-        self.changes = tuple(
-            msgspec.structs.replace(c, disposition="blocked", reason=reason)
-            if c.disposition == "applied" and _of_graph(c, own, graph_id)
-            else c
-            for c in self.changes
+        self._change_to(
+            tuple(
+                msgspec.structs.replace(c, disposition="blocked", reason=reason)
+                if c.disposition == "applied" and _of_graph(c, own, graph_id)
+                else c
+                for c in self.changes
+            )
         )
 
     async def started(self, change: Change) -> None:
@@ -138,6 +143,16 @@ class Running:
         """Records and tells how a step ended."""
         self.outcomes.append(_outcome(change, how, reason))
         await self._tell("step_finished", change, how, reason)
+
+    def _change_to(self, changes: tuple[Change, ...]) -> None:
+        """Takes over *changes*; a group of which one is held back is held back as a whole.
+
+        A graph that was moved stays moved: its commit is made.
+        """
+        done = [o.resource for o in self.outcomes if o.outcome == "done"]
+        moved = {r for r in done if r.startswith(("graph.", "schema."))}
+        moved |= {f"schema.{r.removeprefix('graph.')}" for r in moved}
+        self.changes = hold_groups(changes, done=moved)
 
     async def _tell(
         self,

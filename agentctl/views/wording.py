@@ -17,6 +17,7 @@ REASONS: Final = {
     "cluster_recovery_pending": "an interrupted step is not settled yet",
     "apply_unsupported_kind": "no step of this release makes it",
     "schema_migration_unsupported": "its migration is refused",
+    "apply_group_held_back": "waits for the rest of its apply group",
     "not_supported_yet": "graphs of this release cannot do it",
     "graph_create_failed": "the graph could not be created",
     "schema_apply_failed": "the schema could not be applied",

@@ -12,6 +12,7 @@ import msgspec
 
 from agentctl.diagnostics.diagnostic import Diagnostic, warning
 from agentctl.domain.plan.covered import is_covering
+from agentctl.domain.plan.groups import hold_groups
 from agentctl.domain.plan.model import GATED, Change, Disposition
 from agentctl.ids import ParsedAddress, graph_address, parse_address, schema_address
 
@@ -74,7 +75,7 @@ def dispose(
     for change in all_:
         verdict = _verdict(change, graphs, approved)
         disposed.append(msgspec.structs.replace(change, disposition=verdict[0], reason=verdict[1]))
-    return tuple(disposed)
+    return hold_groups(disposed)
 
 
 def demote(changes: Iterable[Change], failed: Mapping[str, FailedStep]) -> tuple[Change, ...]:

@@ -1,0 +1,72 @@
+"""Apply groups: all changes of a group are applied by one ledger commit, or none is. Source: control-plane 3.1.
+
+What hangs on a change that is held back for its group is held back too, which may hold back further
+groups.
+"""
+
+from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
+from typing import Final
+
+import msgspec
+
+from agentctl.domain.plan.model import Change
+from agentctl.ids import parse_address
+
+GROUP_HELD: Final = "apply_group_held_back"
+DEPENDENT_HELD: Final = "dependency_not_applied"
+
+
+def hold_groups(
+    changes: Iterable[Change], *, done: AbstractSet[str] = frozenset()
+) -> tuple[Change, ...]:
+    """Returns *changes* with every group held back of which a member is.
+
+    Args:
+        changes: disposed changes.
+        done: addresses of changes that cannot be taken back any more: graphs that were moved.
+    """
+    held = tuple(changes)
+    if not any(c.group for c in held):
+        return held
+    while True:
+        broken = {c.group for c in held if c.group and c.disposition in {"blocked", "deferred"}}
+        after = _cascade(
+            tuple(_held(c, GROUP_HELD, done) if c.group in broken else c for c in held), done
+        )
+        if after == held:
+            return held
+        held = after
+
+
+def _held(change: Change, reason: str, done: AbstractSet[str]) -> Change:
+    if change.disposition != "applied" or change.resource in done:
+        return change
+    return msgspec.structs.replace(change, disposition="blocked", reason=reason)
+
+
+def _cascade(changes: tuple[Change, ...], done: AbstractSet[str]) -> tuple[Change, ...]:
+    """Holds back what hangs on a graph or schema that is held back for its group."""
+    graphs: set[str] = set()
+    schemas: set[str] = set()
+    for change in changes:
+        parsed = parse_address(change.resource)
+        if parsed is None or change.reason != GROUP_HELD:
+            continue
+        if parsed.kind == "graph" and change.operation != "update":
+            graphs.add(parsed.name)
+        if parsed.kind == "schema":
+            schemas.add(parsed.name)
+    return tuple(
+        _held(c, DEPENDENT_HELD, done) if _hangs_on(c, graphs, schemas) else c for c in changes
+    )
+
+
+def _hangs_on(change: Change, graphs: set[str], schemas: set[str]) -> bool:
+    parsed = parse_address(change.resource)
+    if parsed is None or parsed.kind not in {"graph", "schema", "query"}:
+        return False
+    if parsed.graph in graphs:
+        return True
+    created = parsed.kind == "graph" and change.operation == "create"
+    return parsed.graph in schemas and (parsed.kind == "query" or created)
