@@ -31,11 +31,12 @@ def diagnostics_page() -> str:
     ]
     for name in sorted(CODES):
         lines += [f"### {name}", "", CODES[name].about, "", _example(EXPLANATIONS[name]), ""]
-    for title, rules in SECTIONS:
-        lines += [f"## {title}", ""]
+    for section, rules in SECTIONS:
+        lines += [f"## {section}", ""]
         for name in sorted(rules, key=_natural):
             about = _example(rules[name].about)
-            lines += [f"### {name}", "", f"*{rules[name].title.rstrip('.')}.*", "", about, ""]
+            title = rules[name].title
+            lines += [f"### {name}", "", f"*{title[:1].upper()}{title[1:]}.*", "", about, ""]
     return "\n".join(lines).rstrip() + "\n"
 
 

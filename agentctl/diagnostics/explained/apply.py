@@ -151,9 +151,10 @@ EXPLAINED: Final[dict[str, str]] = {
         "nothing to do."
     ),
     "applied_source_not_in_folder": (
-        "What is applied came from a draft, and the folder holds other files. The next plan from "
-        "the folder would take the draft's changes back. Bring the draft's files into the "
-        "folder, or plan to see what differs."
+        "A draft was being applied when its command was interrupted, so that the ledger may hold "
+        "what the folder does not hold yet. A plan of the folder would take the draft's changes "
+        "back. `agentctl apply` finishes the homecoming, or puts the files back, before anything "
+        "else."
     ),
     "outcome_unknown": (
         "A step was started and whether it happened could not be observed, e.g. because the "
