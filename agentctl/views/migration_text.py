@@ -8,7 +8,7 @@ from agentctl.views.wording import safe
 REFUSAL_CELLS_MAX: Final = 200
 VALUES_NAMED_MAX: Final = 6
 
-_STEPS: Final = {
+STEP_LINES: Final = {
     "add_type": "+ {type_kind} {name}",
     "rename_type": "~ {type_kind} {from} -> {to}",
     "drop_type": "- {type_kind} {name} (kept until cleanup)",
@@ -33,7 +33,7 @@ _STEPS: Final = {
 def step_text(step: Mapping[str, object]) -> str:
     """Returns what a step does; a narrowing one says so."""
     field = {name: safe(str(value)) for name, value in step.items()}
-    line = _STEPS.get(str(step["kind"]))
+    line = STEP_LINES.get(str(step["kind"]))
     if line is None:
         return ", ".join(f"{name} {value}" for name, value in field.items())
     for side in ("from", "to", "constraint", "annotations", "added_values", "values"):
