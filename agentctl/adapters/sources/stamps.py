@@ -1,6 +1,7 @@
 """Tells an edit of a folder by what the disk says of its files, without reading them. Blocking."""
 
 import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -44,4 +45,6 @@ def _stamp(path: Path) -> tuple[int, int, int, int] | None:
         found = path.stat()
     except (OSError, ValueError):
         return None
+    if stat.S_ISDIR(found.st_mode):
+        return 0, 0, 0, found.st_ino  # What is in it has stamps of its own.
     return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
