@@ -103,7 +103,14 @@ BREAKS: dict[str, tuple[bytes, ...]] = {
         b"node A @embed(a) { a: String }",
         b'node A { a: I32 @instruction("x") }',
     ),
-    "PG028": (b'node A @description("x") @description("y") {}', b"node A { a: I32 @index @index }"),
+    "PG028": (
+        b'node A @description("x") @description("y") {}',
+        b"node A { a: I32 @index @index }",
+        b"node A { a: Blob @embed(b) @embed }".replace(
+            b"Blob @embed(b)", b"Vector(3) b: String c: Vector(3) @embed(b)"
+        ),
+        b"node A { a: I32 @key @key }",
+    ),
     "PG029": (
         b"node A @description {}",
         b'node A @description(" ") {}',
@@ -171,6 +178,12 @@ BREAKS: dict[str, tuple[bytes, ...]] = {
         b'node A { a: I32 @check(a, "b") }',
         b'node A { a: [String] @check(a, "b") }',
     ),
+    "PG037": (
+        b"node A { a: I32 @uniqe }",
+        b"node A { a: I32 @indexx }",
+        b"node A { a: I32 @kye }",
+        b'node A @descripdion("x") {}',
+    ),
     "PG038": (b"node A { a: I32 @range(a, ..5) }",),
     "PG039": (b"node A { a: I32 @range }", b"node A @check {}"),
     "PG040": (b"node A {} node A {}",),
@@ -197,7 +210,7 @@ BREAKS: dict[str, tuple[bytes, ...]] = {
         + b" ".join(b"node N%d implements I {}" % i for i in range(300)),
     ),
 }
-WARNINGS = {"PG038", "PG039", "PG048"}
+WARNINGS = {"PG037", "PG038", "PG039", "PG048"}
 
 
 def test_every_rule_has_a_text_that_breaks_it() -> None:

@@ -2,9 +2,10 @@
 
 Rules: PG018 cardinality in a wrong place, PG026 key on an edge, PG027 annotation in a wrong place,
 PG028 annotation given twice, PG029 value of a description or instruction, PG034 `@embed`, PG035
-`@rename_from`, PG039 an annotation without its arguments. Source: languages 1.3, 1.4, 2.7, 3.2.
+`@rename_from`, PG037 annotation that is nearly known, PG039 an annotation without its arguments. Source: languages 1.3, 1.4, 2.7, 3.2.
 """
 
+from collections.abc import Iterator
 from typing import Final
 
 from agentctl.diagnostics.diagnostic import Related
@@ -18,6 +19,7 @@ COLUMN_ANNOTATIONS: Final = frozenset({"key", "unique", "index"})
 TEXTS: Final = frozenset({"description", "instruction"})
 UNDERSTOOD: Final = COLUMN_ANNOTATIONS | TEXTS | {"embed", "rename_from"}
 """All others are carried as they are."""
+_MEANT: Final = tuple(sorted(UNDERSTOOD | {"range", "check", "card"}))
 _BOUND: Final = frozenset({"range", "check"})
 
 
@@ -35,8 +37,7 @@ def check_hints(interface: Resolved, findings: Findings) -> None:
     checker = _AnnotationChecker(interface, findings)
     for member in interface.members.values():
         hints = tuple(a for a in member.property.annotations if a.name == "rename_from")
-        checker.repeated(hints)
-        for hint in hints:
+        for hint in checker.first_of_each(hints):
             checker.rename(hint)
 
 
@@ -76,9 +77,7 @@ class _AnnotationChecker:
         self.findings = findings
 
     def type(self) -> None:
-        annotations = self.declared.syntax.annotations
-        self.repeated(annotations)
-        for annotation in annotations:
+        for annotation in self.first_of_each(self.declared.syntax.annotations):
             if annotation.name in COLUMN_ANNOTATIONS:
                 self._misplaced_column(annotation)
             elif annotation.name == "embed":
@@ -92,8 +91,7 @@ class _AnnotationChecker:
                 self._anywhere(annotation)
 
     def property(self, declared: PropertySyntax) -> None:
-        self.repeated(declared.annotations)
-        for annotation in declared.annotations:
+        for annotation in self.first_of_each(declared.annotations):
             match annotation.name:
                 case "key" if self.kind == "edge":
                     self._edge_key(annotation)
@@ -127,20 +125,35 @@ class _AnnotationChecker:
                 if name == "range"
                 else 'Write `@check(property, "^[a-z]+$")` into the body.',
             )
+        elif name not in UNDERSTOOD:
+            self._nearly_known(annotation)
 
-    def repeated(self, annotations: tuple[Annotation, ...]) -> None:
-        """Adds those that are given twice and understood."""
+    def first_of_each(self, annotations: tuple[Annotation, ...]) -> Iterator[Annotation]:
+        """Yields *annotations*, and tells those that are understood and given again instead."""
         seen: dict[str, Annotation] = {}
         for annotation in annotations:
             first = seen.setdefault(annotation.name, annotation)
-            if first is not annotation and annotation.name in UNDERSTOOD:
-                self.findings.mistake(
-                    "PG028",
-                    f"`@{annotation.name}` is given twice",
-                    annotation.where,
-                    remedy="Keep one of them.",
-                    related=(Related(where=first.where, message="first given here"),),
-                )
+            if first is annotation or annotation.name not in UNDERSTOOD:
+                yield annotation
+                continue
+            self.findings.mistake(
+                "PG028",
+                f"`@{annotation.name}` is given twice",
+                annotation.where,
+                remedy="Keep one of them.",
+                related=(Related(where=first.where, message="first given here"),),
+            )
+
+    def _nearly_known(self, annotation: Annotation) -> None:
+        """Warns of an annotation that is one slip of the pen from one that means something."""
+        meant = next((k for k in _MEANT if _one_slip(annotation.name, k)), None)
+        if meant is not None:
+            self.findings.warning(
+                "PG037",
+                f"`@{annotation.name}` is carried without a meaning",
+                annotation.where,
+                remedy=f"Did you mean `@{meant}`?",
+            )
 
     def _misplaced_column(self, annotation: Annotation) -> None:
         self.findings.mistake(
@@ -242,3 +255,17 @@ class _AnnotationChecker:
             self.findings.mistake(
                 "PG034", message, name.where, remedy='Write `@embed(source, model="…")`.'
             )
+
+
+def _one_slip(name: str, known: str) -> bool:
+    """Whether *name* is *known* with one letter added, left out, changed, or two swapped."""
+    longer, shorter = (name, known) if len(name) >= len(known) else (known, name)
+    if len(longer) - len(shorter) > 1:
+        return False
+    at = next((i for i, c in enumerate(shorter) if c != longer[i]), len(shorter))
+    if len(longer) > len(shorter):
+        return longer[at + 1 :] == shorter[at:]
+    swapped = longer[at : at + 2] == shorter[at : at + 2][::-1]
+    return longer[at + 1 :] == shorter[at + 1 :] or (
+        swapped and longer[at + 2 :] == shorter[at + 2 :]
+    )

@@ -67,8 +67,7 @@ class ConstraintParser(PropertyParser):
                 remedy="Put it before the constraints, right behind the property, or on the type. "
                 "A body takes `@key`, `@unique`, `@index`, `@range` and `@check`.",
             )
-        self.cursor.take()
-        self.cursor.fail(10, f"expected a constraint, found {word.describe()}", word)
+        self.cursor.surprise("a constraint", remedy="A body takes `@key(…)` and its kind.")
 
     def _constraint_arguments(self) -> tuple[Argument, ...]:
         """``'(' carg (',' carg)* ')'``."""

@@ -5,14 +5,14 @@ cannot be a key, unique or indexed, PG026 constraint that an edge has not, PG031
 property that has no range or pattern. Source: languages 1.3, 1.4, 3.2.
 """
 
-from typing import Final
+from typing import Final, cast
 
 from agentctl.diagnostics.diagnostic import Related
 from agentctl.languages.schema.annotations import COLUMN_ANNOTATIONS
 from agentctl.languages.schema.findings import Findings, short_type
 from agentctl.languages.schema.pattern import Pattern, PatternError, compile_pattern
 from agentctl.languages.schema.resolve import ENDPOINT_COLUMNS, Resolved
-from agentctl.languages.schema.syntax import ConstraintSyntax, Name, PropertySyntax
+from agentctl.languages.schema.syntax import ConstraintName, ConstraintSyntax, Name, PropertySyntax
 from agentctl.languages.schema.types import NUMERIC, PropertyType, Scalar
 
 PATTERN_COST_MAX: Final = 200_000
@@ -27,16 +27,22 @@ _OF_NODES: Final = {
 
 def property_constraints(declared: Resolved) -> tuple[ConstraintSyntax, ...]:
     """Returns the constraints that stand behind single properties, as the body would say them."""
-    return tuple(
-        ConstraintSyntax(
-            name=annotation.name,  # type: ignore[arg-type]  # one of `COLUMN_ANNOTATIONS`
-            columns=(member.property.name,),
-            where=annotation.where,
-        )
-        for member in declared.members.values()
-        for annotation in member.property.annotations
-        if annotation.name in COLUMN_ANNOTATIONS
-    )
+    found: list[ConstraintSyntax] = []
+    for member in declared.members.values():
+        seen: set[str] = set()
+        for annotation in member.property.annotations:
+            name = annotation.name
+            if name not in COLUMN_ANNOTATIONS or name in seen:
+                continue
+            seen.add(name)
+            found.append(
+                ConstraintSyntax(
+                    name=cast("ConstraintName", name),
+                    columns=(member.property.name,),
+                    where=annotation.where,
+                )
+            )
+    return tuple(found)
 
 
 class ConstraintChecker:

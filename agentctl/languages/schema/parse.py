@@ -289,12 +289,12 @@ class _SchemaParser(ConstraintParser):
             draft.properties.append(self.property())
             return
         if cursor.at_mark("@"):
-            first = cursor.peek()
+            if kind == "interface":
+                self._interface_constraint()
+                return
             before = draft.properties[-1].name.text if draft.properties else None
             constraint = self.constraint(before)
-            if kind == "interface":
-                self._interface_constraint(first)
-            elif constraint is not None:
+            if constraint is not None:
                 draft.constraints.append(constraint)
             return
         comma = cursor.accept_mark(",")
@@ -305,11 +305,18 @@ class _SchemaParser(ConstraintParser):
             13, "properties are not separated by commas", comma, remedy="Take the comma out."
         )
 
-    def _interface_constraint(self, first: Token) -> None:
+    def _interface_constraint(self) -> None:
+        """Steps over a constraint, which the body of an interface does not take."""
+        cursor = self.cursor
+        if not self.constraint_follows():
+            cursor.surprise("a property", remedy="Put the annotation right behind a property.")
+        at = cursor.take()
+        cursor.take()
+        close = cursor.skip_balanced()
         self.report.parse_error(
             19,
             "an interface has properties only, no constraints of its body",
-            (first.start, self.cursor.last.end),
+            (at.start, close.end),
             remedy="Put the constraint into the nodes, or `@key`, `@unique` or `@index` without "
             "parentheses behind the property.",
         )

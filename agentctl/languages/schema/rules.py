@@ -201,6 +201,12 @@ _WITHIN: Final = {
         "`@range` bounds a numeric property, `@check` matches a String; lists and vectors have "
         "neither.",
     ),
+    "PG037": (
+        "An annotation that is nearly one with a meaning",
+        "Annotations that the language does not know are carried as they are, and nothing is done "
+        "with them. This one is a letter away from one that means something: write that, or choose "
+        "a name that cannot be taken for it.",
+    ),
     "PG038": (
         "A range with a maximum alone",
         "agentctl reads `@range(p, ..5)` as a maximum of 5. OmniGraph 0.10 takes it for a minimum of "

@@ -7,7 +7,7 @@ import re
 from typing import Final
 
 from agentctl.languages.schema.types import PropertyType, Scalar
-from agentctl.languages.text.cursor import Cursor
+from agentctl.languages.text.cursor import Cursor, HaltError
 from agentctl.languages.text.sequence import another
 from agentctl.languages.text.suggest import nearest
 from agentctl.languages.text.token import Token, TokenKind
@@ -158,7 +158,10 @@ def _enum_value(cursor: Cursor) -> str:
     while cursor.peek().start == end and not (
         cursor.at_end() or cursor.at_mark(",") or cursor.at_mark(")")
     ):
-        end = cursor.take().end
+        token = cursor.take()
+        if token.kind is TokenKind.BAD:
+            raise HaltError  # the lexer has reported it
+        end = token.end
     value = cursor.report.source.text[first.start : end]
     if not _ENUM_VALUE.fullmatch(value):
         cursor.fail(

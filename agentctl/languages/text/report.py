@@ -25,6 +25,8 @@ class Report:
         self.dialect = dialect
         self._found: list[Diagnostic] = []
         self._left_out = 0
+        self._told: set[tuple[int, Span]] = set()
+        """Rules and places: a parser that starts again somewhere meets a mistake again."""
         self._remarks = 0
         self.failed = False
         """Whether an error is among the problems."""
@@ -47,14 +49,18 @@ class Report:
         remedy: str | None = None,
         related: tuple[Related, ...] = (),
     ) -> None:
-        """Adds a break of the grammar, by the number of its rule."""
+        """Adds a break of the grammar, by the number of its rule, once for each place."""
+        where = self.where(place)
+        if (number, where) in self._told:
+            return
+        self._told.add((number, where))
         self.add(
             error(
                 self.dialect.parse_code,
                 self.source.file,
                 message,
                 rule=self.dialect.rule(number),
-                where=self.where(place),
+                where=where,
                 remedy=remedy,
                 related=related,
             )
