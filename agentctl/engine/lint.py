@@ -6,6 +6,8 @@ The rules are the languages'; here they are gathered into the forms of `views.li
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
+import msgspec
+
 from agentctl.diagnostics.bag import has_errors, sort_diagnostics
 from agentctl.diagnostics.diagnostic import Diagnostic, note, warning
 from agentctl.domain.config.load import LoadedCluster
@@ -44,8 +46,11 @@ def lint(loaded: LoadedCluster, *, compare: bool = False) -> LintResult:
     files: list[QueryLintOutput] = []
     found = [*loaded.diagnostics, *loaded.remarks]
     for graph in readings(loaded):
-        files += (_output(graph, file) for file in graph.queries)
-        found += _remarks(graph)
+        catalog = graph.schema.catalog if graph.schema is not None else None
+        linted = [_linted(file, catalog) for file in graph.queries]
+        files += (_output(graph, file) for file in linted)
+        if catalog is not None:
+            found += _remarks(graph.graph, linted, catalog)
     differences = tuple(a for a in additions(loaded) if a.kind == "differs") if compare else ()
     found += differing_in_omnigraph(differences)
     return LintResult(
@@ -56,19 +61,32 @@ def lint(loaded: LoadedCluster, *, compare: bool = False) -> LintResult:
     )
 
 
-def _remarks(graph: GraphReading) -> Iterator[Diagnostic]:
-    """Yields the remarks about the queries of a graph, each and all together."""
-    catalog = graph.schema.catalog if graph.schema is not None else None
+class _Linted(msgspec.Struct, frozen=True, kw_only=True):
+    """A query file with the remarks about each of its queries."""
+
+    file: QueryReading
+    valid: tuple[tuple[QueryDecl, CheckedQuery], ...]
+    remarks: tuple[Finding, ...] = ()
+    together: tuple[Finding, ...] = ()
+    """About its queries together, as OmniGraph 0.10 looks at one file."""
+
+
+def _linted(file: QueryReading, catalog: Catalog | None) -> _Linted:
+    valid = tuple(_valid(file))
     if catalog is None:
-        return
+        return _Linted(file=file, valid=valid)
+    each = (f for declared, query in valid for f in lint_query(declared, query, catalog))
+    together = lint_graph((query for _, query in valid), catalog)
+    return _Linted(file=file, valid=valid, remarks=tuple(each), together=together)
+
+
+def _remarks(graph: str, linted: Iterable[_Linted], catalog: Catalog) -> Iterator[Diagnostic]:
+    """Yields the remarks about the queries of a graph, each and all together."""
     queries: list[CheckedQuery] = []
-    for file in graph.queries:
-        for declared, query in _valid(file):
-            queries.append(query)
-            address = query_address(graph.graph, query.name)
-            yield from (_told(f, address) for f in lint_query(declared, query, catalog))
-    address = schema_address(graph.graph)
-    yield from (_told(f, address) for f in lint_graph(queries, catalog))
+    for one in linted:
+        queries += (query for _, query in one.valid)
+        yield from (_told(f, query_address(graph, f.query_names[0])) for f in one.remarks)
+    yield from (_told(f, schema_address(graph)) for f in lint_graph(queries, catalog))
 
 
 def _told(found: Finding, path: str) -> Diagnostic:
@@ -94,9 +112,8 @@ def _valid(file: QueryReading) -> Iterator[tuple[QueryDecl, CheckedQuery]]:
         seen.add(declared.name)
 
 
-def _output(graph: GraphReading, file: QueryReading) -> QueryLintOutput:
-    catalog = graph.schema.catalog if graph.schema is not None else None
-    remarks = _file_findings(file, catalog) if catalog is not None else ()
+def _output(graph: GraphReading, linted: _Linted) -> QueryLintOutput:
+    file, remarks = linted.file, (*linted.remarks, *linted.together)
     warned = [f for f in remarks if f.rule == UNCODED]
     reports = tuple(_report(d, file.checked.get(d.name), warned) for d in file.parsed.declarations)
     findings = _findings(file, (f for f in remarks if f.rule != UNCODED))
@@ -114,13 +131,6 @@ def _output(graph: GraphReading, file: QueryReading) -> QueryLintOutput:
         results=reports,
         findings=findings,
     )
-
-
-def _file_findings(file: QueryReading, catalog: Catalog) -> tuple[Finding, ...]:
-    """Returns the remarks about one file by itself, as OmniGraph 0.10 looks at it."""
-    valid = tuple(_valid(file))
-    each = (f for declared, query in valid for f in lint_query(declared, query, catalog))
-    return (*each, *lint_graph((query for _, query in valid), catalog))
 
 
 def _findings(file: QueryReading, remarks: Iterable[Finding]) -> tuple[LintFinding, ...]:
