@@ -1,10 +1,30 @@
 """What a validation found, in a few lines; the diagnostics are printed beside it by the face."""
 
+from collections import Counter
+from collections.abc import Mapping
+from typing import Final
+
+from agentctl.ids import Kind
 from agentctl.views.shapes import ValidateShown
 from agentctl.views.wording import counted, paragraph, safe
 
-KINDS = ("graph", "schema", "query", "policy", "embedding_provider")
-PLURALS = {"query": "queries", "policy": "policies"}
+WORDS: Final[Mapping[Kind, str]] = {
+    "graph": "graphs",
+    "schema": "schemas",
+    "query": "queries",
+    "policy": "policies",
+    "embedding_provider": "embedding providers",
+    "source_provider": "source providers",
+    "storage_provider": "storage providers",
+    "pipeline": "pipelines",
+    "embedding": "embeddings",
+    "ui": "dashboards",
+    "alias": "aliases",
+    "binding": "bindings",
+    "approval": "approval rules",
+}
+"""What several resources of a kind are called, in the order told; ``ops`` is one and not counted."""
+SINGULARS: Final = {"queries": "query", "policies": "policy", "aliases": "alias"}
 
 
 def validate_text(result: ValidateShown) -> str:
@@ -24,6 +44,10 @@ def validate_text(result: ValidateShown) -> str:
 
 
 def _declared(result: ValidateShown) -> str:
-    counts = [(kind, sum(r.kind == kind for r in result.resources)) for kind in KINDS]
-    told = [counted(n, kind.replace("_", " "), PLURALS.get(kind)) for kind, n in counts if n]
+    counts = Counter(r.kind for r in result.resources)
+    told = [
+        counted(counts[kind], SINGULARS.get(word, word.removesuffix("s")), word)
+        for kind, word in WORDS.items()
+        if counts[kind]
+    ]
     return ", ".join(told) or "it declares nothing"

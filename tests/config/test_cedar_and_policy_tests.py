@@ -46,7 +46,6 @@ async def test_a_bundle_in_cedar_is_a_policy_by_its_bytes(load: Any) -> None:
 
     assert [d.code for d in loaded.diagnostics] == ["policy_not_enforced"]
     assert loaded.desired.policies[0].file == "p.cedar"
-    assert [(a.kind, a.feature) for a in loaded.additions] == [("added", "cedar-policy")]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ from typing import Final
 
 from agentctl.diagnostics.bag import Bag
 from agentctl.diagnostics.diagnostic import Related, error, warning
-from agentctl.diagnostics.span import span_at
 from agentctl.domain.config.cedar_file import CheckCedar, check_cedar_file
 from agentctl.domain.config.given import Text
 from agentctl.domain.config.model import DesiredPolicy
@@ -53,10 +52,6 @@ def resolve_policies(
             check_cedar_file(
                 source.data, file=source.path, path=address, check=check_cedar, bag=bag
             )
-            message = f"`{source.path}` is in Cedar, which 0.10 does not read"
-            where = span_at(source.path, "", 0, 0)
-            added = Addition(kind="added", feature="cedar-policy", where=where, message=message)
-            additions.append(added)
         else:
             additions += check_policy_file(
                 source.data,
