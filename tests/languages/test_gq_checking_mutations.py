@@ -195,11 +195,16 @@ def test_mistakes_of_conditions() -> None:
         assert rules(body) == expected, body
 
 
-def test_the_name_of_an_edge_is_found_in_any_case_and_a_node_of_the_name_first() -> None:
+def test_a_node_and_an_edge_of_one_name_are_told_apart_by_what_is_named() -> None:
     schema = "node Same { a: I32? } edge Same: Same -> Same"
     found = checked("query q() { delete Same where a = 3 }", schema)
 
+    either = "query q($s: String) { insert Same { from: $s to: $s } delete Same where from = $s }"
+    (insert,) = checked(either.replace("delete Same where from = $s", ""), schema).mutations
+    (delete,) = checked(either.replace("insert Same { from: $s to: $s }", ""), schema).mutations
+
     assert found.mutations[0].target == Fact(kind="node", type_name="Same")
+    assert insert.target == delete.target == Fact(kind="edge", type_name="Same")
     assert facts("delete KNOWS where from = $s")[1] == ["edge Knows"]
 
 

@@ -48,7 +48,7 @@ def fits(wanted: PropertyType, given: PropertyType) -> bool:
 
 def member_of(type_: PropertyType) -> PropertyType:
     """Returns the type of a list's members."""
-    return msgspec.structs.replace(type_, list=False, nullable=True)
+    return msgspec.structs.replace(type_, list=False, nullable=False)
 
 
 def named(operand: Operand) -> str:  # noqa: PLR0911  # one case for each form

@@ -35,11 +35,12 @@ def matched(
         context.mistake("T3:blob", message, use.where, remedy="Test it with `is null`.")
         return None
     wanted = member_of(type_) if type_.list else type_
+    label = f"a member of `{name}`" if type_.list else f"`{name}`"
     match use:
         case LiteralUse() | ListUse():
             return _matched_literal(context, name, type_, use)
         case NowUse():
-            return _now(context, name, wanted, use)
+            return _now(context, label, wanted, use)
         case VariableUse():
             found = variable(use)
             if found is not None and found.type.list and type_.list:
@@ -48,7 +49,7 @@ def matched(
             if found is not None and type_.vector_dim is not None:
                 _unequal(context, "T7:vector-comparison", name, type_, use)
                 return None
-            return _parameter(context, name, wanted, found, use)
+            return _parameter(context, label, wanted, found, use)
 
 
 def _matched_literal(
@@ -65,7 +66,9 @@ def _matched_literal(
     if type_.list and isinstance(use, ListUse):
         _unequal(context, "T3:list-equality", name, type_, use)
         return None
-    return _literal(context, name, member_of(type_) if type_.list else type_, use)
+    if type_.list:
+        return _literal(context, f"a member of `{name}`", member_of(type_), use)
+    return _literal(context, f"`{name}`", type_, use)
 
 
 def assigned(
@@ -81,14 +84,14 @@ def assigned(
             context.mistake("T3:blob", message, use.where, remedy=remedy)
             return None
         case LiteralUse() | ListUse():
-            return _literal(context, name, type_, use)
+            return _literal(context, f"`{name}`", type_, use)
         case NowUse():
-            return _now(context, name, type_, use)
+            return _now(context, f"`{name}`", type_, use)
         case VariableUse():
             found = variable(use)
             if found is not None and _blob_by_text(type_, found.type):
                 return found
-            return _parameter(context, name, type_, found, use)
+            return _parameter(context, f"`{name}`", type_, found, use)
 
 
 Variable = Callable[[VariableUse], ParamRef | None]
@@ -108,7 +111,7 @@ def _null(context: Context, name: str, type_: PropertyType, use: LiteralUse) -> 
 
 
 def _literal(
-    context: Context, name: str, type_: PropertyType, use: LiteralUse | ListUse
+    context: Context, label: str, type_: PropertyType, use: LiteralUse | ListUse
 ) -> Value | None:
     """Returns the literal as the type has it, or says why it has it not."""
     value: Value | None
@@ -122,46 +125,46 @@ def _literal(
         return None
     got, wanted = value.type.vector_dim, type_.vector_dim
     if got is not None and wanted is not None and got != wanted:
-        message = f"`{name}` has {wanted} numbers, and this vector {got}"
+        message = f"{label} has {wanted} numbers, and this vector {got}"
         context.mistake("T3:vector-length", message, use.where)
         return None
     if not fits(type_, value.type):
-        message = f"`{name}` is {type_} and cannot be {named(value)}"
+        message = f"{label} is {type_} and cannot be {named(value)}"
         remedy = conversion(type_, value)
         context.mistake("T3:literal-type", message, use.where, remedy=remedy)
         return None
-    return value if _in_enum(context, name, type_, value, use) else None
+    return value if _in_enum(context, label, type_, value, use) else None
 
 
 def _in_enum(
-    context: Context, name: str, type_: PropertyType, value: Value, use: LiteralUse | ListUse
+    context: Context, label: str, type_: PropertyType, value: Value, use: LiteralUse | ListUse
 ) -> bool:
     if type_.enum_values is None or value.value in type_.enum_values:
         return True
     context.mistake(
         "T3:enum-value",
-        f"`{name}` has no value {str(value.value)[:50]!r}",
+        f"{label} has no value {str(value.value)[:50]!r}",
         use.where,
         remedy=context.meant(str(value.value), type_.enum_values),
     )
     return False
 
 
-def _now(context: Context, name: str, type_: PropertyType, use: NowUse) -> Now | None:
+def _now(context: Context, label: str, type_: PropertyType, use: NowUse) -> Now | None:
     if fits(type_, DATETIME):
         return Now()
-    context.mistake("T7:now", f"`{name}` is {type_}, and `now()` a DateTime", use.where)
+    context.mistake("T7:now", f"{label} is {type_}, and `now()` a DateTime", use.where)
     return None
 
 
 def _parameter(
-    context: Context, name: str, type_: PropertyType, found: ParamRef | None, use: VariableUse
+    context: Context, label: str, type_: PropertyType, found: ParamRef | None, use: VariableUse
 ) -> ParamRef | None:
     if found is None or fits(type_, found.type):
         return found
     context.mistake(
         "T7:parameter-type",
-        f"`{name}` is {type_} and cannot be {named(found)}",
+        f"{label} is {type_} and cannot be {named(found)}",
         use.where,
         remedy=conversion(type_, found),
     )

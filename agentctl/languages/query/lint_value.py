@@ -27,6 +27,7 @@ from agentctl.languages.query.syntax import (
     LiteralUse,
     MetadataUse,
     MutationBody,
+    MutationSyntax,
     NameUse,
     NullUse,
     PropertyUse,
@@ -117,11 +118,8 @@ class _Values:
                 )
 
     def assignments(self) -> Iterator[Finding]:
-        if not isinstance(self.decl.body, MutationBody):
-            return
-        for mutation in self.decl.body.mutations:
-            owner = self._target(mutation.type_name)
-            if owner is None or isinstance(mutation, DeleteSyntax):
+        for mutation, owner in self._mutations():
+            if isinstance(mutation, DeleteSyntax):
                 continue
             for assignment in mutation.assignments:
                 declared = self.index.property_of(owner, assignment.property)
@@ -183,9 +181,9 @@ class _Values:
             for condition in conditions_of(self.decl):
                 yield condition, None
             return
-        for mutation in self.decl.body.mutations:
+        for mutation, owner in self._mutations():
             for condition in conditions_in(mutation):
-                yield condition, self._target(mutation.type_name)
+                yield condition, owner
 
     def _searches(self) -> Iterator[SearchUse]:
         for condition in conditions_of(self.decl):
@@ -213,8 +211,15 @@ class _Values:
             case _:
                 return None
 
-    def _target(self, name: str) -> Owner | None:
-        return self.index.node(name) or self.index.edge(name)
+    def _mutations(self) -> Iterator[tuple[MutationSyntax, Owner]]:
+        """Yields each mutation with the type that it is about."""
+        if not isinstance(self.decl.body, MutationBody):
+            return
+        for syntax, meant in zip(self.decl.body.mutations, self.query.mutations, strict=True):
+            name, node = meant.target.type_name, meant.target.kind == "node"
+            owner = self.index.node(name) if node else self.index.edge(name)
+            assert owner is not None, "the query was checked against this schema"
+            yield syntax, owner
 
     def _own(self, var: str, type_: Owner | None) -> None:
         if type_ is not None:

@@ -136,7 +136,7 @@ class _Block:
                 "T1",
                 f"there is no node type `{clause.type_name}`",
                 clause.type_where,
-                remedy=context.meant(clause.type_name, context.index.nodes),
+                remedy=self._instead(clause.type_name),
             )
             if self.scope.bound(name) is None:
                 context.unclear.add(name)
@@ -145,6 +145,17 @@ class _Block:
         if self._bind(clause.var, node):
             for match in clause.matches:
                 self._inline(clause.var, node, match)
+
+    def _instead(self, name: str) -> str | None:
+        """Returns what to write where *name* is no node type."""
+        index = self.context.index
+        if index.catalog.interface(name) is not None:
+            known = [n.name for n in index.catalog.nodes if name in n.implements][:8]
+            which = f": {', '.join(f'`{n}`' for n in known)}." if known else "; there is none."
+            return f"`{name}` is an interface. Bind a node type that implements it{which}"
+        if any(edge.name == name for edge in index.catalog.edges):
+            return f"`{name}` is an edge. Traverse it: `$a {name[0].lower()}{name[1:50]} $b`."
+        return self.context.meant(name, index.nodes)
 
     def _bind(self, use: VariableUse, node: NodeType) -> bool:
         """Binds the variable; False where it stands for something else already."""

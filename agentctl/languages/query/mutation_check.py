@@ -11,6 +11,7 @@ from agentctl.diagnostics.diagnostic import Related
 from agentctl.languages.query.condition_check import ConditionChecker
 from agentctl.languages.query.context import Context
 from agentctl.languages.query.given import Variable, assigned
+from agentctl.languages.query.mentions import conditions_in
 from agentctl.languages.query.operands import Operands
 from agentctl.languages.query.plan import (
     Assigned,
@@ -31,11 +32,15 @@ from agentctl.languages.query.scope import Scope
 from agentctl.languages.query.syntax import (
     Assignment,
     Clause,
+    CompareUse,
     DeleteSyntax,
+    Expression,
     InsertSyntax,
+    InUse,
     MutationBody,
     MutationSyntax,
     NameUse,
+    NullUse,
     UpdateSyntax,
     VariableUse,
 )
@@ -94,7 +99,12 @@ class _Mutations:
 
     def _target(self, use: MutationSyntax) -> Target | None:
         index = self.context.index
-        found = index.node(use.type_name) or index.edge(use.type_name)
+        node, edge = index.node(use.type_name), index.edge(use.type_name)
+        found = node or edge
+        if node is not None and edge is not None and edge.name == node.name:
+            # The two may have one name; then what the mutation names tells which is meant.
+            names = _named(use)
+            found = edge if self._has_all(edge, names) and not self._has_all(node, names) else node
         if found is None:
             self.context.mistake(
                 "T10:unknown-target",
@@ -105,6 +115,11 @@ class _Mutations:
             for variable in _variables(use):
                 self._param(variable)
         return found
+
+    def _has_all(self, target: Target, names: set[str]) -> bool:
+        ends = _ENDS if isinstance(target, EdgeType) else {}
+        index = self.context.index
+        return all(n in ends or index.property_of(target, n) is not None for n in names)
 
     def _facts(self, use: MutationSyntax, target: Target) -> None:
         context, fact = self.context, _fact(target)
@@ -275,6 +290,24 @@ def _no_block(clauses: tuple[Clause, ...], outer: Scope) -> Pattern:  # noqa: AR
 
 def _fact(target: Target) -> Fact:
     return Fact(kind="node" if isinstance(target, NodeType) else "edge", type_name=target.name)
+
+
+def _named(use: MutationSyntax) -> set[str]:
+    """Returns the properties and ends that a mutation names."""
+    names: set[str] = set()
+    if not isinstance(use, DeleteSyntax):
+        names |= {a.property for a in use.assignments}
+    for condition in conditions_in(use):
+        operands: tuple[Expression, ...]
+        match condition:
+            case CompareUse():
+                operands = (condition.left, condition.right)
+            case InUse() | NullUse():
+                operands = (condition.operand,)
+            case _:
+                continue
+        names |= {o.name for o in operands if isinstance(o, NameUse)}
+    return names
 
 
 def _variables(use: MutationSyntax) -> tuple[VariableUse, ...]:
