@@ -16,6 +16,7 @@ from inline_snapshot import snapshot
 from agentctl.faces.cli.colour import painter
 from agentctl.faces.cli.exit_codes import ExitCode
 from agentctl.faces.cli.main import cli
+from agentctl_tools import fmt
 from agentctl_tools.catalog import OPERATIONS
 from agentctl_tools.json_schema import outputs, schema_of
 from agentctl_tools.result_schema import result_schema
@@ -180,6 +181,29 @@ def test_hidden_files_state_and_links_are_not_looked_for(run: Run, texts: Path) 
         "queries/broken.gq",
         "ugly.pg",
     ]
+
+
+def test_a_file_whose_name_is_no_text_is_formatted_and_named(run: Run, texts: Path) -> None:
+    odd_name = os.fsencode(texts) + b"/x\xff.pg"
+    Path(os.fsdecode(odd_name)).write_text(UGLY_SCHEMA)
+
+    told = run("fmt", "--json", ".")
+
+    assert {"path": "x\\xff.pg", "outcome": "changed"} in document(told)["files"]
+    assert Path(os.fsdecode(odd_name)).read_text() == CLEAN_SCHEMA
+
+
+def test_a_file_that_may_not_be_written_is_told(run: Run, texts: Path) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fmt, "write_file", refuse)
+        told = run("fmt", "ugly.pg")
+
+    assert told.exit_code == ExitCode.ERRORS
+    assert "the file cannot be written: permission denied" in told.stderr
+    assert (texts / "ugly.pg").read_text() == UGLY_SCHEMA
 
 
 def test_the_mode_of_a_file_stays_and_a_named_link_keeps_leading_there(

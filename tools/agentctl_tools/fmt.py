@@ -100,7 +100,7 @@ def _files(paths: tuple[Path, ...], folder: Path, found: list[Diagnostic]) -> It
         for file in _below(path, folder) if path.is_dir() else (path,):
             if file.suffix not in SUFFIXES:
                 message = "the file is no `.pg` and no `.gq`"
-                found.append(error("format_file_unusable", str(file), message))
+                found.append(error("format_file_unusable", _name(file, folder), message))
             elif file.resolve() not in seen:
                 seen.add(file.resolve())
                 yield file
@@ -122,7 +122,8 @@ def _is_config(path: Path, folder: Path) -> bool:
 
 
 def _name(path: Path, folder: Path) -> str:
-    """Returns how the file is named in results: within the folder without it."""
+    """Returns how the file is named in results: within the folder without it, always as text."""
     whole = Path(os.path.abspath(path))  # noqa: PTH100  # keeps links, unlike resolve()
     base = Path(os.path.abspath(folder))  # noqa: PTH100
-    return whole.relative_to(base).as_posix() if whole.is_relative_to(base) else str(path)
+    named = whole.relative_to(base).as_posix() if whole.is_relative_to(base) else str(path)
+    return os.fsencode(named).decode("utf-8", "backslashreplace")
