@@ -17,7 +17,7 @@ from agentctl.languages.schema.syntax import (
     Literal,
     Name,
 )
-from agentctl.languages.text.sequence import another
+from agentctl.languages.text.sequence import another, close
 from agentctl.languages.text.token import Token, TokenKind
 
 _LOWER: Final = TokenKind.LOWER
@@ -77,7 +77,7 @@ class ConstraintParser(PropertyParser):
             found.append(self._constraint_argument())
             if not another(self.cursor, ")"):
                 break
-        self.cursor.expect_mark(")")
+        close(self.cursor, ")")
         return tuple(found)
 
     def _constraint_argument(self) -> Argument:

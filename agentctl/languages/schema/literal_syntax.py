@@ -10,7 +10,7 @@ from typing import Final, NoReturn
 from agentctl.languages.schema.syntax import Literal, LiteralList
 from agentctl.languages.schema.temporal import parse_date, parse_datetime
 from agentctl.languages.text.cursor import INTEGER_DIGITS_MAX, Cursor
-from agentctl.languages.text.sequence import another
+from agentctl.languages.text.sequence import another, close
 from agentctl.languages.text.token import Token, TokenKind
 
 _INTEGER: Final = TokenKind.INTEGER
@@ -105,8 +105,8 @@ def read_default(cursor: Cursor) -> Literal | LiteralList:
         items.append(_default_value(cursor))
         if not another(cursor, "]"):
             break
-    close = cursor.expect_mark("]")
-    return LiteralList(items=tuple(items), where=cursor.span(opener, close))
+    closer = close(cursor, "]")
+    return LiteralList(items=tuple(items), where=cursor.span(opener, closer))
 
 
 def _default_value(cursor: Cursor) -> Literal:
@@ -128,7 +128,7 @@ def _temporal(cursor: Cursor) -> Literal:
     word = cursor.take()
     cursor.expect_mark("(")
     text = cursor.expect_kind(_STRING, f'`{word.text}("…")`')
-    close = cursor.expect_mark(")")
+    closer = cursor.expect_mark(")")
     days = word.text == "date"
     value = parse_date(text.text) if days else parse_datetime(text.text)
     if value is None:
@@ -142,7 +142,7 @@ def _temporal(cursor: Cursor) -> Literal:
     return Literal(
         value=value or 0,
         written="date" if days else "datetime",
-        where=cursor.span(word, close),
+        where=cursor.span(word, closer),
     )
 
 

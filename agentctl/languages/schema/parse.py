@@ -121,9 +121,10 @@ class _SchemaParser(ConstraintParser):
             self._declared(keyword.text, self._name(_UPPER, _NAMES[keyword.text]))
             return
         meant = nearest(keyword.text, DECLARATIONS) if keyword.kind is _LOWER else None
-        self.cursor.surprise(
-            "`node`, `edge` or `interface`", remedy=f"Did you mean `{meant}`?" if meant else None
-        )
+        remedy = f"Did you mean `{meant}`?" if meant else None
+        if keyword.is_mark("}"):
+            remedy = "Take it out; what stands before it is closed already."
+        self.cursor.surprise("`node`, `edge` or `interface`", remedy=remedy)
 
     def _declared(self, word: str, name: Name) -> None:
         match word:

@@ -21,7 +21,7 @@ from agentctl.languages.schema.syntax import (
 from agentctl.languages.schema.type_syntax import read_type
 from agentctl.languages.text.cursor import Cursor
 from agentctl.languages.text.report import Report
-from agentctl.languages.text.sequence import another
+from agentctl.languages.text.sequence import another, close
 from agentctl.languages.text.token import Token, TokenKind
 
 CONSTRAINTS: Final = frozenset({"key", "unique", "index", "range", "check"})
@@ -96,11 +96,11 @@ class PropertyParser:
     def _misplaced_cardinality(self, at: Token) -> None:
         """Steps over a cardinality that does not stand directly behind an edge's target."""
         self.cursor.take()
-        close = self.cursor.skip_balanced()
+        closer = self.cursor.skip_balanced()
         self.report.parse_error(
             16,
             "`@card(…)` stands on an edge, directly behind its target",
-            (at.start, close.end),
+            (at.start, closer.end),
             remedy="Write `edge Name: Source -> Target @card(0..3)`, other annotations after it.",
         )
 
@@ -115,12 +115,12 @@ class PropertyParser:
         if not cursor.at_mark(")"):
             while another(cursor, ")"):
                 arguments.append(self._argument())
-        close = cursor.expect_mark(")")
+        closer = close(cursor, ")")
         return Annotation(
             name=name.text,
             value=value,
             arguments=tuple(arguments),
-            where=cursor.span(at, close),
+            where=cursor.span(at, closer),
         )
 
     def _annotation_value(self) -> Literal | Name:

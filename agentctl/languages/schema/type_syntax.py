@@ -8,7 +8,7 @@ from typing import Final
 
 from agentctl.languages.schema.types import PropertyType, Scalar
 from agentctl.languages.text.cursor import Cursor, HaltError
-from agentctl.languages.text.sequence import another
+from agentctl.languages.text.sequence import another, close
 from agentctl.languages.text.suggest import nearest
 from agentctl.languages.text.token import Token, TokenKind
 
@@ -147,7 +147,7 @@ def _enum(cursor: Cursor) -> PropertyType:
         values.add(value)
         if not another(cursor, ")"):
             break
-    cursor.expect_mark(")")
+    close(cursor, ")")
     return PropertyType(scalar=Scalar.STRING, enum_values=tuple(sorted(values)))
 
 

@@ -4,6 +4,7 @@ OmniGraph 0.10 has no such comma, so it is told as an addition. Source: language
 """
 
 from agentctl.languages.text.cursor import Cursor
+from agentctl.languages.text.token import Token
 
 
 def another(cursor: Cursor, closer: str) -> bool:
@@ -21,3 +22,13 @@ def another(cursor: Cursor, closer: str) -> bool:
         remedy="Take the comma out.",
     )
     return False
+
+
+def close(cursor: Cursor, closer: str) -> Token:
+    """Takes *closer* behind the last item, or halts: a comma may be what is missing."""
+    found = cursor.accept_mark(closer)
+    if found is not None:
+        return found
+    return cursor.surprise(
+        f"`,` or `{closer}`", remedy=f"Put a comma between items, and `{closer}` behind the last."
+    )
