@@ -108,6 +108,25 @@ def test_the_second_vector_holds_with_a_provider() -> None:
     )
 
 
+async def test_the_second_vector_holds_for_a_folder(load: Any) -> None:
+    text = (
+        "version: 1\nmetadata: {name: Ünï}\nstorage: s3://bkt/p/\nstate: {backend: cluster, lock: false}\n"
+        "providers: {embedding: {e: {provider: mock, model: m1}}}\n"
+        "graphs: {g: {schema: ./a.pg, queries: [q.gq], embedding_provider: e}}\n"
+        "policies: {p: {file: p.yaml, applies_to: [graph.g]}}\n"
+    )
+    both = "query b() { match { $a: A } return { $a.k } }\n\nquery a() { match { $a: A } return { $a.k } }\n"
+    loaded = await load({**FOLDER, "cluster.yaml": text, "q.gq": both})
+
+    assert loaded.desired.resource_digests["graph.g"] == (
+        "06bc5a494612700e5158eaf2c92ae9638d80dd17ce6f6c6a89a2f40630285adb"
+    )
+    assert loaded.config_digest == (
+        "9fc41abd4f6ed722f6f178f503cfacc3b3625f7a0b3fc79e429bbf09fd2b2380"
+    )
+    assert loaded.parsed.storage.uri == "s3://bkt/p"
+
+
 def test_the_parsed_form_is_serialised_as_serde_does() -> None:
     written = WrittenCluster(
         name=Text(text='a"\\/\b\f\n\r\t\x01\x7fü\u2028'),

@@ -147,9 +147,10 @@ async def test_an_environment_file_is_told_because_it_would_not_be_read(load: An
         {"cluster.yaml": cluster("a.pg"), "a.pg": SCHEMA, "cluster.prod.yaml": "storage: x\n"}
     )
 
-    assert [(d.code, str(d.where)) for d in loaded.diagnostics] == [
-        ("future_phase_field", "cluster.prod.yaml:1:1")
+    assert [(d.severity, d.code, str(d.where)) for d in loaded.diagnostics] == [
+        ("warning", "future_phase_field", "cluster.prod.yaml:1:1")
     ]
+    assert loaded.desired is not None
 
 
 async def test_an_overlay_stands_before_the_folder(load: Any, tmp_path: Path) -> None:

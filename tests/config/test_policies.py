@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from agentctl.diagnostics.bag import Bag
-from agentctl.domain.config.policy_file import check_policy_file
+from agentctl.domain.config.policy_file import EVERY_ACTION, check_policy_file
+from agentctl.domain.policy.request import ACTIONS
 
 GRAPHS = "version: 1\ngraphs:\n  g: {schema: a.pg}\n  h: {schema: a.pg}\n"
 SCHEMA = "node A { k: String @key }\n"
@@ -153,6 +154,36 @@ def test_a_cluster_bundle_allows_actions_on_the_cluster_only() -> None:
         "p.yaml:4:63 error policy_invalid: `read` is an action on graphs, and the policy applies to the cluster"
     ]
     assert structure(text.replace(", read", ""), cluster_bound=True) == []
+
+
+def test_a_rule_of_both_kinds_is_refused_also_where_the_binding_is_not_known() -> None:
+    text = "version: 1\ngroups: {a: [x]}\nrules:\n  - {id: r, allow: {actors: {group: a}, actions: [graph_list, read]}}\n"
+
+    assert structure(text, cluster_bound=None) == [
+        "p.yaml:4:63 error policy_invalid: the rule `r` has actions on graphs and on the cluster"
+    ]
+
+
+def test_our_own_actions_are_known_and_noted_for_omnigraph() -> None:
+    text = (
+        "version: 1\nkind: graph\ngroups: {a: [x]}\nrules:\n"
+        "  - {id: r, allow: {actors: {group: a}, actions: [embed, list_query, read]}}\n"
+    )
+    bag = Bag()
+    found = check_policy_file(
+        text.encode(), file="p.yaml", path="policy.p", cluster_bound=False, bag=bag
+    )
+
+    assert [d.code for d in bag] == ["policy_kind_deprecated"]
+    assert [(a.feature, str(a.where)) for a in found] == [
+        ("policy-action", "p.yaml:5:51"),
+        ("policy-action", "p.yaml:5:58"),
+        ("policy-kind", "p.yaml:2:1"),
+    ]
+
+
+def test_every_action_of_a_bundle_is_an_action_of_cedar() -> None:
+    assert set(ACTIONS) >= EVERY_ACTION
 
 
 def test_the_old_kind_is_a_warning_where_it_agrees_and_an_error_where_not() -> None:
