@@ -60,7 +60,7 @@ async def test_the_list_of_queries_says_which_change_and_which_cannot_run_now(
     bench = Bench(tmp_path)
     cluster = await begun(bench)
 
-    listed = {e.address: e for e in await list_queries(cluster, bench.agent)}
+    listed = {str(e.address): e for e in await list_queries(cluster, bench.agent)}
 
     add, loners = listed["query.supply.add"], listed["query.supply.loners"]
     plain = listed["query.supply.all_packages"]

@@ -152,7 +152,7 @@ def test_what_is_taken_can_be_linted_and_asked_whether_it_runs(
 
 
 def everything_introduced(query: CheckedQuery) -> frozenset[str]:
-    return frozenset(name for pattern, _ in patterns_of(query) for name in introduced(pattern))
+    return frozenset(name for pattern in patterns_of(query) for name in introduced(pattern))
 
 
 def repaired(decl: QueryDecl, catalog: Catalog, first: str) -> QueryDecl:

@@ -1,6 +1,7 @@
 """What all parts of one check share: the schema's index, the parameters, and what was found."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import Literal
 
 from agentctl.diagnostics.diagnostic import Diagnostic, error
@@ -11,7 +12,7 @@ from agentctl.languages.query.syntax import ParamSyntax
 from agentctl.languages.query.type_rules import TYPE_RULES
 from agentctl.languages.text.addition import Addition
 from agentctl.languages.text.report import PROBLEM_COUNT_MAX
-from agentctl.languages.text.suggest import did_you_mean
+from agentctl.languages.text.suggest import NAME_COUNT_MAX, did_you_mean
 
 
 class Context:
@@ -59,10 +60,18 @@ class Context:
         )
 
     def meant(
-        self, name: str, known: Iterable[str], *, mark: str = "", otherwise: str | None = None
+        self,
+        name: str,
+        known: Callable[[], Iterable[str]],
+        *,
+        mark: str = "",
+        otherwise: str | None = None,
     ) -> str | None:
         """Returns a suggestion while it will be shown; it is the dearest part of a mistake."""
-        return None if self.full else did_you_mean(name, known, mark=mark, otherwise=otherwise)
+        if self.full:
+            return None
+        names = islice(known(), NAME_COUNT_MAX)
+        return did_you_mean(name, names, mark=mark, otherwise=otherwise)
 
     def param(self, name: str) -> ParamRef | None:
         """Returns the parameter of that name."""

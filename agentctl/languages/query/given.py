@@ -145,7 +145,7 @@ def _in_enum(
         "T3:enum-value",
         f"{label} has no value {str(value.value)[:50]!r}",
         use.where,
-        remedy=context.meant(str(value.value), type_.enum_values),
+        remedy=context.meant(str(value.value), lambda: type_.enum_values or ()),
     )
     return False
 

@@ -121,7 +121,7 @@ def _unused_params(decl: QueryDecl) -> Iterator[Finding]:
 
 
 def _hidden(decl: QueryDecl, query: CheckedQuery) -> Iterator[Finding]:
-    bound = {name for pattern, _ in patterns_of(query) for name in introduced(pattern)}
+    bound = {name for pattern in patterns_of(query) for name in introduced(pattern)}
     for param in decl.params:
         if param.name in bound:
             yield Finding(

@@ -26,6 +26,7 @@ from agentctl.languages.query.plan import (
     Value,
 )
 from agentctl.languages.query.plan_walk import (
+    inner_patterns,
     introduced,
     named_by_condition,
     named_by_pattern,
@@ -63,9 +64,10 @@ def _idle(decl: QueryDecl, mentions: list[Mention], query: CheckedQuery) -> Iter
         for clause, tested in clauses_of(decl)
         if isinstance(clause, BindingClause) and (clause.matches or tested)
     }
+    left_out = params | serving
     for mention in mentions:
         name = mention.name
-        if counts[name] == 1 and name not in params | serving and not name.startswith("_"):
+        if counts[name] == 1 and name not in left_out and not name.startswith("_"):
             yield mention
 
 
@@ -90,15 +92,22 @@ def _unbounded(
 
 
 def _shadowed(query: CheckedQuery, places: dict[str, Span]) -> Iterator[Finding]:
-    for pattern, around in patterns_of(query):
-        outside = frozenset[str]().union(*map(introduced, around))
-        for name in sorted(introduced(pattern) & outside):
-            message = f"`${name}` is one variable in this block, and another one outside"
-            yield _finding("L310", "warning", message, places[name], "Rename one of them.")
+    for name in sorted(_twice(query.pattern, ())):
+        message = f"`${name}` is one variable in this block, and another one outside"
+        yield _finding("L310", "warning", message, places[name], "Rename one of them.")
+
+
+def _twice(pattern: Pattern, around: tuple[frozenset[str], ...]) -> set[str]:
+    """Returns the names that a block binds and a block around it too."""
+    own = introduced(pattern)
+    found = {name for name in own if any(name in outer for outer in around)}
+    for inner in inner_patterns(pattern):
+        found |= _twice(inner, (*around, own))
+    return found
 
 
 def _needed_optionals(query: CheckedQuery, places: dict[str, Span]) -> Iterator[Finding]:
-    for pattern, _ in patterns_of(query):
+    for pattern in patterns_of(query):
         loose = frozenset[str]().union(*map(introduced, pattern.optionals))
         needed: set[str] = set()
         for step in pattern.traversals:
@@ -122,9 +131,10 @@ def _unconnected(
         message = f"nothing connects `${first}` with `${many[0][0]}`"
         remedy = "Connect them by an edge or a comparison."
         yield _finding("L302", "warning", message, places[first], remedy)
+    outside = bool(introduced(query.pattern))
     for pattern in query.pattern.optionals:
         own = [b.var for b in pattern.bindings if b.var in places]
-        if own and introduced(query.pattern) and named_by_pattern(pattern) <= set(own):
+        if own and outside and named_by_pattern(pattern) <= set(own):
             message = f"nothing connects `${own[0]}` with what is outside its `optional` block"
             remedy = "Connect them by an edge or a comparison."
             yield _finding("L302", "warning", message, places[own[0]], remedy)
@@ -196,22 +206,28 @@ class _Parts:
     """Names in parts that hang together."""
 
     def __init__(self, names: Iterable[str]) -> None:
-        self._part = {name: name for name in names}
+        self._above = {name: name for name in names}
 
     def tie(self, names: Iterable[str]) -> None:
         """Makes one part of those names that are known."""
-        parts = {self._part[n] for n in names if n in self._part}
-        joined = min(parts, default="")
-        for name, part in self._part.items():
-            if part in parts:
-                self._part[name] = joined
+        known = [self._top(name) for name in names if name in self._above]
+        for name in known:
+            self._above[name] = known[0]
 
     def groups(self) -> list[list[str]]:
         """Returns the parts, by their first name."""
         found: dict[str, list[str]] = {}
-        for name, part in self._part.items():
-            found.setdefault(part, []).append(name)
+        for name in self._above:
+            found.setdefault(self._top(name), []).append(name)
         return list(found.values())
+
+    def _top(self, name: str) -> str:
+        """Returns the name that stands for the part; paths are halved on the way."""
+        above = self._above
+        while above[name] != name:
+            above[name] = above[above[name]]
+            name = above[name]
+        return name
 
 
 def _finding(

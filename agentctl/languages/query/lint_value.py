@@ -56,8 +56,9 @@ class _Values:
         self.decl = decl
         self.query = query
         self.index = index
+        self.params = {p.name: p for p in query.params}
         self.owners: dict[str, Owner] = {}
-        for pattern, _ in patterns_of(query):
+        for pattern in patterns_of(query):
             for binding in pattern.bindings:
                 self._own(binding.var, index.node(binding.type_name))
             for step in pattern.traversals:
@@ -65,7 +66,7 @@ class _Values:
                     self._own(step.edge_var, index.edge(step.edge_type))
         self.loose = {
             name
-            for pattern, _ in patterns_of(query)
+            for pattern in patterns_of(query)
             for inner in pattern.optionals
             for name in introduced(inner)
         }
@@ -133,7 +134,7 @@ class _Values:
                 message = f"`{declared.name}` ({declared.type}) cannot hold {item.value}"
                 yield _warning("L308", message, item.where, None)
         if isinstance(use.value, VariableUse) and not declared.type.nullable:
-            param = next((p for p in self.query.params if p.name == use.value.name), None)
+            param = self.params.get(use.value.name)
             if param is not None and param.type.nullable:
                 message = f"`${param.name}` may be null, and `{declared.name}` may not"
                 remedy = "Declare the parameter without the question mark."
@@ -167,7 +168,7 @@ class _Values:
             case MetadataUse():
                 sure = operand.var not in self.loose
             case VariableUse():
-                param = next((p for p in self.query.params if p.name == operand.name), None)
+                param = self.params.get(operand.name)
                 sure = not param.type.nullable if param else operand.name not in self.loose
             case _:
                 sure = True
@@ -198,7 +199,7 @@ class _Values:
 
     def _is_text(self, use: Expression) -> bool:
         if isinstance(use, VariableUse):
-            param = next((p for p in self.query.params if p.name == use.name), None)
+            param = self.params.get(use.name)
             return param is not None and param.type.scalar is Scalar.STRING
         return isinstance(use, LiteralUse)
 

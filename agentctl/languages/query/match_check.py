@@ -149,13 +149,15 @@ class _Block:
     def _instead(self, name: str) -> str | None:
         """Returns what to write where *name* is no node type."""
         index = self.context.index
+        if self.context.full:
+            return None
         if index.catalog.interface(name) is not None:
             known = [n.name for n in index.catalog.nodes if name in n.implements][:8]
             which = f": {', '.join(f'`{n}`' for n in known)}." if known else "; there is none."
             return f"`{name}` is an interface. Bind a node type that implements it{which}"
         if any(edge.name == name for edge in index.catalog.edges):
             return f"`{name}` is an edge. Traverse it: `$a {name[0].lower()}{name[1:50]} $b`."
-        return self.context.meant(name, index.nodes)
+        return self.context.meant(name, lambda: index.nodes)
 
     def _bind(self, use: VariableUse, node: NodeType) -> bool:
         """Binds the variable; False where it stands for something else already."""

@@ -110,7 +110,7 @@ class _Mutations:
                 "T10:unknown-target",
                 f"there is no node or edge type `{use.type_name}`",
                 use.type_where,
-                remedy=self.context.meant(use.type_name, index.type_names),
+                remedy=self.context.meant(use.type_name, lambda: index.type_names),
             )
             for variable in _variables(use):
                 self._param(variable)
@@ -229,7 +229,7 @@ class _Mutations:
                 use.where,
                 remedy=self.context.meant(
                     use.name,
-                    self.context.params,
+                    lambda: self.context.params,
                     mark="$",
                     otherwise=f"Declare it: `(${use.name[:50]}: Type)`.",
                 ),
@@ -271,14 +271,16 @@ class _RowOperands(Operands):
 
 def _no_property(context: Context, target: Target, name: str, use: Assignment | NameUse) -> None:
     """Says that the target of a mutation has no property of that name."""
-    names = [p.name for p in target.properties]
-    if isinstance(target, EdgeType):
-        names += _ENDS
+    ends = tuple(_ENDS) if isinstance(target, EdgeType) else ()
     context.mistake(
         "T11:unknown-property",
         f"`{target.name}` has no property `{name}`",
         use.where,
-        remedy=context.meant(name, names, otherwise=None if names else "It has none."),
+        remedy=context.meant(
+            name,
+            lambda: (*(p.name for p in target.properties), *ends),
+            otherwise=None if target.properties or ends else "It has none.",
+        ),
         related=(Related(where=target.where, message=f"`{target.name}` is declared here"),),
     )
 

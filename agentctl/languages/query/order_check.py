@@ -191,7 +191,7 @@ class OrderChecker:
                 use.where,
                 remedy=self.context.meant(
                     use.name,
-                    self.outputs.aliases,
+                    lambda: self.outputs.aliases,
                     otherwise=f"Add `as {use.name[:50]}` to a column.",
                 ),
             )

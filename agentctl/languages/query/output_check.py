@@ -5,6 +5,7 @@ one name, T29 column without a name, T31 search functions, T38 `count { … }`.
 Source: languages 2.2, 2.4, 2.7, 3.1, 3.2.
 """
 
+from itertools import chain
 from typing import Final
 
 import msgspec
@@ -166,12 +167,13 @@ class OutputChecker:
         return None
 
     def _name(self, use: NameUse) -> None:
-        known = (*self.context.params, *self.scope.names())
         self.context.mistake(
             "T26:undeclared-variable",
             f"`{use.name}` is no variable",
             use.where,
-            remedy=self.context.meant(use.name, known, mark="$"),
+            remedy=self.context.meant(
+                use.name, lambda: chain(self.context.params, self.scope.names()), mark="$"
+            ),
         )
 
     def _search(self, use: SearchUse) -> None:

@@ -23,9 +23,9 @@ from agentctl.languages.query.plan import (
 )
 
 
-def patterns_of(query: CheckedQuery) -> Iterator[tuple[Pattern, tuple[Pattern, ...]]]:
-    """Yields each pattern of a query with those around it, the outermost first."""
-    yield from _below(query.pattern, ())
+def patterns_of(query: CheckedQuery) -> Iterator[Pattern]:
+    """Yields each pattern of a query, the outermost first."""
+    yield from _below(query.pattern)
 
 
 def inner_patterns(pattern: Pattern) -> Iterator[Pattern]:
@@ -76,12 +76,10 @@ def introduced(pattern: Pattern) -> frozenset[str]:
     return frozenset((*(b.var for b in pattern.bindings), *edges))
 
 
-def _below(
-    pattern: Pattern, around: tuple[Pattern, ...]
-) -> Iterator[tuple[Pattern, tuple[Pattern, ...]]]:
-    yield pattern, around
+def _below(pattern: Pattern) -> Iterator[Pattern]:
+    yield pattern
     for inner in inner_patterns(pattern):
-        yield from _below(inner, (*around, pattern))
+        yield from _below(inner)
 
 
 def _patterns_in(condition: Condition) -> Iterator[Pattern]:

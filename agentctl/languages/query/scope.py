@@ -4,6 +4,7 @@ Rules: T6 property of an unknown variable or unknown property, T34 metadata. Sou
 """
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Final
 
 import msgspec
@@ -89,7 +90,7 @@ class Scope:
             detail="An undeclared variable would match everything, so the query is refused.",
             remedy=context.meant(
                 use.name,
-                (*context.params, *self.names()),
+                lambda: chain(context.params, self.names()),
                 mark="$",
                 otherwise="Declare it as a parameter.",
             ),
@@ -132,12 +133,15 @@ class Scope:
 
     def no_property(self, rule: str, type_: NodeType | EdgeType, name: str, where: Span) -> None:
         """Adds that *type_* has no property of that name."""
-        names = [p.name for p in type_.properties]
         self.context.mistake(
             rule,
             f"`{type_.name}` has no property `{name}`",
             where,
-            remedy=self.context.meant(name, names, otherwise=None if names else "It has none."),
+            remedy=self.context.meant(
+                name,
+                lambda: (p.name for p in type_.properties),
+                otherwise=None if type_.properties else "It has none.",
+            ),
             related=(Related(where=type_.where, message=f"`{type_.name}` is declared here"),),
         )
 
@@ -152,7 +156,7 @@ class Scope:
             use.where,
             remedy=context.meant(
                 use.var,
-                self.names(),
+                self.names,
                 mark="$",
                 otherwise=f"Bind it in `match`: `${use.var[:50]}: Type`.",
             ),

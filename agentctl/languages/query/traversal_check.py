@@ -81,15 +81,15 @@ class TraversalChecker:
         return list(found.values()) if sound else []
 
     def _unknown(self, name: EdgeName) -> None:
-        spellings = self.context.index.edge_spellings
+        index = self.context.index
         self.context.mistake(
             "T4",
             f"there is no edge `{name.name}`",
             name.where,
             remedy=self.context.meant(
                 name.name,
-                spellings,
-                otherwise=None if spellings else "The schema declares no edge.",
+                lambda: index.edge_spellings,
+                otherwise=None if index.catalog.edges else "The schema declares no edge.",
             ),
         )
 
