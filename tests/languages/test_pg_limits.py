@@ -97,15 +97,13 @@ def steps(text: str) -> int:
 def test_four_times_the_text_takes_about_four_times_the_steps(case: str) -> None:
     make = CASES[case]
 
-    assert steps(make(1200)) < 5 * steps(make(300)) + 1000
+    assert steps(make(800)) < 5 * steps(make(200)) + 1000
 
 
-@pytest.mark.parametrize(
-    "before", ["", "node A ", "node A { ", "node A { a: ", "node A { a: I32 = "]
-)
 @pytest.mark.parametrize("bracket", ["{", "(", "[", "({["])
+@pytest.mark.parametrize("before", ["", "node A ", "node A { ", "node A { a: I32 = "])
 def test_a_hundred_thousand_brackets_are_one_mistake(before: str, bracket: str) -> None:
-    found = compiled(before + bracket * 100_000).diagnostics
+    found = compiled(before + bracket * (100_000 // len(bracket))).diagnostics
 
     if before.endswith("= ") and bracket == "[":
         assert [d.rule for d in found] == ["PG032"]
@@ -134,7 +132,7 @@ def test_few_bytes_cannot_make_a_catalog_that_fills_the_memory() -> None:
 
 def test_patterns_are_bounded_together() -> None:
     """Each is small as a text, and writes its part out nine thousand times."""
-    checks = " ".join(f'@check(a, "(a{{999}}){{9}}{i}")' for i in range(100))
+    checks = " ".join(f'@check(a, "(a{{999}}){{9}}{i}")' for i in range(40))
 
     found = compiled(f"node A {{ a: String {checks} }}").diagnostics
 

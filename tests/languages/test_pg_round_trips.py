@@ -3,10 +3,11 @@
 import re
 from random import Random
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agentctl.languages.schema.compile import compile_schema
+from agentctl.languages.schema.compile import CompiledSchema, compile_schema
 from agentctl.languages.schema.format import format_schema
 from agentctl.languages.schema.parse import SCHEMA_DIALECT
 from agentctl.languages.schema.types import Catalog
@@ -79,3 +80,13 @@ def test_formatting_keeps_the_shape_and_every_comment_and_done_twice_changes_not
     assert digest(formatted) == digest(text)
     assert comments(formatted) == comments(text)
     assert format_schema(formatted.encode(), file="s.pg").text == formatted
+
+
+@settings(deadline=None, max_examples=30)
+@given(catalogs())
+def test_what_is_compiled_can_be_kept_and_read_back(catalog: Catalog) -> None:
+    """The parse cache holds compiled schemas."""
+    compiled = compile_schema(printed_schema(catalog).encode(), file="s.pg")
+
+    for form in (msgspec.json, msgspec.msgpack):
+        assert form.decode(form.encode(compiled), type=CompiledSchema) == compiled

@@ -9,6 +9,7 @@ from typing import Final
 from agentctl.diagnostics.bag import sort_diagnostics
 from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.languages.schema.parse import SCHEMA_DIALECT, declaration_begins, parse_schema
+from agentctl.languages.schema.property_syntax import CONSTRAINTS
 from agentctl.languages.text.cursor import Cursor
 from agentctl.languages.text.layout import Formatted, Gap, Layout
 from agentctl.languages.text.report import Report
@@ -189,10 +190,7 @@ class _Formatter:
         self._sequence(Gap.NONE)
 
     def _constraint_follows(self) -> bool:
-        name = self.cursor.peek(1)
-        return name.text in {"key", "unique", "index", "range", "check"} and self.cursor.at_mark(
-            "(", 2
-        )
+        return self.cursor.peek(1).text in CONSTRAINTS and self.cursor.at_mark("(", 2)
 
     def _token(self) -> None:
         """Prints the next token with the usual gap; leaves a comma behind the last item out."""
