@@ -18,6 +18,7 @@ from agentctl.testing.corpus.languages import answer_languages
 from agentctl.testing.corpus.lints import answer_lint
 from agentctl.testing.corpus.markdown import Block, Case
 from agentctl.testing.corpus.migrations import answer_migration
+from agentctl.testing.corpus.plans import answer_plan
 
 _NOTHING: Final = "(nothing: the sources have errors, or are of another kind)\n"
 
@@ -37,7 +38,7 @@ def produced(case: Case) -> tuple[Answer, dict[str, str]]:
 
 def answer(case: Case) -> Answer:
     """Returns what agentctl says to a case."""
-    files = {block.file: source_bytes(block) for block in case.sources}
+    files = {b.file: source_bytes(b) for b in case.sources if "applied" not in b.options}
     if {"before", "after"} <= files.keys():
         return answer_migration(files["before"], files["after"])
     policies = [b for b in case.sources if "policy" in b.options]
@@ -47,7 +48,9 @@ def answer(case: Case) -> Answer:
         )
         return Answer(diagnostics=sort_diagnostics(found))
     if "cluster.yaml" in files:
-        return answer_folder(files, {b.file: frozenset(b.options) for b in case.sources})
+        given = answer_folder(files, {b.file: frozenset(b.options) for b in case.sources})
+        before = {b.file: source_bytes(b) for b in case.sources if "applied" in b.options}
+        return answer_plan(given, files, before or None) if case.wants("plan") else given
     given = answer_languages([(b.word, b.file) for b in case.sources], files)
     if case.wants("lint") or case.wants("report"):
         return answer_lint(files, given)

@@ -3,7 +3,7 @@
 A production is accepted where it ran in a case without errors, and refused where a problem was
 reported while it was on the stack. A rule or a code is accepted where a case says so
 (``accepts:``, which the corpus test holds it to) and refused where a case raises it. A step of a
-migration, or the code of a refused one, is shown where it stands on a page.
+migration, or an addition to OmniGraph 0.10, is shown where it stands on a page.
 `python -m agentctl.testing.corpus.coverage tests/corpus` prints it all.
 """
 
@@ -11,6 +11,7 @@ import ast
 import re
 import sys
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +20,7 @@ import msgspec
 import agentctl
 from agentctl.diagnostics.codes import CODES
 from agentctl.domain.plan.refusals import MIGRATION_RULES
+from agentctl.languages.query.additions import FEATURES
 from agentctl.languages.query.rules import RULES as QUERY_RULES
 from agentctl.languages.schema.rules import RULES as SCHEMA_RULES
 from agentctl.testing.corpus.answers import produced
@@ -35,6 +37,8 @@ NOT_OF_A_FOLDER: Final = frozenset({"drafting.py", "patches.py"})
 PLANNERS: Final = ("domain/plan/migrat*.py", "domain/plan/kept.py", "domain/plan/refusals.py")
 _STEP: Final = re.compile(r'(?:"kind": |\.step\(\s*|\.judging\(\s*)"([a-z_]+)"')
 """How the planner names a step, and how a page shows one."""
+_FEATURE: Final = re.compile(r"(?m)^\S+ (?:added|differs) ([a-z-]+):")
+"""How a page shows what differs from OmniGraph 0.10."""
 
 
 class Family(msgspec.Struct, kw_only=True):
@@ -81,6 +85,7 @@ def measure(cases: Iterable[Case]) -> Coverage:
     parsed = Family(name="production", members=names, accepted=set(), refused=set())
     rules = Family(name="rule", members=RULES, accepted=set(), refused=set())
     coded = Family(name="code", members=folder_codes(), accepted=set(), refused=set())
+    added = Family(name="addition", members=addition_features(), accepted=set(), refused=set())
     steps = Family(name="step", members=step_kinds(), accepted=set(), refused=set())
     raised: set[str] = set()
     count = 0
@@ -95,13 +100,16 @@ def measure(cases: Iterable[Case]) -> Coverage:
             family.accepted |= case.accepts
             family.refused |= answer.rules
         raised |= case.accepts | answer.rules
+        features = set(_FEATURE.findall(texts.get("additions", "")))
+        added.accepted |= features
+        added.refused |= features
         shown = texts.get("migration", "")
         steps.accepted |= set(_STEP.findall(shown))
         steps.refused |= set(_STEP.findall(shown))
     unknown = sorted(raised - rules.members - CODES.keys())
     return Coverage(
         cases=count,
-        families=(parsed, rules, coded, steps),
+        families=(parsed, rules, coded, added, steps),
         unknown=tuple(f"{name} is in no registry" for name in unknown),
     )
 
@@ -109,6 +117,19 @@ def measure(cases: Iterable[Case]) -> Coverage:
 def folder_codes() -> frozenset[str]:
     """Returns the codes that the languages and the folder's loading name."""
     return frozenset(_strings(CODED)) & CODES.keys()
+
+
+def addition_features() -> frozenset[str]:
+    """Returns the names of what differs from OmniGraph 0.10, as the languages note them."""
+    found = set(FEATURES)
+    for call in (n for t in _trees(("languages/**/*.py",)) for n in ast.walk(t)):
+        if not isinstance(call, ast.Call):
+            continue
+        words = [a.value if isinstance(a, ast.Constant) else None for a in call.args]
+        for kind, name in pairwise(words):
+            if kind in {"added", "differs"} and isinstance(name, str):
+                found.add(name)
+    return frozenset(found)
 
 
 def step_kinds() -> frozenset[str]:
@@ -123,9 +144,14 @@ def _modules(patterns: Iterable[str]) -> Iterator[Path]:
         yield from (p for p in sorted(ROOT.glob(pattern)) if p.name not in NOT_OF_A_FOLDER)
 
 
-def _strings(patterns: Iterable[str]) -> Iterator[str]:
+def _trees(patterns: Iterable[str]) -> Iterator[ast.Module]:
     for path in _modules(patterns):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        yield ast.parse(path.read_text(encoding="utf-8"))
+
+
+def _strings(patterns: Iterable[str]) -> Iterator[str]:
+    for tree in _trees(patterns):
+        for node in ast.walk(tree):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 yield node.value
 

@@ -27,6 +27,7 @@ EXPECTATIONS: Final = frozenset(
         "digest",
         "descriptor",
         "migration",
+        "plan",
         "resources",
         "additions",
         "format",
@@ -169,7 +170,7 @@ def _blocks(path: Path, lines: list[str], start: int, end: int) -> list[Block]:
 def _case(path: Path, lines: list[str], start: int, end: int, page: list[Block]) -> Case:
     blocks = _blocks(path, lines, start, end)
     own = [b for b in blocks if b.word in SOURCES]
-    replaced = {b.file for b in own}
+    replaced = {b.file for b in own if "applied" not in b.options}
     rules: dict[str, set[str]] = {"accepts": set(), "refuses": set()}
     for line in lines[start:end]:
         named = _RULES.fullmatch(line)
