@@ -3,6 +3,9 @@
 Source: languages 2.5, 2.7.
 """
 
+import sys
+from types import FrameType
+
 import pytest
 
 from agentctl.languages.query.lint import Finding, lint_graph, lint_query
@@ -225,3 +228,41 @@ def test_l201_leaves_out_keys_embedded_vectors_and_types_without_updates() -> No
     insert = checked("query r() { insert B { x: 3 } }", schema)
 
     assert lint_graph([update, insert], catalog_of(schema)) == ()
+
+
+def growing(n: int) -> tuple[str, ...]:
+    """Queries whose parts are many; each is *n* long."""
+    return (
+        read(KEYED + "".join(f" $p knows $a{i} $a{i} likes $b" for i in range(n))),
+        read(
+            KEYED
+            + "".join(f" not {{ $p knows $a{i} exists {{ $a{i} likes $b }} }}" for i in range(n))
+        ),
+        read(KEYED + "".join(f" optional {{ $p knows $a{i} }} $a{i}.age > 3" for i in range(n))),
+        read("".join(f"$p{i}: Person $p{i}.age > 3 " for i in range(n)), "return { $p0.name }"),
+        read(KEYED, params="$s: String" + "".join(f", $q{i}: I32" for i in range(n))),
+    )
+
+
+def test_lints_take_steps_as_the_query_grows_and_tell_a_hundred_things_at_most() -> None:
+    for few, many in zip(growing(100), growing(400), strict=True):
+        assert steps(many) < 4.6 * steps(few)
+        assert len(findings(many)) <= 100
+
+
+def steps(text: str) -> int:
+    """Returns how many calls the lints of a query take."""
+    decl, query = declared(text), checked(text)
+    calls = 0
+
+    def count(_: FrameType, event: str, __: object) -> None:
+        nonlocal calls
+        calls += event in {"call", "c_call"}
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        lint_query(decl, query, catalog_of())
+    finally:
+        sys.setprofile(before)
+    return calls

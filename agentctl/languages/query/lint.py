@@ -22,6 +22,7 @@ from agentctl.languages.query.plan import CheckedQuery, OrderItem, Update
 from agentctl.languages.query.plan_walk import introduced, patterns_of
 from agentctl.languages.query.syntax import QueryDecl, ReadBody
 from agentctl.languages.schema.types import Catalog, NodeType
+from agentctl.languages.text.report import PROBLEM_COUNT_MAX
 
 __all__ = ["Finding", "lint_graph", "lint_query"]
 
@@ -29,7 +30,7 @@ _SEVERITIES: Final = {"warning": 0, "note": 1}
 
 
 def lint_query(decl: QueryDecl, query: CheckedQuery, catalog: Catalog) -> tuple[Finding, ...]:
-    """Returns what is remarkable about one query, in order of the text.
+    """Returns what is remarkable about one query, in order of the text; a hundred at most.
 
     Args:
         decl: what stands in the text.
@@ -52,7 +53,8 @@ def lint_query(decl: QueryDecl, query: CheckedQuery, catalog: Catalog) -> tuple[
             )
         )
     named = (msgspec.structs.replace(f, query_names=(decl.name,)) for f in dict.fromkeys(found))
-    return tuple(sorted(named, key=lambda f: (f.where, f.rule, f.message)))
+    placed = sorted(named, key=lambda f: (f.where, f.rule, f.message))
+    return tuple(placed[:PROBLEM_COUNT_MAX])
 
 
 def lint_graph(queries: Iterable[CheckedQuery], catalog: Catalog) -> tuple[Finding, ...]:
