@@ -1,7 +1,7 @@
 """Splits a text into tokens; both languages have the same ones.
 
-One regular expression cuts the whole text into pieces, none left out, and the first character of
-a piece tells what it is. Linear in the length of the text, whatever it holds: an unclosed text or
+One regular expression cuts the whole text into pieces, none left out: each is a token or a comment
+with the blanks behind it, and its first character tells what it is. Linear in the length of the text, whatever it holds: an unclosed text or
 comment takes the rest, so that it is looked for once.
 """
 
@@ -22,14 +22,14 @@ _ESCAPES: Final = {'"': '"', "\\": "\\", "n": "\n", "r": "\r", "t": "\t"}
 
 _STRING: Final = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _PIECE: Final = r"""
-      [ \t\r\n]+
-    | [A-Za-z_][A-Za-z0-9_]*
-    | -> | \.\. | <= | >= | != | [{}()\[\]:,.@?<>=|-]
-    | \$ (?: [a-z_][A-Za-z0-9_]* )?
-    | [0-9]+ (?: \.[0-9]+ (?: [eE][+-]?[0-9]+ )? | [eE][+-]?[0-9]+ )?
-    | //[^\n]* | /\* (?: [^*]*+ \*++ (?: [^/*][^*]*+ \*++ )*+ / | .* )
-    | %s
-    | [^ \t\r\nA-Za-z0-9_$"{}()\[\]:,.@?<>=|/!-]+ | .
+    (?: [A-Za-z_][A-Za-z0-9_]*
+      | -> | \.\. | <= | >= | != | [{}()\[\]:,.@?<>=|-]
+      | \$ (?: [a-z_][A-Za-z0-9_]* )?
+      | [0-9]+ (?: \.[0-9]+ (?: [eE][+-]?[0-9]+ )? | [eE][+-]?[0-9]+ )?
+      | //[^\n]* | /\* (?: [^*]*+ \*++ (?: [^/*][^*]*+ \*++ )*+ / | .* )
+      | %s
+      | [^ \t\r\nA-Za-z0-9_$"{}()\[\]:,.@?<>=|/!-]+ | .
+    ) [ \t\r\n]*+
 """
 _PIECES: Final = re.compile(_PIECE % rf'{_STRING} | ".*', re.VERBOSE | re.DOTALL)
 """An unclosed quote takes the rest of the text."""
@@ -38,10 +38,9 @@ _LATER_PIECES: Final = re.compile(_PIECE % r'"[^\n]*', re.VERBOSE | re.DOTALL)
 _CLOSED_STRING: Final = re.compile(_STRING, re.DOTALL)
 _ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
 
-_BLANK: Final = ()
 _UNSURE: Final = None
-Sort = tuple[TokenKind, str]
-"""What a piece is: its kind and its text as a token has it."""
+Sort = tuple[TokenKind, str, int]
+"""What a piece is: its kind, its text as a token has it, and its length without blanks."""
 
 _KIND_OF_FIRST: Final[dict[str, TokenKind]] = {
     **dict.fromkeys("ABCDEFGHIJKLMNOPQRSTUVWXYZ", TokenKind.UPPER),
@@ -49,39 +48,37 @@ _KIND_OF_FIRST: Final[dict[str, TokenKind]] = {
     **dict.fromkeys("{}()[]:,.@?<>=|-", TokenKind.MARK),
 }
 _DIGITS: Final = frozenset("0123456789")
-_BLANKS: Final = frozenset(" \t\r\n")
+_BLANKS: Final = " \t\r\n"
 _SORTS_MAX: Final = 1 << 14
 """How many pieces are remembered at a time."""
 
 
-class _Sorts(dict[str, "Sort | tuple[()] | None"]):
-    """What short pieces are: a token, blank, or None for what must be looked at closely.
+class _Sorts(dict[str, Sort | None]):
+    """What short pieces are; None for what must be looked at closely.
 
     The same pieces come again and again, so they are remembered; a token's text is then always the
     same object, which the parsers compare quickly.
     """
 
-    def __missing__(self, piece: str) -> "Sort | tuple[()] | None":
+    def __missing__(self, piece: str) -> Sort | None:
         if len(piece) > NAME_LENGTH_MAX:
             return _UNSURE
         if len(self) >= _SORTS_MAX:
             self.clear()
-        self[piece] = sort = _sort_of(piece)
+        self[piece] = sort = _sort_of(piece.rstrip(_BLANKS))
         return sort
 
 
-def _sort_of(piece: str) -> Sort | tuple[()] | None:
-    first = piece[0]
-    if first in _BLANKS:
-        return _BLANK
+def _sort_of(bare: str) -> Sort | None:
+    first, length = bare[:1], len(bare)
     kind = _KIND_OF_FIRST.get(first)
     if kind is not None:
-        return kind, intern(piece)
-    if first == "$" and len(piece) > 1:
-        return TokenKind.VARIABLE, intern(piece[1:])
+        return kind, intern(bare), length
+    if first == "$" and length > 1:
+        return TokenKind.VARIABLE, intern(bare[1:]), length
     if first in _DIGITS:
-        return (TokenKind.INTEGER if piece.isdigit() else TokenKind.FLOAT), piece
-    return (TokenKind.MARK, piece) if piece == "!=" else _UNSURE
+        return (TokenKind.INTEGER if bare.isdigit() else TokenKind.FLOAT), bare, length
+    return (TokenKind.MARK, bare, length) if bare == "!=" else _UNSURE
 
 
 _SORTS: Final = _Sorts()
@@ -137,8 +134,9 @@ class _Lexer:
                 remedy="Save it as UTF-8 without a byte order mark.",
             )
             start = 1
+        start += len(text) - start - len(text[start:].lstrip(_BLANKS))
         pieces = _PIECES.findall(text, start)
-        if pieces and pieces[-1][0] == '"' and not _CLOSED_STRING.fullmatch(pieces[-1]):
+        if pieces and pieces[-1][0] == '"' and not _is_closed(pieces[-1]):
             pieces = self._unclosed(pieces)
         self._sort(pieces, start)
         end = len(text)
@@ -155,39 +153,42 @@ class _Lexer:
             remedy='Close it with `"`; a quote inside a text is written `\\"`.',
         )
         line, feed, later = rest.partition("\n")
-        return [*pieces, line, *_LATER_PIECES.findall(feed + later)]
+        bare = later.lstrip(_BLANKS)
+        blanks = later[: len(later) - len(bare)]
+        return [*pieces, line + feed + blanks, *_LATER_PIECES.findall(bare)]
 
     def _sort(self, pieces: list[str], start: int) -> None:
-        """Makes a token of each piece that is neither blank nor comment."""
+        """Makes a token of each piece that is no comment."""
         sorts, emit = _SORTS, self.tokens.append
         for piece, at in zip(pieces, accumulate(map(len, pieces), initial=start), strict=False):
             sort = sorts[piece]
-            if sort:
-                kind, text = sort
-                emit(Token(kind=kind, text=text, start=at, end=at + len(piece)))
-            elif sort is _UNSURE:
+            if sort is not None:
+                kind, text, length = sort
+                emit(Token(kind=kind, text=text, start=at, end=at + length))
+            else:
                 self._look(piece, at)
 
     def _look(self, piece: str, start: int) -> None:
         """Takes a piece that is long, or a text, a comment, or nothing that the grammar has."""
-        first, end = piece[0], start + len(piece)
-        if first in _BLANKS:
-            return
-        if first == "/" and len(piece) > 1:
-            self._comment(piece, start, end)
+        first, bare = piece[0], piece.rstrip(_BLANKS)
+        end = start + len(bare)
+        if first == "/" and len(bare) > 1:
+            self._comment(piece, start)
             return
         kind, text = TokenKind.BAD, ""
         if first == '"':
-            if len(piece) > 1 and _CLOSED_STRING.fullmatch(piece):
-                kind, text = TokenKind.STRING, self._unescaped(piece[1:-1], start + 1)
+            if _is_closed(piece):
+                kind, text = TokenKind.STRING, self._unescaped(bare[1:-1], start + 1)
+            else:
+                end = start + len(piece.partition("\n")[0])
         elif first in _DIGITS:
-            kind, text = (TokenKind.INTEGER if piece.isdigit() else TokenKind.FLOAT), piece
+            kind, text = (TokenKind.INTEGER if bare.isdigit() else TokenKind.FLOAT), bare
         elif first in _KIND_OF_FIRST:
-            kind, text = _KIND_OF_FIRST[first], self._name(piece, start, end)
-        elif first == "$" and len(piece) > 1:
-            kind, text = TokenKind.VARIABLE, self._name(piece[1:], start, end)
+            kind, text = _KIND_OF_FIRST[first], self._name(bare, start, end)
+        elif first == "$" and len(bare) > 1:
+            kind, text = TokenKind.VARIABLE, self._name(bare[1:], start, end)
         else:
-            self._unexpected(piece, start)
+            self._unexpected(bare, start)
         self.tokens.append(Token(kind=kind, text=text, start=start, end=end))
 
     def _name(self, text: str, start: int, end: int) -> str:
@@ -197,14 +198,17 @@ class _Lexer:
         self.report.parse_error(9, message, (start, end), remedy="Shorten it.")
         return text[:NAME_LENGTH_MAX]
 
-    def _comment(self, piece: str, start: int, end: int) -> None:
-        if piece[1] == "/" or (len(piece) > 3 and piece.endswith("*/")):
-            comment = Comment(text=piece, start=start, end=end, before=len(self.tokens))
+    def _comment(self, piece: str, start: int) -> None:
+        text = piece.partition("\n")[0] if piece[1] == "/" else piece.rstrip(_BLANKS)
+        if piece[1] == "/" or (len(text) > 3 and text.endswith("*/")):
+            end = start + len(text)
+            comment = Comment(text=text, start=start, end=end, before=len(self.tokens))
             self.comments.append(comment)
             return
         self.report.parse_error(
             8, "the comment is never closed", (start, start + 2), remedy="Close it with `*/`."
         )
+        end = start + len(piece)
         self.tokens.append(Token(kind=TokenKind.BAD, text="", start=start, end=end))
 
     def _unescaped(self, raw: str, start: int) -> str:
@@ -232,6 +236,12 @@ class _Lexer:
             remedy = "A variable is `$` and a name that begins with a lower-case letter or `_`."
         message = f"unexpected character {_named(piece[0])}"
         self.report.parse_error(5, message, (start, start + len(piece)), remedy=remedy)
+
+
+def _is_closed(piece: str) -> bool:
+    """Returns whether a piece that begins with a quote is a text."""
+    bare = piece.rstrip(_BLANKS)
+    return len(bare) > 1 and _CLOSED_STRING.fullmatch(bare) is not None
 
 
 def _named(character: str) -> str:
