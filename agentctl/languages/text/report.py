@@ -54,6 +54,9 @@ class Report:
         if (number, where) in self._told:
             return
         self._told.add((number, where))
+        if self.full:
+            self._left_out += 1
+            return
         self.add(
             error(
                 self.dialect.parse_code,
