@@ -6,6 +6,7 @@ and what is wrong with the whole is looked for in its parts. Source: access-and-
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import Final
 
 import msgspec
@@ -13,6 +14,7 @@ import msgspec
 from agentctl.diagnostics.bag import Bag
 from agentctl.diagnostics.diagnostic import Related, error
 from agentctl.diagnostics.span import Span, span_at
+from agentctl.domain.config.faults import FAULT_COUNT_MAX
 
 CheckCedar = Callable[[str], Sequence[str]]
 """Returns what is wrong with a text of policies, syntax and strict schema; nothing where all holds."""
@@ -107,9 +109,7 @@ def check_cedar_file(
     whole = check(text) if not deep else ()
     if not whole:
         return
-    located = [
-        (piece, told) for piece in found for told in _once(check(text[piece.start : piece.end]))
-    ]
+    located = list(islice(_located(text, found, check), FAULT_COUNT_MAX))
     if not located:
         located = [(Piece(start=found[0].start, end=found[0].end), told) for told in whole]
     for piece, told in located:
@@ -133,6 +133,12 @@ def _piece(
         id_at=name[1] if name else None,
         depth=depth,
     )
+
+
+def _located(text: str, found: tuple[Piece, ...], check: CheckCedar) -> Iterator[tuple[Piece, str]]:
+    for piece in found:
+        for told in _once(check(text[piece.start : piece.end])):
+            yield piece, told
 
 
 def _too_deep(text: str, piece: Piece) -> bool:
