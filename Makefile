@@ -1,5 +1,5 @@
 # Phony targets only. `make check` is the law on every machine; CI runs `.ci/run`.
-.PHONY: help check check-long lint types contracts test fix snapshots wheel docs fuzz
+.PHONY: help check check-long lint types contracts test fix snapshots wheel docs fuzz bench
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -36,6 +36,9 @@ docs: ## Regenerate docs/cli.md and docs/diagnostics.md
 MINUTES ?= 4
 fuzz: ## Fuzz every parser, MINUTES altogether; what it finds is kept under tests/corpus/fuzz
 	python -m agentctl.testing.fuzz $(MINUTES) $(PARSERS)
+
+bench: ## Ratios against something real; docs/benchmarks.md says how to read them
+	python -m benchmarks.validate
 
 wheel: ## Build the wheel and the sdist into dist/
 	python -m build
