@@ -132,6 +132,9 @@ PIPE = "providers: {source: {s: {kind: python-env}}}\npipelines:\n  p: "
         ("moved: [{from: graph.old, to: graph.g}]\nforget: [graph.old]", "2:10 invalid_forget cluster.yaml: `graph.old` is to be forgotten, and moved"),
         ("env_file: ' '", "1:11 invalid_cluster_yaml cluster.yaml: a path may not be blank"),
         ("env_file: g.pg", "1:11 path_not_config cluster.yaml: `g.pg` holds secrets by `env_file`, and is config as well"),
+        ("env_file: __cluster/../Graphs/x", "1:11 path_not_config cluster.yaml: `Graphs/x` is state or data, which hold no secrets"),
+        ("expose: true", "1:1 invalid_cluster_yaml cluster.yaml: `expose` is no field of a cluster"),
+        ("mcp: {expose: true}", "1:1 invalid_cluster_yaml cluster.yaml: `mcp` is no field of a cluster"),
         ("env_file: ../secrets", "1:11 path_outside_folder cluster.yaml: `../secrets` is outside the cluster folder"),
     ],
 )  # fmt: skip

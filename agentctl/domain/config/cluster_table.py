@@ -296,6 +296,7 @@ CLUSTER: Final = Section(
             form=FORGET,
             about="Resources that leave the ledger while their data stays.",
         ),
-    }
+    },
+    refused=_EXPOSURE,
 )
 """The whole file."""

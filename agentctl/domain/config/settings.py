@@ -13,11 +13,12 @@ from agentctl.domain.config.faults import meant
 from agentctl.domain.config.given import Fieldset, Items, Text
 from agentctl.domain.config.model import ApplyGroup, ApplySettings, Move
 from agentctl.domain.config.normal import Surroundings
-from agentctl.domain.config.paths import CLUSTER_FILE, normal_path
+from agentctl.domain.config.paths import CLUSTER_FILE, STATE_FOLDERS, normal_path
 from agentctl.domain.config.references import KIND_WORDS, a_kind, typed_address
 from agentctl.domain.config.snapshot import FolderSnapshot
 from agentctl.ids import Address, Kind, ParsedAddress
 
+_OWN_FILE: Final = "Keep secrets in a file of their own, such as `.env`."
 _MOVABLE: Final[tuple[Kind, ...]] = ("graph", "query", "policy")
 
 
@@ -48,12 +49,14 @@ def check_env_file(
     if written is None:
         return ()
     key = normal_path(written.text)
+    fault: str | None = None
     if key == CLUSTER_FILE or key in named:
-        message = f"`{key}` holds secrets by `env_file`, and is config as well"
-        remedy = "Keep secrets in a file of their own, such as `.env`."
-        return (
-            error("path_not_config", CLUSTER_FILE, message, where=written.where, remedy=remedy),
-        )
+        fault = f"`{key}` holds secrets by `env_file`, and is config as well"
+    elif key == "." or key.split("/")[0].casefold() in STATE_FOLDERS:
+        fault = f"`{key}` is state or data, which hold no secrets"
+    if fault is not None:
+        where = written.where
+        return (error("path_not_config", CLUSTER_FILE, fault, where=where, remedy=_OWN_FILE),)
     if key in snapshot.outside:
         message = f"`{key}` is outside the cluster folder"
         remedy = "Name a file of the folder, such as `.env`."
