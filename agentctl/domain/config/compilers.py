@@ -35,7 +35,7 @@ class DeclaredFile(msgspec.Struct, frozen=True, kw_only=True):
     """What a query file declares, without what the declarations say."""
 
     declarations: tuple[Declared, ...]
-    """In the file's order, without those that a diagnostic is about."""
+    """In the file's order, without those of which a mistake has taken something away."""
     diagnostics: tuple[Diagnostic, ...]
     additions: tuple[Addition, ...] = ()
     """What OmniGraph 0.10 would refuse or read otherwise, as far as the text alone tells."""

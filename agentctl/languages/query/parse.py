@@ -33,6 +33,8 @@ QUERY_DIALECT: Final = Dialect(name=".gq", parse_code="query_parse_error", prefi
 NOW_PARAMETER: Final = "__nanograph_now"
 """Carries the time of ``now()``; no query declares it."""
 ANNOTATIONS: Final = ("description", "instruction")
+_HARMLESS: Final = frozenset(QUERY_DIALECT.rule(n) for n in (13, 16, 17, 20, 27))
+"""Mistakes that leave no doubt about what else the declaration says, so that it is checked too."""
 _PARAMS_REMEDY: Final = "Parameters come next, also where there are none: `query name() { … }`."
 _LOWER: Final = TokenKind.LOWER
 
@@ -41,7 +43,7 @@ class QueryFile(msgspec.Struct, frozen=True, kw_only=True):
     """What a query file declares."""
 
     declarations: tuple[QueryDecl, ...]
-    """In the file's order, without those that a diagnostic is about."""
+    """In the file's order, without those of which a mistake has taken something away."""
     diagnostics: tuple[Diagnostic, ...]
     additions: tuple[Addition, ...] = ()
     """Constructs that OmniGraph 0.10 does not have, in the order of the text."""
@@ -69,7 +71,7 @@ class _Note(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 def parse_queries(report: Report) -> tuple[QueryDecl, ...]:
-    """Returns the declarations of the report's source that have no mistake. ``file := query*``."""
+    """Returns the declarations of the report's source that can be checked. ``file := query*``."""
     return QueryParser(report).file()
 
 
@@ -91,11 +93,23 @@ class QueryParser(MutationParser):
                     cursor.take()
                 cursor.skip_until(declaration_begins)
                 continue
-            if len(self.report) == problems and not self._is_torn(before, torn):
+            if self._is_whole(problems) and not self._is_torn(before, torn):
                 found.append(declaration)
             if self.unbalanced:
                 cursor.skip_until(declaration_begins)
         return tuple(found)
+
+    def _is_whole(self, problems: int) -> bool:
+        """Whether nothing of a declaration was lost, though it may have had mistakes.
+
+        Args:
+            problems: how many mistakes were known before it.
+        """
+        if len(self.report) == problems:
+            return True
+        return not self.report.full and all(
+            d.rule in _HARMLESS for d in self.report.all()[problems:]
+        )
 
     def _torn_places(self) -> tuple[tuple[int, int], ...]:
         """Returns the lines and columns of what the lexer has reported."""
