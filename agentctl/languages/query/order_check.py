@@ -45,11 +45,11 @@ class OrderChecker:
         self.order: list[OrderItem] = []
 
     def check(self) -> None:
-        """Checks all order items; those that name a column only where all columns are known."""
+        """Checks all order items; against the columns only where all of them are known."""
         for place, wanted in enumerate(self.body.order):
             if isinstance(wanted.value, SearchUse):
                 self._ranked(wanted, wanted.value, first=place == 0)
-            elif self.outputs.complete:
+            else:
                 self._item(wanted)
         if self.body.order:
             self._ranks_alone(self.body.order)
@@ -127,7 +127,8 @@ class OrderChecker:
     def _item(self, wanted: OrderSyntax) -> None:
         use = wanted.value
         if isinstance(use, NameUse):
-            self._by_alias(wanted, use)
+            if self.outputs.complete:
+                self._by_alias(wanted, use)
             return
         if isinstance(use, NowUse | LiteralUse):
             self._constant(wanted)
@@ -137,7 +138,7 @@ class OrderChecker:
             self.context.mistake("T38", message, use.where, remedy="Return `count($x)`.")
             return
         value = self.outputs.value(use)
-        if value is None or not self._ordered(value, wanted):
+        if value is None or not self._ordered(value, wanted) or not self.outputs.complete:
             return
         place = self.outputs.positions.get(value)
         if place is not None:
