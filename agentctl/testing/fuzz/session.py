@@ -60,11 +60,13 @@ class Session:
         self.seen: set[int] = set()
         self.given: set[int] = set()
         """What the pages reach, which are replayed by themselves."""
+        self.kept_before: frozenset[bytes] = frozenset()
         self.pool: list[bytes] = []
         self.outcome = Outcome()
 
     def start(self, pages: Sequence[bytes], kept: Sequence[bytes]) -> None:
         """Runs the seeds, those of the pages first; all of them join the pool."""
+        self.kept_before = frozenset(kept)
         for seeds in (pages, kept):
             for data in sorted(seeds, key=len):
                 self.mutator.learn(data)
@@ -140,23 +142,37 @@ class Session:
         return data
 
     def _kept(self) -> dict[str, bytes]:
-        """Returns few inputs that with the pages reach every edge that any reached."""
+        """Returns few inputs that with the pages reach every edge that any reached.
+
+        Those that were kept before come first, so that a session adds more than it replaces.
+        """
         reaching: dict[bytes, set[int]] = {}
         for data in set(self.pool):
             if self._failure(data) is None:
                 reaching[data] = self.counter.edges - self.given
         kept: dict[str, bytes] = {}
-        total = 0
-        while reaching:
-            best = max(reaching, key=lambda d: (len(reaching[d]), -len(d), d))
-            gained = reaching.pop(best)
-            total += len(best)
-            if not gained or total > KEPT_BYTES_MAX:
-                break
-            kept[input_name(best)] = best
-            for edges in reaching.values():
-                edges.difference_update(gained)
+        for group in (self.kept_before, frozenset(reaching)):
+            _choose(reaching, group, kept)
         return kept
+
+
+def _choose(
+    reaching: dict[bytes, set[int]], group: frozenset[bytes], kept: dict[str, bytes]
+) -> None:
+    """Moves inputs of *group* into *kept*, the most gainful first, until none gains anything.
+
+    The edges that a chosen input reaches are taken away from all the others.
+    """
+    total = sum(map(len, kept.values()))
+    while candidates := [d for d in group if reaching.get(d)]:
+        best = max(candidates, key=lambda d: (len(reaching[d]), -len(d), d))
+        gained = reaching.pop(best)
+        total += len(best)
+        if total > KEPT_BYTES_MAX:
+            return
+        kept[input_name(best)] = best
+        for edges in reaching.values():
+            edges.difference_update(gained)
 
 
 def input_name(data: bytes) -> str:
