@@ -11,7 +11,7 @@ import pytest
 
 from agentctl.adapters.cache.collect import collect
 from agentctl.adapters.cache.folder_cache import SHARDS, FolderCache
-from agentctl.adapters.cache.grammar import name_of
+from agentctl.adapters.cache.grammar import is_named, name_of
 from agentctl.adapters.cache.private_folder import (
     FILE_BYTES_MAX,
     cache_folder,
@@ -267,13 +267,35 @@ for turn in range(30):
     assert not [p for p in kept_files(tmp_path) if p.name.startswith(".")]
 
 
-def test_edited_code_has_another_name(tmp_path: Path) -> None:
-    for room in ("languages", "domain", "diagnostics", "adapters/sources", "adapters/cache"):
-        (tmp_path / room).mkdir(parents=True)
-        (tmp_path / room / "a.py").write_text("x = 1\n")
+ROOMS = ("languages", "domain", "diagnostics", "adapters/sources", "adapters/cache")
+
+
+@pytest.mark.parametrize("edited", ["domain/a.py", "engine/folder_load.py", "ids.py"])
+def test_edited_code_has_another_name(tmp_path: Path, edited: str) -> None:
+    files = [f"{room}/a.py" for room in ROOMS]
+    for file in (*files, "engine/folder_check.py", "engine/folder_load.py", "views/compat.py"):
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_text("x = 1\n")
+    (tmp_path / "ids.py").write_text("x = 1\n")
     before = name_of(tmp_path)
     assert name_of(tmp_path) == before
 
-    (tmp_path / "domain" / "a.py").write_text("x = 2\n")
+    (tmp_path / edited).write_text("x = 2\n")
 
     assert name_of(tmp_path) != before
+
+
+def test_all_code_that_reads_a_folder_is_part_of_the_name() -> None:
+    """Else an answer of the old code would be taken for one of the new."""
+    code = (
+        "import sys, agentctl, agentctl.engine.folder_load, agentctl.domain.policy.cedar\n"
+        "from pathlib import Path\n"
+        "root = Path(agentctl.__file__).parent\n"
+        "for name, module in sorted(sys.modules.items()):\n"
+        "    if name.split('.')[0] == 'agentctl':\n"
+        "        print(Path(module.__file__).relative_to(root).as_posix())\n"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    unnamed = [f for f in run.stdout.split() if not is_named(f) and not f.endswith("__init__.py")]
+    assert unnamed == []

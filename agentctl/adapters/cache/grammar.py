@@ -18,6 +18,8 @@ import agentctl
 
 _READERS: Final = ("languages", "domain", "diagnostics", "adapters/sources", "adapters/cache")
 """Rooms whose code decides what is said of a folder."""
+_FILES: Final = ("engine/folder_check.py", "engine/folder_load.py", "views/compat.py")
+"""Of other rooms, the files that do."""
 _LIBRARIES: Final = ("agentctl", "msgspec", "yaml", "cedarpy", "rfc8785")
 
 
@@ -27,6 +29,11 @@ def grammar_version() -> str:
     return name_of(Path(agentctl.__file__).parent)
 
 
+def is_named(file: str) -> bool:
+    """Returns whether an edit of *file*, relative to the package, gives the code another name."""
+    return file in _FILES or "/" not in file or file.startswith(tuple(f"{r}/" for r in _READERS))
+
+
 def name_of(package: Path) -> str:
     """Returns the name of the code in *package*, the folder of agentctl."""
     digest = hashlib.sha256(sys.version.encode())
@@ -34,6 +41,9 @@ def name_of(package: Path) -> str:
         spec = find_spec(library)
         if spec is not None and spec.origin is not None:
             digest.update(_looks(spec.origin, os.stat(spec.origin)))  # noqa: PTH116  # a string
+    for file in _FILES:
+        path = os.fspath(package / file)
+        digest.update(_looks(path, os.stat(path)))  # noqa: PTH116  # a string
     for room in (package, *(package / reader for reader in _READERS)):
         for path, found in _sources(os.fspath(room), deep=room != package):
             digest.update(_looks(path, found))
