@@ -10,6 +10,7 @@ from typing import Literal
 
 from agentctl.diagnostics.span import Span
 from agentctl.languages.query.catalog_index import CatalogIndex
+from agentctl.languages.query.expression_syntax import ANONYMOUS
 from agentctl.languages.query.lint_finding import Finding
 from agentctl.languages.query.mentions import Mention, clauses_of, in_query
 from agentctl.languages.query.plan import (
@@ -33,7 +34,6 @@ from agentctl.languages.query.plan_walk import (
     named_by_traversal,
     patterns_of,
 )
-from agentctl.languages.query.scope import ANONYMOUS
 from agentctl.languages.query.syntax import BindingClause, QueryDecl, ReadBody
 from agentctl.languages.schema.types import NodeType, Unique
 

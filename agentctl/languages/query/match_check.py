@@ -12,6 +12,7 @@ outer variable, T27 variable bound anew. Source: languages 2.2, 2.4, 3.1.
 from typing import Final
 
 from agentctl.languages.query.condition_check import ConditionChecker
+from agentctl.languages.query.expression_syntax import ANONYMOUS
 from agentctl.languages.query.given import matched
 from agentctl.languages.query.mentions import clause_variables
 from agentctl.languages.query.operands import Operands
@@ -26,7 +27,7 @@ from agentctl.languages.query.plan import (
     PropertyRef,
     Traversal,
 )
-from agentctl.languages.query.scope import ANONYMOUS, Scope, bound_here
+from agentctl.languages.query.scope import Scope, bound_here
 from agentctl.languages.query.syntax import (
     BindingClause,
     Clause,

@@ -12,12 +12,11 @@ import msgspec
 from agentctl.diagnostics.diagnostic import Related
 from agentctl.diagnostics.span import Span
 from agentctl.languages.query.context import Context
+from agentctl.languages.query.expression_syntax import ANONYMOUS
 from agentctl.languages.query.plan import MetadataRef, PropertyRef
 from agentctl.languages.query.syntax import MetadataUse, PropertyUse, VariableUse
 from agentctl.languages.schema.types import EdgeType, NodeType, PropertyType, Scalar
 
-ANONYMOUS: Final = "_"
-"""The name of the end of an edge that nobody names; never bound."""
 _ENDS: Final = frozenset({"src", "dst"})
 
 

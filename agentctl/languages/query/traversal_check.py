@@ -7,8 +7,9 @@ T30 choices of edges. Source: languages 2.2, 2.4, 3.1.
 from typing import Literal
 
 from agentctl.diagnostics.diagnostic import Related
+from agentctl.languages.query.expression_syntax import ANONYMOUS
 from agentctl.languages.query.plan import Fact, Traversal
-from agentctl.languages.query.scope import ANONYMOUS, Scope, bound_here
+from agentctl.languages.query.scope import Scope, bound_here
 from agentctl.languages.query.syntax import EdgeName, TraversalClause, VariableUse
 from agentctl.languages.schema.types import EdgeType
 
