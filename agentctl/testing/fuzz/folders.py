@@ -1,4 +1,7 @@
-"""Random cluster.yaml and policy files, in YAML's flow style, after control-plane 1.1 and 3.1."""
+"""Random cluster.yaml and policy files, in YAML's flow style, after control-plane 1.1 and 3.1.
+
+Policies in Cedar too, as far as their validator is to be tried.
+"""
 
 from random import Random
 from typing import Final
@@ -52,6 +55,20 @@ POLICY: Final = grammar_of("""
     scope := ',' 'branch_scope:' BRANCHES | ',' 'target_branch_scope:' BRANCHES
 """)
 
+CEDAR: Final = grammar_of("""
+    file := policy policy*
+    policy := id? effect '(' principal ',' action ',' resource ')' when* ';'
+    id := '@id(' CTEXT ')'
+    effect := 'permit' | 'forbid'
+    principal := 'principal' | 'principal is' CTYPE | 'principal ==' CTYPE '::' CTEXT | 'principal in' CTYPE '::' CTEXT | 'principal == ?principal'
+    action := 'action' | 'action == AgentCtl::Action::' CACTION | 'action in [ AgentCtl::Action::' CACTION ']'
+    resource := 'resource' | 'resource is' CTYPE | 'resource in' CTYPE '::' CTEXT
+    when := 'when {' cond '}' | 'unless {' cond '}'
+    cond := test | cond '&&' cond | cond '||' cond | '!' cond | '(' cond ')' | 'if' cond 'then' cond 'else' cond
+    test := value CMP value | value 'has' CNAME | value 'like' CTEXT | value 'in' value | 'true' | value '.contains(' value ')'
+    value := 'context.' CNAME | 'principal.' CNAME | 'principal' | 'resource' | CTEXT | CNUMBER | '[' value ',' value ']' | '{' CNAME ':' value '}' | value '+' value
+""")
+
 VALUES: Final[dict[str, tuple[str, ...]]] = {
     "VERSION": ("1", "1", "1", "2", '"1"'),
     "ID": ("g", "h", "e", "p", "q", "ops", "all", "main", "cluster", "server", "1x", "a b"),
@@ -74,10 +91,16 @@ VALUES: Final[dict[str, tuple[str, ...]]] = {
     "ASSURANCE": ("demo", "file", "agent", "touch", "x"),
     "DURATION": ("24h", "7d", "0", "x", "-1h"),
     "ACTION": ("read", "export", "change", "schema_apply", "branch_merge", "admin", "invoke_query", "graph_list", "x"),
+    "CTYPE": ("AgentCtl::Agent", "AgentCtl::Human", "AgentCtl::Group", "AgentCtl::Graph", "AgentCtl::Robot", "Agent"),
+    "CTEXT": ('"plan"', '"a"', '"mcp"', '"*x*"', '"\\\\n é"', '""'),
+    "CACTION": ('"read"', '"change"', '"schema_apply"', '"cluster_plan"', '"raed"'),
+    "CNAME": ("via", "branch", "classes", "sandbox", "enrolled", "mood"),
+    "CNUMBER": ("0", "1", "-1", "9223372036854775807", "9223372036854775808"),
+    "CMP": ("==", "!=", "<", "<=", ">", ">="),
     "BRANCHES": ("any", "protected", "unprotected", "x"),
 }  # fmt: skip
 
 
 def folder_text(grammar: Grammar, random: Random) -> bytes:
-    """Returns a random file of one of the two grammars above."""
+    """Returns a random file of one of the grammars above."""
     return derive(grammar, "file", random, terminals=VALUES, spaces=(" ", "\n "), depth=10).encode()

@@ -23,7 +23,7 @@ from agentctl.languages.schema.format import format_schema
 from agentctl.languages.schema.types import Catalog
 from agentctl.languages.text.report import PROBLEM_COUNT_MAX
 from agentctl.testing.corpus.folder import answer_policy, load_files
-from agentctl.testing.fuzz.folders import CLUSTER, POLICY, folder_text
+from agentctl.testing.fuzz.folders import CEDAR, CLUSTER, POLICY, folder_text
 from agentctl.testing.fuzz.grammar import GQ, PG, derive
 
 SCHEMA: Final = b"""
@@ -44,6 +44,7 @@ FILES: Final[Mapping[str, bytes]] = {
     "p.yaml": b"version: 1\n",
     "d.json": b"{}",
 }
+CEDAR_CLUSTER: Final = b"version: 1\npolicies: {p: {file: p.cedar, applies_to: [cluster]}}\n"
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
@@ -157,6 +158,12 @@ def run_policy(data: bytes) -> None:
         check_diagnostics(answer_policy(data, bound, "p.yaml"), {"p.yaml": data})
 
 
+def run_cedar(data: bytes) -> None:
+    """Holds a policy file in Cedar to the invariants."""
+    files = {"cluster.yaml": CEDAR_CLUSTER, "p.cedar": data}
+    check_diagnostics(load_files(files).diagnostics, files)
+
+
 def _derived(grammar: dict[str, tuple[tuple[str, ...], ...]]) -> Callable[[Random], bytes]:
     return lambda random: derive(grammar, "file", random).encode()
 
@@ -175,4 +182,5 @@ TARGETS: Final = (
         run=run_policy,
         generate=lambda random: folder_text(POLICY, random),
     ),
+    Target(name="cedar", run=run_cedar, generate=lambda random: folder_text(CEDAR, random)),
 )
