@@ -30,19 +30,19 @@ def main() -> int:
     parser.add_argument("minutes", type=float)
     parser.add_argument("parsers", nargs="*", help=", ".join(t.name for t in TARGETS))
     parser.add_argument("--seed", type=int, default=time.time_ns() % 1_000_000_007)
+    parser.add_argument("--kept", type=Path, default=KEPT, help="where inputs are kept")
     asked = parser.parse_args()
     targets = [t for t in TARGETS if not asked.parsers or t.name in asked.parsers]
     share_s = asked.minutes * 60 / len(targets)
     failed = 0
     for target in targets:
-        outcome = _run(target, asked.seed, share_s)
+        outcome = _run(target, asked.seed, share_s, asked.kept / target.name)
         failed += len(outcome.failures)
     return 1 if failed else 0
 
 
-def _run(target: Target, seed: int, share_s: float) -> Outcome:
+def _run(target: Target, seed: int, share_s: float, folder: Path) -> Outcome:
     until = time.monotonic() + share_s
-    folder = KEPT / target.name
     before = {p.name: p.read_bytes() for p in sorted(folder.glob("*"))}
     session = Session(target.run, COUNTER, new_mutator(seed, target.generate))
     session.start(page_seeds(PAGES, target.name), [*before.values()])

@@ -76,9 +76,16 @@ class Session:
             if seeds is pages:
                 self.given = set(self.seen)
 
-    def fuzz(self, *, until: float) -> Outcome:
-        """Runs new inputs until *until* of the monotonic clock, then picks what to keep."""
+    def fuzz(self, *, until: float, executions: int | None = None) -> Outcome:
+        """Runs new inputs, then picks what to keep.
+
+        Args:
+            until: when to stop, by the monotonic clock.
+            executions: how many runs are enough; None for no bound.
+        """
         while time.monotonic() < until and len(self.outcome.failures) < FAILURES_MAX:
+            if executions is not None and self.outcome.executions >= executions:
+                break
             data = self.mutator.make(self.pool)
             new = self._execute(data) - self.seen
             if new:
