@@ -25,6 +25,8 @@ class FormattedFile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     """``changed``: it is written, or with `--check` and `--diff` it would be."""
     diff: str | None = None
     """The change as a unified diff, where it was asked for."""
+    text: str | None = None
+    """The canonical text, where it came from stdin and is not written anywhere."""
 
 
 class FormatResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,7 +45,7 @@ def fmt_text(result: FormatResult, *, written: bool) -> str:
     lines = [
         line
         for file in changed
-        for line in (_diff(file.diff) if file.diff is not None else [f"{verb} {_path(file)}"])
+        for line in (_shown(file.diff) if file.diff is not None else [f"{verb} {_path(file)}"])
     ]
     same = sum(f.outcome == "unchanged" for f in result.files)
     failed = sum(f.outcome == "failed" for f in result.files)
@@ -59,7 +61,12 @@ def _path(file: FormattedFile) -> str:
     return safe(file.path, _PATH_CELLS_MAX)
 
 
-def _diff(text: str) -> list[str]:
+def terminal_text(text: str) -> str:
+    """Returns formatted text as a terminal may have it; its exact bytes need a file or a pipe."""
+    return "\n".join(_shown(text)) + "\n" if text else ""
+
+
+def _shown(text: str) -> list[str]:
     return [
         show(Foreign(line.expandtabs(_TAB)), limit=_LINE_CELLS_MAX)
         for line in text.removesuffix("\n").split("\n")

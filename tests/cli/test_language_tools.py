@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import subprocess
 import sys
 from collections.abc import Callable
@@ -218,6 +219,90 @@ def test_the_mode_of_a_file_stays_and_a_named_link_keeps_leading_there(
     assert link.is_symlink()
     assert (texts / "ugly.pg").read_text() == CLEAN_SCHEMA
     assert (texts / "ugly.pg").stat().st_mode & 0o777 == 0o640
+
+
+def test_stdin_is_told_as_a_diff_and_as_a_document(texts: Path, home: Path) -> None:
+    assert texts.is_dir()
+    assert home.is_dir()
+
+    def filtered(text: str, *options: str) -> Result:
+        return CliRunner().invoke(cli, ["fmt", "--stdin", "any.pg", *options], input=text)
+
+    differs, told = filtered(UGLY_SCHEMA, "--diff"), document(filtered(UGLY_SCHEMA, "--json"))
+    bad = document(filtered("node {", "--json"))
+
+    assert differs.exit_code == ExitCode.DONE
+    assert differs.stdout.startswith("--- any.pg\n+++ any.pg\n@@ ")
+    assert told["files"] == [{"path": "any.pg", "outcome": "changed", "text": CLEAN_SCHEMA}]
+    assert bad["files"] == [{"path": "any.pg", "outcome": "failed"}]
+    for each in (told, bad):
+        jsonschema.validate(each, schema_of("fmt"))
+
+
+def test_what_acts_on_a_terminal_is_spelt_out_there_and_exact_in_a_pipe(texts: Path) -> None:
+    text = b"// \x1b[31m\nnode  A { x: String }\n"
+    command = [sys.executable, "-m", "agentctl", "fmt", "--stdin", "any.pg"]
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(command, cwd=texts, stdin=subprocess.PIPE, stdout=theirs) as process:
+        os.close(theirs)
+        process.communicate(text)
+    shown = os.read(ours, 4096)
+    os.close(ours)
+    piped = subprocess.run(command, cwd=texts, input=text, capture_output=True, check=True)
+
+    assert b"\x1b" not in shown
+    assert "‹U+001B›[31m".encode() in shown
+    assert piped.stdout == b"// \x1b[31m\nnode A {\n  x: String\n}\n"
+
+
+def test_a_diff_has_the_lines_that_line_feeds_make(run: Run, texts: Path) -> None:
+    (texts / "ugly.pg").write_text("// a\u2028b\x0cc\nnode  A {\n  x: String\n}\n")
+
+    told = document(run("fmt", "--diff", "ugly.pg", "--json"))
+
+    assert told["files"][0]["diff"] == (
+        "--- ugly.pg\n+++ ugly.pg\n@@ -1,4 +1,4 @@\n"
+        " // a\u2028b\x0cc\n-node  A {\n+node A {\n   x: String\n }\n"
+    )
+
+
+def test_links_in_a_circle_are_told(run: Run, texts: Path) -> None:
+    (texts / "a.pg").symlink_to("b.pg")
+    (texts / "b.pg").symlink_to("a.pg")
+
+    done = run("fmt", "a.pg", "ugly.pg")
+
+    assert done.exit_code == ExitCode.ERRORS
+    assert "the file cannot be read: too many levels of symbolic links" in done.stderr
+    assert (texts / "ugly.pg").read_text() == CLEAN_SCHEMA
+
+
+def test_a_read_only_file_is_told_and_stays(run: Run, texts: Path) -> None:
+    (texts / "ugly.pg").chmod(0o444)
+
+    done = run("fmt", "ugly.pg")
+
+    assert done.exit_code == ExitCode.ERRORS
+    assert "the file cannot be written: it is read-only" in done.stderr
+    assert (texts / "ugly.pg").read_text() == UGLY_SCHEMA
+
+
+def test_a_folder_that_cannot_be_listed_is_told(run: Run, texts: Path) -> None:
+    def refuse(top: object) -> object:
+        if os.fspath(str(top)).endswith("queries"):
+            raise PermissionError(13, "Permission denied", str(top))
+        return real(top)
+
+    real: Callable[[Any], Any] = os.scandir
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "scandir", refuse)
+        done = run("fmt", "--check", "--json")
+
+    assert done.exit_code == ExitCode.ERRORS
+    assert [(d["path"], d["message"]) for d in document(done)["diagnostics"]] == [
+        ("queries", "the folder cannot be read: permission denied")
+    ]
+    assert texts.is_dir()
 
 
 # lint

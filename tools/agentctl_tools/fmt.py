@@ -5,8 +5,10 @@ that changes is replaced whole or not at all.
 """
 
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from difflib import unified_diff
+from io import StringIO
 from pathlib import Path
 from typing import Final
 
@@ -20,12 +22,32 @@ from agentctl.languages.text.layout import Formatted
 from agentctl.views.fmt_text import FormatResult, FormattedFile
 
 SUFFIXES: Final = (".pg", ".gq")
+_WRITABLE: Final = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 
 
 def format_text(data: bytes, *, file: str) -> Formatted:
     """Returns *data* in canonical form; the ending of *file* says in which language it is."""
     formatter = format_schema if file.endswith(".pg") else format_queries
     return formatter(data, file=file)
+
+
+def format_stream(
+    data: bytes, *, file: str, check: bool = False, diff: bool = False
+) -> FormatResult:
+    """Formats text that is in no file; the canonical text, or the diff, stands in the result."""
+    formatted = format_text(data, file=file)
+    if formatted.text is None:
+        failed = FormattedFile(path=file, outcome="failed")
+        found = sort_diagnostics(formatted.diagnostics)
+        return FormatResult(ok=False, files=(failed,), diagnostics=found)
+    changed = formatted.text.encode("utf-8") != data
+    told = FormattedFile(
+        path=file,
+        outcome="changed" if changed else "unchanged",
+        diff=_diff(data.decode("utf-8"), formatted.text, file) if diff and changed else None,
+        text=None if check or diff else formatted.text,
+    )
+    return FormatResult(ok=not (check and changed), files=(told,), diagnostics=())
 
 
 def format_files(
@@ -56,12 +78,11 @@ def _format(
     path: Path, name: str, *, write: bool, diff: bool, found: list[Diagnostic]
 ) -> FormattedFile:
     """Formats one file; what is wrong goes to *found*."""
-    real = path.resolve()
+    real = _real(path)
     data = read_file(real)
     if not isinstance(data, bytes):
         reason = data.reason if isinstance(data, Unreadable) else "it is not there"
-        found.append(error("format_file_unusable", name, f"the file cannot be read: {reason}"))
-        return FormattedFile(path=name, outcome="failed")
+        return _failed(name, f"the file cannot be read: {reason}", found)
     formatted = format_text(data, file=name)
     if formatted.text is None:
         found.extend(formatted.diagnostics)
@@ -71,45 +92,63 @@ def _format(
         return FormattedFile(path=name, outcome="unchanged")
     if write:
         try:
+            if not real.stat().st_mode & _WRITABLE:
+                return _failed(name, "the file cannot be written: it is read-only", found)
             write_file(real.parent, real.name, after)
         except OSError as fault:
             reason = os.strerror(fault.errno or 0).lower()
-            found.append(
-                error("format_file_unusable", name, f"the file cannot be written: {reason}")
-            )
-            return FormattedFile(path=name, outcome="failed")
+            return _failed(name, f"the file cannot be written: {reason}", found)
     told = _diff(data.decode("utf-8"), formatted.text, name) if diff else None
     return FormattedFile(path=name, outcome="changed", diff=told)
 
 
+def _failed(name: str, message: str, found: list[Diagnostic]) -> FormattedFile:
+    found.append(error("format_file_unusable", name, message))
+    return FormattedFile(path=name, outcome="failed")
+
+
 def _diff(before: str, after: str, name: str) -> str:
-    lines = unified_diff(
-        before.splitlines(keepends=True),
-        after.splitlines(keepends=True),
-        fromfile=name,
-        tofile=name,
-    )
+    lines = unified_diff(_lines(before), _lines(after), fromfile=name, tofile=name)
     ended = (x if x.endswith("\n") else f"{x}\n\\ No newline at end of file\n" for x in lines)
     return "".join(ended)
+
+
+def _lines(text: str) -> list[str]:
+    """Returns lines that end at a line feed, and at nothing else as `str.splitlines` has it."""
+    return StringIO(text, newline="\n").readlines()
 
 
 def _files(paths: tuple[Path, ...], folder: Path, found: list[Diagnostic]) -> Iterator[Path]:
     """Yields each file once, those of a folder in order of their names."""
     seen: set[Path] = set()
     for path in paths:
-        for file in _below(path, folder) if path.is_dir() else (path,):
+        for file in _below(path, folder, found) if path.is_dir() else (path,):
             if file.suffix not in SUFFIXES:
                 message = "the file is no `.pg` and no `.gq`"
                 found.append(error("format_file_unusable", _name(file, folder), message))
-            elif file.resolve() not in seen:
-                seen.add(file.resolve())
+            elif (real := _real(file)) not in seen:
+                seen.add(real)
                 yield file
 
 
-def _below(top: Path, folder: Path) -> tuple[Path, ...]:
-    """Returns the files of the languages below *top*: no hidden ones, no state, no data, no links."""
+def _real(path: Path) -> Path:
+    """Returns where *path* leads; of links in a circle one of them, which nobody can read."""
+    return Path(os.path.realpath(path))
+
+
+def _below(top: Path, folder: Path, found: list[Diagnostic]) -> tuple[Path, ...]:
+    """Returns the files of the languages below *top*: no hidden ones, no state, no data, no links.
+
+    A folder that cannot be listed goes to *found*.
+    """
+
+    def tell(fault: OSError) -> None:
+        name = _name(Path(os.fsdecode(fault.filename)), folder)
+        reason = os.strerror(fault.errno or 0).lower()
+        found.append(error("format_file_unusable", name, f"the folder cannot be read: {reason}"))
+
     listed: list[Path] = []
-    for parent, folders, names in os.walk(top):
+    for parent, folders, names in os.walk(top, onerror=tell):
         inside = Path(parent)
         folders[:] = [n for n in folders if _is_config(inside / n, folder)]
         listed += [inside / n for n in names if n.endswith(SUFFIXES)]

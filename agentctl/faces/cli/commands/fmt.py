@@ -47,7 +47,7 @@ def command(
         if len(paths) != 1 or not str(paths[0]).endswith((".pg", ".gq")):
             msg = "With --stdin name one .pg or .gq file; its ending says which language it is."
             raise click.UsageError(msg)
-        _filter(str(paths[0]), settings, check=check)
+        _filter(str(paths[0]), settings, check=check, diff=diff)
     from agentctl_tools.fmt import format_files
 
     result = format_files(paths, folder=settings.config, check=check, diff=diff)
@@ -55,25 +55,27 @@ def command(
     sys.exit(ExitCode.DONE if result.ok else ExitCode.ERRORS)
 
 
-def _filter(name: str, settings: Settings, *, check: bool) -> None:
+def _filter(name: str, settings: Settings, *, check: bool, diff: bool) -> None:
     """Formats stdin to stdout and exits; with errors nothing is printed there."""
     from agentctl.faces.cli.printing import print_diagnostics, print_json
-    from agentctl_tools.fmt import format_text
+    from agentctl.views.fmt_text import fmt_text, terminal_text
+    from agentctl_tools.fmt import format_stream
 
     data = sys.stdin.buffer.read()
-    formatted = format_text(data, file=name)
-    if formatted.text is None:
-        if settings.as_json:
-            print_json({"ok": False, "diagnostics": formatted.diagnostics})
-        else:
-            print_diagnostics(
-                formatted.diagnostics, folder=None, sources={name: data.decode("utf-8", "replace")}
-            )
-        sys.exit(ExitCode.ERRORS)
-    after = formatted.text.encode("utf-8")
-    if not check:
-        sys.stdout.buffer.write(after)
-    sys.exit(ExitCode.ERRORS if check and after != data else ExitCode.DONE)
+    result = format_stream(data, file=name, check=check, diff=diff)
+    text = result.files[0].text
+    if settings.as_json:
+        print_json(result)
+    elif result.diagnostics:
+        sources = {name: data.decode("utf-8", "replace")}
+        print_diagnostics(result.diagnostics, folder=None, sources=sources)
+    elif diff:
+        click.echo(fmt_text(result, written=False), nl=False)
+    elif text is not None and sys.stdout.isatty():
+        click.echo(terminal_text(text), nl=False)
+    elif text is not None:
+        sys.stdout.buffer.write(text.encode("utf-8"))
+    sys.exit(ExitCode.DONE if result.ok else ExitCode.ERRORS)
 
 
 def _tell(result: "FormatResult", settings: Settings, *, written: bool) -> None:
