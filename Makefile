@@ -5,10 +5,10 @@ help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
 check: lint types contracts ## Lint, types, contracts and everything that runs in memory (90 s)
-	pytest -q -m "not slow"
+	pytest -q -n auto -m "not slow"
 
 check-long: lint types contracts ## The full counts that an issue asks for
-	AGENTCTL_TEST_PROFILE=long pytest -q
+	AGENTCTL_TEST_PROFILE=long pytest -q -n auto
 
 lint: ## Ruff, formatting included
 	ruff format --check .
@@ -21,7 +21,7 @@ contracts: ## The architecture, executable
 	lint-imports
 
 test: ## The whole suite, as the README says
-	pytest
+	pytest -n auto
 
 fix: ## Format, and mend what ruff can mend
 	ruff format .
