@@ -12,6 +12,7 @@ from agentctl.testing.corpus.coverage import measure
 from agentctl.testing.corpus.markdown import PageError, read_page, rewrite
 from agentctl.testing.fuzz.edges import Counter
 from agentctl.testing.fuzz.grammar import derive, grammar_of
+from agentctl.testing.fuzz.mutate import INPUT_BYTES_MAX
 from agentctl.testing.fuzz.session import Session, new_mutator
 
 PAGE = """# A page
@@ -139,6 +140,14 @@ def test_one_seed_is_one_course_of_inputs() -> None:
 
     assert course() == course()
     assert len(set(course())) > 150
+
+
+def test_no_input_grows_beyond_its_bound_however_often_it_is_nested() -> None:
+    mutator = new_mutator(5, lambda _: b"x" * 5_000)
+
+    longest = max(len(mutator.make([b"x" * INPUT_BYTES_MAX])) for _ in range(2_000))
+
+    assert longest == INPUT_BYTES_MAX
 
 
 def test_a_grammar_derives_its_words_and_ends() -> None:

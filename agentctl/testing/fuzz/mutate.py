@@ -34,8 +34,8 @@ class Mutator:
             return self.generate()[:INPUT_BYTES_MAX]
         data = self.random.choice(pool)
         for _ in range(self.random.choice((1, 1, 2, 3, 5))):
-            data = self.random.choice(_MUTATIONS)(self, data, pool)
-        return data[:INPUT_BYTES_MAX]
+            data = self.random.choice(_MUTATIONS)(self, data, pool)[:INPUT_BYTES_MAX]
+        return data
 
     def _cut(self, data: bytes) -> int:
         return self.random.randint(0, len(data))
@@ -73,7 +73,7 @@ class Mutator:
         return data[:end] + data[start:end] + data[end:]
 
     def nest(self, data: bytes, _: Sequence[bytes]) -> bytes:
-        """Repeats one token many times."""
+        """Repeats one token many times; at most a few hundred kilobytes come of it."""
         start, end = self._spot(data)
         return data[:end] + data[start:end] * self.random.randint(2, NESTING_MAX) + data[end:]
 
