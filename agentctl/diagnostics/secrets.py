@@ -9,8 +9,8 @@ from functools import lru_cache
 from typing import Final
 
 SECRET_NAME: Final = re.compile(
-    r"(?:^|[_\-.])(?:pass(?:word|phrase|wd)?|secret|token|api_?key|private_?key|credentials?|auth)"
-    r"(?:$|[_\-.])",
+    r"(?:^|[_\-.])(?:pass(?:word|phrase|wd)?|secret|token|(?:api|access|private)[_\-]?key"
+    r"|credentials?|auth(?:orization)?|cookies?)(?:$|[_\-.])",
     re.IGNORECASE,
 )
 """Searched in the name of a field or parameter: does it promise a secret?"""
@@ -26,17 +26,19 @@ SECRET_VALUE: Final = re.compile(
     r"|\bAIza[A-Za-z0-9_-]{30,}"
     r"|\bAGE-SECRET-KEY-1[A-Z0-9]{20,}"
     r"|\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}"
-    r"|(?<=://)[^\s/:@]*:(?!\$\{)[^\s/@]+(?=@)",
+    r"|(?<=://)[^\s/:@]*:(?!\$\{)[^\s/@]+(?=@)"
+    r"|(?<=[?&])(?:[A-Za-z]+_)?(?:token|secret|passw(?:or)?d|api_?key)=(?!\$\{)[^\s&#\"']+",
     re.DOTALL,
 )
-"""Secrets of well-known forms; the password of a URL counts unless it is a reference."""
+"""Secrets of well-known forms; one in a URL, before the host or in the query, counts unless it is a
+reference."""
 
 _RANDOM_LOOKING: Final = re.compile(r"(?<![A-Za-z0-9_+=-])[A-Za-z0-9_+=-]{32,}")
 _EACH_KIND_MIN: Final = 4
 """Capitals, small letters and digits in a long word, before it is taken for a key."""
 _FIELD: Final = re.compile(r"(?P<indent>[ ]*)(?:-[ ]+)*[\"']?(?P<name>[\w.-]+)[\"']?[ ]*:(?:[ ]|$)")
 _INLINE_FIELD: Final = re.compile(
-    r"[{,][ ]*[\"']?(?P<name>[\w.-]+)[\"']?[ ]*:[ ]*(?P<value>[^,}]*)"
+    r"[{,][ ]*[\"']?(?P<name>[\w.-]+)[\"']?[ ]*:[ ]*(?P<value>(?:\$\{\w*\}|[^,}])*)"
 )
 _YAML: Final = (".yaml", ".yml")
 

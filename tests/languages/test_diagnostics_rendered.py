@@ -3,6 +3,7 @@
 import string
 from typing import Final
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from inline_snapshot import snapshot
@@ -135,11 +136,25 @@ def test_the_lines_under_such_a_field_are_not_shown_either() -> None:
 def test_a_reference_to_a_variable_is_no_secret() -> None:
     for value in ("${KEY}", '"${KEY}"', "'${KEY}'  # from the environment", "null", ""):
         assert secret_lines(f"api_key: {value}\n", file="cluster.yaml") == frozenset()
+    assert secret_lines('a: {api_key: "${KEY}", b: c}\n', file="cluster.yaml") == frozenset()
 
 
 def test_a_token_is_not_shown_in_any_file() -> None:
     assert TOKEN not in shown_at(f"// {TOKEN}\nnode A {{ name: String }}\n", 1, file="s.pg")
     assert "node A" in shown_at(f"// {TOKEN}\nnode A {{ }}\n", 2, file="s.pg")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{Authorization: Bearer x}",
+        "{X-Api-Key: x}",
+        "Set-Cookie: x",
+        "u: https://h/?access_token=x",
+    ],
+)
+def test_a_line_with_a_header_or_an_address_that_holds_a_secret_is_not_shown(line: str) -> None:
+    assert secret_lines(f"a: b\n{line}\n", file="cluster.yaml") == {2}
 
 
 def test_every_line_of_a_private_key_is_withheld() -> None:

@@ -17,6 +17,8 @@ NO_DEFAULT: Final = msgspec.UNSET
 class TextForm(msgspec.Struct, frozen=True, kw_only=True, tag="text"):
     """Words; a plain number counts as its spelling."""
 
+    refers: bool = False
+    """Whether they hold a secret, so that a reference has to stand among them."""
     blank: bool = False
     """Whether it may be nothing but blanks."""
     pattern: str | None = None
@@ -127,6 +129,8 @@ class MapForm(msgspec.Struct, frozen=True, kw_only=True, tag="map"):
     free: bool = False
     """Whether a key is any text, not an id."""
     filled: bool = False
+    promising: "Form | None" = None
+    """What a key has whose name promises a secret, where that is another form."""
 
 
 class Refused(msgspec.Struct, frozen=True, kw_only=True):

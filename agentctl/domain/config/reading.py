@@ -6,6 +6,7 @@ What could not be read is left out and has been told. References and files are n
 import msgspec
 
 from agentctl.diagnostics.diagnostic import Related, error
+from agentctl.diagnostics.secrets import SECRET_NAME
 from agentctl.diagnostics.span import Span
 from agentctl.domain.config.faults import meant
 from agentctl.domain.config.fields import Reader, describe, is_null
@@ -183,7 +184,8 @@ class _FormReader:
             inner = reader.at(address) if address is not None else reader
             path = f"{place.path}.{key.text}"
             own = Place(path=path, label=f"`{path}`", key=key.where)
-            value = self.read(entry.value, form.value, inner, own)
+            promising = form.promising if SECRET_NAME.search(key.text) else None
+            value = self.read(entry.value, promising or form.value, inner, own)
             name = Text(text=key.text, where=key.where)
             if value is None:
                 lost.append(name)

@@ -39,8 +39,10 @@ _HTTP: Final = Section(
         "path": Field(form=TextForm(), about="What follows `base_url`."),
         "method": Field(form=ChoiceForm(values=("GET", "POST")), about="How it is asked for."),
         "headers": Field(
-            form=MapForm(value=TextForm(), noun="header", free=True),
-            about="Headers to send; one that holds a secret is a reference.",
+            form=MapForm(
+                value=TextForm(), noun="header", free=True, promising=TextForm(refers=True)
+            ),
+            about="Headers to send; one that holds a secret has a reference: `Bearer ${TOKEN}`.",
         ),
         "timeout": Field(form=DurationForm(), about="How long an answer may take."),
         "format": _FORMAT,

@@ -3,6 +3,7 @@
 import re
 
 from agentctl.diagnostics.diagnostic import error
+from agentctl.diagnostics.secrets import REFERENCE
 from agentctl.domain.config.cron import ScheduleFault, parse_schedule
 from agentctl.domain.config.durations import duration_s
 from agentctl.domain.config.fields import Reader, describe, is_null
@@ -84,13 +85,13 @@ def _fault(  # noqa: PLR0911  # one return a form
 def _text_fault(text: str, form: Form, label: str) -> _Fault | None:
     if looks_secret(text):
         return f"{label} holds what looks like a secret", "secret_inline", _REFER
-    code = form.code if isinstance(form, TextForm) else None
-    if isinstance(form, TextForm) and form.blank:
-        return None
-    if not text.strip():
-        return f"{label} is blank", code, None
     if not isinstance(form, TextForm):
-        return None
+        return None if text.strip() else (f"{label} is blank", None, None)
+    if form.refers and REFERENCE.search(text) is None:
+        return f"{label} is a literal, and secrets are references", "secret_inline", _REFER
+    code = form.code
+    if not text.strip():
+        return None if form.blank else (f"{label} is blank", code, None)
     if form.pattern is not None and re.fullmatch(form.pattern, text) is None:
         return f"{label} is `{text}`, which is no {form.what}", code, form.example
     return None
