@@ -283,6 +283,7 @@ def test_what_breaks_a_rule_is_refused_at_its_place(rule: str) -> None:
 
     assert (rule, start + 1, end + 1) in problems(found), found.diagnostics
     assert found.query is None
+    assert [d.message for d in found.diagnostics if not d.remedy] == []
 
 
 @pytest.mark.parametrize("rule", CASES)

@@ -204,3 +204,49 @@ def test_a_remedy_says_how_to_write_the_other_side() -> None:
     assert remedy("$n.i32 = $p", "$p: String") == ("Declare the parameter as `$p: I32`.")
     assert remedy("$n.l_i32 contains $p", "$p: String") == "Declare the parameter as `$p: I32`."
     assert remedy("$n.e = $p", "$p: I32") == "Declare the parameter as `$p: String`."
+
+
+def test_a_remedy_says_how_the_value_at_hand_is_written_so_that_it_fits() -> None:
+    remedies = {
+        '$n.i32 = "3"': "Write the value without quotes.",
+        '$n.i32 = "three"': "Write a number, like `3`.",
+        '$n.l_i32 contains "three"': "Write a number, like `3`.",
+        '$n.l_string contains ["a"]': "Write one value, without the brackets.",
+        "$n.string = 3": "Write the value as a text, in quotes.",
+        "$n.bool = 1": "Write `true` or `false`.",
+        '$n.date = "2026-01-31"': 'Write `date("2026-11-21")`.',
+        "$n.i32 < now()": "Compare it with a DateTime.",
+        "$n.l_string = $n.l_string": ("A list is asked for its members: `$x.list contains value`."),
+    }
+    for clause, remedy in remedies.items():
+        text = f"query q() {{ match {{ $n: N {clause} }} return {{ 1 as one }} }}"
+        assert [d.remedy for d in check(text, SCHEMA).diagnostics] == [remedy], clause
+
+
+def test_a_remedy_of_an_assigned_value_asks_for_what_the_property_holds() -> None:
+    remedies = {
+        'l_string: "a"': "Write a list: the values in `[…]`.",
+        "v: 3": "Write a list of 2 numbers, or give it as a parameter.",
+        "v: [1, 2, 3]": "Write exactly 2 numbers.",
+        'string: ["a"]': "Write one value, without the brackets.",
+        "string: now()": "Write the value as a text, in quotes.",
+    }
+    for assignment, remedy in remedies.items():
+        text = f"query q() {{ insert N {{ {assignment} }} }}"
+        assert [d.remedy for d in check(text, SCHEMA).diagnostics] == [remedy], assignment
+
+
+def test_a_search_compared_with_a_truth_is_the_search_or_its_negation() -> None:
+    found = {
+        text: checked(f"query q() {{ match {{ $n: N {text} }} return {{ 1 as one }} }}", SCHEMA)
+        for text in (
+            'search($n.string, "x")',
+            'search($n.string, "x") = true',
+            'false != search($n.string, "x")',
+            'not search($n.string, "x")',
+            'search($n.string, "x") = false',
+        )
+    }
+    plain, equal, unequal, negated, false = (q.pattern.filters for q in found.values())
+    assert plain == equal == unequal
+    assert negated == false != plain

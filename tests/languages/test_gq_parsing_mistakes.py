@@ -17,7 +17,10 @@ CLAUSES = {
     "$a knows $b: B": "2:10-12 GQ010: expected a variable at the other end of the edge, found `$b` | A traversal is `$a knows $b`.",
     "$a $e knows $b": "2:7-12 GQ010: expected `:`, found `knows` | Write `$a $e:knows $b` to bind the edge to `$e`.",
     "$a (x|) $b": "2:7-8 GQ010: expected the name of an edge, found `)`",
-    "$a.x == 3": "2:7-8 GQ010: expected a value, a variable or a name, found `=`",
+    "$a.x == 3": "2:6-8 GQ010: there is no comparison `==` | Write `=`.",
+    "$a.x <> 3": "2:6-8 GQ010: there is no comparison `<>` | Write `!=`.",
+    "$a.x => 3": "2:6-8 GQ010: there is no comparison `=>` | Write `>=`.",
+    'bm25($a.x, "y")': "3:1-2 GQ010: expected a comparison, found `}` | It ranks: put it first into `order`.",
     "$a.x like 3": "2:6-10 GQ010: expected a comparison, found `like` | Did you mean `contains`?",
     "$a.x startswith 3": "2:6-16 GQ010: expected a comparison, found `startswith` | Did you mean `starts_with`?",
     "$a.x and $a.y = 3": "2:6-9 GQ010: expected a comparison, found `and` | Comparisons are =, !=, <, <=, >, >=, contains, starts_with, in, is null.",
@@ -56,6 +59,7 @@ CLAUSES = {
 }
 
 READS = {
+    "return { $a.x } order by $a.x": "2:23-25 GQ010: expected `{`, found `by` | Write `order { $a.x desc }`.",
     "return { }": "2:8-11 GQ019: nothing stands between the braces | Say what is returned, e.g. `$a.name`.",
     "return { $a.x } order { }": "2:23-26 GQ019: nothing stands between the braces | Say what it is ordered by, or take `order` out.",
     "return $a.x": "2:8-10 GQ010: expected `{`, found `$a`",

@@ -44,12 +44,17 @@ from agentctl.languages.query.syntax import (
     LiteralUse,
     NotUse,
     NullUse,
+    SearchUse,
     VariableUse,
 )
 from agentctl.languages.query.syntax import Condition as ConditionUse
-from agentctl.languages.schema.types import Scalar
+from agentctl.languages.schema.types import PropertyType, Scalar
 
 TEXT_COMPARISONS: Final[frozenset[Comparison]] = frozenset({"contains", "starts_with"})
+_SEARCHES: Final = frozenset({"search", "fuzzy", "match_text"})
+_TEXT: Final = PropertyType(scalar=Scalar.STRING)
+_ASK_LIST: Final = "A list is asked for its members: `$x.list contains value`."
+_ASK_VECTOR: Final = "Rank by it: `order { nearest($x.vector, $query) } limit 10`."
 
 
 class ConditionChecker:
@@ -109,6 +114,11 @@ class ConditionChecker:
                 remedy="Write `is null` or `is not null`.",
             )
             return None
+        told = _search_answer(use)
+        if told is not None:
+            search = text_search(self.operands.scope, told[0])
+            found = None if search is None else Found(search=search)
+            return found if found is None or told[1] else Not(condition=found)
         left, right = self.operands.operand(use.left), self.operands.operand(use.right)
         if left is None or right is None or not self._comparable(use, left, right):
             return None
@@ -135,7 +145,8 @@ class ConditionChecker:
             return True
         kind = "list" if type_.list else "vector"
         message = f"{named(operand)} is a {kind} and cannot be compared"
-        self.context.mistake(f"T7:{kind}-comparison", message, use.where)
+        remedy = _ASK_LIST if type_.list else _ASK_VECTOR
+        self.context.mistake(f"T7:{kind}-comparison", message, use.where, remedy=remedy)
         return False
 
     def _alike(self, use: CompareUse, left: Operand, right: Operand) -> bool:
@@ -153,14 +164,16 @@ class ConditionChecker:
         if type_of(operand).scalar is not Scalar.BLOB:
             return True
         message = f"{named(operand)} is a Blob and cannot be compared"
-        self.context.mistake(self.operands.blob_rule, message, use.where)
+        remedy = "Only whether it is there can be asked: `is null`."
+        self.context.mistake(self.operands.blob_rule, message, use.where, remedy=remedy)
         return False
 
     def _now_fits(self, use: CompareUse, left: Operand, right: Operand) -> bool:
         for one, other in ((left, right), (right, left)):
             if isinstance(one, Now) and not fits(type_of(one), type_of(other)):
                 message = f"`now()` is a DateTime and cannot be compared with {named(other)}"
-                self.context.mistake("T7:now", message, use.where)
+                remedy = "Compare it with a DateTime."
+                self.context.mistake("T7:now", message, use.where, remedy=remedy)
                 return False
         return True
 
@@ -181,7 +194,10 @@ class ConditionChecker:
         if type_.scalar is Scalar.STRING and not type_.list:
             return True
         message = f"`{whole.comparison}` compares texts, not {named(operand)}"
-        self.context.mistake("T7:text-operands", message, use.where)
+        remedy = conversion(_TEXT, operand) or "Ask a String, or compare with `=`."
+        if whole.comparison == "starts_with" and type_.list:
+            remedy = _ASK_LIST
+        self.context.mistake("T7:text-operands", message, use.where, remedy=remedy)
         return False
 
     def _membership(self, use: InUse) -> Condition | None:
@@ -191,7 +207,8 @@ class ConditionChecker:
         type_ = type_of(operand)
         if not is_scalar(type_) or type_.scalar is Scalar.BLOB:
             message = f"{named(operand)} is no scalar"
-            self.context.mistake("T37:operand", message, use.operand.where)
+            remedy = _ASK_LIST if type_.list else "Ask a property with one plain value."
+            self.context.mistake("T37:operand", message, use.operand.where, remedy=remedy)
             return None
         values = self._values(use.values, operand)
         if values is None:
@@ -202,6 +219,7 @@ class ConditionChecker:
             "T37:incompatible",
             f"{named(operand)} is never in {named(values)}",
             use.values.where,
+            remedy=conversion(PropertyType(scalar=type_.scalar, list=True), values),
         )
         return None
 
@@ -232,3 +250,18 @@ class ConditionChecker:
                 return NullTest(operand=entity, negated=use.negated)
         operand = self.operands.operand(use.operand)
         return None if operand is None else NullTest(operand=operand, negated=use.negated)
+
+
+def _search_answer(use: CompareUse) -> tuple[SearchUse, bool] | None:
+    """Returns the search and the answer it must give, of `search(…) = true` and its like.
+
+    A search that stands alone means the same as one compared with `true`.
+    """
+    if use.comparison not in {"=", "!="}:
+        return None
+    for call, answer in ((use.left, use.right), (use.right, use.left)):
+        told = isinstance(answer, LiteralUse) and isinstance(answer.value, bool)
+        if told and isinstance(call, SearchUse) and call.function in _SEARCHES:
+            assert isinstance(answer, LiteralUse)
+            return call, bool(answer.value) is (use.comparison == "=")
+    return None

@@ -50,6 +50,9 @@ _OTHER_OPERATORS: Final = {
     "eq": "=",
     "equals": "=",
 }
+_OTHER_MARKS: Final = {("=", "="): "=", ("<", ">"): "!=", ("=", "<"): "<=", ("=", ">"): ">="}
+"""Comparisons of other languages, as the tokens that they are here."""
+_RANKS: Final = frozenset({"bm25", "nearest", "rrf"})
 _OPERATOR_KINDS: Final = frozenset({TokenKind.MARK, TokenKind.LOWER})
 
 Term = Condition | Expression
@@ -130,6 +133,9 @@ class ConditionParser(ExpressionParser):
         token = self.cursor.peek()
         if isinstance(term, VariableUse) and self._edge_comes(token):
             self._no_traversal(token)
+        if isinstance(term, SearchUse) and term.function in _RANKS:
+            known = "It ranks: put it first into `order`."
+            self.cursor.surprise("a comparison", remedy=known)
         meant = _OTHER_OPERATORS.get(token.text.lower())
         known = f"Comparisons are {', '.join(COMPARISONS)}, in, is null."
         if token.is_mark("=") or token.kind not in _OPERATOR_KINDS:
@@ -199,6 +205,7 @@ class ConditionParser(ExpressionParser):
                 if comparison == "<" and self._edge_comes(token):
                     self._no_traversal(token)
                 cursor.take()
+                self._no_other_mark(token)
                 right = self.right_side()
                 if self._compares(cursor.peek()):
                     self._no_chain()
@@ -223,6 +230,17 @@ class ConditionParser(ExpressionParser):
             found = self.right_side()
         cursor.expect_mark(")")
         return found
+
+    def _no_other_mark(self, mark: Token) -> None:
+        """Refuses the ``==`` and ``<>`` of other languages."""
+        after = self.cursor.peek()
+        meant = _OTHER_MARKS.get((mark.text, after.text))
+        if meant is not None and after.kind is TokenKind.MARK and after.start == mark.end:
+            both = f"{mark.text}{after.text}"
+            place = (mark.start, after.end)
+            self.cursor.fail(
+                10, f"there is no comparison `{both}`", place, remedy=f"Write `{meant}`."
+            )
 
     def _no_chain(self) -> NoReturn:
         self.cursor.fail(

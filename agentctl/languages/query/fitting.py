@@ -4,6 +4,7 @@ A scalar fits itself, any number fits any number, and nothing is converted from 
 value may be null and which values an enum has are no part of it. Source: languages 2.4, 2.7.
 """
 
+import re
 from typing import Final
 
 import msgspec
@@ -22,8 +23,11 @@ from agentctl.languages.query.syntax import ListUse, LiteralUse
 from agentctl.languages.schema.types import FLOATS, NUMERIC, PlainValue, PropertyType, Scalar
 
 DATETIME: Final = PropertyType(scalar=Scalar.DATETIME)
+_NUMBER: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?", re.ASCII)
 _SPELLINGS: Final = {
     Scalar.STRING: "Write the value as a text, in quotes.",
+    Scalar.BOOL: "Write `true` or `false`.",
+    Scalar.BLOB: "Give it as a parameter.",
     Scalar.DATE: 'Write `date("2026-11-21")`.',
     Scalar.DATETIME: 'Write `datetime("2026-11-21T03:30:00Z")`.',
 }
@@ -71,16 +75,22 @@ def named(operand: Operand) -> str:  # noqa: PLR0911  # one case for each form
             return f"`${operand.name}` ({operand.type})"
 
 
-def conversion(wanted: PropertyType, given: Operand) -> str | None:
+def conversion(wanted: PropertyType, given: Operand) -> str | None:  # noqa: PLR0911  # one case for each form
     """Returns how to write *given* so that it fits *wanted*."""
     match given:
         case ParamRef():
             plain = msgspec.structs.replace(wanted, nullable=False, enum_values=None)
             return f"Declare the parameter as `${given.name[:50]}: {plain}`."
-        case Value(value=str()):
-            return _SPELLINGS.get(wanted.scalar, "Write the value without quotes.")
+        case Value() if wanted.vector_dim is not None:
+            return f"Write a list of {wanted.vector_dim} numbers, or give it as a parameter."
+        case Value() if wanted.list and not given.type.list:
+            return "Write a list: the values in `[…]`."
+        case Value() if given.type.list and not wanted.list:
+            return "Write one value, without the brackets."
+        case Value(value=str(text)) if wanted.scalar in NUMERIC and _NUMBER.fullmatch(text):
+            return "Write the value without quotes."
         case Value():
-            return _SPELLINGS[Scalar.STRING] if wanted.scalar is Scalar.STRING else None
+            return _SPELLINGS.get(wanted.scalar, "Write a number, like `3`.")
         case _:
             return None
 
@@ -97,22 +107,27 @@ def list_value(context: Context, use: ListUse, *, empty: PropertyType | None) ->
     scalars: list[Scalar] = []
     for item in use.items:
         if isinstance(item, ListUse):
-            context.mistake("T33:nested", "a list cannot be in a list", item.where)
+            remedy = "Write its members into the outer list."
+            context.mistake("T33:nested", "a list cannot be in a list", item.where, remedy=remedy)
             return None
         if item.type is None or item.value is None:
-            context.mistake("T32:list-item", "a list has no null in it", item.where)
+            message = "a list has no null in it"
+            context.mistake("T32:list-item", message, item.where, remedy="Take the null out.")
             return None
         if scalars and not _alike(scalars[0], item.type.scalar):
             context.mistake(
                 "T33:mixed",
                 f"this list has a {scalars[0].value} and a {item.type.scalar.value}",
                 item.where,
+                remedy="Write all members with one type.",
             )
             return None
         members.append(item.value)
         scalars.append(item.type.scalar)
     if not scalars and empty is None:
-        context.mistake("T33:empty", "this list has no members to tell its type", use.where)
+        message = "this list has no members to tell its type"
+        remedy = "Write a member into it, or take the column out."
+        context.mistake("T33:empty", message, use.where, remedy=remedy)
         return None
     scalar = _joined(scalars) if scalars or empty is None else empty.scalar
     return Value(value=tuple(members), type=PropertyType(scalar=scalar, list=True))

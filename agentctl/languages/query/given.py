@@ -106,7 +106,8 @@ def _blob_by_text(wanted: PropertyType, given: PropertyType) -> bool:
 def _null(context: Context, name: str, type_: PropertyType, use: LiteralUse) -> Value | None:
     if type_.nullable:
         return Value(value=None, type=type_)
-    context.mistake("T3:null", f"`{name}` ({type_}) is never null", use.where)
+    remedy = f"Give a value, or declare `{name[:50]}` with a `?` in the schema."
+    context.mistake("T3:null", f"`{name}` ({type_}) is never null", use.where, remedy=remedy)
     return None
 
 
@@ -126,7 +127,8 @@ def _literal(
     got, wanted = value.type.vector_dim, type_.vector_dim
     if got is not None and wanted is not None and got != wanted:
         message = f"{label} has {wanted} numbers, and this vector {got}"
-        context.mistake("T3:vector-length", message, use.where)
+        exact = f"Write exactly {wanted} numbers."
+        context.mistake("T3:vector-length", message, use.where, remedy=exact)
         return None
     if not fits(type_, value.type):
         message = f"{label} is {type_} and cannot be {named(value)}"
@@ -153,7 +155,9 @@ def _in_enum(
 def _now(context: Context, label: str, type_: PropertyType, use: NowUse) -> Now | None:
     if fits(type_, DATETIME):
         return Now()
-    context.mistake("T7:now", f"{label} is {type_}, and `now()` a DateTime", use.where)
+    message = f"{label} is {type_}, and `now()` a DateTime"
+    remedy = conversion(type_, Value(value=0, type=DATETIME))
+    context.mistake("T7:now", message, use.where, remedy=remedy)
     return None
 
 
@@ -172,5 +176,9 @@ def _parameter(
 
 
 def _unequal(context: Context, rule: str, name: str, type_: PropertyType, use: GivenUse) -> None:
-    what = "a list: its members are matched one by one" if type_.list else "a vector"
-    context.mistake(rule, f"`{name}` ({type_}) is {what}", use.where)
+    what = "a vector"
+    remedy = f"Rank by it: `order {{ nearest($x.{name[:50]}, $query) }} limit 10`."
+    if type_.list:
+        what = "a list: its members are matched one by one"
+        remedy = f"Give one member, or write `$x.{name[:50]} contains …` for each."
+    context.mistake(rule, f"`{name}` ({type_}) is {what}", use.where, remedy=remedy)

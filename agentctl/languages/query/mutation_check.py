@@ -142,7 +142,8 @@ class _Mutations:
             for end in _ENDS:
                 if end not in given:
                     message = f"an insert of `{target.name}` needs `{end}`, the id of a node"
-                    self.context.mistake("T12:missing-endpoint", message, use.where)
+                    remedy = f"Assign `{end}: $id`."
+                    self.context.mistake("T12:missing-endpoint", message, use.where, remedy=remedy)
         return Insert(target=_fact(target), assignments=values) if values else None
 
     def _required(
@@ -177,7 +178,8 @@ class _Mutations:
         for assignment in use.assignments:
             if assignment.property in target.key:
                 message = f"`{assignment.property}` is in the key of `{target.name}`"
-                self.context.mistake("T40", message, assignment.where)
+                remedy = "A key never changes: delete the node and insert it anew."
+                self.context.mistake("T40", message, assignment.where, remedy=remedy)
         condition = self._condition(use, target)
         if condition is None or not values:
             return None

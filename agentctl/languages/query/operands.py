@@ -113,7 +113,8 @@ class Operands:
 
     def untyped_null(self, use: LiteralUse) -> None:
         """Says that a lone null has no type."""
-        self.context.mistake("T32:untyped", "`null` has no type here", use.where)
+        remedy = "Test with `is null`; a value is a literal, a parameter or a property."
+        self.context.mistake("T32:untyped", "`null` has no type here", use.where, remedy=remedy)
 
     def _entity(self, use: VariableUse, bound: Bound) -> None:
         name = use.name[:50]

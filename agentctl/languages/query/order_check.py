@@ -72,7 +72,8 @@ class OrderChecker:
                 self.scope.undeclared(use)
             else:
                 message = f"`{name}` is a number, and `${use.name}` a matched variable"
-                self.context.mistake("T36:type", message, use.where)
+                remedy = "Write a number, or declare a parameter: `$count: U32`."
+                self.context.mistake("T36:type", message, use.where, remedy=remedy)
             return None
         if not is_scalar(param.type) or param.type.scalar not in INTEGERS:
             message = f"`{name}` is a whole number, and {named(param)} is none"
@@ -102,7 +103,9 @@ class OrderChecker:
             return
         if self.outputs.grouped or self.body.distinct:
             what = "groups" if self.outputs.grouped else "distinct rows"
-            context.mistake("T31:grouped", f"`{use.function}` ranks matches, not {what}", use.where)
+            message = f"`{use.function}` ranks matches, not {what}"
+            remedy = "Order by a column, or return plain matches."
+            context.mistake("T31:grouped", message, use.where, remedy=remedy)
             return
         if self.body.limit is None and use.function != "bm25":
             rule = "T17" if use.function == "nearest" else "T21:limit"
@@ -155,12 +158,16 @@ class OrderChecker:
         if type_ is None:
             return True
         if type_.scalar is Scalar.BLOB:
-            self.context.mistake("T24:order", "a Blob orders nothing", wanted.value.where)
+            where, message = wanted.value.where, "a Blob orders nothing"
+            self.context.mistake("T24:order", message, where, remedy="Order by a plain value.")
             return False
         if is_scalar(type_):
             return True
         message = f"a {'list' if type_.list else 'vector'} has no order"
-        self.context.mistake("T25:unordered", message, wanted.value.where)
+        remedy = "Order by a plain value."
+        if type_.vector_dim is not None:
+            remedy = "Rank by it: `nearest($x.vector, $query)`, with a `limit`."
+        self.context.mistake("T25:unordered", message, wanted.value.where, remedy=remedy)
         return False
 
     def _not_returned(self, wanted: OrderSyntax, value: Projectable) -> None:

@@ -74,7 +74,8 @@ class OutputChecker:
         """Returns what *use* is as a column, or says why it is none."""
         match use:
             case LiteralUse(type=None):
-                self.context.mistake("T32:untyped", "`null` has no type here", use.where)
+                message = "`null` has no type here"
+                self.context.mistake("T32:untyped", message, use.where, remedy="Take it out.")
             case LiteralUse():
                 return literal_value(use)
             case ListUse():
@@ -138,7 +139,8 @@ class OutputChecker:
         if value.type.scalar is not Scalar.BLOB:
             return True
         message = f"{named(value)} is a Blob, which no result holds"
-        self.context.mistake("T24:result", message, use.where)
+        remedy = "Return the node's id, `$x.@id`, or another property."
+        self.context.mistake("T24:result", message, use.where, remedy=remedy)
         return False
 
     def _differences(self, item: ReturnItem, value: Projectable) -> None:
@@ -197,7 +199,8 @@ class OutputChecker:
                 argument = found
             case _:
                 message = f"`{use.function}` takes a property or a variable of the matched rows"
-                self.context.mistake("T8:argument", message, use.argument.where)
+                remedy = f"Write `{use.function}($x.property)`."
+                self.context.mistake("T8:argument", message, use.argument.where, remedy=remedy)
         if argument is None or not self._fitting(use, argument):
             return None
         self._sum_differs(use, argument)
@@ -219,7 +222,9 @@ class OutputChecker:
         what = "a whole node" if type_ is None else str(type_)
         takes = "numbers and texts" if ordered else "numbers"
         rule = "T8:ordered" if ordered else "T8:numeric"
-        self.context.mistake(rule, f"`{use.function}` takes {takes}, not {what}", where)
+        remedy = "Choose another property, or `count`."
+        message = f"`{use.function}` takes {takes}, not {what}"
+        self.context.mistake(rule, message, where, remedy=remedy)
         return False
 
     def _sum_differs(self, use: AggregateUse, argument: Key) -> None:

@@ -180,6 +180,8 @@ class ReadParser(ClauseParser):
     def _ordered(self) -> tuple[OrderSyntax, ...]:
         """``'{' ord (',' ord)* '}'``."""
         cursor = self.cursor
+        if cursor.at_word("by"):
+            cursor.surprise("`{`", remedy="Write `order { $a.x desc }`.")
         opener = self.opens()
         if cursor.at_mark("}"):
             self.empty(opener, "Say what it is ordered by, or take `order` out.")

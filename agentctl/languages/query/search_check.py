@@ -73,6 +73,7 @@ def nearest(scope: Scope, use: SearchUse) -> Nearest | None:
             "T15:nearest-dimension",
             f"{named(field)} has {wanted} dimensions, the query {given}",
             use.arguments[1].where,
+            remedy=f"Give a vector of {wanted} numbers, of the model that made the others.",
         )
         return None
     return Nearest(field=field, query=query)
@@ -86,6 +87,7 @@ def _fusion(scope: Scope, use: SearchUse) -> Fusion | None:
                 "T21:rank-arguments",
                 "`rrf` fuses `nearest(…)` and `bm25(…)`, and this is neither",
                 argument.where,
+                remedy="Write `rrf(nearest($x.vector, $query), bm25($x.text, $words))`.",
             )
             continue
         found = rank(scope, argument)
@@ -111,7 +113,7 @@ def _text_field(scope: Scope, use: SearchUse, rule: str) -> PropertyRef | None:
     if found.type.scalar is Scalar.STRING and not found.type.list:
         return found
     message = f"`{use.function}` looks into texts, not {named(found)}"
-    scope.context.mistake(rule, message, field.where)
+    scope.context.mistake(rule, message, field.where, remedy="Choose a String property.")
     return None
 
 
@@ -124,13 +126,15 @@ def _searchable(scope: Scope, field: PropertyUse, rule: str | None = None) -> Pr
         f"`${field.var}` is an edge, and only nodes are searched",
         field.where,
         related=bound_here(bound),
+        remedy="Search a property of a node at one of its ends.",
     )
     return None
 
 
 def _no_field(scope: Scope, use: SearchUse, rule: str, what: str) -> None:
     message = f"the first argument of `{use.function}` is {what}"
-    scope.context.mistake(rule, message, use.arguments[0].where)
+    remedy = f"Write `{use.function}($x.property, …)`."
+    scope.context.mistake(rule, message, use.arguments[0].where, remedy=remedy)
 
 
 def _text_query(scope: Scope, use: SearchUse, rule: str) -> Value | ParamRef | PropertyRef | None:
@@ -142,7 +146,8 @@ def _text_query(scope: Scope, use: SearchUse, rule: str) -> Value | ParamRef | P
         return found
     what = "this is none" if found is None else f"{named(found)} is none"
     message = f"`{use.function}` looks for a text, and {what}"
-    scope.context.mistake(rule, message, query.where)
+    remedy = "Write a text in quotes, or give it as a parameter of type String."
+    scope.context.mistake(rule, message, query.where, remedy=remedy)
     return None
 
 
@@ -168,7 +173,9 @@ def _param(scope: Scope, use: VariableUse) -> ParamRef | None:
     else:
         message = f"`${use.name}` is a `{bound.type.name}`, which is no scalar"
         rule = "T23:bare-use" if bound.is_edge else "T7:entity-operand"
-        scope.context.mistake(rule, message, use.where, related=bound_here(bound))
+        remedy = "Use a property of it, or a parameter."
+        related = bound_here(bound)
+        scope.context.mistake(rule, message, use.where, related=related, remedy=remedy)
     return None
 
 
@@ -181,7 +188,7 @@ def _vector_field(scope: Scope, use: SearchUse) -> PropertyRef | None:
     if found is None or found.type.vector_dim is not None:
         return found
     message = f"`nearest` looks into vectors, not {named(found)}"
-    scope.context.mistake(rule, message, field.where)
+    scope.context.mistake(rule, message, field.where, remedy="Choose a Vector property.")
     return None
 
 
@@ -205,7 +212,8 @@ def _vector_query(scope: Scope, use: Expression, function: str) -> Value | Param
         return found
     what = "this is neither" if found is None else f"{named(found)} is neither"
     message = f"`{function}` looks near a vector or a text, and {what}"
-    scope.context.mistake("T15:nearest-query", message, use.where)
+    remedy = "Give a vector or a text as a parameter, or write a text in quotes."
+    scope.context.mistake("T15:nearest-query", message, use.where, remedy=remedy)
     return None
 
 
@@ -226,5 +234,6 @@ def _whole_number(
     if found is not None and is_scalar(found.type) and found.type.scalar in INTEGERS:
         return found
     message = f"this argument is a whole number from {least} on"
-    scope.context.mistake(rule, message, use.where)
+    remedy = f"Write a number like `{max(least, 2)}`, or give it as a parameter of type I32."
+    scope.context.mistake(rule, message, use.where, remedy=remedy)
     return None

@@ -74,7 +74,7 @@ class TraversalChecker:
                 sound = False
             elif edge.name in found:
                 message = f"`{name.name}` is listed twice"
-                self.context.mistake("T30:repeated", message, name.where)
+                self.context.mistake("T30:repeated", message, name.where, remedy="Take one out.")
             else:
                 first = next(iter(found.values()), edge)
                 sound = self._same_ends(first, edge, name) and sound
@@ -103,6 +103,7 @@ class TraversalChecker:
             f"and `{first.name}` from `{first.source}` to `{first.target}`",
             name.where,
             related=(_declared(first), _declared(edge)),
+            remedy="Choose among edges with the same ends only.",
         )
         return False
 
@@ -180,6 +181,7 @@ class TraversalChecker:
             f"`${use.name}` is an edge and cannot be the end of one",
             use.where,
             related=bound_here(bound),
+            remedy="Use a node here.",
         )
         return None
 
@@ -200,6 +202,9 @@ class TraversalChecker:
             use.where,
             detail=f"`{edge.name}` leads from `{edge.source}` to `{edge.target}`.",
             related=(*bound_here(bound), _declared(edge)),
+            remedy="Exchange the two sides, or use another edge or variable."
+            if touches
+            else "Use another edge or another variable.",
         )
         return False
 
@@ -219,7 +224,8 @@ class TraversalChecker:
             return None
         if len(clause.edges) > 1:
             message = "a choice of edges has no edge variable"
-            self.context.mistake("T30:edge-variable", message, use.where)
+            remedy = "Take the variable out, or name one edge."
+            self.context.mistake("T30:edge-variable", message, use.where, remedy=remedy)
             self.context.unclear.add(use.name)
             return None
         self.scope.bind(use, edge)
