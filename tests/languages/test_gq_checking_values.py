@@ -250,3 +250,10 @@ def test_a_search_compared_with_a_truth_is_the_search_or_its_negation() -> None:
     plain, equal, unequal, negated, false = (q.pattern.filters for q in found.values())
     assert plain == equal == unequal
     assert negated == false != plain
+
+
+def test_a_mutation_of_an_interface_is_told_that_it_is_one() -> None:
+    (found,) = check('query q() { insert Named { name: "x" } }').diagnostics
+
+    assert found.rule == "T10:unknown-target"
+    assert found.remedy == "`Named` is an interface; name a node type that implements it."

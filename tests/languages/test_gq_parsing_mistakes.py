@@ -18,6 +18,14 @@ CLAUSES = {
     "$a $e knows $b": "2:7-12 GQ010: expected `:`, found `knows` | Write `$a $e:knows $b` to bind the edge to `$e`.",
     "$a (x|) $b": "2:7-8 GQ010: expected the name of an edge, found `)`",
     "$a.x == 3": "2:6-8 GQ010: there is no comparison `==` | Write `=`.",
+    "$a.x IN [3]": "2:6-8 GQ010: expected a comparison, found `IN` | Did you mean `in`?",
+    "$a.x = 1_000": "2:8-13 GQ010: a number runs into a name | Numbers are written like `1000`, `1.5` or `1e3`.",
+    "$a.x = 3 || $a.y = 4": "2:10-11 GQ010: expected a clause, found `|` | Conditions are joined by `or`.",
+    "$a.x = 3 AND $a.y = 4": "2:10-13 GQ010: expected a clause, found `AND` | Conditions are joined by `and`.",
+    "$a.x = 3 && $a.y = 4": "2:10-12 GQ005: unexpected character `&` | Conditions are joined by `and`.",
+    "!($a.x = 3)": "2:1-2 GQ005: unexpected character `!` | Conditions are negated by `not`.",
+    "$a.x = 3 # three": "2:10-11 GQ005: unexpected character `#` | A comment begins with `//`.",
+    "count { $a knows $b }": "3:1-2 GQ010: expected a comparison, found `}` | Compare it, `count { … } > 0`, or write `exists { … }`.",
     "$a.x <> 3": "2:6-8 GQ010: there is no comparison `<>` | Write `!=`.",
     "$a.x => 3": "2:6-8 GQ010: there is no comparison `=>` | Write `>=`.",
     'bm25($a.x, "y")': "3:1-2 GQ010: expected a comparison, found `}` | It ranks: put it first into `order`.",
@@ -59,6 +67,7 @@ CLAUSES = {
 }
 
 READS = {
+    "return { $a.x } skip 3": "2:17-21 GQ010: expected `}`, found `skip` | Did you mean `offset`?",
     "return { $a.x } order by $a.x": "2:23-25 GQ010: expected `{`, found `by` | Write `order { $a.x desc }`.",
     "return { }": "2:8-11 GQ019: nothing stands between the braces | Say what is returned, e.g. `$a.name`.",
     "return { $a.x } order { }": "2:23-26 GQ019: nothing stands between the braces | Say what it is ordered by, or take `order` out.",

@@ -28,6 +28,7 @@ from agentctl.languages.text.token import Token, TokenKind
 
 BLOCKS: Final = ("not", "optional", "exists", "count")
 HOPS_MAX: Final = 2**31 - 1
+_JUNCTIONS: Final = frozenset({"AND", "OR", "And", "Or"})
 _VARIABLE: Final = TokenKind.VARIABLE
 _LOWER: Final = TokenKind.LOWER
 _UPPER: Final = TokenKind.UPPER
@@ -91,6 +92,9 @@ class ClauseParser(ConditionParser):
                 return clause
         elif first.kind is TokenKind.END:
             self.unclosed(opener)
+        elif first.is_mark("|") or first.text in _JUNCTIONS:
+            word = "or" if first.is_mark("|") else first.text.lower()
+            cursor.surprise("a clause", remedy=f"Conditions are joined by `{word}`.")
         elif first.is_mark(","):
             message = "clauses are not separated by commas"
             self.report.parse_error(13, message, cursor.take(), remedy="Take the comma out.")

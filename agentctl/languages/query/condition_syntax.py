@@ -15,11 +15,13 @@ from agentctl.languages.query.syntax import (
     CallUse,
     CompareUse,
     Condition,
+    CountUse,
     ExistsUse,
     Expression,
     InUse,
     JunctionUse,
     ListUse,
+    NameUse,
     NotUse,
     NullUse,
     SearchUse,
@@ -49,6 +51,7 @@ _OTHER_OPERATORS: Final = {
     "includes": "contains",
     "eq": "=",
     "equals": "=",
+    **{word: word for word in ("contains", "starts_with", "in", "is")},
 }
 _OTHER_MARKS: Final = {("=", "="): "=", ("<", ">"): "!=", ("=", "<"): "<=", ("=", ">"): ">="}
 """Comparisons of other languages, as the tokens that they are here."""
@@ -136,6 +139,11 @@ class ConditionParser(ExpressionParser):
         if isinstance(term, SearchUse) and term.function in _RANKS:
             known = "It ranks: put it first into `order`."
             self.cursor.surprise("a comparison", remedy=known)
+        if isinstance(term, CountUse):
+            known = "Compare it, `count { … } > 0`, or write `exists { … }`."
+            self.cursor.surprise("a comparison", remedy=known)
+        if isinstance(term, NameUse) and self._is_behind_number():
+            self._no_number()
         meant = _OTHER_OPERATORS.get(token.text.lower())
         known = f"Comparisons are {', '.join(COMPARISONS)}, in, is null."
         if token.is_mark("=") or token.kind not in _OPERATOR_KINDS:
@@ -143,6 +151,19 @@ class ConditionParser(ExpressionParser):
         return self.cursor.surprise(
             "a comparison", remedy=f"Did you mean `{meant}`?" if meant else known
         )
+
+    def _is_behind_number(self) -> bool:
+        """Whether the name that was taken last runs on from a number, as in ``1_000``."""
+        tokens, position = self.cursor.tokens, self.cursor.position
+        number, name = tokens[max(position - 2, 0)], tokens[position - 1]
+        numeric = number.kind is TokenKind.INTEGER or number.kind is TokenKind.FLOAT
+        return numeric and number.end == name.start
+
+    def _no_number(self) -> NoReturn:
+        tokens, position = self.cursor.tokens, self.cursor.position
+        place = (tokens[position - 2].start, tokens[position - 1].end)
+        remedy = "Numbers are written like `1000`, `1.5` or `1e3`."
+        self.cursor.fail(10, "a number runs into a name", place, remedy=remedy)
 
     def _edge_comes(self, token: Token) -> bool:
         """Whether a traversal was meant: an edge and a variable, or ``<edge>``."""

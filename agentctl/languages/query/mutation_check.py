@@ -110,11 +110,18 @@ class _Mutations:
                 "T10:unknown-target",
                 f"there is no node or edge type `{use.type_name}`",
                 use.type_where,
-                remedy=self.context.meant(use.type_name, lambda: index.type_names),
+                remedy=self._instead(use.type_name),
             )
             for variable in _variables(use):
                 self._param(variable)
         return found
+
+    def _instead(self, name: str) -> str | None:
+        """Returns what to write where *name* is no type that has rows."""
+        index = self.context.index
+        if not self.context.full and index.catalog.interface(name) is not None:
+            return f"`{name}` is an interface; name a node type that implements it."
+        return self.context.meant(name, lambda: index.type_names)
 
     def _has_all(self, target: Target, names: set[str]) -> bool:
         ends = _ENDS if isinstance(target, EdgeType) else {}

@@ -298,4 +298,5 @@ class QueryParser(MutationParser):
             )
         if self.unbalanced or self.outer_begins(self.cursor.position):
             self.unclosed(opener)
-        self.cursor.surprise("`}`")
+        skip = token.is_word("skip") and not changes
+        self.cursor.surprise("`}`", remedy="Did you mean `offset`?" if skip else None)

@@ -38,6 +38,17 @@ _LATER_PIECES: Final = re.compile(_PIECE % r'"[^\n]*', re.VERBOSE | re.DOTALL)
 _CLOSED_STRING: Final = re.compile(_STRING, re.DOTALL)
 _ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
 
+_REMEDIES: Final = {
+    "$": "A variable is `$` and a name that begins with a lower-case letter or `_`.",
+    "#": "A comment begins with `//`.",
+    **dict.fromkeys("'`\u2018\u2019\u201c\u201d", 'A text is written in double quotes: `"…"`.'),
+}
+"""By the first character of what no token begins with."""
+_QUERY_REMEDIES: Final = {
+    **_REMEDIES,
+    "&": "Conditions are joined by `and`.",
+    "!": "Conditions are negated by `not`.",
+}
 _UNSURE: Final = None
 Sort = tuple[TokenKind, str, int]
 """What a piece is: its kind, its text as a token has it, and its length without blanks."""
@@ -231,9 +242,9 @@ class _Lexer:
         return _ESCAPE.sub(plain, raw)
 
     def _unexpected(self, piece: str, start: int) -> None:
-        remedy = "Take it out, or put it into a text or a comment."
-        if piece[0] == "$":
-            remedy = "A variable is `$` and a name that begins with a lower-case letter or `_`."
+        usual = "Take it out, or put it into a text or a comment."
+        known = _QUERY_REMEDIES if self.report.dialect.name == ".gq" else _REMEDIES
+        remedy = known.get(piece[0], usual)
         message = f"unexpected character {_named(piece[0])}"
         self.report.parse_error(5, message, (start, start + len(piece)), remedy=remedy)
 
