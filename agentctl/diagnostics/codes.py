@@ -33,7 +33,6 @@ _CONFIG: Final = {
     "empty_metadata_name": "`metadata.name` is blank; leave it out or name the cluster.",
     "unsupported_state_backend": "`state.backend` may only be absent or `cluster`.",
     "invalid_storage_root": "`storage` is blank, has an unknown scheme, or lacks a bucket.",
-    "storage_root_invalid": "The storage root cannot be used as it is.",
     "invalid_resource_id": "Ids of graphs, queries, policies and providers are `[A-Za-z_][A-Za-z0-9_-]*`.",
     "wrong_kind_reference": "A reference names a resource of another kind than the field takes.",
     "schema_file_missing": "The schema file that a graph names is not there.",
@@ -92,10 +91,8 @@ _FOLDER: Final = {
 _LEDGER: Final = {
     "state_missing": "The cluster has no ledger yet. `agentctl import` makes its first revision, `agentctl init` a whole new cluster.",
     "state_already_exists": "`import` makes the first revision only; this cluster has one. `agentctl refresh` observes again.",
-    "state_read_error": "The ledger cannot be read.",
     "invalid_state_json": "A ledger object is not what its format says.",
     "unsupported_state_version": "The ledger was written by a newer agentctl; use that version.",
-    "state_write_error": "The ledger could not be written; nothing was recorded.",
     "conflicting_graph_manifest_observation": "An observation names the graph's version twice, under its old and its new key, and they differ.",
     "state_cas_mismatch": "state.json is not the text that the newest ledger object holds; the next writer repairs it.",
     "external_blob_policy_digest_mismatch": "The recorded digest of a graph cannot be made again from its recorded parts, so the ledger was changed by something else or is damaged; nothing is done.",
@@ -116,7 +113,6 @@ _LEDGER: Final = {
     "principals_chain_broken": "A record of the principals chain is missing, altered, out of order or not validly signed.",
     "ledger_chain_broken": "A ledger object is missing, altered or out of order.",
     "idempotency_conflict": "The idempotency key was used before with other arguments.",
-    "frozen": "The cluster is frozen; a human thaws it.",
 }
 
 _APPLY: Final = {
@@ -127,7 +123,6 @@ _APPLY: Final = {
     "schema_rename_ignored": "A `@rename_from` stands on a name that is in force already; it has no effect.",
     "approval_stale": "An approval exists, but what it was given for has changed; ask again.",
     "approval_required": "The change waits for a human decision.",
-    "apply_approval_invariant_violation": "A gated change was about to run without its approval. This is a bug in agentctl.",
     "graph_create_failed": "The graph could not be created.",
     "schema_apply_failed": "The schema could not be applied to the graph.",
     "graph_delete_failed": "The graph could not be detached.",
@@ -164,7 +159,6 @@ _RECOVERY: Final = {
     "unsupported_recovery_sidecar_version": "A recovery sidecar was written by another version of agentctl.",
     "recovery_sidecar_write_error": "A recovery sidecar could not be written, so the step was not started.",
     "recovery_sidecar_cleanup_failed": "A finished recovery sidecar could not be removed; the next command does.",
-    "actual_applied_state_pending": "The graph holds something that neither the ledger nor the interrupted step explains.",
     "catalog_payload_missing": "A recorded payload is not in the catalog; the next apply publishes it again.",
     "catalog_payload_mismatch": "A payload of the catalog does not have its digest; the next apply replaces it.",
     "catalog_payload_read_error": "A payload of the catalog cannot be read.",
@@ -180,7 +174,6 @@ _APPROVALS: Final = {
     "approval_closed": "The request is decided, consumed or expired.",
     "approval_limit": "Too many requests are open for this principal or this cluster.",
     "approval_denied_recently": "The same change was denied within the last 24 hours and its effect has not grown beyond tolerance.",
-    "approval_write_error": "The decision could not be written; nothing was decided.",
     "approval_read_error": "An approval record cannot be read.",
     "invalid_approval_artifact": "An approval record is not what its format says, or its signature does not hold.",
     "unsupported_approval_version": "An approval record was written by another version of agentctl.",

@@ -6,7 +6,7 @@ from agentctl.diagnostics.diagnostic import error, warning
 from agentctl.faces.cli.exit_codes import ExitCode, exit_code
 
 BY_CODE = {
-    ExitCode.DENIED: ("frozen", "storage_root_moved", "path_not_config", "denied", "human_only"),
+    ExitCode.DENIED: ("storage_root_moved", "path_not_config", "denied", "human_only"),
     ExitCode.RACE: (
         "state_lock_held",
         "lease_lost",

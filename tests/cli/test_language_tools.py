@@ -235,8 +235,10 @@ def test_stdin_is_told_as_a_diff_and_as_a_document(texts: Path, home: Path) -> N
     assert differs.stdout.startswith("--- any.pg\n+++ any.pg\n@@ ")
     assert told["files"] == [{"path": "any.pg", "outcome": "changed", "text": CLEAN_SCHEMA}]
     assert bad["files"] == [{"path": "any.pg", "outcome": "failed"}]
+    schema = schema_of("fmt")
+    assert isinstance(schema, dict)
     for each in (told, bad):
-        jsonschema.validate(each, schema_of("fmt"))
+        jsonschema.validate(each, schema)
 
 
 def test_what_acts_on_a_terminal_is_spelt_out_there_and_exact_in_a_pipe(texts: Path) -> None:

@@ -18,21 +18,6 @@ needs_checkout = pytest.mark.skipif(
     not (TESTS.parent / "pyproject.toml").exists(), reason="runs in a checkout, not beside a wheel"
 )
 
-SPECIFIED_ONLY = frozenset(
-    {
-        "actual_applied_state_pending",
-        "apply_approval_invariant_violation",
-        "approval_write_error",
-        "frozen",
-        "state_lock_disabled",
-        "state_read_error",
-        "state_write_error",
-        "storage_root_invalid",
-    }
-)
-"""Codes of control-plane 1.8 and 3.6 whose condition this release tells by another code, or cannot reach.
-They are kept for readers of old output, so that no name gets a second meaning."""
-
 
 def strings_of(text: str) -> set[str]:
     """The string literals of a module."""
@@ -78,7 +63,7 @@ def test_every_code_is_raised_somewhere_or_is_kept_for_the_specifications_sake()
             if path.name not in {"codes.py", "exit_codes.py"} and "explained" not in path.parts:
                 raised |= strings_of(path.read_text(encoding="utf-8"))
 
-    assert set(CODES) - raised == SPECIFIED_ONLY
+    assert sorted(set(CODES) - raised) == []
 
 
 @needs_checkout
@@ -90,7 +75,7 @@ def test_every_code_that_is_raised_occurs_in_a_test_or_in_the_corpus() -> None:
     for path in (TESTS / "corpus").rglob("*.md"):
         tested |= words_of({path.read_text(encoding="utf-8")})
 
-    assert sorted(set(CODES) - tested - SPECIFIED_ONLY) == []
+    assert sorted(set(CODES) - tested) == []
 
 
 RULE_NAME = re.compile(

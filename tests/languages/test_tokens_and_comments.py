@@ -89,7 +89,9 @@ def test_a_name_that_is_too_long_is_cut_and_said_once() -> None:
 @given(st.lists(PIECES, max_size=20).map("".join))
 def test_nothing_but_blanks_stands_between_tokens_and_comments(text: str) -> None:
     found = lexed(text)
-    placed = sorted((p.start, p.end) for p in (*found.tokens, *found.comments))
+    placed = sorted(
+        [(t.start, t.end) for t in found.tokens] + [(c.start, c.end) for c in found.comments]
+    )
 
     end = 1 if text.startswith("\ufeff") else 0
     for begins, ends in placed:

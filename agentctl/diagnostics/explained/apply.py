@@ -44,11 +44,6 @@ EXPLAINED: Final[dict[str, str]] = {
         "The rest of the plan goes on without it. Ask with `agentctl approve` (over MCP the tool "
         "`approve`), and apply again after the decision."
     ),
-    "apply_approval_invariant_violation": (
-        "The last check before a gated step found no approval for it, although the plan said "
-        "there was one. The step was not done. This cannot happen in a sound program: please "
-        "report it, with the plan and the op."
-    ),
     "graph_create_failed": (
         "The storage or the graph engine refused to create the graph; the detail holds its "
         "words. What came before in the same apply stands and is recorded, what depends on the "
@@ -207,11 +202,6 @@ EXPLAINED: Final[dict[str, str]] = {
     "recovery_sidecar_cleanup_failed": (
         "The step is done and recorded; only its recovery record could not be removed. It does "
         "no harm, and the next command that writes removes it."
-    ),
-    "actual_applied_state_pending": (
-        "A graph holds something that neither the ledger nor the record of an interrupted step "
-        "explains, so that somebody else has written to it. It is not overwritten. `agentctl "
-        "refresh` records what is there; then a plan shows how it differs."
     ),
     "catalog_payload_missing": (
         "The ledger records a resource by its digest, and its content is not in the catalog. "

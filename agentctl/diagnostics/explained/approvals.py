@@ -32,10 +32,6 @@ EXPLAINED: Final[dict[str, str]] = {
         "tolerance of what they saw. Asking again at once is not a way round a no. Change the "
         "proposal, talk to the human, or wait."
     ),
-    "approval_write_error": (
-        "The decision was signed and could not be written to the storage root, so it does not "
-        "exist. The request is still open. Make the root writable and decide again."
-    ),
     "approval_read_error": (
         "A record of an approval is there and cannot be read now, so it counts as absent: a gate "
         "never opens on what cannot be checked. Check the store and run the command again."

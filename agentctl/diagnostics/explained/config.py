@@ -58,11 +58,6 @@ EXPLAINED: Final[dict[str, str]] = {
         "nobody knows, or names no bucket. Without a sound root no ledger is opened.\n\n"
         "    storage: s3://my-bucket/supply"
     ),
-    "storage_root_invalid": (
-        "The storage root is well written but cannot be used as it is: the store behind it "
-        "refuses it. Look at the message of the store, mend the root or its rights, and run the "
-        "command again."
-    ),
     "invalid_resource_id": (
         "Ids become parts of addresses (`graph.supply`, `query.supply.impact`), of paths and of "
         "object keys, so that only letters, digits, `_` and `-` are allowed, and the first is a "

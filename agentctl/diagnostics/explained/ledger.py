@@ -14,11 +14,6 @@ EXPLAINED: Final[dict[str, str]] = {
         "has been applied since. Nothing was written. To look at the live graphs again use "
         "`agentctl refresh`."
     ),
-    "state_read_error": (
-        "The ledger is there and its objects cannot be read from the storage root. Without "
-        "knowing what is applied no plan can be made. Check the rights and the health of the "
-        "store; nothing was changed."
-    ),
     "invalid_state_json": (
         "A ledger object or `state.json` is no JSON of the form that its version has: damaged, "
         "cut short, or written by something else. It is not guessed at. The numbered objects "
@@ -29,11 +24,6 @@ EXPLAINED: Final[dict[str, str]] = {
         "The ledger carries a version that this agentctl does not know, so a newer one has "
         "written it. An older program that wrote to it could drop what it does not understand, "
         "so it only says so. Use the newer version."
-    ),
-    "state_write_error": (
-        "The new ledger object could not be written, so nothing is recorded as done. Steps whose "
-        "effect had happened are settled from their recovery records by the next command. Make "
-        "the store writable and run the command again."
     ),
     "conflicting_graph_manifest_observation": (
         "An observation names the version of a graph's manifest under its old key and under its "
@@ -137,9 +127,5 @@ EXPLAINED: Final[dict[str, str]] = {
         "An idempotency key stands for one change: sent twice with the same arguments it does "
         "that change once. This key came before with other arguments, so it is not clear what "
         "was meant. Choose a new key for a new change."
-    ),
-    "frozen": (
-        "A human has frozen the cluster, so no change is made, whoever asks. Looking still "
-        "works. A human who may do so thaws it with a signed record."
     ),
 }

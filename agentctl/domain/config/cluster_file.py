@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 
 from agentctl.diagnostics.bag import Bag, has_errors
-from agentctl.diagnostics.diagnostic import Diagnostic, error
+from agentctl.diagnostics.diagnostic import Diagnostic, error, warning
 from agentctl.diagnostics.secrets import SECRET_VALUE
 from agentctl.domain.config.cluster_table import CLUSTER
 from agentctl.domain.config.faults import FolderBag
@@ -68,6 +68,7 @@ def parse_config(data: bytes) -> ParsedConfig:
     header_clean = _header_clean(document.root)
     root = read_file(document.root, CLUSTER, reader, file=CLUSTER_FILE)
     storage = _storage(root, bag)
+    _lock_disabled(root.section("state"), bag)
     return ParsedConfig(
         written=_written(root),
         diagnostics=tuple(map(_without_secrets, bag.sorted())),
@@ -104,6 +105,19 @@ def _storage(root: Fieldset, bag: Bag) -> StorageRoot | str | None:
     if isinstance(found, str):
         bag.add(error("invalid_storage_root", CLUSTER_FILE, found, where=written.where))
     return found
+
+
+def _lock_disabled(state: Fieldset, bag: Bag) -> None:
+    if state.flag("lock") is False:
+        bag.add(
+            warning(
+                "state_lock_disabled",
+                CLUSTER_FILE,
+                "`state.lock: false` changes nothing: the order of the ledger guards every write",
+                where=state.keys["lock"],
+                remedy="Take it out.",
+            )
+        )
 
 
 def _written(root: Fieldset) -> WrittenCluster:

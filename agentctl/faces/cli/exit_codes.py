@@ -33,13 +33,12 @@ class ExitCode(IntEnum):
 
 
 _BY_CODE: Final[dict[str, ExitCode]] = (
-    dict.fromkeys(("internal_error", "apply_approval_invariant_violation"), ExitCode.BUG)
+    dict.fromkeys(("internal_error",), ExitCode.BUG)
     | dict.fromkeys(
         (
             "storage_unavailable",
             "storage_probe_failed",
             "audit_unavailable",
-            "state_write_error",
         ),
         ExitCode.UNAVAILABLE,
     )
@@ -61,7 +60,6 @@ _BY_CODE: Final[dict[str, ExitCode]] = (
             "denied",
             "human_only",
             "policy_evaluation_error",
-            "frozen",
             "storage_root_moved",
             "path_not_config",
             "path_outside_folder",
