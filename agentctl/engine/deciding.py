@@ -20,7 +20,7 @@ from agentctl.domain.approval.words import compare_words
 from agentctl.domain.ledger.observations import LiveGraph
 from agentctl.domain.ledger.state import Tombstone
 from agentctl.domain.plan.codec import KeptPlan
-from agentctl.domain.plan.model import Plan
+from agentctl.domain.plan.model import Change, Plan
 from agentctl.domain.plan.statement import NO_RULES, Gate, gate_digest
 from agentctl.domain.policy.caller import Caller
 from agentctl.engine import trust
@@ -87,6 +87,8 @@ async def decision_facts(
         compare=compare_words(request.gate_digest),
         assurance=human.assurance if human is not None else None,
         now=format_instant(now),
+        why=seen.gate.reason if seen.gate is not None else None,
+        change=_change(seen, request),
     )
 
 
@@ -105,6 +107,13 @@ async def _look_again(
     if address is not None and address.graph is not None:
         live = await observe_graph(cluster, address.graph)
     return _Seen(plan=planned.plan, gate=gate, live=live, target=target)
+
+
+def _change(seen: _Seen, request: ApprovalRequest) -> Change | None:
+    """Returns the change that waits under the gate, as a fresh plan makes it."""
+    changes = seen.plan.changes if seen.plan is not None and seen.gate is not None else ()
+    resource = request.statement.resource
+    return next((c for c in changes if c.resource == resource and c.gate == request.gate_key), None)
 
 
 def _last_write(live: LiveGraph | None) -> str | None:

@@ -13,6 +13,8 @@ import msgspec
 from agentctl.domain.approval.facts import DecisionFacts
 from agentctl.foreign import Foreign, cells, show
 from agentctl.instants import parse_instant
+from agentctl.views.migration_text import step_text
+from agentctl.views.plan_parts import change_notes
 
 Style = Literal["header", "title", "fact", "risk", "rule", "foreign", "check", "keys"]
 WIDTH = 79
@@ -20,6 +22,7 @@ INTENT_LINES_MAX = 4
 INTENT_CHARACTERS_MAX = 400
 NAME_CELLS_MAX = 130
 """Of a resource's name, which a person must be able to read whole to type it."""
+_REASON_CELLS_MAX = 200
 INDENT = 12
 """Where facts stand behind their labels."""
 
@@ -122,10 +125,14 @@ def _undo(facts: DecisionFacts) -> str:
 
 def _facts(facts: DecisionFacts) -> list[Line]:
     lines: list[Line] = []
-    if facts.request.statement.incarnation is not None:
-        lines += _fact("loses", _loses(facts))
+    statement = facts.request.statement
+    lossy = "irreversible" in statement.classes
+    if not lossy or statement.incarnation is None:
+        lines += _effect(facts)
+    if statement.incarnation is not None:
+        lines += _fact("loses" if lossy else "holds", _rows(facts))
         lines += _use(facts)
-        lines += _way_back(facts)
+        lines += _way_back(facts) if lossy else []
     elif facts.queries:
         lines += _fact("in use", _broken(facts), risk=True)
     lines += _asks(facts)
@@ -148,7 +155,25 @@ def _fact(label: str, text: str, *, risk: bool = False) -> list[Line]:
     return [head, *(Line(text=" " * INDENT + line, style=style) for line in more)]
 
 
-def _loses(facts: DecisionFacts) -> str:
+def _effect(facts: DecisionFacts) -> list[Line]:
+    """Returns why it is gated and what it changes; of a migration each step that permits less."""
+    if facts.change is None:
+        return []
+    lines = _fact("changes", safe(facts.why or "", _REASON_CELLS_MAX))
+    migration = facts.change.migration
+    if migration is None:
+        told = change_notes(facts.change)
+    else:
+        less = [step for step in migration.steps if step.get("class") != "reversible"]
+        more = len(migration.steps) - len(less)
+        told = tuple(step_text(step) for step in less)
+        told += (f"and {_count(more, 'reversible step')}",) if more else ()
+    for note in told:
+        lines += _fact("", note)
+    return lines
+
+
+def _rows(facts: DecisionFacts) -> str:
     nodes = sum(n for t, n in facts.rows_now.items() if t in facts.node_types)
     edges = sum(n for t, n in facts.rows_now.items() if t not in facts.node_types)
     incarnation = facts.request.statement.incarnation or ""
@@ -169,11 +194,13 @@ def _use(facts: DecisionFacts) -> list[Line]:
 
 
 def _broken(facts: DecisionFacts) -> str:
+    lost = facts.request.statement.operation == "delete"
+    one, more, none = ("breaks", "break", "breaks") if lost else ("reads it", "read it", "reads it")
     if not facts.queries:
-        return "no stored query breaks"
+        return f"no stored query {none}"
     if len(facts.queries) == 1:
-        return f"1 stored query breaks: {safe(facts.queries[0])}"
-    return f"{_count(len(facts.queries), 'stored query', 'stored queries')} break"
+        return f"1 stored query {one}: {safe(facts.queries[0])}"
+    return f"{_count(len(facts.queries), 'stored query', 'stored queries')} {more}"
 
 
 def _way_back(facts: DecisionFacts) -> list[Line]:

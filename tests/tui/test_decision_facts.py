@@ -198,6 +198,33 @@ async def test_an_authority_gate_shows_no_rows_and_no_way_back(desk: Desk) -> No
     assert "changes who may do what" in await desk.page(request)
 
 
+async def test_a_narrowing_schema_shows_its_steps_and_nothing_as_lost(desk: Desk) -> None:
+    schema = SCHEMA.replace("version: String?", "version: String\n  note: String?")
+    assert schema != SCHEMA
+    desk.bench.write({"cluster.yaml": cluster_yaml("zoo", "garden"), "zoo.pg": schema})
+    request = await ask(desk.cluster, desk.bench.agent, "schema.zoo")
+
+    page = " ".join((await desk.page(request)).split())
+
+    assert "narrows what is accepted changes permits less than before: tighten property" in page
+    assert "~ Package.version: may no longer be null (narrowing) and 1 reversible step" in page
+    assert "holds 2 nodes · 1 edge" in page
+    assert "1 stored query reads it: query.zoo.all_packages" in page
+    assert not any(word in page for word in ("loses", "breaks", "way back"))
+
+
+async def test_a_provider_of_authority_shows_where_the_secret_goes(desk: Desk) -> None:
+    provider = "providers:\n  embedding:\n    main: {kind: openai, api_key: '${OPENAI}'}\n"
+    text = cluster_yaml("zoo", "garden") + provider
+    desk.bench.write({"cluster.yaml": text})
+    request = await ask(desk.cluster, desk.bench.agent, "provider.embedding.main")
+
+    page = " ".join((await desk.page(request)).split())
+
+    assert "secret ${OPENAI} will be sent to https://api.openai.com/v1" in page
+    assert "kind: none -> openai" in page
+
+
 async def test_whoever_has_no_enrolled_key_looks_and_cannot_decide(desk: Desk) -> None:
     request = await ask(desk.cluster, desk.bench.agent, "graph.zoo")
 

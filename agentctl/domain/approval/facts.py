@@ -10,6 +10,7 @@ import msgspec
 
 from agentctl.domain.approval.machine import RequestState
 from agentctl.domain.approval.records import ApprovalRequest, Assurance
+from agentctl.domain.plan.model import Change
 from agentctl.ids import Address
 
 
@@ -64,3 +65,7 @@ class DecisionFacts(msgspec.Struct, frozen=True, kw_only=True):
     assurance: Assurance | None
     """Of the caller's own key; None where it has none and cannot decide."""
     now: str
+    why: str | None = None
+    """Why it is gated, as a fresh plan says; None where that has no such gate any more."""
+    change: Change | None = None
+    """What a fresh plan would do to the resource."""
