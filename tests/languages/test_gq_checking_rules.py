@@ -197,10 +197,6 @@ CASES: dict[str, tuple[str, str]] = {
         give("return { $p.name } order { «count($x)» }"),
         give("return { $p.name, count($x) } order { max($x.age) desc }"),
     ),
-    "T25:constant": (
-        give("return { $p.name } order { «$s» }"),
-        give("return { $p.name, $s } order { $s }"),
-    ),
     "T25:unordered": (
         give("return { $p.name } order { «$p.tags» }"),
         give("return { $p.name } order { $p.kind }"),

@@ -78,6 +78,10 @@ CASES: dict[str, tuple[str, str]] = {
         read(KEYED, "«return» distinct { $p.name, count($p) }"),
         read(KEYED, "return distinct { $p.name }"),
     ),
+    "L317": (
+        read(KEYED, "return { $p.name } order { $p.age, «$s» desc }"),
+        read(KEYED, "return { $p.name, $s } order { $s }"),
+    ),
     "L316": (read(f"{KEYED} «$p.age = $p.age»"), read(f"{KEYED} $p.age = $p.height")),
 }
 

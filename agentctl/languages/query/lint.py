@@ -4,8 +4,8 @@
 all queries of a graph (or of a file) together.
 
 Rules: L201 property that no update sets, L300 unused parameter, L304 mutation without parameters,
-L305 parameter with the name of a variable, L314 order item twice, L315 distinct groups; further
-ones in `lint_pattern` and `lint_value`. Source: languages 2.5, 2.7.
+L305 parameter with the name of a variable, L314 order item twice, L315 distinct groups, L317
+order by a constant; further ones in `lint_pattern` and `lint_value`. Source: languages 2.5, 2.7.
 """
 
 from collections.abc import Iterable, Iterator
@@ -18,9 +18,16 @@ from agentctl.languages.query.lint_finding import Finding
 from agentctl.languages.query.lint_pattern import lint_match
 from agentctl.languages.query.lint_value import lint_values
 from agentctl.languages.query.mentions import in_query
-from agentctl.languages.query.plan import CheckedQuery, OrderItem, Update
+from agentctl.languages.query.plan import CheckedQuery, OrderItem, ParamRef, Update
 from agentctl.languages.query.plan_walk import introduced, patterns_of
-from agentctl.languages.query.syntax import QueryDecl, ReadBody
+from agentctl.languages.query.syntax import (
+    LiteralUse,
+    NowUse,
+    OrderSyntax,
+    QueryDecl,
+    ReadBody,
+    VariableUse,
+)
 from agentctl.languages.schema.types import Catalog, NodeType
 from agentctl.languages.text.report import PROBLEM_COUNT_MAX
 
@@ -42,6 +49,7 @@ def lint_query(decl: QueryDecl, query: CheckedQuery, catalog: Catalog) -> tuple[
     if isinstance(decl.body, ReadBody):
         found += lint_match(decl, query, index)
         found += _result(decl.body, query)
+        found += _order(decl.body, query)
     elif not decl.params:
         found.append(
             Finding(
@@ -144,8 +152,23 @@ def _result(body: ReadBody, query: CheckedQuery) -> Iterator[Finding]:
             where=body.return_where,
             remedy="Take `distinct` out.",
         )
+
+
+def _order(body: ReadBody, query: CheckedQuery) -> Iterator[Finding]:
+    written: list[OrderSyntax] = []
+    for wanted in body.order:
+        if not _is_constant(wanted, query):
+            written.append(wanted)
+            continue
+        yield Finding(
+            rule="L317",
+            severity="warning",
+            message="a constant orders nothing",
+            where=wanted.where,
+            remedy="Take it out.",
+        )
     seen: set[OrderItem] = set()
-    for item, syntax in zip(query.order, body.order, strict=True):
+    for item, syntax in zip(query.order, written, strict=True):
         plain = msgspec.structs.replace(item, descending=False)
         if plain in seen:
             yield Finding(
@@ -156,3 +179,15 @@ def _result(body: ReadBody, query: CheckedQuery) -> Iterator[Finding]:
                 remedy="Take it out.",
             )
         seen.add(plain)
+
+
+def _is_constant(wanted: OrderSyntax, query: CheckedQuery) -> bool:
+    """Whether an order item is the same in all rows, so that the checker has left it out."""
+    use = wanted.value
+    if isinstance(use, LiteralUse | NowUse):
+        return True
+    if not isinstance(use, VariableUse) or use.name not in {p.name for p in query.params}:
+        return False
+    return not any(
+        isinstance(o.value, ParamRef) and o.value.name == use.name for o in query.outputs
+    )

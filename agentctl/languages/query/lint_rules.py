@@ -105,5 +105,10 @@ LINT_RULES: Final[dict[str, Rule]] = rule_table(
         "a value compared with itself",
         "Both sides are the same, so the condition only drops rows where it is null. Compare with something else, or write `is not null`.",
     ),
+    (
+        "L317",
+        "an order by a constant",
+        "A literal, a parameter or `now()` is the same in all rows, so it orders nothing. Take it out, or order by a property or a column.",
+    ),
 )
 """Every rule that a lint raises, by name."""

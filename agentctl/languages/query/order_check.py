@@ -134,8 +134,7 @@ class OrderChecker:
                 self._by_alias(wanted, use)
             return
         if isinstance(use, NowUse | LiteralUse):
-            self._constant(wanted)
-            return
+            return  # the same in all rows, as 0.10 takes it too; a lint says so
         if isinstance(use, CountUse):
             message = "`count { … }` stands in a condition"
             self.context.mistake("T38", message, use.where, remedy="Return `count($x)`.")
@@ -148,10 +147,6 @@ class OrderChecker:
             self.order.append(OrderItem(output=place, descending=wanted.descending))
         else:
             self._not_returned(wanted, value)
-
-    def _constant(self, wanted: OrderSyntax) -> None:
-        message = "a constant orders nothing"
-        self.context.mistake("T25:constant", message, wanted.value.where, remedy="Take it out.")
 
     def _ordered(self, value: Projectable, wanted: OrderSyntax) -> bool:
         type_ = output_type(value)
@@ -173,12 +168,12 @@ class OrderChecker:
     def _not_returned(self, wanted: OrderSyntax, value: Projectable) -> None:
         where, down = wanted.value.where, wanted.descending
         aggregate = isinstance(value, Aggregate)
+        if isinstance(value, Value | ParamRef):
+            return  # the same in all rows
         if aggregate and not self.outputs.grouped:
             message = "nothing is grouped, so there is no aggregate to order by"
             remedy = "Return the aggregate too."
             self.context.mistake("T25:aggregate-ungrouped", message, where, remedy=remedy)
-        elif isinstance(value, Value | ParamRef):
-            self._constant(wanted)
         elif self.body.distinct:
             message = "a distinct result has only the returned columns to order by"
             remedy = "Return it too, or take `distinct` out."
@@ -219,5 +214,5 @@ def _beyond(value: Projectable, *, descending: bool) -> OrderItem:
             ref = MetadataRef(var=value.var, name="id", type=type_)
             return OrderItem(property=ref, descending=descending)
         case _:
-            msg = "constants are refused before"
+            msg = "constants order nothing"
             raise AssertionError(msg)

@@ -109,11 +109,6 @@ _RESULTS: Final = rule_table(
         "Rows are grouped only where `return` has an aggregate. Return the aggregate too.",
     ),
     (
-        "T25:constant",
-        "an order by a constant",
-        "A literal, a parameter or `now()` is the same in all rows, so it orders nothing. Take it out.",
-    ),
-    (
         "T25:unordered",
         "an order by a list or a vector",
         "Lists and vectors have no order. Order by another property; vectors are ranked with `nearest`.",
