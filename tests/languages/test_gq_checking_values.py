@@ -198,7 +198,7 @@ def test_a_remedy_says_how_to_write_the_other_side() -> None:
         text = f"query q({params}) {{ match {{ $n: N {clauses} }} return {{ 1 as one }} }}"
         return check(text, SCHEMA).diagnostics[0].remedy
 
-    assert remedy('$n.date = "2026-01-01"') == 'Write `date("2026-11-21")`.'
+    assert remedy('$n.date = "2026-01-01"') == 'Write `date("2026-01-01")`.'
     assert remedy("$n.string = 3") == "Write the value as a text, in quotes."
     assert remedy('$n.i32 = "3"') == "Write the value without quotes."
     assert remedy("$n.i32 = $p", "$p: String") == ("Declare the parameter as `$p: I32`.")
@@ -214,7 +214,8 @@ def test_a_remedy_says_how_the_value_at_hand_is_written_so_that_it_fits() -> Non
         '$n.l_string contains ["a"]': "Write one value, without the brackets.",
         "$n.string = 3": "Write the value as a text, in quotes.",
         "$n.bool = 1": "Write `true` or `false`.",
-        '$n.date = "2026-01-31"': 'Write `date("2026-11-21")`.',
+        '$n.date = "2026-01-31"': 'Write `date("2026-01-31")`.',
+        '$n.date = "31.1."': 'Write `date("2026-11-21")`.',
         "$n.i32 < now()": "Compare it with a DateTime.",
         "$n.l_string = $n.l_string": ("A list is asked for its members: `$x.list contains value`."),
     }

@@ -20,6 +20,7 @@ from agentctl.languages.query.plan import (
     Value,
 )
 from agentctl.languages.query.syntax import ListUse, LiteralUse
+from agentctl.languages.schema.temporal import parse_date, parse_datetime
 from agentctl.languages.schema.types import FLOATS, NUMERIC, PlainValue, PropertyType, Scalar
 
 DATETIME: Final = PropertyType(scalar=Scalar.DATETIME)
@@ -87,12 +88,23 @@ def conversion(wanted: PropertyType, given: Operand) -> str | None:  # noqa: PLR
             return "Write a list: the values in `[…]`."
         case Value() if given.type.list and not wanted.list:
             return "Write one value, without the brackets."
-        case Value(value=str(text)) if wanted.scalar in NUMERIC and _NUMBER.fullmatch(text):
-            return "Write the value without quotes."
+        case Value(value=str(text)):
+            return _of_text(text, wanted.scalar)
         case Value():
             return _SPELLINGS.get(wanted.scalar, "Write a number, like `3`.")
         case _:
             return None
+
+
+def _of_text(text: str, wanted: Scalar) -> str:
+    """Returns how to write what a text says as a value of *wanted*."""
+    if wanted in NUMERIC and _NUMBER.fullmatch(text):
+        return "Write the value without quotes."
+    if wanted is Scalar.DATE and parse_date(text) is not None:
+        return f'Write `date("{text}")`.'
+    if wanted is Scalar.DATETIME and parse_datetime(text) is not None:
+        return f'Write `datetime("{text}")`.'
+    return _SPELLINGS.get(wanted, "Write a number, like `3`.")
 
 
 def literal_value(use: LiteralUse) -> Value:

@@ -164,6 +164,8 @@ class QueryParser(MutationParser):
             remedy = "It stands in a declaration: `query name() { … }`."
         elif token.is_mark("@"):
             remedy = "Annotations come behind the parameters: `query name() @description(…) { … }`."
+        elif token.is_mark("}"):
+            remedy = "Take it out; what stands before it is closed already."
         cursor.surprise("`query`", remedy=remedy)
 
     def _params(self) -> tuple[ParamSyntax, ...]:

@@ -187,6 +187,9 @@ class _SchemaParser(ConstraintParser):
         if word.text.startswith("implements") and word.text[10:11].isupper():
             draft.implements.append(self._no_space("implements", word))
         else:
+            no_name = not cursor.at_kind(_UPPER, 1) or word.text in DECLARATIONS
+            if no_name and word.text != "implements":
+                cursor.surprise("`{`")
             cursor.expect_word("implements")
             draft.implements.append(self._name(_UPPER, _NAMES["interface"]))
         while another(cursor, "{"):

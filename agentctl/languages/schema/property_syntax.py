@@ -42,7 +42,10 @@ class PropertyParser:
         cursor = self.cursor
         name = cursor.expect_name(_LOWER, "the name of a property")
         if cursor.accept_mark(":") is None:
-            cursor.surprise("`:`", remedy="Write `name: Type`.")
+            remedy = "Write `name: Type`."
+            if name.text == "not" and cursor.at_word("null"):
+                remedy = "Take `not null` out: only a type with a `?` may be null."
+            cursor.surprise("`:`", remedy=remedy)
         first = cursor.peek()
         type_ = read_type(cursor)
         last = cursor.last
