@@ -32,6 +32,7 @@ RESTS = {
     "return { $a.x } offset 1": ["offset 2:17-23"],
     "return { $a.x } limit $n": ["limit-parameter 2:17-25"],
     "return { $a.x } order { count($a) desc }": ["aggregate-order 2:25-34"],
+    "return { $a.x as true_x } order { true_x }": ["name-begins-like-bool 2:35-41"],
     "return { $a.x } order { $a.x, }": ["trailing-comma 2:29-30"],
 }
 MUTATIONS = {

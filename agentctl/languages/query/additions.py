@@ -24,6 +24,7 @@ FEATURES: Final = {
     "offset": "`offset`",
     "limit-parameter": "a limit given by a parameter",
     "aggregate-order": "an aggregate in `order`",
+    "name-begins-like-bool": "an alias that begins with `true` or `false` in `order`",
     "compound-where": "a `where` that is more than one comparison of a property with a value",
 }
 """By name; a comma behind the last item is ``trailing-comma`` in both languages."""
@@ -33,6 +34,7 @@ REMEDIES: Final = {
     "exponent-number": "Write it without an exponent.",
     "unsigned-number": "Give it as a parameter.",
     "limit-parameter": "Write the number.",
+    "name-begins-like-bool": "Give the column another alias.",
     "aggregate-order": "Name it in `return` and order by the name.",
 }
 """How to write it so that OmniGraph 0.10 takes it too, where there is a way."""

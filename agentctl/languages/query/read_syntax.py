@@ -209,6 +209,8 @@ class ReadParser(ClauseParser):
             value = self.expression()
         if isinstance(value, AggregateUse):
             self.added("aggregate-order", first, cursor.last)
+        elif isinstance(value, NameUse) and value.name.startswith(("true", "false")):
+            self.added("name-begins-like-bool", first)
         direction = self._direction()
         if direction is not None and isinstance(value, SearchUse) and value.function == "nearest":
             self.report.parse_error(
