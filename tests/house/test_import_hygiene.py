@@ -16,6 +16,7 @@ HEAVY = (
     "textual",
     "cryptography",
     "cedarpy",
+    "flpc",
     "aiofiles",
 )
 PURE = (

@@ -10,13 +10,11 @@ from typing import Final, cast
 from agentctl.diagnostics.diagnostic import Related
 from agentctl.languages.schema.annotations import COLUMN_ANNOTATIONS
 from agentctl.languages.schema.findings import Findings, short_type
-from agentctl.languages.schema.pattern import Pattern, PatternError, compile_pattern
+from agentctl.languages.schema.pattern import Pattern, Patterns
 from agentctl.languages.schema.resolve import ENDPOINT_COLUMNS, Resolved
 from agentctl.languages.schema.syntax import ConstraintName, ConstraintSyntax, Name, PropertySyntax
 from agentctl.languages.schema.types import NUMERIC, PropertyType, Scalar
 
-PATTERN_COST_MAX: Final = 200_000
-"""Steps of all patterns of one schema."""
 _DECLARE: Final = "Declare the property first."
 _OF_NODES: Final = {
     "key": "an edge has no key: its ids are always generated",
@@ -50,8 +48,7 @@ class ConstraintChecker:
 
     def __init__(self, findings: Findings) -> None:
         self.findings = findings
-        self.patterns: dict[str, Pattern | PatternError] = {}
-        self.pattern_cost = 0
+        self.patterns = Patterns()
 
     def check(self, declared: Resolved, on_properties: tuple[ConstraintSyntax, ...]) -> None:
         """Adds what is wrong with the constraints of a node or edge type."""
@@ -75,28 +72,13 @@ class ConstraintChecker:
     def pattern(self, constraint: ConstraintSyntax) -> Pattern | None:
         """Returns the compiled pattern of a `@check`, None where it is none, which is told."""
         assert constraint.pattern is not None
-        text = str(constraint.pattern.value)
-        found = self.patterns.get(text)
-        if found is None:
-            found = self._compiled(text)
-            self.patterns[text] = found
+        found = self.patterns.compiled(str(constraint.pattern.value))
         if isinstance(found, Pattern):
             return found
         self.findings.mistake(
             found.rule, found.message, constraint.pattern.where, remedy=found.remedy
         )
         return None
-
-    def _compiled(self, text: str) -> Pattern | PatternError:
-        if self.pattern_cost > PATTERN_COST_MAX:
-            return PatternError(
-                rule="PG031",
-                message="the patterns of the schema are too large together",
-                remedy="Use smaller counts.",
-            )
-        found = compile_pattern(text)
-        self.pattern_cost += found.cost if isinstance(found, Pattern) else 0
-        return found
 
     def _of_nodes(self, constraint: ConstraintSyntax) -> None:
         self.findings.mistake(

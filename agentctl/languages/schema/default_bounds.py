@@ -13,8 +13,9 @@ from agentctl.languages.schema.resolve import Resolved
 from agentctl.languages.schema.syntax import Bounds, ConstraintSyntax, PropertySyntax
 from agentctl.languages.schema.types import Default
 
-SEARCH_STEPS_MAX: Final = 2_000_000
-"""Of all searches in one schema, about a second; what is beyond it is told, not searched."""
+SEARCHES_MAX: Final = 100_000_000
+"""Sizes of patterns times lengths of defaults in one schema, about a second; what is beyond it is
+told, not searched."""
 
 
 class DefaultBoundsChecker:
@@ -30,7 +31,7 @@ class DefaultBoundsChecker:
         """By the `id` of the `PropertySyntax`."""
         self.constraints = constraints
         self.findings = findings
-        self.steps = 0
+        self.searched = 0
 
     def check(self, declared: Resolved) -> None:
         """Adds the defaults of a node that break its constraints."""
@@ -54,8 +55,8 @@ class DefaultBoundsChecker:
         pattern = self.constraints.pattern(constraint)
         if pattern is None or not isinstance(value, str):
             return None
-        self.steps += pattern.cost * (len(value) + 1)
-        if self.steps > SEARCH_STEPS_MAX:
+        self.searched += pattern.size * (len(value) + 1)
+        if self.searched > SEARCHES_MAX:
             return "the default and its pattern are too long to be checked"
         return None if pattern.found_in(value) else "the default does not match its pattern"
 

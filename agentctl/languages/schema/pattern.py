@@ -1,171 +1,153 @@
-"""Compiles the patterns of `@check` and searches values for them, in linear time.
+"""The only caller of flpc: Rust's `regex`, which reads the patterns of `@check` as OmniGraph does.
 
-A pattern becomes a small program whose steps are all followed at once, so that no pattern and no
-value can make a search take longer than the product of their lengths.
-Source: Thompson, "Regular Expression Search Algorithm", 1968.
+A search takes time linear in the value, whatever the pattern; compiling is bounded by the sizes
+that `pattern_size` tells. flpc keeps each pattern that it ever compiled until it is told to forget
+them, and its matches point into texts that may be gone: so it is told, and only asked whether there
+is a match. It is loaded at the first pattern. Source: ADR 8.
 """
 
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from agentctl.languages.schema.pattern_syntax import (
-    Assertion,
-    CharSet,
-    Choice,
-    Part,
-    PatternSyntaxError,
-    Repeat,
-    Sequence,
-    is_word,
-    parse_pattern,
-)
+from agentctl.languages.schema.pattern_size import pattern_size
 
-STEP_COUNT_MAX: Final = 10_000
-"""Of a program: counts like ``{1000}`` write their part out so often."""
+if TYPE_CHECKING:
+    import flpc
+
+LENGTH_MAX: Final = 10_000
+SIZE_MAX: Final = 1_000_000
+"""Of one pattern."""
+SIZES_MAX: Final = 2 * SIZE_MAX
+"""Of the patterns of one schema together: about a second of compiling."""
+_RUST: Final = "Patterns are those of Rust's `regex`; in a text, write each backslash twice."
+_SMALLER: Final = "Use smaller counts, or fewer classes like `\\\\w`."
+_PANIC: Final = "pyo3_runtime"
+"""The module of what is raised where Rust panics: no `Exception`."""
 
 
 class PatternError(msgspec.Struct, frozen=True, kw_only=True):
     """Why a text is no pattern."""
 
-    rule: str
+    rule: str = "PG031"
     message: str
-    remedy: str | None
-
-
-class _Step(msgspec.Struct, kw_only=True):
-    """One step: consume a character, hold a condition, or go on at other steps."""
-
-    consume: CharSet | None = None
-    condition: str | None = None
-    after: list[int] = msgspec.field(default_factory=list)
+    remedy: str
 
 
 class Pattern:
     """A compiled pattern."""
 
-    def __init__(self, steps: tuple[_Step, ...], start: int, end: int) -> None:
-        self._steps = steps
-        self._start = start
-        self._end = end
-
-    @property
-    def cost(self) -> int:
-        """How many steps a search makes at most for each character."""
-        return len(self._steps)
+    def __init__(self, compiled: "flpc.Pattern", size: int) -> None:
+        self._compiled = compiled
+        self.size = size
+        """A search takes at most about this much for each character."""
 
     def found_in(self, text: str) -> bool:
         """Returns whether the pattern matches somewhere in *text*."""
-        now: set[int] = set()
-        for position in range(len(text) + 1):
-            reached = self._follow({*now, self._start}, text, position)
-            if self._end in reached:
-                return True
-            if position == len(text):
-                break
-            character = text[position]
-            now = set()
-            for index in reached:
-                step = self._steps[index]
-                if step.consume is not None and step.consume.holds(character):
-                    now.update(step.after)
-        return False
+        import flpc
 
-    def _follow(self, begun: set[int], text: str, position: int) -> set[int]:
-        """Returns all steps that are reached from *begun* without a character."""
-        reached = set(begun)
-        waiting = list(begun)
-        while waiting:
-            step = self._steps[waiting.pop()]
-            if step.consume is not None:
-                continue
-            if step.condition is not None and not _holds(step.condition, text, position):
-                continue
-            for index in step.after:
-                if index not in reached:
-                    reached.add(index)
-                    waiting.append(index)
-        return reached
+        return flpc.search(self._compiled, text) is not None
+
+
+class Patterns:
+    """The patterns of one schema: each is compiled once, and they are bounded together."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Pattern | PatternError] = {}
+        self._room = SIZES_MAX
+
+    def compiled(self, text: str) -> Pattern | PatternError:
+        """Returns what `compile_pattern` does, as long as the schema has room for it."""
+        found = self._known.get(text)
+        if found is None:
+            found = self._known[text] = self._compiled(text)
+        return found
+
+    def _compiled(self, text: str) -> Pattern | PatternError:
+        if len(text) > LENGTH_MAX:
+            return _too_long()
+        size = pattern_size(text)
+        if self._room < size <= SIZE_MAX:
+            return PatternError(
+                message="the patterns of the schema are too large together", remedy=_SMALLER
+            )
+        if size <= SIZE_MAX:
+            self._room -= size  # also for one that turns out to be none
+        return _of_size(text, size)
 
 
 def compile_pattern(text: str) -> Pattern | PatternError:
     """Returns the compiled pattern, or why *text* is none."""
+    return _too_long() if len(text) > LENGTH_MAX else _of_size(text, pattern_size(text))
+
+
+def _of_size(text: str, size: int) -> Pattern | PatternError:
+    if size > SIZE_MAX:
+        return _too_large()
+    import flpc
+
     try:
-        return _Compiler().run(parse_pattern(text))
-    except PatternSyntaxError as bad:
-        return PatternError(
-            rule="PG004" if bad.deep else "PG031",
-            message=bad.message if bad.deep else f"the pattern cannot be read: {bad.message}",
-            remedy=bad.remedy,
-        )
+        compiled = flpc.compile(text)
+    except ValueError as refused:
+        return _refusal(text, str(refused))
+    except BaseException as bad:
+        if type(bad).__module__ != _PANIC:
+            raise
+        return _unreadable()
+    finally:
+        flpc.purge()
+    return Pattern(compiled, size)
 
 
-class _Compiler:
-    """Writes steps; each method gets the step to go on at and returns the one to begin at."""
+def _too_long() -> PatternError:
+    return PatternError(
+        message=f"a pattern has at most {LENGTH_MAX} characters", remedy="Shorten it."
+    )
 
-    def __init__(self) -> None:
-        self.steps: list[_Step] = []
-        self.parts = 0
 
-    def run(self, part: Part) -> Pattern:
-        end = self._step(_Step())
-        start = self._part(part, end)
-        return Pattern(tuple(self.steps), start, end)
+def _too_large() -> PatternError:
+    return PatternError(message="the pattern is too large with its counts", remedy=_SMALLER)
 
-    def _step(self, step: _Step) -> int:
-        if len(self.steps) >= STEP_COUNT_MAX:
-            _too_large()
-        self.steps.append(step)
-        return len(self.steps) - 1
 
-    def _part(self, part: Part, after: int) -> int:
-        self.parts += 1
-        if self.parts > 2 * STEP_COUNT_MAX:  # repetitions of nothing make no steps
-            _too_large()
-        match part:
-            case CharSet():
-                return self._step(_Step(consume=part, after=[after]))
-            case Assertion():
-                return self._step(_Step(condition=part.kind, after=[after]))
-            case Sequence():
-                for each in reversed(part.parts):
-                    after = self._part(each, after)
-                return after
-            case Choice():
-                return self._step(_Step(after=[self._part(p, after) for p in part.parts]))
-            case Repeat():
-                return self._repeat(part, after)
+def _unreadable() -> PatternError:
+    return PatternError(message="the pattern cannot be read", remedy=_RUST)
 
-    def _repeat(self, part: Repeat, after: int) -> int:
-        if part.most is None:
-            again = self._step(_Step(after=[after]))
-            self.steps[again].after.append(self._part(part.part, again))
-            after = again
+
+def _refusal(text: str, told: str) -> PatternError:
+    """Returns what the crate tells in many lines as one.
+
+    Its lines are a heading, those of the pattern with carets below the place, and ``error: …``.
+    """
+    *above, last = told.split("\n")
+    if "size limit" in last:
+        return _too_large()
+    if not last.startswith("error: "):
+        return _unreadable()
+    reason = last.removeprefix("error: ")
+    place = _place(text, above)
+    return PatternError(
+        rule="PG004" if "nested" in reason else "PG031",
+        message=f"the pattern cannot be read: {reason}"
+        + ("" if place is None else f", at its character {place}"),
+        remedy=_RUST,
+    )
+
+
+def _place(text: str, shown: list[str]) -> int | None:
+    """Returns the character, from 1, below which the last carets stand in *shown*.
+
+    A pattern of one line is indented by four blanks; the lines of a longer one are numbered
+    between two rulers, so that none of them can be taken for carets.
+    """
+    lines = text.split("\n")
+    several = len(lines) > 1
+    margin = len(f"{len(lines)}: ") if several else 4
+    place = None
+    count = 0
+    for line in shown[2 if several else 1 :]:
+        if count and "^" in line and not line.strip(" ^"):
+            above = sum(len(each) + 1 for each in lines[: count - 1])
+            place = above + line.rindex(" ") + 2 - margin
         else:
-            end = after
-            for _ in range(part.most - part.least):
-                after = self._step(_Step(after=[self._part(part.part, after), end]))
-        for _ in range(part.least):
-            after = self._part(part.part, after)
-        return after
-
-
-def _too_large() -> NoReturn:
-    msg = "its repetitions make it too large"
-    raise PatternSyntaxError(msg, "Use smaller counts.")
-
-
-def _holds(condition: str, text: str, position: int) -> bool:
-    match condition:
-        case "start":
-            return position == 0
-        case "end":
-            return position == len(text)
-        case "line_start":
-            return position == 0 or text[position - 1] == "\n"
-        case "line_end":
-            return position == len(text) or text[position] == "\n"
-        case _:
-            before = position > 0 and is_word(text[position - 1])
-            behind = position < len(text) and is_word(text[position])
-            return (before != behind) == (condition == "word_edge")
+            count += 1
+    return place

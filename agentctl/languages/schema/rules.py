@@ -169,10 +169,11 @@ _WITHIN: Final = {
     ),
     "PG031": (
         "The pattern of a check is a regular expression",
-        "Patterns are those that both Rust's `regex` and Python's `re` read alike, so that every "
-        "engine decides the same: without look-around, backreferences, possessive and atomic groups. "
-        "A pattern matches anywhere in the value; write `^…$` to match all of it. In a text, a "
-        "backslash is written twice.",
+        "Patterns are those of Rust's `regex`, read by that library itself, so that they mean exactly "
+        "what they do in OmniGraph: no look-around and no backreferences, and every search takes time "
+        "linear in the value. A pattern matches anywhere in the value; write `^…$` to match all of "
+        "it. In a text, a backslash is written twice. How large the patterns of a schema may be with "
+        "their counts written out is bounded, far beyond any sensible one: use smaller counts.",
     ),
     "PG032": (
         "A default fits its property",
