@@ -16,7 +16,7 @@ HEAVY = (
     "textual",
     "cryptography",
     "cedarpy",
-    "flpc",
+    "pydantic_core",
     "aiofiles",
 )
 PURE = (

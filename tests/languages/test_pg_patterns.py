@@ -5,7 +5,7 @@ import subprocess
 import sys
 from typing import NoReturn
 
-import flpc
+import pydantic_core
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -200,7 +200,7 @@ def test_a_search_takes_steps_as_the_text_does_whatever_the_pattern() -> None:
 def test_what_its_counts_make_too_large_is_refused_before_it_is_compiled(
     pattern: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(flpc, "compile", None)
+    monkeypatch.setattr(pydantic_core, "SchemaValidator", None)
 
     assert SIZE_MAX < pattern_size(pattern) <= SIZE_SHOWN_MAX
     assert refused(pattern).message == "the pattern is too large with its counts"
@@ -259,31 +259,22 @@ def test_the_patterns_of_a_schema_are_bounded_together_and_each_counts_once() ->
     assert isinstance(schema.compiled("small"), Pattern)
 
 
-def test_compiled_patterns_are_not_kept_by_the_library() -> None:
-    """It would keep each of them for as long as the process runs."""
-    text = "(?:a{1000}){20}"
-    compiled(text)
-
-    assert flpc.compile(text) is not None
-    flpc.purge()
-
-
 def test_a_panic_in_rust_is_a_pattern_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
     panic = type("PanicException", (BaseException,), {"__module__": "pyo3_runtime"})
 
-    def panics(_text: str) -> NoReturn:
+    def panics(_schema: object) -> NoReturn:
         raise panic
 
-    monkeypatch.setattr(flpc, "compile", panics)
+    monkeypatch.setattr(pydantic_core, "SchemaValidator", panics)
 
     assert refused("a").message == "the pattern cannot be read"
 
 
 def test_an_interrupt_is_no_matter_of_the_pattern(monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(_text: str) -> NoReturn:
+    def interrupted(_schema: object) -> NoReturn:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(flpc, "compile", interrupted)
+    monkeypatch.setattr(pydantic_core, "SchemaValidator", interrupted)
 
     with pytest.raises(KeyboardInterrupt):
         compile_pattern("a")
@@ -294,7 +285,7 @@ def test_the_library_is_loaded_at_the_first_pattern(check: str, *, loaded: bool)
     code = (
         "import sys\nfrom agentctl.languages.schema.compile import compile_schema\n"
         f"assert compile_schema({f'node A {{ a: String {check} }}'.encode()!r}, file='s').catalog\n"
-        "print('flpc' in sys.modules)"
+        "print('pydantic_core' in sys.modules)"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 

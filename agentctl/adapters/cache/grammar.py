@@ -20,7 +20,7 @@ _READERS: Final = ("languages", "domain", "diagnostics", "adapters/sources", "ad
 """Rooms whose code decides what is said of a folder."""
 _FILES: Final = ("engine/folder_check.py", "engine/folder_load.py", "views/compat.py")
 """Of other rooms, the files that do."""
-_LIBRARIES: Final = ("agentctl", "msgspec", "yaml", "cedarpy", "flpc", "rfc8785")
+_LIBRARIES: Final = ("agentctl", "msgspec", "yaml", "cedarpy", "pydantic_core", "rfc8785")
 
 
 @cache

@@ -1,9 +1,8 @@
-"""The only caller of flpc: Rust's `regex`, which reads the patterns of `@check` as OmniGraph does.
+"""Reads the patterns of `@check` by Rust's `regex`, as OmniGraph does, and searches texts for them.
 
+The crate comes inside pydantic-core, whose only caller this is; it is loaded at the first pattern.
 A search takes time linear in the value, whatever the pattern; compiling is bounded by the sizes
-that `pattern_size` tells. flpc keeps each pattern that it ever compiled until it is told to forget
-them, and its matches point into texts that may be gone: so it is told, and only asked whether there
-is a match. It is loaded at the first pattern. Source: ADR 8.
+that `pattern_size` tells. Source: ADR 8.
 """
 
 from typing import TYPE_CHECKING, Final
@@ -13,7 +12,7 @@ import msgspec
 from agentctl.languages.schema.pattern_size import pattern_size
 
 if TYPE_CHECKING:
-    import flpc
+    from pydantic_core import SchemaValidator
 
 LENGTH_MAX: Final = 10_000
 SIZE_MAX: Final = 1_000_000
@@ -37,16 +36,14 @@ class PatternError(msgspec.Struct, frozen=True, kw_only=True):
 class Pattern:
     """A compiled pattern."""
 
-    def __init__(self, compiled: "flpc.Pattern", size: int) -> None:
-        self._compiled = compiled
+    def __init__(self, validator: "SchemaValidator", size: int) -> None:
+        self._validator = validator
         self.size = size
         """A search takes at most about this much for each character."""
 
     def found_in(self, text: str) -> bool:
         """Returns whether the pattern matches somewhere in *text*."""
-        import flpc
-
-        return flpc.search(self._compiled, text) is not None
+        return self._validator.isinstance_python(text)
 
 
 class Patterns:
@@ -84,19 +81,20 @@ def compile_pattern(text: str) -> Pattern | PatternError:
 def _of_size(text: str, size: int) -> Pattern | PatternError:
     if size > SIZE_MAX:
         return _too_large()
-    import flpc
+    from pydantic_core import SchemaError, SchemaValidator, core_schema
 
+    wanted = core_schema.str_schema(pattern=text, regex_engine="rust-regex", strict=True)
     try:
-        compiled = flpc.compile(text)
-    except ValueError as refused:
+        text.encode()  # the library would replace what is no Unicode
+        return Pattern(SchemaValidator(wanted), size)
+    except SchemaError as refused:
         return _refusal(text, str(refused))
+    except UnicodeEncodeError:
+        return _unreadable()
     except BaseException as bad:
         if type(bad).__module__ != _PANIC:
             raise
         return _unreadable()
-    finally:
-        flpc.purge()
-    return Pattern(compiled, size)
 
 
 def _too_long() -> PatternError:
@@ -116,9 +114,9 @@ def _unreadable() -> PatternError:
 def _refusal(text: str, told: str) -> PatternError:
     """Returns what the crate tells in many lines as one.
 
-    Its lines are a heading, those of the pattern with carets below the place, and ``error: …``.
+    Its lines are two headings, those of the pattern with carets below the place, and ``error: …``.
     """
-    *above, last = told.split("\n")
+    _, *above, last = told.split("\n")
     if "size limit" in last:
         return _too_large()
     if not last.startswith("error: "):
