@@ -114,7 +114,7 @@ def test_a_schema_that_graphs_cannot_hold_is_an_error_on_its_address_and_is_held
         f"{verb} query.g.all blocked dependency_not_applied",
         f"{verb} schema.g blocked not_supported_yet",
     ]
-    found = [(d.code, d.severity, d.path, d.where.line) for d in plan.diagnostics if d.where]
+    found = [(d.code, d.severity, d.path, d.where and d.where.line) for d in plan.diagnostics]
     assert found == [("not_supported_yet", "error", "schema.g", 3)]
     assert "@unique(x)" in plan.diagnostics[0].message
 
@@ -125,6 +125,8 @@ def test_a_step_that_graphs_cannot_carry_out_yet_is_an_error_that_names_it() -> 
     (diagnostic,) = plan.diagnostics
     assert (diagnostic.code, diagnostic.path) == ("not_supported_yet", "schema.g")
     assert diagnostic.message.startswith("widen_property of A.x: ")
+    assert diagnostic.where is not None
+    assert (diagnostic.where.line, diagnostic.where.column) == (1, 25)
     assert "update schema.g blocked not_supported_yet" in lines(plan)
 
 

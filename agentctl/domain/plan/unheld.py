@@ -1,10 +1,11 @@
 """Which wanted schemas no graph of this release can take, and how a plan tells of it. Source: ADR 7."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.domain.plan.inputs import PlanInputs
 from agentctl.domain.plan.model import Change
+from agentctl.domain.plan.places import place_of
 from agentctl.domain.plan.storable import unperformable, unstorable
 from agentctl.ids import parse_address, schema_address
 
@@ -12,6 +13,7 @@ TOLD_MAX = 100
 """Of one schema."""
 HELD_BACK = "not_supported_yet"
 """The error of a plan that blocks one graph and stops nothing else."""
+_HELD_BY_TYPES = frozenset({"add_constraint", "change_cardinality"})
 
 
 def stopping(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
@@ -51,7 +53,10 @@ def _troubles(change: Change, inputs: PlanInputs, graph_id: str) -> Iterator[Dia
     if graph is None:
         return
     address = schema_address(graph_id)
-    for found in unstorable(graph.schema.catalog):
+    catalog = graph.schema.catalog
+    told: set[object] = set()
+    for found in unstorable(catalog):
+        told.add(found.owner)
         yield error(
             HELD_BACK,
             address,
@@ -63,15 +68,21 @@ def _troubles(change: Change, inputs: PlanInputs, graph_id: str) -> Iterator[Dia
         )
     for step in change.migration.steps if change.migration else ():
         reason = unperformable(step)
-        if reason is not None:
+        # A constraint that cannot be held is told at its own place; adding it is no second mistake.
+        if reason is not None and not (step["kind"] in _HELD_BY_TYPES and _type(step) in told):
             yield error(
                 HELD_BACK,
                 address,
-                f"{step['kind']} of {step.get('type_name')}{_property(step)}: {reason}",
+                f"{step['kind']} of {_type(step)}{_property(step)}: {reason}",
                 detail="The step is a right one, and nothing was changed. Graphs of this release"
                 " do not carry it out.",
+                where=place_of(f"{step.get('type_kind')}:{_type(step)}{_property(step)}", catalog),
                 remedy="Put this part of the schema back until then.",
             )
+
+
+def _type(step: Mapping[str, object]) -> object:
+    return step.get("type_name")
 
 
 def _property(step: object) -> str:
