@@ -59,7 +59,10 @@ def _summary(result: ApplyShown) -> str:
         return "Nothing to do: the cluster is what the configuration says."
     made = f"{counted(result.applied_count, 'change')} made"
     if result.state_written:
-        made += f" and recorded as revision {result.state_observations.state_revision}"
+        recorded = f"recorded as revision {result.state_observations.state_revision}"
+        made += (
+            f" and {recorded}" if result.applied_count else f"; what holds them back is {recorded}"
+        )
     if result.converged:
         return f"{made}. The cluster is what the configuration says."
     return f"{made}. The cluster is not yet what the configuration says."

@@ -10,7 +10,7 @@ from agentctl.domain.audit.record import AuditRecord
 from agentctl.domain.policy.caller import Caller, Via
 from agentctl.domain.storage.protocol import StoredObject, UnavailableError
 from agentctl.engine.cluster import Cluster
-from agentctl.testing.builders import ROWS, Bench, ask, folder_files
+from agentctl.testing.builders import ROWS, SCHEMA, Bench, ask, folder_files
 from agentctl.testing.consent import caller, key_of
 from agentctl_tools.catalog import OPERATIONS, UnclassifiedError, checked
 from agentctl_tools.door import call
@@ -264,6 +264,18 @@ async def test_a_gate_that_is_not_there_lists_those_that_are(tmp_path: Path) -> 
 
     assert codes(envelope) == ["approval_not_required"]
     assert "graph.old" in (envelope.diagnostics[0].remedy or "")
+
+
+async def test_what_no_consent_would_let_through_cannot_be_asked_for(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    unheld = SCHEMA.replace("version: String?", "version: [String]?")
+    cluster = await bench.begun(folder_files("supply") | {"supply.pg": unheld})
+    arguments = {"gate": "schema.supply", "intent": "x", "idempotency_key": "b"}
+
+    envelope = await call(cluster, bench.agent, "request_approval", arguments)
+
+    assert codes(envelope) == ["approval_not_required"]
+    assert (envelope.diagnostics[0].remedy or "").startswith("No consent would let the change")
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from typing import Annotated
 import msgspec
 
 from agentctl.domain.approval.records import ApprovalRequest
+from agentctl.domain.plan.model import Plan
 from agentctl.domain.plan.statement import Gate
 from agentctl.engine import planning
 from agentctl.ids import parse_address
@@ -58,7 +59,7 @@ async def _handle(call: Call) -> Envelope:
         return failed(planned.result.diagnostics)
     gate = next((g for g in planned.gates if given.gate in {g.resource, g.key}), None)
     if gate is None:
-        return _no_gate(given.gate, planned.gates)
+        return _no_gate(given.gate, planned.plan, planned.gates)
     request = await call.cluster.approvals.request(
         call.caller,
         gate=gate,
@@ -89,9 +90,15 @@ def _asked(call: Call, request: ApprovalRequest) -> Envelope:
     return done("Asked. Only a human can decide it.", data=data, next_calls=(waiting,))
 
 
-def _no_gate(written: str, gates: tuple[Gate, ...]) -> Envelope:
-    open_gates = ", ".join(g.resource for g in gates)
-    remedy = f"Gates of the plan: {open_gates}." if gates else "The plan has no gate: apply it."
+def _no_gate(written: str, plan: Plan, gates: tuple[Gate, ...]) -> Envelope:
+    """Refuses a request for what no consent would let through."""
+    change = next((c for c in plan.changes if c.resource == written), None)
+    if gates:
+        remedy = f"Gates of the plan: {', '.join(g.resource for g in gates)}."
+    elif change is not None and change.disposition in {"blocked", "deferred"}:
+        remedy = "No consent would let the change through: `agentctl plan` says what it waits for."
+    else:
+        remedy = "The plan has no gate: apply it."
     return refused(
         "approval_not_required", written, "no change of that name waits for a human", remedy=remedy
     )
