@@ -29,7 +29,8 @@ from agentctl.languages.query.plan import (
 
 SUM_MAX: Final = 1 << 53
 
-Key = PropertyRef | EntityRef | MetadataRef
+Key = PropertyRef | EntityRef
+Argument = Key | MetadataRef | Value | ParamRef
 Group = tuple[object, ...]
 
 
@@ -37,22 +38,23 @@ def group_rows(
     matcher: Matcher, query: CheckedQuery, params: Mapping[str, object], *, limit: int | None
 ) -> list[list[object]]:
     """Returns the columns of the reply."""
-    groups = _Groups(matcher, query)
+    groups = _Groups(matcher, query, params)
     order = sorted(range(len(groups.keys)), key=lambda at: _rank_all(groups.keys[at]))
     for item in reversed(query.order):
         values = groups.ordering(item)
         if values is not None:
             order.sort(key=lambda at: _rank(values[at]), reverse=item.descending)
     kept = order[:limit]
-    return [groups.shown(output, kept, params) for output in query.outputs]
+    return [groups.shown(output, kept) for output in query.outputs]
 
 
 class _Groups:
     """The groups of a query, with their keys and aggregated values."""
 
-    def __init__(self, matcher: Matcher, query: CheckedQuery) -> None:
+    def __init__(self, matcher: Matcher, query: CheckedQuery, params: Mapping[str, object]) -> None:
         self._matcher = matcher
         self._query = query
+        self._params = params
         self._keyed: list[Key] = list(
             dict.fromkeys(
                 o.value for o in query.outputs if isinstance(o.value, PropertyRef | EntityRef)
@@ -70,15 +72,13 @@ class _Groups:
         by = item.property if item.output is None else self._query.outputs[item.output].value
         return None if by is None else self._of(by)
 
-    def shown(
-        self, output: Output, kept: Sequence[int], params: Mapping[str, object]
-    ) -> list[object]:
+    def shown(self, output: Output, kept: Sequence[int]) -> list[object]:
         """Returns a column of the reply, for the groups *kept*."""
         value = output.value
         if isinstance(value, Value):
             return shown_values(output, [value.value] * len(kept))
         if isinstance(value, ParamRef):
-            return shown_values(output, [params[value.name]] * len(kept))
+            return shown_values(output, [self._params[value.name]] * len(kept))
         values = self._of(value)
         assert values is not None
         picked = [values[at] for at in kept]
@@ -115,8 +115,12 @@ class _Groups:
                 )
             )
 
-    def _column(self, table: pa.Table, ref: Key) -> list[object]:
+    def _column(self, table: pa.Table, ref: Argument) -> list[object]:
         assert not isinstance(ref, MetadataRef), "a query is runnable before it runs"
+        if isinstance(ref, Value):
+            return [ref.value] * table.num_rows
+        if isinstance(ref, ParamRef):
+            return [self._params[ref.name]] * table.num_rows
         found = table[ref.var] if isinstance(ref, EntityRef) else self._matcher.column(table, ref)
         values: list[object] = found.to_pylist()
         return values

@@ -234,6 +234,10 @@ def queries(draw: st.DrawFn) -> tuple[CheckedQuery, dict[str, object]]:
                 break
     outputs = draw(output_lists(types, nodes))
     grouped = any(isinstance(o.value, Aggregate) for o in outputs)
+    for output in outputs:
+        given = output.value.argument if isinstance(output.value, Aggregate) else None
+        if isinstance(given, ParamRef) and given.name not in params:
+            params[given.name] = draw(st.none() | POOLS[given.type.scalar])
     order: list[OrderItem] = []
     for _ in range(draw(st.integers(0, 2))):
         by = None if grouped or draw(st.booleans()) else draw(operand(types, set(Scalar)))
@@ -292,12 +296,20 @@ def aggregates(draw: st.DrawFn, name: str, types: dict[str, str]) -> Output:
         var = draw(st.sampled_from(sorted(types)))
         value = Aggregate(function="count", argument=EntityRef(var=var))
         return Output(name=name, value=value, type=PropertyType(scalar=Scalar.I64))
+    argument: PropertyRef | Value | ParamRef = ref
+    match draw(st.integers(0, 3)):
+        case 0:
+            argument = Value(value=draw(POOLS[ref.type.scalar]), type=ref.type)
+        case 1:
+            argument = ParamRef(name=f"of {ref.type.scalar}", type=ref.type)
+        case _:
+            pass
     scalar = {"count": Scalar.I64, "sum": Scalar.F64, "avg": Scalar.F64}.get(
         function, ref.type.scalar
     )
     return Output(
         name=name,
-        value=Aggregate(function=function, argument=ref),  # type: ignore[arg-type]  # one of the literals
+        value=Aggregate(function=function, argument=argument),  # type: ignore[arg-type]  # one of the literals
         type=type_of(scalar),
     )
 

@@ -31,6 +31,7 @@ RUN = [
 RUN_RESTS = [
     "return { $p, $p.age, $s, 1 as one } order { $p.age desc, $p } limit 3",
     "return { $p.kind, count($p), sum($p.age), min($p.name) } order { count($p) }",
+    'return { count(1) as a, count($s), sum($n) as b, avg(1.5) as c, min("x") as d }',
 ]
 """Like what the tests of queries against their naive meaning run."""
 
@@ -57,6 +58,8 @@ NOT_RUN: dict[str, tuple[str, ...]] = {
 }
 NOT_RUN_RESTS: dict[str, tuple[str, ...]] = {
     "return distinct { $p.name }": ("`distinct`",),
+    "return { count($l) }": ("a list",),
+    "return { count($v) }": ("a vector",),
     "return { $p.name } limit $u": ("`limit` by a parameter",),
     "return { $p.name } offset 3": ("`offset`",),
     "return { $p.vec, $p.tags, $l, [1] as one }": ("a vector", "a list"),

@@ -344,7 +344,10 @@ def test_each_output_error_has_its_rule() -> None:
         'return { "x" }': "T29",
         "return { $p.name } order { nam }": "T25:unknown-alias",
         "return { count($p) } order { $p.name }": "T25:not-grouped",
-        "return { count($n) }": "T8:argument",
+        "return { count(now()) }": "T8:argument",
+        "return { sum(1) }": "T29",
+        "return { count(1) }": "T29",
+        "return { sum($n) }": "T29",
         "return { $p.name } order { count($p) }": "T25:aggregate-ungrouped",
     }
     for rest, expected in cases.items():

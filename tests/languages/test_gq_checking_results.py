@@ -132,6 +132,43 @@ def test_an_aggregate_is_null_only_where_a_group_may_be_empty() -> None:
     )
 
 
+def test_an_aggregate_of_a_literal_or_a_parameter_is_null_where_there_is_no_row_or_value() -> None:
+    taken = (
+        'count(1) as a, count($o), sum(2) as b, avg($n) as c, min("x") as d, max($o) as e, '
+        "sum(1.5) as f"
+    )
+
+    def described(groups: str) -> list[tuple[str, str, bool]]:
+        text = f"query q($n: U32, $o: String?) {{ match {{ $p: Person }} return {{ {groups}{taken} }} }}"
+        checked = check(text)
+        assert checked.query is not None, checked.diagnostics
+        return [(c.name, c.kind, c.nullable) for c in result_columns(checked.query)][-7:]
+
+    alone = [
+        ("a", "bigint", False),
+        ("count", "bigint", False),
+        ("b", "float", True),
+        ("c", "float", True),
+        ("d", "string", True),
+        ("e", "string", True),
+        ("f", "float", True),
+    ]
+    assert described("") == alone
+    assert described("$p.name, ") == [(name, kind, name == "e") for name, kind, _ in alone]
+
+
+def test_a_parameter_hides_the_variable_of_its_name_in_an_aggregate() -> None:
+    found = check("query q($p: I32) { match { $p: Person } return { count($p), sum($p) as s } }")
+
+    assert found.query is not None, found.diagnostics
+    hidden = ParamRef(name="p", type=PropertyType(scalar=Scalar.I32))
+    assert [o.value for o in found.query.outputs] == [
+        Aggregate(function="count", argument=hidden),
+        Aggregate(function="sum", argument=hidden),
+    ]
+    assert [o.name for o in found.query.outputs] == ["count", "s"]
+
+
 def test_entities_properties_and_metadata_are_groups() -> None:
     found = query("return { $p, $x.@type as t, count($e.@id) as n } order { t, $p desc }")
 
@@ -236,6 +273,20 @@ def test_mistakes_of_columns() -> None:
         "count($p.tags)": [],
         "count(count($p))": ["T8:argument"],
         "count(now())": ["T8:argument"],
+        "count(null) as a": ["T8:argument"],
+        "count([1, 2]) as a": ["T8:argument"],
+        "sum([1, 2]) as a": ["T8:argument"],
+        "count(1)": ["T29"],
+        "count(1) as a": [],
+        "sum(-1.5) as a": [],
+        "sum($n) as a, count($l), max($s) as b": [],
+        'sum("x") as a': ["T8:numeric"],
+        "avg(true) as a": ["T8:numeric"],
+        "avg($s) as a": ["T8:numeric"],
+        "sum($l) as a": ["T8:numeric"],
+        "max($v) as a": ["T8:ordered"],
+        "min(true) as a": ["T8:ordered"],
+        'min(date("2020-01-01")) as a': ["T8:ordered"],
         "count($gone)": ["T26:undeclared-variable"],
         "max($e)": ["T23:bare-use"],
         "sum($p.photo)": ["T24:aggregate"],

@@ -43,6 +43,8 @@ from agentctl.languages.schema.types import INTEGERS, NUMERIC, PropertyType, Sca
 
 Key = PropertyRef | EntityRef | MetadataRef
 """What rows are grouped by."""
+Argument = Key | Value | ParamRef
+"""What an aggregate is taken over."""
 
 
 class OutputChecker:
@@ -187,18 +189,18 @@ class OutputChecker:
         )
 
     def _aggregate(self, use: AggregateUse) -> Aggregate | None:
-        argument: PropertyRef | EntityRef | MetadataRef | None = None
+        argument: Argument | None = None
         match use.argument:
+            case LiteralUse(type=PropertyType()):
+                argument = literal_value(use.argument)
             case PropertyUse():
                 argument = self.scope.property(use.argument)
             case MetadataUse():
                 argument = self.scope.metadata(use.argument)
-            case VariableUse() if use.argument.name not in self.context.params:
-                found = self._variable(use.argument)
-                assert not isinstance(found, ParamRef)
-                argument = found
+            case VariableUse():
+                argument = self._variable(use.argument)
             case _:
-                message = f"`{use.function}` takes a property or a variable of the matched rows"
+                message = f"`{use.function}` takes a property, a variable or a plain value"
                 remedy = f"Write `{use.function}($x.property)`."
                 self.context.mistake("T8:argument", message, use.argument.where, remedy=remedy)
         if argument is None or not self._fitting(use, argument):
@@ -206,7 +208,7 @@ class OutputChecker:
         self._sum_differs(use, argument)
         return Aggregate(function=use.function, argument=argument)
 
-    def _fitting(self, use: AggregateUse, argument: Key) -> bool:
+    def _fitting(self, use: AggregateUse, argument: Argument) -> bool:
         type_ = None if isinstance(argument, EntityRef) else argument.type
         where = use.argument.where
         if type_ is not None and type_.scalar is Scalar.BLOB:
@@ -227,7 +229,7 @@ class OutputChecker:
         self.context.mistake(rule, message, where, remedy=remedy)
         return False
 
-    def _sum_differs(self, use: AggregateUse, argument: Key) -> None:
+    def _sum_differs(self, use: AggregateUse, argument: Argument) -> None:
         if use.function != "sum" or isinstance(argument, EntityRef):
             return
         if argument.type.scalar in INTEGERS:
@@ -261,10 +263,11 @@ def output_type(value: Projectable) -> PropertyType | None:  # noqa: PLR0911  # 
             return PropertyType(scalar=Scalar.I64)
         case Aggregate(function="sum" | "avg"):
             return PropertyType(scalar=Scalar.F64, nullable=True)
-        case Aggregate(argument=PropertyRef() | MetadataRef() as argument):
-            return msgspec.structs.replace(argument.type, nullable=True)
-        case Aggregate():
+        case Aggregate(argument=EntityRef()):
             return None
+        case Aggregate(argument=argument):
+            assert not isinstance(argument, EntityRef)
+            return msgspec.structs.replace(argument.type, nullable=True)
         case _:
             return value.type
 

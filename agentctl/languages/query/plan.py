@@ -61,10 +61,13 @@ class EntityRef(msgspec.Struct, frozen=True, kw_only=True, tag_field="is", tag="
 
 
 class Aggregate(msgspec.Struct, frozen=True, kw_only=True, tag_field="is", tag="aggregate"):
-    """An aggregate over the rows of a group; nulls are skipped, ``count($x)`` counts bound rows."""
+    """An aggregate over the rows of a group; nulls are skipped, ``count($x)`` counts bound rows.
+
+    A literal or a parameter is taken once for each row: ``count(1)`` counts them.
+    """
 
     function: AggregateName
-    argument: PropertyRef | EntityRef | MetadataRef
+    argument: PropertyRef | EntityRef | MetadataRef | Value | ParamRef
 
 
 class Matches(msgspec.Struct, frozen=True, kw_only=True, tag_field="is", tag="matches"):

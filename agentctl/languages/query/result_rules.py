@@ -20,8 +20,8 @@ _RESULTS: Final = rule_table(
     ),
     (
         "T8:argument",
-        "an aggregate of something that is no property or node",
-        "An aggregate is taken over a property, metadata, or (`count`) a variable of the matched rows; not over a parameter, a literal or another aggregate.",
+        "an aggregate of something that is no property, variable or plain value",
+        "An aggregate is taken over a property, metadata, a parameter, a literal, or (`count`) a variable of the matched rows; not over `null`, a list in brackets, `now()`, an alias or another aggregate. A parameter hides a variable of its name.",
     ),
     (
         "T9:ungrouped-value",
