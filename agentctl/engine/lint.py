@@ -37,14 +37,14 @@ _RANKS = {"error": 0, "warning": 1, "info": 2}
 
 
 def lint(loaded: LoadedCluster, *, compare: bool = False) -> LintResult:
-    """Returns all that validation and the lints find.
+    """Returns all that validation and the lints find, but what `validate` alone tells.
 
     Args:
         loaded: the folder, or a draft over it.
         compare: whether what OmniGraph 0.10 would take for something else is told too.
     """
     files: list[QueryLintOutput] = []
-    found = [*loaded.diagnostics, *loaded.remarks]
+    found = [*loaded.diagnostics]
     for graph in readings(loaded):
         catalog = graph.schema.catalog if graph.schema is not None else None
         linted = [_linted(file, catalog) for file in graph.queries]

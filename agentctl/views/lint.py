@@ -72,7 +72,7 @@ class QueryLintOutput(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LintResult(msgspec.Struct, frozen=True, kw_only=True):
-    """`lint`: every query file of the folder, and all that validation finds besides."""
+    """`lint`: every query file of the folder, and all mistakes that validation finds besides."""
 
     ok: bool
     files: tuple[QueryLintOutput, ...]
