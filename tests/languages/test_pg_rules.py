@@ -183,6 +183,7 @@ BREAKS: dict[str, tuple[bytes, ...]] = {
         b"node A { a: I32 @indexx }",
         b"node A { a: I32 @kye }",
         b'node A @descripdion("x") {}',
+        b"node A { a: I32 @default(3) }",
     ),
     "PG038": (b"node A { a: I32 @range(a, ..5) }",),
     "PG039": (b"node A { a: I32 @range }", b"node A @check {}"),

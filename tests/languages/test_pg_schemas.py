@@ -44,6 +44,28 @@ def rules(text: str) -> list[str]:
     return [f"{d.code} {d.rule}" if d.rule else d.code for d in result.diagnostics]
 
 
+def test_a_default_written_as_an_annotation_is_carried_and_told_how_to_write_it() -> None:
+    cases = {
+        "a: I32 @default(3)": "a: I32 = 3",
+        "a: Bool @default(true)": "a: Bool = true",
+        'a: String? @default("x")': 'a: String? = "x"',
+        'a: Date @default("2026-11-21")': 'a: Date = date("2026-11-21")',
+        "a: enum(x, y) @default(x)": 'a: enum(x, y) = "x"',
+        "a: I32 @default": "a: I32 = …",
+        'a: String @default("\\"")': 'a: String = "…"',
+    }
+    for written, meant in cases.items():
+        compiled = compile_schema(f"node A {{ {written} }}".encode(), file="s.pg")
+        assert compiled.catalog is not None, compiled.diagnostics
+        (found,) = compiled.diagnostics
+        assert (found.severity, found.rule) == ("warning", "PG037"), written
+        assert found.remedy == f"A default stands behind the type: `{meant}`."
+        opaque = compile_schema(f"node A {{ {written.split(' @')[0]} }}".encode(), file="s.pg")
+        assert compiled.shape_digest != opaque.shape_digest, "it is carried"
+    assert remedy("node A { a: Blob @default }") == "Take it out: a Blob has no default."
+    assert compile_schema(b"node A @default(3) {}", file="s.pg").diagnostics == ()
+
+
 def remedy(text: str) -> str | None:
     return compile_schema(text.encode(), file="s.pg").diagnostics[0].remedy
 

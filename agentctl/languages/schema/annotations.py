@@ -5,6 +5,7 @@ PG028 annotation given twice, PG029 value of a description or instruction, PG034
 `@rename_from`, PG037 annotation that is nearly known, PG039 an annotation without its arguments. Source: languages 1.3, 1.4, 2.7, 3.2.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -21,6 +22,9 @@ UNDERSTOOD: Final = COLUMN_ANNOTATIONS | TEXTS | {"embed", "rename_from"}
 """All others are carried as they are."""
 _MEANT: Final = tuple(sorted(UNDERSTOOD | {"range", "check", "card"}))
 _BOUND: Final = frozenset({"range", "check"})
+_SHOWN_MAX: Final = 50
+_PLAIN: Final = re.compile(r'[^"\\\x00-\x1f]*')
+"""A text that is written without escapes."""
 
 
 def check_annotations(declared: Resolved, findings: Findings) -> None:
@@ -104,8 +108,20 @@ class _AnnotationChecker:
                         annotation.where,
                         remedy="Use `@description` here.",
                     )
+                case "default":
+                    self._default(annotation, declared)
                 case _:
                     self._anywhere(annotation)
+
+    def _default(self, annotation: Annotation, declared: PropertySyntax) -> None:
+        """Warns of ``@default(3)``, which looks like a default and is none."""
+        remedy = "Take it out: a Blob has no default."
+        if declared.type.scalar is not Scalar.BLOB:
+            value = _as_default(annotation, declared.type.scalar)
+            plain = f"{declared.name.text[:50]}: {short_type(declared.type)}"
+            remedy = f"A default stands behind the type: `{plain} = {value}`."
+        message = "`@default` is carried without a meaning"
+        self.findings.warning("PG037", message, annotation.where, remedy=remedy)
 
     def _anywhere(self, annotation: Annotation) -> None:
         """Checks what may stand on types and properties alike."""
@@ -255,6 +271,22 @@ class _AnnotationChecker:
             self.findings.mistake(
                 "PG034", message, name.where, remedy='Write `@embed(source, model="…")`.'
             )
+
+
+def _as_default(annotation: Annotation, scalar: Scalar) -> str:
+    """Returns what an annotation is given, as the default of a property is written."""
+    value = annotation.value.value if isinstance(annotation.value, Literal) else word_of(annotation)
+    match value:
+        case None:
+            return "…"
+        case bool():
+            return str(value).lower()
+        case str():
+            shown = value if len(value) <= _SHOWN_MAX and _PLAIN.fullmatch(value) else "…"
+            function = {Scalar.DATE: "date", Scalar.DATETIME: "datetime"}.get(scalar)
+            return f'{function}("{shown}")' if function else f'"{shown}"'
+        case _:
+            return str(value)
 
 
 def _one_slip(name: str, known: str) -> bool:

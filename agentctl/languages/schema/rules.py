@@ -206,7 +206,8 @@ _WITHIN: Final = {
         "An annotation that is nearly one with a meaning",
         "Annotations that the language does not know are carried as they are, and nothing is done "
         "with them. This one is a letter away from one that means something: write that, or choose "
-        "a name that cannot be taken for it.",
+        'a name that cannot be taken for it. `@default("x")` gives no default either: that is '
+        '`name: String = "x"`.',
     ),
     "PG038": (
         "A range with a maximum alone",
