@@ -129,6 +129,12 @@ DECLARATIONS = {
     + BODY: "1:12-16 GQ010: expected `description` or `instruction`, found `tool` | Known are `@description`, `@instruction`.",
     "query q($y: Strin) "
     + BODY: "1:13-18 GQ014: there is no type `Strin` | Did you mean `String`?",
+    "query q($y: Zqx) "
+    + BODY: "1:13-16 GQ014: there is no type `Zqx` | The types are String, Blob, Bool, I32, I64, U32, U64, F32, F64, DateTime, Date, `Vector(n)` and lists `[T]`.",
+    "query q($y: json) "
+    + BODY: "1:13-17 GQ014: there is no type `json` | The types are String, Blob, Bool, I32, I64, U32, U64, F32, F64, DateTime, Date, `Vector(n)` and lists `[T]`.",
+    "query q($y: enum) "
+    + BODY: "1:13-17 GQ014: a parameter cannot be an enum | Declare it as `String`.",
     "query q($y: enum(a)) "
     + BODY: "1:13-17 GQ014: a parameter cannot be an enum | Declare it as `String`.",
     'query q() @instruction("a") @instruction("b") '

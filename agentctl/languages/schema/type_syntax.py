@@ -45,12 +45,14 @@ _OTHER_NAMES: Final = {
 }
 
 
-def scalar_hint(name: str) -> str:
-    """Returns the remedy for a type that does not exist."""
+def scalar_hint(name: str, *, parameter: bool = False) -> str:
+    """Returns the remedy for a type that does not exist; a *parameter* is never an enum."""
     folded = name.lower()
     meant = _OTHER_NAMES.get(folded) or nearest(name, SCALARS)
     if meant:
         return f"Did you mean `{meant}`?"
+    if parameter:
+        return f"The types are {', '.join(SCALARS)}, `Vector(n)` and lists `[T]`."
     if folded in {"json", "map", "object", "dict"}:
         return "There is no nested type: declare a node type and an edge to it, or a `String`."
     return f"The types are {', '.join(SCALARS)}, `Vector(n)`, `enum(a, b)` and lists `[T]`."
@@ -182,12 +184,21 @@ def _base(cursor: Cursor) -> Scalar:
     if token.text == "Vector":
         cursor.fail(30, "a vector has a length", token, remedy="Write `Vector(1536)`.")
     if token.text == "enum":
+        if _of_parameter(cursor):
+            cursor.fail(
+                14, "a parameter cannot be an enum", token, remedy="Declare it as `String`."
+            )
         cursor.fail(30, "an enum has values", token, remedy="Write `enum(open, closed)`.")
     cursor.take()
     scalar = SCALARS.get(token.text)
     if scalar is None:
         _unknown(cursor, token)
     return scalar or Scalar.STRING
+
+
+def _of_parameter(cursor: Cursor) -> bool:
+    """Whether the type is that of a parameter, not of a property."""
+    return cursor.report.dialect.name == ".gq"
 
 
 def _unknown(cursor: Cursor, token: Token) -> None:
@@ -200,4 +211,5 @@ def _unknown(cursor: Cursor, token: Token) -> None:
             remedy=f"Write `{glued[1]} {glued[2][:50]}`.",
         )
     message = f"there is no type {token.describe()}"
-    cursor.report.parse_error(14, message, token, remedy=scalar_hint(token.text))
+    remedy = scalar_hint(token.text, parameter=_of_parameter(cursor))
+    cursor.report.parse_error(14, message, token, remedy=remedy)
