@@ -3,6 +3,7 @@
 The rules are the languages'; here they are gathered into the forms of `views.lint`.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
@@ -115,7 +116,13 @@ def _valid(file: QueryReading) -> Iterator[tuple[QueryDecl, CheckedQuery]]:
 def _output(graph: GraphReading, linted: _Linted) -> QueryLintOutput:
     file, remarks = linted.file, (*linted.remarks, *linted.together)
     warned = [f for f in remarks if f.rule == UNCODED]
-    reports = tuple(_report(d, file.checked.get(d.name), warned) for d in file.parsed.declarations)
+    times = Counter(d.name for d in file.parsed.declarations)
+    reports = tuple(
+        _report(d, file.checked.get(d.name), warned)
+        if times[d.name] == 1
+        else _repeated(d, times[d.name])
+        for d in file.parsed.declarations
+    )
     findings = _findings(file, (f for f in remarks if f.rule != UNCODED))
     failed = sum(r.status == "error" for r in reports)
     severities = [f.severity for f in findings]
@@ -156,12 +163,23 @@ def _findings(file: QueryReading, remarks: Iterable[Finding]) -> tuple[LintFindi
     )
 
 
+def _repeated(declared: QueryDecl, times: int) -> QueryReport:
+    """Returns that none of the declarations of one name is the query of that name."""
+    count = "twice" if times == 2 else f"{times} times"
+    told = (
+        f"{declared.where.line}:{declared.where.column}: the query is declared {count} in this file"
+    )
+    return QueryReport(name=declared.name, kind=_kind(declared), status="error", error=told)
+
+
+def _kind(declared: QueryDecl) -> Literal["read", "mutation"]:
+    return "mutation" if isinstance(declared.body, MutationBody) else "read"
+
+
 def _report(
     declared: QueryDecl, result: CheckedResult | None, warned: Iterable[Finding]
 ) -> QueryReport:
-    kind: Literal["read", "mutation"] = (
-        "mutation" if isinstance(declared.body, MutationBody) else "read"
-    )
+    kind = _kind(declared)
     query = result.query if result is not None else None
     if query is None:
         mistakes = [d for d in result.diagnostics if d.severity == "error"] if result else []

@@ -376,6 +376,28 @@ def test_a_mistake_fails_and_the_good_queries_are_still_looked_at(run: Run, supp
     assert "L300" in [d.get("rule") for d in document(told)["diagnostics"]]
 
 
+def test_a_query_that_a_file_declares_twice_is_an_error(run: Run, supply: Path) -> None:
+    """Source: languages 2.5."""
+    file = odd(supply) / "queries" / "impact.gq"
+    file.write_text(file.read_text() + ODD_QUERY)
+
+    told = run("lint", "--json", "--config", supply)
+
+    assert told.exit_code == ExitCode.ERRORS
+    (checked,) = document(told)["files"]
+    assert (checked["status"], checked["errors"]) == ("error", 2)
+    assert [(r["name"], r["status"]) for r in checked["results"]] == [
+        ("impact", "ok"),
+        ("odd", "error"),
+        ("odd", "error"),
+    ]
+    lines = [i for i, t in enumerate(file.read_text().splitlines(), 1) if "query odd" in t]
+    assert [r["error"] for r in checked["results"][1:]] == [
+        f"{line}:7: the query is declared twice in this file" for line in lines
+    ]
+    assert "operation" not in checked["results"][1]
+
+
 def test_a_file_that_does_not_parse_is_q000(run: Run, supply: Path) -> None:
     (supply / "queries" / "impact.gq").write_text("query (")
 
