@@ -44,6 +44,21 @@ def rules(text: str) -> list[str]:
     return [f"{d.code} {d.rule}" if d.rule else d.code for d in result.diagnostics]
 
 
+def test_implements_written_as_an_annotation_is_told_once_with_how_to_write_it() -> None:
+    interfaces = "interface I { a: I32 } interface J {}"
+    for written in ("@implements I", "@implements I, J", '@implements I @description("x")'):
+        text = f"{interfaces} node A {written} {{ x: I32 }}"
+        (found,) = compile_schema(text.encode(), file="s.pg").diagnostics
+        assert found.rule == "PG010"
+        assert found.message == "`implements` is a word of its own, no annotation"
+        assert found.where is not None
+        assert text[found.where.column - 1 : found.where.end_column - 1] == "@implements"
+        assert found.remedy == "Write `implements I`, behind all annotations."
+    assert remedy("interface I {} node A @implements(I) {}") == (
+        "Write `implements I`, behind all annotations."
+    )
+
+
 def test_a_default_written_as_an_annotation_is_carried_and_told_how_to_write_it() -> None:
     cases = {
         "a: I32 @default(3)": "a: I32 = 3",

@@ -7,6 +7,7 @@ Source: languages 2.1, 2.7, 3.1.
 
 from typing import Final
 
+from agentctl.languages.query.arrow_syntax import arrow_comes, read_arrow
 from agentctl.languages.query.condition_syntax import WORD_OPERATORS, ConditionParser
 from agentctl.languages.query.recovery import NAMES, OuterHaltError
 from agentctl.languages.query.syntax import (
@@ -86,6 +87,9 @@ class ClauseParser(ConditionParser):
                 return self._binding()
             if self._traversal_comes(after):
                 return self._traversal()
+            if arrow_comes(cursor, 1):
+                self._arrow()
+                return None
         elif first.kind is _LOWER:
             clause = self._block_clause(first, opener, before)
             if clause is not None or cursor.peek() is not first:
@@ -262,6 +266,16 @@ class ClauseParser(ConditionParser):
             hops=hops,
             where=cursor.span(first, cursor.last),
         )
+
+    def _arrow(self) -> None:
+        """Reports ``$a -[knows]-> $b`` and steps over it."""
+        cursor = self.cursor
+        left = cursor.take()
+        arrow = read_arrow(cursor, left)
+        message = f"expected the name of an edge, found {cursor.peek().describe()}"
+        self.report.parse_error(10, message, arrow.place, remedy=arrow.remedy)
+        for _ in range(arrow.length):
+            cursor.take()
 
     def _right_end(self) -> VariableUse:
         """``VAR``, which is not the beginning of the next clause."""

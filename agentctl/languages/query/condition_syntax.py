@@ -9,6 +9,7 @@ side of ``in``. Source: languages 2.1, 2.7, 3.1.
 
 from typing import Final, NoReturn
 
+from agentctl.languages.query.arrow_syntax import arrow_comes
 from agentctl.languages.query.expression_syntax import ExpressionParser
 from agentctl.languages.query.plan import Comparison
 from agentctl.languages.query.syntax import (
@@ -144,6 +145,9 @@ class ConditionParser(ExpressionParser):
             self.cursor.surprise("a comparison", remedy=known)
         if isinstance(term, NameUse) and self._is_behind_number():
             self._no_number()
+        if isinstance(term, NameUse | VariableUse) and arrow_comes(self.cursor, 0):
+            remedy = "A traversal is written `$a knows $b`, with the name of the edge alone."
+            self.cursor.surprise("a comparison", remedy=remedy)
         meant = _OTHER_OPERATORS.get(token.text.lower())
         known = f"Comparisons are {', '.join(COMPARISONS)}, in, is null."
         if token.is_mark("=") or token.kind not in _OPERATOR_KINDS:

@@ -170,13 +170,33 @@ class _SchemaParser(ConstraintParser):
         try:
             if self.cursor.at_mark("@"):
                 draft.annotations = self.annotations()
-            self._implements(draft)
+            if self.cursor.at_kind(_UPPER) and self.cursor.last.is_word("implements"):
+                self._annotated_implements(draft)
+            else:
+                self._implements(draft)
             self._body(draft, "node")
         except HaltError:
             draft.broken = True
             raise
         finally:
             self._declare("node", name, draft)
+
+    def _annotated_implements(self, draft: _Draft) -> None:
+        """Reports ``@implements I``, whose ``@implements`` has been taken, and reads it."""
+        cursor = self.cursor
+        last = draft.annotations[-1]
+        self.report.parse_error(
+            10,
+            "`implements` is a word of its own, no annotation",
+            last.where,
+            remedy=f"Write `implements {cursor.peek().text[:50]}`, behind all annotations.",
+        )
+        draft.annotations = draft.annotations[:-1]
+        draft.implements.append(self._name(_UPPER, _NAMES["interface"]))
+        while another(cursor, "{"):
+            draft.implements.append(self._name(_UPPER, _NAMES["interface"]))
+        if cursor.at_mark("@"):
+            draft.annotations += self.annotations()
 
     def _implements(self, draft: _Draft) -> None:
         """``('implements' TYPE (',' TYPE)*)?``."""

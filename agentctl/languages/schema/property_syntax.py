@@ -113,7 +113,7 @@ class PropertyParser:
         name = cursor.expect_name(_LOWER, "the name of an annotation")
         if not cursor.accept_mark("("):
             return Annotation(name=name.text, where=cursor.span(at, name))
-        value = self._annotation_value()
+        value = self._annotation_value(name)
         arguments: list[AnnotationArgument] = []
         if not cursor.at_mark(")"):
             while another(cursor, ")"):
@@ -126,7 +126,7 @@ class PropertyParser:
             where=cursor.span(at, closer),
         )
 
-    def _annotation_value(self) -> Literal | Name:
+    def _annotation_value(self, annotation: Token) -> Literal | Name:
         cursor = self.cursor
         token = cursor.peek()
         if token.kind is _LOWER and token.text not in {"true", "false"}:
@@ -134,11 +134,11 @@ class PropertyParser:
             self.prefix_of_bool(token)
             return Name(text=token.text, where=cursor.span(token))
         if token.kind is TokenKind.UPPER:
-            cursor.fail(
-                10,
-                f"expected a text or a name, found {token.describe()}",
-                remedy=f'Write `"{token.text[:50]}"`.',
-            )
+            remedy = f'Write `"{token.text[:50]}"`.'
+            if annotation.text == "implements":
+                remedy = f"Write `implements {token.text[:50]}`, behind all annotations."
+            message = f"expected a text or a name, found {token.describe()}"
+            cursor.fail(10, message, remedy=remedy)
         return read_literal(cursor, signed_in_old=False)
 
     def prefix_of_bool(self, token: Token) -> None:

@@ -49,6 +49,7 @@ _QUERY_REMEDIES: Final = {
     "&": "Conditions are joined by `and`.",
     "!": "Conditions are negated by `not`.",
 }
+_REPEATS: Final = frozenset("*+")
 _UNSURE: Final = None
 Sort = tuple[TokenKind, str, int]
 """What a piece is: its kind, its text as a token has it, and its length without blanks."""
@@ -241,10 +242,19 @@ class _Lexer:
 
         return _ESCAPE.sub(plain, raw)
 
+    def _hops(self, mark: str) -> str | None:
+        """Returns how the hops of ``knows*`` are written in a query; None for any other place."""
+        if mark not in _REPEATS or len(self.tokens) < 2 or self.report.dialect.name != ".gq":
+            return None
+        earlier, before = self.tokens[-2:]
+        if before.kind is TokenKind.LOWER and not earlier.is_mark("."):
+            return f"Hops have bounds: write `{before.text[:50]}{{1,3}}` for one to three."
+        return None
+
     def _unexpected(self, piece: str, start: int) -> None:
         usual = "Take it out, or put it into a text or a comment."
         known = _QUERY_REMEDIES if self.report.dialect.name == ".gq" else _REMEDIES
-        remedy = known.get(piece[0], usual)
+        remedy = self._hops(piece[0]) or known.get(piece[0], usual)
         message = f"unexpected character {_named(piece[0])}"
         self.report.parse_error(5, message, (start, start + len(piece)), remedy=remedy)
 
