@@ -27,7 +27,7 @@ def minter() -> Callable[[], str]:
     return lambda: ulid(1_000_000, next(numbers).to_bytes(10))
 
 
-@pytest.fixture(params=["lance", "memory"])
+@pytest.fixture(params=[pytest.param("lance", marks=pytest.mark.slow), "memory"])
 def graphs(request: pytest.FixtureRequest, tmp_path: Path) -> GraphPort:
     if request.param == "memory":
         return MemoryGraphs(mint=minter())

@@ -110,7 +110,7 @@ class MemoryRig:
 MakeRig = Callable[[], Rig]
 
 
-@pytest.fixture(params=["lance", "memory"])
+@pytest.fixture(params=[pytest.param("lance", marks=pytest.mark.slow), "memory"])
 def make_rig(request: pytest.FixtureRequest, tmp_path: Path) -> MakeRig:
     numbers = itertools.count()
 

@@ -185,7 +185,7 @@ def filters(draw: st.DrawFn, types: dict[str, str]) -> Filter | None:
 
 
 @st.composite
-def traversals(draw: st.DrawFn, nodes: dict[str, str]) -> Traversal | None:
+def traversals(draw: st.DrawFn, nodes: dict[str, str], number: int) -> Traversal | None:
     edge = draw(st.sampled_from(sorted(ENDS)))
     ends: list[str | None] = []
     for owner in ENDS[edge]:
@@ -202,7 +202,7 @@ def traversals(draw: st.DrawFn, nodes: dict[str, str]) -> Traversal | None:
         source=ends[0],
         target=ends[1],
         edge_type=edge,
-        edge_var=f"e{draw(st.integers(0, 10**6))}" if not bounded and draw(st.booleans()) else None,
+        edge_var=f"e{number}" if not bounded and draw(st.booleans()) else None,
         hops=(low, high),
         anchor=draw(st.sampled_from(["source", "target"])),
     )
@@ -213,7 +213,8 @@ def queries(draw: st.DrawFn) -> tuple[CheckedQuery, dict[str, object]]:
     nodes: dict[str, str] = {}
     if draw(st.booleans()):
         nodes["n0"] = draw(st.sampled_from(["A", "B"]))
-    steps = [draw(traversals(nodes)) for _ in range(draw(st.integers(0 if nodes else 1, 2)))]
+    count = draw(st.integers(0 if nodes else 1, 2))
+    steps = [draw(traversals(nodes, number)) for number in range(count)]
     if not nodes:
         nodes["n0"] = "A"
     walked = [s for s in steps if s is not None]
