@@ -11,7 +11,7 @@ from agentctl.domain.config.blobs import normal_blob_base
 from agentctl.domain.config.digests import provider_digest
 from agentctl.domain.config.model import BlobBase, EmbeddingProfile
 from agentctl.domain.config.providers import destination
-from agentctl.domain.config.secrets import env_names, reference_name
+from agentctl.domain.config.secrets import reference_name
 from agentctl.domain.config.written import WrittenProvider
 
 SCHEMA = "node A { k: String @key }\n"
@@ -207,18 +207,6 @@ def git(folder: Path, *arguments: str) -> None:
         check=True,
         env={**os.environ, "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null"},
     )
-
-
-def test_an_env_file_gives_names_and_no_values() -> None:
-    text = (
-        '\ufeffA=1\n# remark\n\nexport B = two\nC=\'three\nlines\' \nD="a \\" b\nE=5"\nA=again\n'
-        "nonsense\n1X=2\nF='open\n"
-    )
-    found = env_names(text)
-
-    assert found.names == ("A", "B", "C", "D", "F")
-    assert found.unreadable_lines == (10, 11)
-    assert "three" not in repr(found)
 
 
 def test_a_reference_is_the_whole_text() -> None:

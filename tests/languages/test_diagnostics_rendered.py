@@ -10,7 +10,7 @@ from inline_snapshot import snapshot
 
 from agentctl.diagnostics.diagnostic import Diagnostic, Related, error, warning
 from agentctl.diagnostics.render.excerpt import WITHHELD
-from agentctl.diagnostics.render.text import as_shown, render_concise, render_full, render_many
+from agentctl.diagnostics.render.text import as_shown, counted, render_concise, render_full
 from agentctl.diagnostics.secrets import looks_secret, secret_lines
 from agentctl.diagnostics.span import Span, span_at
 from agentctl.foreign import cells
@@ -113,7 +113,7 @@ def test_the_mistakes_of_a_file_that_two_graphs_share_are_told_once() -> None:
     ]
 
     assert as_shown(both) == (both[0],)
-    assert render_many(both, full=False).endswith("1 error")
+    assert counted(as_shown(both)) == "1 error"
     placeless = [error("schema_file_missing", d.path, "m") for d in both]
     assert len(as_shown(placeless)) == 2
 

@@ -131,12 +131,6 @@ class Folder:
         cache.flush()
         return loaded
 
-    def _config_files(self, overlay: Overlay) -> dict[str, bytes] | Diagnostic:
-        parsed, data = self._parsed(overlay, confined=True)
-        if data is None:
-            return parsed.diagnostics[0]
-        return dict(gather(self.path, wanted(parsed), data, overlay=overlay, confined=True).files)
-
     def _parsed(self, overlay: Overlay, *, confined: bool) -> tuple[ParsedConfig, bytes | None]:
         found = read_cluster_file(self.path, overlay=overlay, confined=confined)
         if isinstance(found, Diagnostic):

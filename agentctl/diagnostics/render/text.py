@@ -63,34 +63,6 @@ def render_full(
     return "\n".join(lines)
 
 
-def render_many(
-    found: Iterable[Diagnostic],
-    sources: Mapping[str, str] | None = None,
-    *,
-    full: bool = True,
-    paint: Paint = plain,
-) -> str:
-    """Returns all of *found*, sorted, each once, and a line that counts them; empty for none.
-
-    Args:
-        found: what to render.
-        sources: texts of files by the names that the spans have.
-        full: with excerpts, else one line each.
-        paint: gives colour.
-    """
-    each = as_shown(found)
-    if not each:
-        return ""
-    if not full:
-        return "\n".join([*(render_concise(d, paint=paint) for d in each), counted(each)])
-    texts = sources or {}
-    blocks = [
-        render_full(d, texts.get(d.where.file) if d.where else None, sources=sources, paint=paint)
-        for d in each
-    ]
-    return "\n\n".join([*blocks, counted(each)])
-
-
 def as_shown(found: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     """Returns *found* sorted by place, each place and mistake once.
 

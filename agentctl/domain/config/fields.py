@@ -4,7 +4,7 @@ from agentctl.diagnostics.bag import Bag
 from agentctl.diagnostics.diagnostic import error
 from agentctl.diagnostics.span import Span
 from agentctl.domain.config.faults import meant
-from agentctl.domain.config.scalars import ScalarType, boolean_value, integer_value, scalar_type
+from agentctl.domain.config.scalars import ScalarType, integer_value, scalar_type
 from agentctl.domain.config.yaml_tree import ListNode, MapEntry, MapNode, Node, ScalarNode
 
 
@@ -117,19 +117,6 @@ class Fields:
         """Returns an optional text."""
         value = self.value(name)
         return None if value is None else self._reader.text(value, self._named(name))
-
-    def boolean(self, name: str) -> bool | None:
-        """Returns an optional boolean, `true` or `false` in three casings."""
-        value = self.value(name)
-        if value is None:
-            return None
-        found = boolean_value(value) if isinstance(value, ScalarNode) else None
-        if found is None:
-            got = f"`{value.text}`" if isinstance(value, ScalarNode) else describe(value)
-            self._reader.fault(
-                f"{self._named(name)} takes `true` or `false`, not {got}", value.where
-            )
-        return found
 
     def one(self, name: str, *, code: str) -> None:
         """Checks a required version number that must be 1; another number has *code*."""

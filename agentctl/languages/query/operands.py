@@ -6,7 +6,6 @@ Source: languages 2.4, 3.1.
 
 from collections.abc import Callable
 
-from agentctl.languages.query.context import Context
 from agentctl.languages.query.fitting import list_value, literal_value
 from agentctl.languages.query.plan import Matches, Now, Operand, ParamRef, Pattern
 from agentctl.languages.query.scope import Bound, Scope
@@ -38,7 +37,7 @@ class Operands:
 
     def __init__(self, scope: Scope, inner: Inner) -> None:
         self.scope = scope
-        self.context: Context = scope.context
+        self.context = scope.context
         self.inner = inner
 
     def operand(self, use: Expression) -> Operand | None:  # noqa: C901, PLR0911, PLR0912  # one case for each form
@@ -82,12 +81,8 @@ class Operands:
         param = self.context.param(use.name)
         if param is not None:
             return param
-        bound = self.scope.bound(use.name)
-        if bound is None:
-            self.scope.undeclared(use)
-        elif bound.is_edge:
-            bare_edge(self.context, use)
-        else:
+        bound = self.scope.entity(use)
+        if bound is not None:
             self._entity(use, bound)
         return None
 
@@ -140,13 +135,3 @@ class Operands:
             use.where,
             remedy="Ranks stand in `order`; `search`, `fuzzy` and `match_text` stand alone.",
         )
-
-
-def bare_edge(context: Context, use: VariableUse) -> None:
-    """Says that an edge variable is used without a property."""
-    context.mistake(
-        "T23:bare-use",
-        f"`${use.name}` is an edge; only its properties and metadata can be used",
-        use.where,
-        remedy=f"Write `${use.name[:50]}.property` or `${use.name[:50]}.@id`.",
-    )

@@ -12,7 +12,6 @@ import msgspec
 
 from agentctl.diagnostics.diagnostic import Related
 from agentctl.languages.query.fitting import is_scalar, list_value, literal_value, named
-from agentctl.languages.query.operands import bare_edge
 from agentctl.languages.query.plan import (
     Aggregate,
     EntityRef,
@@ -161,14 +160,8 @@ class OutputChecker:
         param = self.context.param(use.name)
         if param is not None:
             return param
-        bound = self.scope.bound(use.name)
-        if bound is None:
-            self.scope.undeclared(use)
-        elif bound.is_edge:
-            bare_edge(self.context, use)
-        else:
-            return EntityRef(var=use.name, nullable=bound.optional)
-        return None
+        bound = self.scope.entity(use)
+        return None if bound is None else EntityRef(var=use.name, nullable=bound.optional)
 
     def _name(self, use: NameUse) -> None:
         self.context.mistake(

@@ -95,6 +95,22 @@ class Scope:
             ),
         )
 
+    def entity(self, use: VariableUse) -> Bound | None:
+        """Returns the node that a bare variable stands for; what else it may be is told."""
+        bound = self.bound(use.name)
+        if bound is None:
+            self.undeclared(use)
+        elif bound.is_edge:
+            self.context.mistake(
+                "T23:bare-use",
+                f"`${use.name}` is an edge; only its properties and metadata can be used",
+                use.where,
+                remedy=f"Write `${use.name[:50]}.property` or `${use.name[:50]}.@id`.",
+            )
+        else:
+            return bound
+        return None
+
     def property(self, use: PropertyUse, *, rule: str | None = None) -> PropertyRef | None:
         """Returns the property that *use* names; *rule* is told instead of T6 where it is given."""
         bound = self.bound(use.var)

@@ -123,11 +123,6 @@ def lex(report: Report) -> Lexed:
     return Lexed(tokens=tuple(lexer.tokens), comments=tuple(lexer.comments))
 
 
-def tokens_of(report: Report) -> tuple[Token, ...]:
-    """Returns the tokens of the report's source, ended by one `END`; adds problems to *report*."""
-    return lex(report).tokens
-
-
 class _Lexer:
     def __init__(self, report: Report) -> None:
         self.report = report

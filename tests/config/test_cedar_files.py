@@ -1,4 +1,4 @@
-"""Bundles in Cedar and files of policy tests. Source: access-and-faces 1 and 3.2."""
+"""Bundles in Cedar. Source: access-and-faces 3.2."""
 
 from typing import Any
 
@@ -6,7 +6,6 @@ import pytest
 
 from agentctl.domain.config.cedar_file import pieces
 from agentctl.domain.config.load import parse_config, resolve
-from agentctl.domain.config.policy_tests import parse_policy_tests
 from agentctl.domain.config.snapshot import FolderSnapshot
 
 CLUSTER = "version: 1\npolicies: {p: {file: p.cedar, applies_to: [cluster]}}\n"
@@ -104,40 +103,3 @@ def test_without_cedar_no_bundle_in_it_holds() -> None:
     assert "`p.cedar` is in Cedar, which cannot be checked here" in {
         d.message for d in loaded.diagnostics
     }
-
-
-TESTS = """\
-version: 1
-cases:
-  - {id: a, actor: act-a, action: read, branch: main, expect: allow}
-  - {id: b, actor: act-b, action: branch_merge, branch: x, target_branch: main, expect: deny}
-"""
-
-
-def test_policy_tests_are_cases_in_order() -> None:
-    found = parse_policy_tests(TESTS.encode(), file="t.yaml")
-
-    assert found.diagnostics == ()
-    assert [(c.id, c.action, c.branch, c.target_branch, c.expect) for c in found.cases] == [
-        ("a", "read", "main", None, "allow"),
-        ("b", "branch_merge", "x", "main", "deny"),
-    ]
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("", ["None the file is no mapping of fields"]),
-        ("version: 2\ncases: []\n", ["t.yaml:1:10 `version` is 2; this release reads 1"]),
-        ("version: 1\n", ["t.yaml:1:1 `t.yaml` lacks the field `cases`"]),
-        ("version: 1\ncases: [{id: a, actor: x, action: reed, expect: allow}]\n", ["t.yaml:2:35 `action` in `cases[0]` is `reed`"]),
-        ("version: 1\ncases: [{id: a, actor: x, action: read, expect: maybe}]\n", ["t.yaml:2:49 `expect` in `cases[0]` is `maybe`"]),
-        ("version: 1\ncases: [{id: a, actor: x, action: read, target_branch: b, expect: deny}]\n", ["t.yaml:2:56 `read` has no `target_branch`"]),
-        ("version: 1\ncases: [{id: a, actor: x, action: graph_list, branch: b, expect: deny}]\n", ["t.yaml:2:55 `graph_list` has no `branch`"]),
-        (TESTS + "  - {id: a, actor: act-a, action: read, expect: deny}\n", ["t.yaml:5:10 two cases have the id `a`"]),
-    ],
-)  # fmt: skip
-def test_a_fault_of_policy_tests(text: str, expected: list[str]) -> None:
-    found = parse_policy_tests(text.encode(), file="t.yaml")
-
-    assert [f"{d.where} {d.message}" for d in found.diagnostics] == expected
