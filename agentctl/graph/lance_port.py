@@ -9,20 +9,17 @@ it. Source: graph-engine 1, 5.
 
 import functools
 import secrets
-import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
 
 from agentctl.domain.ledger.observations import LiveGraph
 from agentctl.domain.storage.protocol import BackendError, ObjectStore
-from agentctl.graph.chunks import each_chunk
 from agentctl.graph.commit import (
     Commit,
-    SchemaRef,
     TypeState,
     commit_info,
     first_commit,
@@ -33,20 +30,14 @@ from agentctl.graph.judging import Judgement, judgements, refuse_broken
 from agentctl.graph.layout import (
     GRAPHS,
     MAIN,
-    commit_id,
     graph_of,
-    ir_key,
     root,
-    source_key,
 )
-from agentctl.graph.lines import LineReader
-from agentctl.graph.location import BeforeWrite, DataFolder, local_path
+from agentctl.graph.loading import Mode, load
+from agentctl.graph.location import BeforeWrite, local_path
 from agentctl.graph.log import (
-    RECENT_COUNT,
-    CommitLog,
     check_epoch,
     check_format,
-    check_observed,
     claim_root,
     format_problem,
     require_live,
@@ -57,33 +48,26 @@ from agentctl.graph.port import (
     GraphError,
     LoadReport,
     ReadReply,
-    ReadSetConflictError,
     SchemaPayload,
     Stamp,
 )
 from agentctl.graph.refusals import (
-    busy,
     conflict,
-    corrupt,
-    engine_missing,
     not_detached,
     restore_refused,
-    root_missing,
 )
+from agentctl.graph.roots import GraphRoots, tag_of
 from agentctl.graph.runnable import require_runnable
 from agentctl.graph.threads import in_thread
-from agentctl.ids import graph_address, ulid
+from agentctl.ids import ulid
 from agentctl.languages.query.plan import CheckedQuery
-from agentctl.languages.schema.ir import SchemaIr, decode_ir, ir_bytes, ir_digest
 
 if TYPE_CHECKING:
-    from agentctl.graph.spool import Spool
     from agentctl.graph.tables import Tables
 
 ATTEMPT_COUNT_MAX: Final = 3
 """How often a write that another one disturbed is begun anew."""
 
-Mode = Literal["append", "merge", "overwrite"]
 T = TypeVar("T")
 
 
@@ -98,30 +82,28 @@ class LanceGraphs:
         mint: Callable[[], str] | None = None,
         index_rows_min: int | None = None,
     ) -> None:
-        self._store = store
-        self._log = CommitLog(store)
-        self._before_write = before_table_write or _ignore
+        self._roots = GraphRoots(
+            store, before_table_write=before_table_write, index_rows_min=index_rows_min
+        )
         self._mint = mint or _mint_ulid
-        self._index_rows_min = index_rows_min
-        self._irs: dict[tuple[str, str], SchemaIr] = {}
 
     def uri(self, graph_id: str) -> str:
         """Returns the graph root's location."""
-        return f"{self._store.uri}/{root(graph_id)}"
+        return f"{self._roots.store.uri}/{root(graph_id)}"
 
     async def roots(self) -> tuple[str, ...]:
         """Returns the ids of all roots on the storage, sorted."""
-        folder = local_path(self._store.uri) / GRAPHS
+        folder = local_path(self._roots.store.uri) / GRAPHS
         return await in_thread(functools.partial(_roots_in, folder))
 
     async def observe(self, graph_id: str) -> LiveGraph:
         """Returns what the root holds; never raises for what it finds there."""
         nothing = LiveGraph(graph_id=graph_id, uri=self.uri(graph_id), presence="absent")
         try:
-            problem = await format_problem(self._store, graph_id)
+            problem = await format_problem(self._roots.store, graph_id)
             if problem is not None:
                 return msgspec.structs.replace(nothing, presence="foreign", error=problem)
-            head = await self._log.head(graph_id)
+            head = await self._roots.log.head(graph_id)
             return nothing if head is None else await self._observed(nothing, head)
         except GraphError as failure:
             said = failure.diagnostic.message
@@ -134,71 +116,73 @@ class LanceGraphs:
     ) -> int:
         """Makes the root with empty datasets and commit `create`; returns the commit's number."""
         check_types(graph_id, schema.ir)
-        await claim_root(self._store, graph_id)
-        head = await self._log.head(graph_id)
+        await claim_root(self._roots.store, graph_id)
+        head = await self._roots.log.head(graph_id)
         if head is not None:
-            done = await self._log.done_as(head, graph_id, nonce=stamp.nonce, after=0)
+            done = await self._roots.log.done_as(head, graph_id, nonce=stamp.nonce, after=0)
             if done is not None:
                 return done
             if head.kind != "tombstone" or head.incarnation == incarnation:
                 raise conflict(graph_id, expected=None, actual=head)
             check_epoch(graph_id, head, stamp.epoch)
-        ref = await self._write_schema(graph_id, schema)
+        ref = await self._roots.write_schema(graph_id, schema)
         number = (head.n if head else 0) + 1
 
         def make(tables: "Tables") -> Mapping[str, TypeState]:
             from agentctl.graph.writing import create_types
 
-            return create_types(tables, schema.ir, tag=_tag(number, stamp))
+            return create_types(tables, schema.ir, tag=tag_of(number, stamp))
 
-        types = await self._on_tables(graph_id, incarnation, make)
+        types = await self._roots.on_tables(graph_id, incarnation, make)
         commit = first_commit(
             schema=ref, types=types, incarnation=incarnation, stamp=stamp, n=number
         )
-        return await self._log.append(graph_id, commit, head=head)
+        return await self._roots.log.append(graph_id, commit, head=head)
 
     async def migrate(
         self, graph_id: str, *, schema: SchemaPayload, observed: int, stamp: Stamp
     ) -> int:
         """Makes *schema* the one in force by one commit `schema` on top of commit *observed*."""
         check_types(graph_id, schema.ir)
-        head, done = await self._begin(graph_id, observed, stamp)
+        head, done = await self._roots.begin(graph_id, observed, stamp)
         if done is not None:
             return done
-        before = await self._ir(graph_id, head)
+        before = await self._roots.ir(graph_id, head)
         check_migration(before, schema.ir)
         asked = judgements(before, schema.ir)
         if asked:
             await self._judge(graph_id, head, asked)
-        ref = await self._write_schema(graph_id, schema)
+        ref = await self._roots.write_schema(graph_id, schema)
 
         def reshape(tables: "Tables") -> Mapping[str, TypeState]:
             from agentctl.graph.writing import reshape_types
 
-            return reshape_types(tables, head, schema.ir, tag=_tag(head.n + 1, stamp))
+            return reshape_types(tables, head, schema.ir, tag=tag_of(head.n + 1, stamp))
 
-        types = await self._on_tables(graph_id, head.incarnation, reshape)
+        types = await self._roots.on_tables(graph_id, head.incarnation, reshape)
         commit = next_commit(head, "schema", stamp, schema=ref, types=types)
-        return await self._log.append(graph_id, commit, head=head)
+        return await self._roots.log.append(graph_id, commit, head=head)
 
     async def detach(self, graph_id: str, *, observed: int, stamp: Stamp) -> int:
         """Writes the tombstone commit of `main`; all data is kept."""
-        head, done = await self._begin(graph_id, observed, stamp)
+        head, done = await self._roots.begin(graph_id, observed, stamp)
         if done is not None:
             return done
-        return await self._log.append(graph_id, next_commit(head, "tombstone", stamp), head=head)
+        return await self._roots.log.append(
+            graph_id, next_commit(head, "tombstone", stamp), head=head
+        )
 
     async def fence(self, graph_id: str, *, observed: int, stamp: Stamp) -> int:
         """Writes a `fence` commit that changes nothing but the epoch."""
-        head, done = await self._begin(graph_id, observed, stamp)
+        head, done = await self._roots.begin(graph_id, observed, stamp)
         if done is not None:
             return done
-        return await self._log.append(graph_id, next_commit(head, "fence", stamp), head=head)
+        return await self._roots.log.append(graph_id, next_commit(head, "fence", stamp), head=head)
 
     async def restore(self, graph_id: str, *, incarnation: str, stamp: Stamp) -> int:
         """Writes a `restore` commit that brings back the commit before the tombstone."""
-        head = await self._head(graph_id)
-        done = await self._done_lately(head, graph_id, stamp)
+        head = await self._roots.head(graph_id)
+        done = await self._roots.done_lately(head, graph_id, stamp)
         if done is not None:
             return done
         if head.incarnation != incarnation:
@@ -211,22 +195,24 @@ class LanceGraphs:
 
             return lacks_data(tables, head)
 
-        lost = await self._on_tables(graph_id, incarnation, is_lost)
+        lost = await self._roots.on_tables(graph_id, incarnation, is_lost)
         if lost:
             raise restore_refused(graph_id, "its data was purged")
         # A tombstone names what its predecessor named, so that it stays pinned.
-        return await self._log.append(graph_id, next_commit(head, "restore", stamp), head=head)
+        return await self._roots.log.append(
+            graph_id, next_commit(head, "restore", stamp), head=head
+        )
 
     async def purge(self, graph_id: str, *, incarnation: str) -> None:
         """Removes the data of a detached incarnation; its commits stay."""
-        await check_format(self._store, graph_id)
-        head = await self._log.head(graph_id)
+        await check_format(self._roots.store, graph_id)
+        head = await self._roots.log.head(graph_id)
         if head is None:
             return
         if head.incarnation == incarnation and head.kind != "tombstone":
             raise not_detached(graph_id)
-        folder = self._folder(graph_id, incarnation)
-        await in_thread(lambda: folder.remove(self._before_write))
+        folder = self._roots.folder(graph_id, incarnation)
+        await in_thread(lambda: folder.remove(self._roots.before_write))
 
     async def load(
         self,
@@ -237,20 +223,7 @@ class LanceGraphs:
         stamp: Stamp,
     ) -> LoadReport:
         """Loads NDJSON lines by one commit, or nothing at all."""
-        head = require_live(graph_id, await self._head(graph_id))
-        done = await self._done_lately(head, graph_id, stamp)
-        check_epoch(graph_id, head, stamp.epoch)
-        ir = await self._ir(graph_id, head)
-        with tempfile.TemporaryDirectory(prefix="agentctl-load-") as folder:
-            spool = await self._spooled(graph_id, ir, lines, Path(folder))
-            if done is not None:
-                return LoadReport(commit=commit_id(done), rows=spool.rows_by_name())
-            number = await self._write_loaded(graph_id, head, spool, mode=mode, stamp=stamp)
-            return LoadReport(
-                commit=None if number is None else commit_id(number),
-                rows={} if number is None else spool.rows_by_name(),
-                diagnostics=spool.violations.diagnostics(graph_address(graph_id)),
-            )
+        return await load(self._roots, graph_id, lines, mode=mode, stamp=stamp, mint=self._mint)
 
     async def run(
         self,
@@ -262,8 +235,8 @@ class LanceGraphs:
     ) -> ReadReply:
         """Runs a checked query with bound parameters on the newest commit of `main`."""
         require_runnable(query)
-        head = require_live(graph_id, await self._head(graph_id))
-        ir = await self._ir(graph_id, head)
+        head = require_live(graph_id, await self._roots.head(graph_id))
+        ir = await self._roots.ir(graph_id, head)
 
         def evaluate(tables: "Tables") -> ReadReply:
             from agentctl.graph.reading import run_query
@@ -271,15 +244,15 @@ class LanceGraphs:
 
             return run_query(Snapshot(head, ir, tables), query, params, limit=limit)
 
-        return await self._on_tables(graph_id, head.incarnation, evaluate)
+        return await self._roots.on_tables(graph_id, head.incarnation, evaluate)
 
     async def history(self, graph_id: str, *, limit: int = 50) -> tuple[CommitInfo, ...]:
         """Returns the newest commits of `main`, newest first."""
-        commits = await self._log.newest_first(graph_id, limit=limit)
+        commits = await self._roots.log.newest_first(graph_id, limit=limit)
         return tuple(commit_info(commit) for commit in commits)
 
     async def _observed(self, nothing: LiveGraph, head: Commit) -> LiveGraph:
-        folder = self._folder(nothing.graph_id, head.incarnation)
+        folder = self._roots.folder(nothing.graph_id, head.incarnation)
         live = msgspec.structs.replace(
             nothing,
             presence="live",
@@ -288,7 +261,7 @@ class LanceGraphs:
             incarnation=head.incarnation,
             source_digest=head.schema.source_digest,
             shape_digest=head.schema.shape_digest,
-            ir=await self._ir(nothing.graph_id, head),
+            ir=await self._roots.ir(nothing.graph_id, head),
             rows=rows_by_name(head),
             bytes=await in_thread(folder.size_bytes),
             last_write=head.created_at,
@@ -307,52 +280,6 @@ class LanceGraphs:
             return msgspec.structs.replace(live, presence="unreadable", error=said)
         return live
 
-    async def _head(self, graph_id: str) -> Commit:
-        """Returns the newest commit of a root that is ours and has one."""
-        await check_format(self._store, graph_id)
-        head = await self._log.head(graph_id)
-        if head is None:
-            raise root_missing(graph_id)
-        return head
-
-    async def _begin(self, graph_id: str, observed: int, stamp: Stamp) -> tuple[Commit, int | None]:
-        """Returns the head to write on, or besides it the number of the commit that did it."""
-        head = await self._head(graph_id)
-        done = await self._log.done_as(head, graph_id, nonce=stamp.nonce, after=observed)
-        if done is None:
-            require_live(graph_id, head)
-            check_observed(graph_id, head, observed)
-            check_epoch(graph_id, head, stamp.epoch)
-        return head, done
-
-    async def _done_lately(self, head: Commit, graph_id: str, stamp: Stamp) -> int | None:
-        after = max(head.n - RECENT_COUNT, 0)
-        return await self._log.done_as(head, graph_id, nonce=stamp.nonce, after=after)
-
-    async def _write_schema(self, graph_id: str, schema: SchemaPayload) -> SchemaRef:
-        """Stores source and IR; both are named by their content, so one that is there is the same."""
-        digest = ir_digest(schema.ir)
-        await self._store.create(source_key(graph_id, schema.source_digest), schema.source)
-        await self._store.create(ir_key(graph_id, digest), ir_bytes(schema.ir))
-        return SchemaRef(
-            source_digest=schema.source_digest, shape_digest=schema.shape_digest, ir_digest=digest
-        )
-
-    async def _ir(self, graph_id: str, commit: Commit) -> SchemaIr:
-        digest = commit.schema.ir_digest
-        known = self._irs.get((graph_id, digest))
-        if known is not None:
-            return known
-        found = await self._store.read(ir_key(graph_id, digest))
-        if found is None:
-            raise corrupt(graph_id, f"schema {digest} is missing")
-        try:
-            ir = decode_ir(found.data)
-        except msgspec.DecodeError as failure:
-            raise corrupt(graph_id, f"schema {digest}: {failure}") from failure
-        self._irs = {**self._irs, (graph_id, digest): ir} if len(self._irs) < 64 else {}
-        return ir
-
     async def _judge(self, graph_id: str, head: Commit, asked: tuple[Judgement, ...]) -> None:
         """Refuses a schema that the rows of *head* break."""
 
@@ -361,99 +288,7 @@ class LanceGraphs:
 
             return [(j, broken_rows(tables, head, j)) for j in asked]
 
-        refuse_broken(graph_id, await self._on_tables(graph_id, head.incarnation, count))
-
-    async def _spooled(
-        self,
-        graph_id: str,
-        ir: SchemaIr,
-        lines: AsyncIterator[bytes] | Iterable[bytes],
-        folder: Path,
-    ) -> "Spool":
-        await in_thread(functools.partial(_require_engine, graph_id))
-        from agentctl.graph.spool import Spool
-
-        spool = Spool(ir, LineReader(ir, self._mint), folder)
-        async for chunk in each_chunk(lines):
-            await in_thread(functools.partial(spool.feed, chunk))
-        await in_thread(spool.finish)
-        return spool
-
-    async def _write_loaded(
-        self, graph_id: str, head: Commit, spool: "Spool", *, mode: Mode, stamp: Stamp
-    ) -> int | None:
-        """Writes what was spooled; None where there is nothing to write or something is wrong.
-
-        Appending and merging are tried again on top of a faster writer's commit, checked anew.
-        """
-        if not spool.staged and not spool.violations.count:
-            return None
-        for _ in range(ATTEMPT_COUNT_MAX - 1):
-            try:
-                return await self._write_once(graph_id, head, spool, mode=mode, stamp=stamp)
-            except ReadSetConflictError:
-                moved = require_live(graph_id, await self._head(graph_id))
-                if mode == "overwrite" or moved.schema != head.schema:
-                    raise
-                head = moved
-        return await self._write_once(graph_id, head, spool, mode=mode, stamp=stamp)
-
-    async def _write_once(
-        self, graph_id: str, head: Commit, spool: "Spool", *, mode: Mode, stamp: Stamp
-    ) -> int | None:
-        ir = await self._ir(graph_id, head)
-
-        def write(tables: "Tables") -> Mapping[str, TypeState] | None:
-            from agentctl.graph.snapshot import Snapshot
-            from agentctl.graph.writing import write_rows
-
-            return write_rows(
-                tables, Snapshot(head, ir, tables), spool, mode=mode, tag=_tag(head.n + 1, stamp)
-            )
-
-        types = await self._on_tables(graph_id, head.incarnation, write)
-        if types is None:
-            return None
-        commit = next_commit(head, "write", stamp, types=types)
-        return await self._log.append(graph_id, commit, head=head)
-
-    def _folder(self, graph_id: str, incarnation: str) -> DataFolder:
-        return DataFolder(self._store.uri, graph_id, incarnation)
-
-    async def _on_tables(self, graph_id: str, incarnation: str, act: "Callable[[Tables], T]") -> T:
-        """Does something with the datasets in a worker thread.
-
-        Raises:
-            GraphError: `graph_busy`, where another writer kept getting in between.
-        """
-        await in_thread(functools.partial(_require_engine, graph_id))
-        from agentctl.graph.tables import INDEX_ROWS_MIN, InterferenceError, Tables
-
-        tables = Tables(
-            self._folder(graph_id, incarnation),
-            before_write=self._before_write,
-            index_rows_min=INDEX_ROWS_MIN if self._index_rows_min is None else self._index_rows_min,
-        )
-        said = ""
-        for _ in range(ATTEMPT_COUNT_MAX):
-            try:
-                return await in_thread(lambda: act(tables))
-            except InterferenceError as failure:
-                said = str(failure)
-        raise busy(graph_id, said)
-
-
-def _require_engine(graph_id: str) -> None:
-    """Imports Lance, which takes most of a second the first time: not for the event loop."""
-    try:
-        from agentctl.graph import tables  # noqa: F401  # only its being there
-    except ModuleNotFoundError as failure:
-        raise engine_missing(graph_id) from failure
-
-
-def _tag(number: int, stamp: Stamp) -> str:
-    """Returns the name that pins what commit *number* of this stamp names; no other writer's."""
-    return f"{MAIN}.{number}.{stamp.nonce}"
+        refuse_broken(graph_id, await self._roots.on_tables(graph_id, head.incarnation, count))
 
 
 def _roots_in(folder: Path) -> tuple[str, ...]:
@@ -473,7 +308,3 @@ def _without_schema(live: LiveGraph) -> LiveGraph:
 
 def _mint_ulid() -> str:
     return ulid(time.time_ns() // 1_000_000, secrets.token_bytes(10))
-
-
-def _ignore(label: str) -> None:
-    """Stands for a hook that nobody set."""

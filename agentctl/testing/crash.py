@@ -7,6 +7,7 @@ A crash is final: once it happened every later call of that store crashes again,
 import os
 import signal
 from collections.abc import Callable
+from datetime import datetime
 from typing import Final, Literal
 
 from agentctl.domain.storage.protocol import ObjectStore, StoredObject, UnavailableError
@@ -83,6 +84,15 @@ class CrashingStore:
         self._assert_alive()
         return await self._inner.list(prefix, after=after)
 
+    async def clock(self) -> datetime | None:
+        """Asks the inner store."""
+        self._assert_alive()
+        return await self._inner.clock()
+
+    async def aclose(self) -> None:
+        """Closes the inner store."""
+        await self._inner.aclose()
+
     def before_table_write(self, label: str) -> None:
         """Counts a write that does not pass through here, and crashes before it where it is the one."""
         dies = self._begin(f"table {label}")
@@ -154,6 +164,14 @@ class LostResponseStore:
         """Lists through."""
         return await self._inner.list(prefix, after=after)
 
+    async def clock(self) -> datetime | None:
+        """Asks the inner store."""
+        return await self._inner.clock()
+
+    async def aclose(self) -> None:
+        """Closes the inner store."""
+        await self._inner.aclose()
+
     def _respond(self, operation: str, key: str) -> None:
         if self._loses(operation, key):
             self.lost.append(key)
@@ -197,6 +215,15 @@ class DownStore:
         """Lists through, where it is up."""
         self._answer("list", prefix)
         return await self._inner.list(prefix, after=after)
+
+    async def clock(self) -> datetime | None:
+        """Asks the inner store."""
+        self._answer("clock", "")
+        return await self._inner.clock()
+
+    async def aclose(self) -> None:
+        """Closes the inner store."""
+        await self._inner.aclose()
 
     def _answer(self, operation: str, key: str) -> None:
         if self._down(operation, key):

@@ -13,6 +13,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -77,6 +78,13 @@ class LocalStore:
         """Returns the keys that begin with *prefix* and sort behind *after*, in order of bytes."""
         assert is_prefix(prefix), f"not a prefix: {prefix!r}"
         return await _in_thread(lambda: self._list(prefix, after))
+
+    async def clock(self) -> datetime | None:
+        """Returns None: a disk has the clock of the machine that asks."""
+        return None
+
+    async def aclose(self) -> None:
+        """Does nothing: there is no connection."""
 
     def _create(self, path: Path, data: bytes) -> bool:
         with self._temporary(path.parent, data) as temporary:

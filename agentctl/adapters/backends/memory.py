@@ -1,5 +1,7 @@
 """An object store in this process's memory: for tests, demos of one process, and dry runs."""
 
+from datetime import datetime
+
 from anyio.lowlevel import checkpoint
 
 from agentctl.domain.storage.keys import is_key, is_prefix
@@ -60,3 +62,10 @@ class MemoryStore:
         found = (key for key in self.objects if key.startswith(prefix))
         behind = after.encode()
         return tuple(sorted((k for k in found if k.encode() > behind), key=str.encode))
+
+    async def clock(self) -> datetime | None:
+        """Returns None: memory has no clock of its own."""
+        return None
+
+    async def aclose(self) -> None:
+        """Does nothing: there is no connection."""

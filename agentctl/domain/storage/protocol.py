@@ -11,6 +11,7 @@ Guarantees that every implementation gives, proved by one conformance suite:
   outcome: read again before a retry.
 """
 
+from datetime import datetime
 from typing import Protocol
 
 import msgspec
@@ -68,4 +69,15 @@ class ObjectStore(Protocol):
 
     async def list(self, prefix: str, *, after: str = "") -> tuple[str, ...]:
         """Returns the keys that begin with *prefix* and sort behind *after*, in order of bytes."""
+        ...
+
+    async def clock(self) -> datetime | None:
+        """Returns the time by the storage's own clock, as of now; None where it has none.
+
+        What expires is judged by it, so that a reader's wrong clock changes nothing.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Gives connections back; a later call may open them anew."""
         ...

@@ -1,0 +1,145 @@
+"""What every call on a graph's root begins with: its head, its schema, its datasets in a thread.
+
+The calls of the port are thin methods of `agentctl.graph.lance_port.LanceGraphs`, and functions over
+`GraphRoots` in modules of their own where they are more than that. Lance is imported when rows are
+first touched.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, TypeVar
+
+import msgspec
+
+from agentctl.domain.storage.protocol import ObjectStore
+from agentctl.graph.commit import Commit, SchemaRef
+from agentctl.graph.layout import MAIN, ir_key, source_key
+from agentctl.graph.location import BeforeWrite, DataFolder
+from agentctl.graph.log import (
+    RECENT_COUNT,
+    CommitLog,
+    check_epoch,
+    check_format,
+    check_observed,
+    require_live,
+)
+from agentctl.graph.port import SchemaPayload, Stamp
+from agentctl.graph.refusals import busy, corrupt, engine_missing, root_missing
+from agentctl.graph.threads import in_thread
+from agentctl.languages.schema.ir import SchemaIr, decode_ir, ir_bytes, ir_digest
+
+if TYPE_CHECKING:
+    from agentctl.graph.tables import Tables
+
+ATTEMPT_COUNT_MAX: Final = 3
+"""How often a write that another one disturbed is begun anew."""
+
+T = TypeVar("T")
+
+
+class GraphRoots:
+    """The graph roots of one storage root."""
+
+    def __init__(
+        self,
+        store: ObjectStore,
+        *,
+        before_table_write: BeforeWrite | None = None,
+        index_rows_min: int | None = None,
+    ) -> None:
+        self.store = store
+        self.log = CommitLog(store)
+        self.before_write = before_table_write or _ignore
+        self._index_rows_min = index_rows_min
+        self._irs: dict[tuple[str, str], SchemaIr] = {}
+
+    async def head(self, graph_id: str) -> Commit:
+        """Returns the newest commit of a root that is ours and has one."""
+        await check_format(self.store, graph_id)
+        head = await self.log.head(graph_id)
+        if head is None:
+            raise root_missing(graph_id)
+        return head
+
+    async def begin(self, graph_id: str, observed: int, stamp: Stamp) -> tuple[Commit, int | None]:
+        """Returns the head to write on, or besides it the number of the commit that did it."""
+        head = await self.head(graph_id)
+        done = await self.log.done_as(head, graph_id, nonce=stamp.nonce, after=observed)
+        if done is None:
+            require_live(graph_id, head)
+            check_observed(graph_id, head, observed)
+            check_epoch(graph_id, head, stamp.epoch)
+        return head, done
+
+    async def done_lately(self, head: Commit, graph_id: str, stamp: Stamp) -> int | None:
+        """Returns the number of a recent commit that bears the stamp's nonce, or None."""
+        after = max(head.n - RECENT_COUNT, 0)
+        return await self.log.done_as(head, graph_id, nonce=stamp.nonce, after=after)
+
+    async def write_schema(self, graph_id: str, schema: SchemaPayload) -> SchemaRef:
+        """Stores source and IR; both are named by their content, so one that is there is the same."""
+        digest = ir_digest(schema.ir)
+        await self.store.create(source_key(graph_id, schema.source_digest), schema.source)
+        await self.store.create(ir_key(graph_id, digest), ir_bytes(schema.ir))
+        return SchemaRef(
+            source_digest=schema.source_digest, shape_digest=schema.shape_digest, ir_digest=digest
+        )
+
+    async def ir(self, graph_id: str, commit: Commit) -> SchemaIr:
+        """Returns the schema that a commit names."""
+        digest = commit.schema.ir_digest
+        known = self._irs.get((graph_id, digest))
+        if known is not None:
+            return known
+        found = await self.store.read(ir_key(graph_id, digest))
+        if found is None:
+            raise corrupt(graph_id, f"schema {digest} is missing")
+        try:
+            ir = decode_ir(found.data)
+        except msgspec.DecodeError as failure:
+            raise corrupt(graph_id, f"schema {digest}: {failure}") from failure
+        self._irs = {**self._irs, (graph_id, digest): ir} if len(self._irs) < 64 else {}
+        return ir
+
+    def folder(self, graph_id: str, incarnation: str) -> DataFolder:
+        """Returns where the datasets of an incarnation lie."""
+        return DataFolder(self.store.uri, graph_id, incarnation)
+
+    async def on_tables(self, graph_id: str, incarnation: str, act: Callable[["Tables"], T]) -> T:
+        """Does something with the datasets in a worker thread.
+
+        Raises:
+            GraphError: `graph_busy`, where another writer kept getting in between.
+        """
+        await in_thread(functools.partial(require_engine, graph_id))
+        from agentctl.graph.tables import INDEX_ROWS_MIN, InterferenceError, Tables
+
+        tables = Tables(
+            self.folder(graph_id, incarnation),
+            before_write=self.before_write,
+            index_rows_min=INDEX_ROWS_MIN if self._index_rows_min is None else self._index_rows_min,
+        )
+        said = ""
+        for _ in range(ATTEMPT_COUNT_MAX):
+            try:
+                return await in_thread(lambda: act(tables))
+            except InterferenceError as failure:
+                said = str(failure)
+        raise busy(graph_id, said)
+
+
+def require_engine(graph_id: str) -> None:
+    """Imports Lance, which takes most of a second the first time: not for the event loop."""
+    try:
+        from agentctl.graph import tables  # noqa: F401  # only its being there
+    except ModuleNotFoundError as failure:
+        raise engine_missing(graph_id) from failure
+
+
+def tag_of(number: int, stamp: Stamp) -> str:
+    """Returns the name that pins what commit *number* of this stamp names; no other writer's."""
+    return f"{MAIN}.{number}.{stamp.nonce}"
+
+
+def _ignore(label: str) -> None:
+    """Stands for a hook that nobody set."""
