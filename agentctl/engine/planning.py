@@ -3,6 +3,8 @@
 Takes no lease: ledger objects are immutable, and a held lease is a warning that names its holder.
 """
 
+from typing import Final
+
 import msgspec
 
 from agentctl.canonical import sha256_hex
@@ -17,10 +19,22 @@ from agentctl.engine.cluster import Cluster
 from agentctl.engine.consent import for_plan, standings_of
 from agentctl.engine.gather import FOLDER, Target, load_target, plan_inputs
 from agentctl.engine.ledger import Head
+from agentctl.engine.looking import look as look_anew
 from agentctl.engine.observe import state_seen
 from agentctl.engine.results import DesiredRevision, PlanResult
 from agentctl.engine.sidecars import pending_warnings, read_sidecars
 from agentctl.engine.world import stamp_now
+
+
+class Look(msgspec.Struct, frozen=True, kw_only=True):
+    """How closely a plan looks at what is there."""
+
+    refresh: bool = False
+    """Whether payloads and live graphs are held against the ledger, and drift is shown."""
+
+
+GLANCE: Final = Look()
+"""The ledger is taken at its word."""
 
 
 class Planned(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +51,7 @@ async def make_plan(
     caller: Caller,
     target: str = FOLDER,
     keep: bool = False,  # noqa: FBT001, FBT002
+    look: Look = GLANCE,
 ) -> Planned:
     """Returns what an apply of *target* would do now; *keep* stores the plan under its digest.
 
@@ -45,16 +60,24 @@ async def make_plan(
     """
     head = await cluster.ledger.head()
     found = await load_target(cluster, caller, target, remembered=not keep)
-    told = [*found.diagnostics, *await _around(cluster, found)]
+    sidecars = await read_sidecars(cluster.store)
+    told = [*found.diagnostics, *pending_warnings(sidecars), *await _around(cluster, found)]
     if found.desired is None or has_errors(told):
         return Planned(result=await _result(cluster, head, found, None, told), plan=None, gates=())
     inputs = await plan_inputs(cluster, caller, target=target, desired=found.desired, head=head)
+    looked = None
+    if look.refresh and inputs.state is not None:
+        pending = frozenset(s.graph_id for s in sidecars.sidecars)
+        looked = await look_anew(cluster, found.desired, inputs.state, pending=pending)
+        inputs = msgspec.structs.replace(inputs, state=looked.state, live=looked.live)
+        told.extend(d for d in looked.diagnostics if d.severity == "error")
     draft = draft_plan(inputs)
     plan = finish(draft, for_plan(await standings_of(cluster, draft.gates)))
     if keep:
         await _keep(cluster, caller, plan, found)
     told.extend(plan.diagnostics)
     result = await _result(cluster, head, found, plan, told)
+    result = msgspec.structs.replace(result, drift=looked.drift if looked else None)
     return Planned(result=result, plan=plan, gates=draft.gates)
 
 
@@ -96,8 +119,8 @@ async def base_moved(cluster: Cluster, target: Target) -> Diagnostic | None:
 
 
 async def _around(cluster: Cluster, target: Target) -> list[Diagnostic]:
-    """Returns what stands around a plan: sidecars, a held lease, a draft whose base moved."""
-    told = list(pending_warnings(await read_sidecars(cluster.store)))
+    """Returns what stands around a plan: a held lease, a draft whose base moved."""
+    told: list[Diagnostic] = []
     holder = await cluster.leases.holder()
     if holder is not None:
         told.append(

@@ -10,6 +10,7 @@ import msgspec
 
 from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.domain.config.model import Dependency, ResourceSummary
+from agentctl.domain.ledger.drift import Drift
 from agentctl.domain.ledger.state import Observation, ResourceStatus
 from agentctl.domain.plan.model import ApprovalNeed, BlastRadius, Change
 
@@ -70,6 +71,8 @@ class PlanResult(msgspec.Struct, frozen=True, kw_only=True):
     target: str = "folder"
     plan_digest: str | None = None
     """The plan id where the plan was kept; null when there is no plan."""
+    drift: tuple[Drift, ...] | None = None
+    """Where what is there differs from the ledger; null unless the plan looked."""
 
 
 class StepOutcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -10,10 +10,12 @@ from agentctl.domain.plan.model import Change
 from agentctl.domain.plan.statement import Gate
 from agentctl.domain.plan.unheld import stopping
 from agentctl.views.plan_parts import (
+    DriftPart,
     GatePart,
     PlanParts,
     change_notes,
     change_remark,
+    drift_parts,
     gated,
     need_remark,
     plan_parts,
@@ -29,13 +31,14 @@ def plan_markdown(plan: PlanShown, *, gates: Iterable[Gate] = ()) -> str:
     errors = sum(d.severity == "error" for d in plan.diagnostics)
     if not plan.changes:
         told = "Nothing to do." if plan.ok else f"No plan: {counted(errors, 'error')}."
-        return f"### Plan\n\n{told}\n"
+        return paragraph(["### Plan", "", told, *_drift(drift_parts(plan))])
     parts = plan_parts(plan, gates)
     lines = ["### Plan", "", f"{parts.counts[0].upper()}{parts.counts[1:]}."]
     stops = stopping(plan.diagnostics)
     if stops:
         lines += ["", f"**It cannot be applied: {counted(len(stops), 'error')}.**"]
-    lines += [*_gates(parts), *_held_back(parts), *_free(parts), *_next(parts)]
+    lines += [*_gates(parts), *_held_back(parts), *_drift(parts.drift)]
+    lines += [*_free(parts), *_next(parts)]
     if plan.plan_digest is not None:
         lines += ["", f"Plan digest {_code(safe(plan.plan_digest))}"]
     return paragraph(lines)
@@ -68,6 +71,15 @@ def _held_back(parts: PlanParts) -> list[str]:
     if not parts.held_back:
         return []
     return ["", "#### Held back", "", *_list(parts.held_back)]
+
+
+def _drift(drift: tuple[DriftPart, ...] | None) -> list[str]:
+    if drift is None:
+        return []
+    if not drift:
+        return ["", "No drift: what is there is what the ledger records."]
+    listed = [f"- {_code(part.address)}: {_words(part.words)}" for part in drift]
+    return ["", "#### Drift", "", *listed]
 
 
 def _free(parts: PlanParts) -> list[str]:

@@ -8,12 +8,13 @@ from typing import Final
 
 import msgspec
 
+from agentctl.domain.ledger.drift import Drift
 from agentctl.domain.plan.model import GATED, ApprovalNeed, Change, SettingsChange
 from agentctl.domain.plan.statement import Gate
 from agentctl.domain.plan.unheld import stopping
 from agentctl.views.migration_text import step_text
 from agentctl.views.shapes import PlanShown
-from agentctl.views.wording import argument, counted, reason_words, safe
+from agentctl.views.wording import argument, counted, reason_words, safe, short_digest
 
 SYMBOLS: Final = {"create": "+", "update": "~", "delete": "-"}
 
@@ -28,6 +29,14 @@ class GatePart(msgspec.Struct, frozen=True, kw_only=True):
     """Changes that go with it."""
     effect: tuple[str, ...]
     """What is lost, a line each; empty where the gate is not known here or nothing is."""
+
+
+class DriftPart(msgspec.Struct, frozen=True, kw_only=True):
+    """One resource that is not as it is recorded."""
+
+    address: str
+    words: str
+    """What is so, and what was recorded and found, in one line."""
 
 
 class NextStep(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +55,8 @@ class PlanParts(msgspec.Struct, frozen=True, kw_only=True):
     """Blocked or deferred for another reason than a gate of their own."""
     free: tuple[Change, ...]
     """What an apply makes without asking anyone."""
+    drift: tuple[DriftPart, ...] | None
+    """None where the plan did not look."""
     counts: str
     next_steps: tuple[NextStep, ...]
 
@@ -60,9 +71,17 @@ def plan_parts(plan: PlanShown, gates: Iterable[Gate] = ()) -> PlanParts:
         gates=tuple(sorted((p for p in parts if p is not None), key=_weight)),
         held_back=tuple(c for c in rest if c.disposition in {"blocked", "deferred"}),
         free=tuple(c for c in rest if c.disposition not in {"blocked", "deferred"}),
+        drift=drift_parts(plan),
         counts=_counts(plan),
         next_steps=_next_steps(plan),
     )
+
+
+def drift_parts(plan: PlanShown) -> tuple[DriftPart, ...] | None:
+    """Returns what drifted, a line each; None where the plan did not look."""
+    if plan.drift is None:
+        return None
+    return tuple(DriftPart(address=safe(d.address), words=_drift(d)) for d in plan.drift)
 
 
 def change_notes(change: Change) -> tuple[str, ...]:
@@ -109,6 +128,22 @@ def need_remark(need: ApprovalNeed) -> str:
             return f"the decision of request {request} no longer holds"
         case "expired":
             return f"request {request} expired"
+
+
+def _drift(drift: Drift) -> str:
+    if drift.why is not None:
+        return f"{drift.words}: {safe(drift.why)}"
+    sides = [f"{name} {_side(at)}" for name, at in _sides(drift) if at is not None]
+    return f"{drift.words} ({', '.join(sides)})" if sides else drift.words
+
+
+def _sides(drift: Drift) -> tuple[tuple[str, str | None], ...]:
+    return (("recorded", drift.recorded), ("live", drift.live))
+
+
+def _side(at: str) -> str:
+    """Returns a commit as it is, a digest in short."""
+    return safe(at) if at.startswith("main:") else short_digest(at)
 
 
 def _gate_part(

@@ -12,11 +12,13 @@ from agentctl.domain.plan.unheld import stopping
 from agentctl.foreign import cells
 from agentctl.views.plan_parts import (
     SYMBOLS,
+    DriftPart,
     GatePart,
     NextStep,
     PlanParts,
     change_notes,
     change_remark,
+    drift_parts,
     gated,
     need_remark,
     plan_parts,
@@ -32,9 +34,11 @@ REMARK_COLUMN: Final = 56
 def plan_text(plan: PlanShown, *, gates: Iterable[Gate] = ()) -> str:
     """Returns the plan; *gates* bring the row counts of what would be lost."""
     if not plan.changes:
-        return _nothing(plan)
+        drift = _drift(drift_parts(plan))
+        return paragraph([*drift, *_nothing(plan)])
     parts = plan_parts(plan, gates)
-    lines = [_heading(plan), "", *_gates(parts), *_held_back(parts), *_free(parts)]
+    lines = [_heading(plan), "", *_gates(parts), *_held_back(parts), *_drift(parts.drift)]
+    lines += _free(parts)
     lines.append(f"Plan: {parts.counts}.")
     errors = stopping(plan.diagnostics)
     if errors:
@@ -52,11 +56,23 @@ def change_line(change: Change, *, remark: str = "", indent: str = "  ") -> str:
     return f"{text}{' ' * max(2, REMARK_COLUMN - cells(text))}{remark}"
 
 
-def _nothing(plan: PlanShown) -> str:
+def _nothing(plan: PlanShown) -> list[str]:
     if plan.ok:
-        return "Nothing to do: the cluster is what the configuration says.\n"
+        return ["Nothing to do: the cluster is what the configuration says."]
     errors = sum(d.severity == "error" for d in plan.diagnostics)
-    return f"No plan: {counted(errors, 'error')}.\n"
+    return [f"No plan: {counted(errors, 'error')}."]
+
+
+def _drift(drift: tuple[DriftPart, ...] | None) -> list[str]:
+    """What drifted is a section of its own, also where there is nothing to do about it."""
+    if drift is None:
+        return []
+    if not drift:
+        return ["No drift: what is there is what the ledger records.", ""]
+    lines = [f"Drift ({len(drift)})"]
+    for part in drift:
+        lines += [f"  {part.address}", f"      {part.words}"]
+    return [*lines, ""]
 
 
 def _heading(plan: PlanShown) -> str:

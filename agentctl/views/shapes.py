@@ -5,6 +5,7 @@ from typing import Protocol
 
 from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.domain.config.model import Dependency, ResourceSummary
+from agentctl.domain.ledger.drift import Drift
 from agentctl.domain.ledger.state import Observation, ResourceStatus
 from agentctl.domain.plan.model import ApprovalNeed, Change
 
@@ -84,6 +85,11 @@ class PlanShown(Protocol):
     @property
     def plan_digest(self) -> str | None:
         """Its digest, where there is a plan."""
+        ...
+
+    @property
+    def drift(self) -> tuple[Drift, ...] | None:
+        """What differs from the ledger; None where the plan did not look."""
         ...
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import msgspec
 
 from agentctl.domain.plan.model import ApprovalNeed, Change, Plan
+from agentctl.domain.plan.statement import Gate
 from agentctl.engine import planning
 from agentctl.engine.results import PlanResult
 from agentctl_tools.envelopes import count, failed
@@ -22,6 +23,8 @@ class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     within: In = msgspec.field(default="cluster", name="in")
     keep: bool = False
     """Keeps the plan under its id. What comes over a wire always is."""
+    refresh: bool = False
+    """Looks at payloads and live graphs first, and shows drift."""
 
 
 class PlanAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,6 +34,8 @@ class PlanAnswer(msgspec.Struct, frozen=True, kw_only=True):
     plan: Plan | None
     class_counts: Mapping[str, int]
     """Changes by class; a change of two classes counts under both."""
+    gates: tuple[Gate, ...] = ()
+    """The gates with what they would lose."""
 
 
 class PlanBrief(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,14 +56,17 @@ async def _handle(call: Call) -> Envelope:
     if refusal is not None:
         return failed((refusal,))
     keep = call.arguments.keep or call.caller.via in {"mcp", "http"}
-    planned = await planning.make_plan(call.cluster, call.caller, target=target, keep=keep)
+    look = planning.Look(refresh=call.arguments.refresh)
+    planned = await planning.make_plan(
+        call.cluster, call.caller, target=target, keep=keep, look=look
+    )
     result = planned.result
     counts: dict[str, int] = {}
     for change in result.changes:
         for effect in change.classes:
             counts[effect] = counts.get(effect, 0) + 1
     waiting = [n for n in result.approvals_required if not n.satisfied]
-    data = PlanAnswer(result=result, plan=planned.plan, class_counts=counts)
+    data = PlanAnswer(result=result, plan=planned.plan, class_counts=counts, gates=planned.gates)
     return Envelope(
         ok=result.ok,
         summary=_summary(result, len(waiting)),

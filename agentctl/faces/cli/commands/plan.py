@@ -1,7 +1,7 @@
 """`agentctl plan`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     epilog=example(
         "agentctl plan --config supply",
         "agentctl plan --draft 01J9ZC4R3Q --out plan.json",
-        "agentctl plan --exit-code --json",
+        "agentctl plan --refresh --exit-code --json",
+        "agentctl plan --markdown > plan.md",
     ),
 )
 @click.option("--draft", metavar="ID", help="Plan a draft instead of the folder.")
@@ -27,38 +28,78 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write the plan to a file, for `apply FILE`.",
 )
+@click.option(
+    "--refresh", is_flag=True, help="Look at payloads and live graphs first, and show drift."
+)
+@click.option("--markdown", is_flag=True, help="Print Markdown, for a pull request.")
 @click.option("--exit-code", "tell", is_flag=True, help="Exit 10 where there is something to do.")
 @no_cache_option
 @shared
-def command(draft: str | None, out: Path | None, tell: bool, **_: object) -> None:  # noqa: FBT001
+def command(**given: Any) -> None:  # noqa: ANN401  # the options above
     """Show what an apply would do now: every change, its class, and what waits for a human."""
     from agentctl.faces.cli.session import run_command
 
+    asked = Asked(
+        draft=given["draft"],
+        out=given["out"],
+        refresh=given["refresh"],
+        markdown=given["markdown"],
+        tell=given["tell"],
+    )
+    if asked.markdown and given["as_json"]:
+        msg = "Give --markdown or --json, not both."
+        raise click.UsageError(msg)
+
     async def main(session: "Session") -> "Ended":
-        return await _plan(session, draft or "cluster", out, tell=tell)
+        return await _plan(session, asked)
 
     run_command(main)
 
 
-async def _plan(session: "Session", within: str, out: Path | None, *, tell: bool) -> "Ended":
-    from agentctl.faces.cli.session import Ended
-    from agentctl.views.plan_text import plan_text
+class Asked(NamedTuple):
+    """What the options of the verb say."""
 
-    envelope = await session.call("plan", {"in": within, "keep": out is not None})
+    draft: str | None
+    out: Path | None
+    refresh: bool
+    markdown: bool
+    tell: bool
+
+
+async def _plan(session: "Session", asked: Asked) -> "Ended":
+    from agentctl.faces.cli.session import Ended
+
+    arguments = {
+        "in": asked.draft or "cluster",
+        "keep": asked.out is not None,
+        "refresh": asked.refresh,
+    }
+    envelope = await session.call("plan", arguments)
     if envelope.data is None:
         return Ended(envelope=envelope)
-    result = envelope.data.result  # type: ignore[attr-defined]  # a PlanAnswer, by the registry
-    if out is not None and envelope.ok:
+    answer: Any = envelope.data
+    result = answer.result
+    if asked.out is not None and envelope.ok:
         kept = await session.call("plan_show", {"plan_id": result.plan_digest})
         if not kept.ok:
             return Ended(envelope=kept)
-        await _write(out, kept.data)
+        await _write(asked.out, kept.data)
     return Ended(
         envelope=envelope,
-        text=plan_text(result),
+        text=_text(answer, markdown=asked.markdown),
         raw=result,
-        code=ExitCode.PLANNED if tell and result.changes else None,
+        code=ExitCode.PLANNED if asked.tell and result.changes else None,
     )
+
+
+def _text(answer: Any, *, markdown: bool) -> str:  # noqa: ANN401  # a PlanAnswer, by the registry
+    if markdown:
+        from agentctl.views.plan_markdown import plan_markdown
+
+        return plan_markdown(answer.result, gates=answer.gates)
+    from agentctl.views.plan_text import plan_text
+
+    return plan_text(answer.result, gates=answer.gates)
 
 
 async def _write(out: Path, kept: object) -> None:
