@@ -1,8 +1,9 @@
 """Writes and proves the audit chain. Source: control-plane 3.2.
 
 The door appends a record for every write, gate and consent before the handler runs; where that
-fails nothing is done. Every denial has a record of its own: counting equal ones would leave counts
-that a crash can lose.
+fails nothing is done. The first denial of its kind in a minute has a record of its own, at once;
+equal ones that follow are counted, and the count is written when the minute is over, before any
+other record, or at the end. A crash loses at most the count of repeats, never a first.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,9 +11,11 @@ from pathlib import Path
 from typing import Final, Literal
 
 import anyio
+import msgspec
 
 from agentctl.adapters.backends.drive import drive
 from agentctl.diagnostics.diagnostic import Diagnostic, error
+from agentctl.domain.audit.anchor import Witness
 from agentctl.domain.audit.chain import (
     AUDIT_FOLDER,
     EMPTY,
@@ -38,6 +41,20 @@ HISTORY_COUNT_MAX: Final = 1000
 """How far back ledger objects are looked at for one that is as old as an export."""
 
 
+Kind = tuple[str, str, str | None, str, str | None]
+"""Which denials are equal: the actor's nid and identity, for whom, the action, the reason."""
+
+
+class _Repeats(msgspec.Struct, kw_only=True):
+    """Equal denials of one minute, behind the first."""
+
+    minute: str
+    newest: AuditRecord
+    """The newest of them, as it would have been written; the first's record before any repeat."""
+    since: str | None = None
+    count: int = 0
+
+
 class AuditUnavailableError(Exception):
     """The record could not be written, so what it was for must not be done."""
 
@@ -57,6 +74,7 @@ class AuditLog:
         self._store = store
         self._world = world
         self._hint = 0
+        self._repeats: dict[Kind, _Repeats] = {}
 
     async def append(  # noqa: PLR0913  # the fields of the record
         self,
@@ -72,34 +90,81 @@ class AuditLog:
         digests: Mapping[str, str] | None = None,
         op: str | None = None,
     ) -> AuditRecord:
-        """Writes the next record and returns it.
+        """Writes the next record and returns it; a repeated denial is counted, and returned unwritten.
 
         Raises:
             AuditUnavailableError: the store failed; the record may or may not be there.
         """
+        record = AuditRecord(
+            version=1,
+            n=0,
+            previous=None,
+            at=stamp_now(self._world),
+            actor=actor,
+            action=action,
+            resource=resource,
+            decision=decision,
+            policies=policies,
+            request_digest=request_digest,
+            digests=digests or {},
+            op=op,
+            on_behalf_of=on_behalf_of,
+            reason=reason,
+        )
+        if decision != "deny":
+            await self.flush()
+            return await self._write(record)
+        await self._flush_older(_minute(record))
+        kind: Kind = (actor.nid, actor.identity, on_behalf_of, action, reason)
+        repeats = self._repeats.get(kind)
+        if repeats is None:
+            self._repeats[kind] = _Repeats(minute=_minute(record), newest=record)
+            return await self._write(record)
+        repeats.newest = record
+        repeats.since = repeats.since or record.at
+        repeats.count += 1
+        return record
+
+    async def flush(self) -> None:
+        """Writes the counts of denials that were not written yet; each minute's firsts stay known.
+
+        Raises:
+            AuditUnavailableError: the store failed.
+        """
+        for repeats in tuple(self._repeats.values()):
+            await self._write_count(repeats)
+
+    async def _flush_older(self, minute: str) -> None:
+        """Writes the counts of the minutes before, and forgets their kinds."""
+        over = [kind for kind, repeats in self._repeats.items() if repeats.minute != minute]
+        for kind in over:
+            await self._write_count(self._repeats.pop(kind))
+
+    async def _write_count(self, repeats: _Repeats) -> None:
+        count, since = repeats.count, repeats.since
+        if not count:
+            return
+        repeats.count, repeats.since = 0, None
+        told = msgspec.structs.replace(repeats.newest, count=count, since=since)
+        try:
+            await self._write(told)
+        except AuditUnavailableError:
+            repeats.count, repeats.since = repeats.count + count, since
+            raise
+
+    async def _write(self, record: AuditRecord) -> AuditRecord:
         try:
             for _ in range(ATTEMPT_COUNT_MAX):
                 before = await drive(self._store, newest(AUDIT_FOLDER, self._hint))
-                record = AuditRecord(
-                    version=1,
+                linked = msgspec.structs.replace(
+                    record,
                     n=1 if before is None else before[0] + 1,
                     previous=None if before is None else digest_of_record(before[1]),
-                    at=stamp_now(self._world),
-                    actor=actor,
-                    action=action,
-                    resource=resource,
-                    decision=decision,
-                    policies=policies,
-                    request_digest=request_digest,
-                    digests=digests or {},
-                    op=op,
-                    on_behalf_of=on_behalf_of,
-                    reason=reason,
                 )
-                data = encode_record(record)
-                self._hint = record.n
-                if isinstance(await drive(self._store, append(AUDIT_FOLDER, record.n, data)), Won):
-                    return record
+                data = encode_record(linked)
+                self._hint = linked.n
+                if isinstance(await drive(self._store, append(AUDIT_FOLDER, linked.n, data)), Won):
+                    return linked
         except BackendError as failure:
             raise AuditUnavailableError(str(failure)) from failure
         msg = f"{ATTEMPT_COUNT_MAX} other records were written first"
@@ -117,8 +182,8 @@ class AuditLog:
         """Returns all records: their numbers and exact bytes, in order."""
         return await drive(self._store, read_all(AUDIT_FOLDER))
 
-    async def verify(self, *, anchors: Iterable[ChainHead] = ()) -> AuditVerification:
-        """Walks the whole chain and compares it with the newest ledger object, and with *anchors*.
+    async def verify(self, *, witnesses: Iterable[Witness] = ()) -> AuditVerification:
+        """Walks the whole chain and compares it with the newest ledger object, and with *witnesses*.
 
         Raises:
             LedgerUnreadableError: the newest ledger object cannot be trusted or understood.
@@ -129,14 +194,14 @@ class AuditLog:
         proofs = []
         if newest_object is not None:
             proofs.append(LedgerProof(seq=newest_object.seq, audit=newest_object.envelope.audit))
-        return verify_chain(records, ledger=proofs, anchors=anchors)
+        return verify_chain(records, ledger=proofs, witnesses=witnesses)
 
     async def export(self) -> bytes:
         """Returns the chain as JSON lines of exact bytes, for `verify_export` anywhere."""
         return encode_export(await self.records())
 
     async def verify_export(
-        self, exported: Path, *, anchors: Iterable[ChainHead] = ()
+        self, exported: Path, *, witnesses: Iterable[Witness] = ()
     ) -> AuditVerification:
         """Walks an export, and compares it with this ledger's objects from its time.
 
@@ -147,7 +212,7 @@ class AuditLog:
         history = await Ledger(self._store, self._world).history(limit=HISTORY_COUNT_MAX)
         proofs = [LedgerProof(seq=h.seq, audit=h.envelope.audit) for h in history]
         records = await read_export(exported)
-        return verify_chain(records, ledger=proofs, anchors=anchors, whole=False)
+        return verify_chain(records, ledger=proofs, witnesses=witnesses, whole=False)
 
 
 async def read_export(exported: Path) -> tuple[tuple[int, bytes], ...]:
@@ -161,3 +226,7 @@ async def read_export(exported: Path) -> tuple[tuple[int, bytes], ...]:
         if number is not None:
             found.append((number, await file.read_bytes()))
     return tuple(sorted(found))
+
+
+def _minute(record: AuditRecord) -> str:
+    return record.at[:16]

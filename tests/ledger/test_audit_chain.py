@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from agentctl.adapters.backends.local import LocalStore
 from agentctl.adapters.backends.memory import MemoryStore
 from agentctl.canonical import canonical_bytes
+from agentctl.domain.audit.anchor import Witness, WitnessKind
 from agentctl.domain.audit.chain import (
     AUDIT_FOLDER,
     LedgerProof,
     decode_export,
+    decode_record,
     digest_of_record,
     encode_export,
     encode_record,
@@ -59,6 +61,11 @@ async def _commit(store: ObjectStore, audit: ChainHead) -> None:
         principals=ChainHead(length=0, head=None),
         source=None,
     )
+
+
+def _witness(head: ChainHead, *, fault: str | None = None, kind: WitnessKind = "anchor") -> Witness:
+    at = "2026-11-21T03:31:00.000Z"
+    return Witness(where="anchors.jsonl", kind=kind, audit=head, at=at, fault=fault)
 
 
 def _chain(count: int) -> list[tuple[int, bytes]]:
@@ -199,13 +206,23 @@ async def test_an_export_is_verified_anywhere_and_by_the_ledger_of_its_time(tmp_
 
 
 def test_an_anchor_proves_up_to_its_record_and_contradicts_a_forgery() -> None:
-    records, anchor = _chain(5), _head(_chain(3))
+    records, anchor = _chain(5), _witness(_head(_chain(3)))
     forged = [(n, data.replace(b'"a2"', b'"x2"')) for n, data in records]
 
-    assert verify_chain(records, anchors=(anchor,)).proved_by_anchor == 3
-    assert not verify_chain(records[:2], anchors=(anchor,)).ok
-    assert verify_chain(records[:2], anchors=(anchor,), whole=False).ok
-    assert not verify_chain(forged, anchors=(anchor,)).ok
+    assert verify_chain(records, witnesses=(anchor,)).proved_by_anchor == 3
+    assert not verify_chain(records[:2], witnesses=(anchor,)).ok
+    assert verify_chain(records[:2], witnesses=(anchor,), whole=False).ok
+    assert not verify_chain(forged, witnesses=(anchor,)).ok
+
+
+def test_a_witness_with_a_fault_proves_nothing_and_is_told() -> None:
+    records = _chain(5)
+    faulty = _witness(_head(_chain(3)), fault="it is of another cluster")
+
+    found = verify_chain(records, witnesses=(faulty, _witness(_head(_chain(2)), kind="decision")))
+
+    assert [d.code for d in found.diagnostics] == ["invalid_audit_anchor"]
+    assert (found.ok, found.proved_by_anchor, found.proved_by_decision) == (False, 0, 2)
 
 
 @given(st.integers(1, 6), st.data())
@@ -230,3 +247,68 @@ def test_an_export_gives_the_records_back(count: int) -> None:
     records = _chain(count)
 
     assert decode_export(encode_export(records)) == tuple(records)
+
+
+async def _deny(log: AuditLog, *, reason: str = "denied", nid: str = "z6Mkabc") -> None:
+    await log.append(
+        actor=msgspec.structs.replace(ACTOR, nid=nid),
+        on_behalf_of=None,
+        action="approval_decide",
+        resource="cluster",
+        decision="deny",
+        policies=(),
+        request_digest="0" * 64,
+        reason=reason,
+    )
+
+
+async def _told(log: AuditLog) -> list[tuple[str, str | None, int]]:
+    records = [decode_record(data) for _, data in await log.records()]
+    return [(r.decision, r.reason, r.count) for r in records]
+
+
+async def test_equal_denials_of_a_minute_are_one_record_and_a_count() -> None:
+    world = StillWorld()
+    log = AuditLog(MemoryStore(), world)
+    for _ in range(50):
+        await _deny(log)
+    await _deny(log, reason="human_only")
+    await append(log)
+    await append(log)
+
+    allowed = ("allow", None, 1)
+    first, other = ("deny", "denied", 1), ("deny", "human_only", 1)
+    assert await _told(log) == [first, other, ("deny", "denied", 49), allowed, allowed]
+    assert (await log.verify()).ok
+
+
+async def test_a_denial_of_another_minute_or_principal_has_a_record_of_its_own() -> None:
+    world = StillWorld()
+    log = AuditLog(MemoryStore(), world)
+    await _deny(log)
+    await _deny(log)
+    await _deny(log, nid="z6Mkother")
+    world.advance(61)
+    await _deny(log)
+    await log.flush()
+
+    first = ("deny", "denied", 1)
+    assert await _told(log) == [first, first, first, first]
+    counted = decode_record((await log.records())[2][1])
+    assert counted.since == counted.at
+
+
+async def test_counts_that_cannot_be_written_are_kept_for_later() -> None:
+    store, down = MemoryStore(), False
+    log = AuditLog(
+        DownStore(store, lambda operation, _: down and operation == "create"), StillWorld()
+    )
+    for _ in range(3):
+        await _deny(log)
+    down = True
+    with pytest.raises(AuditUnavailableError):
+        await log.flush()
+    down = False
+    await log.flush()
+
+    assert [count for _, _, count in await _told(log)] == [1, 2]

@@ -1,4 +1,4 @@
-"""`audit_verify`, `audit_export`: the chain of everything that was asked, allowed and denied."""
+"""`audit_verify`, `audit_export`, `audit_anchor`: the chain of everything asked, allowed and denied."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,8 +6,10 @@ from typing import Annotated, Any
 
 import msgspec
 
+from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.domain.audit.chain import AuditVerification, decode_export
-from agentctl_tools.envelopes import count, done, refused
+from agentctl.engine.auditing import Anchored, anchor_chain, anchors_at, decisions_as_witnesses
+from agentctl_tools.envelopes import count, done, failed, refused
 from agentctl_tools.operation import Call, Envelope, Operation
 
 
@@ -15,10 +17,22 @@ class VerifyArguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """What `audit_verify` takes."""
 
     file: Annotated[str | None, msgspec.Meta(description="An export, instead of the chain.")] = None
+    anchors: Annotated[
+        tuple[str, ...],
+        msgspec.Meta(description="Where anchors are: `git`, files, URLs.", max_length=20),
+    ] = ()
 
 
 class ExportArguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`audit_export` takes no arguments."""
+
+
+class AnchorArguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What `audit_anchor` takes."""
+
+    place: Annotated[
+        str, msgspec.Meta(description="`git-tag`, `git-note`, a file or a URL.", min_length=1)
+    ] = "git-tag"
 
 
 class AuditExport(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,27 +45,44 @@ class AuditExport(msgspec.Struct, frozen=True, kw_only=True):
 
 async def _verify(call: Call) -> Envelope:
     file: str | None = call.arguments.file
-    if file is not None and not call.caller.at_terminal:
-        told = "files are read by the operator's own process only"
-        return refused("path_outside_folder", file, told)
+    if (file is not None or call.arguments.anchors) and not call.caller.at_terminal:
+        told = "files and other places are read by the operator's own process only"
+        return refused("path_outside_folder", file or "anchors", told)
+    anchors = await anchors_at(call.cluster, call.arguments.anchors)
+    if isinstance(anchors, Diagnostic):
+        return failed((anchors,))
+    witnesses = (*await decisions_as_witnesses(call.cluster), *anchors)
     if file is None:
-        verified = await call.cluster.audit.verify()
+        verified = await call.cluster.audit.verify(witnesses=witnesses)
     else:
         try:
-            verified = await call.cluster.audit.verify_export(Path(file))
+            verified = await call.cluster.audit.verify_export(Path(file), witnesses=witnesses)
         except OSError as failure:
             told = f"the export cannot be read: {failure.strerror}"
             return refused("load_file_missing", file, told, remedy="agentctl audit export > FILE")
-    told = count(verified.length, "audit record")
     if verified.ok:
-        proved = f"the ledger proves {verified.proved_by_ledger} of them"
-        return done(f"{told}, one unbroken chain; {proved}.", data=verified)
+        return done(_proved(verified, asked=bool(call.arguments.anchors)), data=verified)
     return done(
-        f"The audit chain is broken; {told} read.",
+        f"The audit chain is broken; {count(verified.length, 'audit record')} read.",
         data=verified,
         diagnostics=verified.diagnostics,
         ok=False,
     )
+
+
+def _proved(verified: AuditVerification, *, asked: bool) -> str:
+    """Returns what holds, and up to which record what proves it."""
+    told = f"{count(verified.length, 'audit record')}, one unbroken chain"
+    proofs = [f"the ledger proves {verified.proved_by_ledger} of them"]
+    if verified.decided_at is not None:
+        at = verified.decided_at
+        proofs.append(f"a human's signature of {at} proves {verified.proved_by_decision}")
+    if verified.anchored_at is not None:
+        at = verified.anchored_at
+        proofs.append(f"an anchor of {at} proves {verified.proved_by_anchor}")
+    elif asked:
+        proofs.append("no anchor proves any")
+    return f"{told}; {', '.join(proofs)}."
 
 
 async def _export(call: Call) -> Envelope:
@@ -59,6 +90,23 @@ async def _export(call: Call) -> Envelope:
     records = tuple(_record(n, line) for n, line in decode_export(exported))
     data = AuditExport(records=records, lines=exported.decode())
     return done(f"{count(len(records), 'record')}.", data=data)
+
+
+async def _anchor(call: Call) -> Envelope:
+    place: str = call.arguments.place
+    if not call.caller.at_terminal:
+        told = "an anchor is written by the operator's own process only"
+        return refused("path_outside_folder", place, told)
+    made = await anchor_chain(call.cluster, call.caller, place, signer=call.signer)
+    if isinstance(made, Diagnostic):
+        return failed((made,))
+    signed = "signed" if made.anchor.signature is not None else "unsigned"
+    kept = "Push it" if place.startswith("git-") else "Keep it"
+    return done(
+        f"{count(made.length, 'audit record')} anchored, {signed}, in {made.where}."
+        f" {kept} where nobody who can write the storage root can.",
+        data=made,
+    )
 
 
 def _record(number: int, line: bytes) -> dict[str, Any]:
@@ -90,4 +138,14 @@ EXPORT = Operation(
     resource=lambda _: "cluster",
     result=AuditExport,
     idempotent=True,
+)
+ANCHOR = Operation(
+    name="audit_anchor",
+    operation_class="write",
+    action="audit_anchor",
+    arguments=AnchorArguments,
+    handler=_anchor,
+    describe="Real. Writes what the audit chain is now where it can prove it later.",
+    resource=lambda _: "cluster",
+    result=Anchored,
 )

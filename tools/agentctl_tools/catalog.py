@@ -76,6 +76,7 @@ _ALL: Final = (
     graphs.PURGE,
     audit.VERIFY,
     audit.EXPORT,
+    audit.ANCHOR,
     identity.SHOW,
     identity.LIST,
     doctor.OPERATION,

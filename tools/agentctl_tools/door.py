@@ -8,6 +8,7 @@ is not done. Mistakes come back as diagnostics. Source: access-and-faces 3.2, co
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Final, Literal
 
 import msgspec
@@ -74,6 +75,12 @@ async def call(  # the door takes what a face knows, and nothing else
         if known is None:
             raise
         return failed(known)
+
+
+async def leave(cluster: Cluster) -> None:
+    """Ends a face's work with a cluster: writes what the audit log still counts, where it can."""
+    with suppress(AuditUnavailableError):
+        await cluster.audit.flush()
 
 
 def decode(operation: Operation, arguments: Arguments) -> msgspec.Struct | Diagnostic:

@@ -106,6 +106,21 @@ EXPLAINED: Final[dict[str, str]] = {
         "record could not be written. What nobody could prove later is refused. Make the storage "
         "root writable and try again."
     ),
+    "invalid_audit_anchor": (
+        "An anchor says what the audit chain was and whose word that is. This one names another "
+        "cluster, or claims a signature that does not hold or is of nobody here, so it proves "
+        "nothing and somebody may have put it there. Ask whoever keeps it where it came from."
+    ),
+    "audit_anchor_not_written": (
+        "The place for the anchor did not take it: no git repository with a commit, a tag of that "
+        "length that is there already, a file that cannot be written, or a URL that refused. The "
+        "chain is as it was. Name another place; a tag of the same length says the same already."
+    ),
+    "audit_anchor_unreadable": (
+        "Anchors were asked for, and at that place there is none to be read. Verification stops "
+        "here and does not go on without: it would claim less than you asked. Mend the place, or "
+        "leave it out."
+    ),
     "audit_chain_broken": (
         "Each audit record carries the digest of the one before. This one is missing, out of "
         "order, or not what its successor says it was, so somebody or something changed it "

@@ -12,6 +12,7 @@ import msgspec
 
 from agentctl.canonical import NotCanonicalError, canonical_bytes, decode_canonical, sha256_hex
 from agentctl.diagnostics.diagnostic import Diagnostic, error
+from agentctl.domain.audit.anchor import Witness, WitnessKind
 from agentctl.domain.audit.record import AuditRecord
 from agentctl.domain.storage.chain import ChainHead
 from agentctl.domain.storage.keys import numbered_key
@@ -34,6 +35,14 @@ class AuditVerification(msgspec.Struct, frozen=True, kw_only=True):
     """Of that object."""
     proved_by_anchor: int
     """Up to which record an anchor kept elsewhere proves them; 0 where none was given."""
+    anchored_at: str | None = None
+    """When the anchor of that length was made."""
+    proved_by_decision: int = 0
+    """Up to which record a human's signed decision proves them."""
+    decided_at: str | None = None
+    """When that decision was signed."""
+    witnesses: tuple[Witness, ...] = ()
+    """Every anchor that was given, in order, whatever it proves."""
     diagnostics: tuple[Diagnostic, ...] = ()
 
 
@@ -71,14 +80,14 @@ def verify_chain(
     records: Iterable[tuple[int, bytes]],
     *,
     ledger: Iterable[LedgerProof] = (),
-    anchors: Iterable[ChainHead] = (),
+    witnesses: Iterable[Witness] = (),
     whole: bool = True,
 ) -> AuditVerification:
     """Returns whether *records*, numbers with exact bytes, are an unbroken chain from 1.
 
-    *ledger* and *anchors* say what the chain was at some time; each must agree. One that is longer
-    than the chain means that records are missing, unless the chain is a copy that may be older
-    (*whole* is false): then it proves nothing of it.
+    *ledger* and *witnesses* say what the chain was at some time; each must agree, but for a witness
+    with a fault, which proves nothing and is told. One that is longer than the chain means that
+    records are missing, unless the chain is a copy that may be older (*whole* is false).
     """
     digests, faults = _walk(records)
     length = len(digests)
@@ -88,18 +97,29 @@ def verify_chain(
         faults.extend(fault)
         if holds and proof.audit.length >= proved:
             proved, seq = proof.audit.length, proof.seq
-    anchored = 0
-    for anchor in anchors:
-        fault, holds = _compare(digests, anchor, "an anchor", whole=whole)
+    proofs: dict[WitnessKind, Witness] = {}
+    told = tuple(witnesses)
+    for witness in told:
+        if witness.fault is not None:
+            faults.append(_no_anchor(witness))
+            continue
+        fault, holds = _compare(digests, witness.audit, witness.where, whole=whole)
         faults.extend(fault)
-        anchored = max(anchored, anchor.length) if holds else anchored
+        best = proofs.get(witness.kind)
+        if holds and (best is None or witness.audit.length > best.audit.length):
+            proofs[witness.kind] = witness
+    anchor, decision = proofs.get("anchor"), proofs.get("decision")
     return AuditVerification(
         ok=not faults,
         length=length,
         head=digests[-1] if digests else None,
         proved_by_ledger=proved,
         ledger_seq=seq,
-        proved_by_anchor=anchored,
+        proved_by_anchor=anchor.audit.length if anchor is not None else 0,
+        anchored_at=anchor.at if anchor is not None else None,
+        proved_by_decision=decision.audit.length if decision is not None else 0,
+        decided_at=decision.at if decision is not None else None,
+        witnesses=tuple(w for w in told if w.kind == "anchor"),
         diagnostics=tuple(dict.fromkeys(faults)),
     )
 
@@ -153,6 +173,15 @@ def _compare(
     if actual != claim.head:
         return [_broken(claim.length, f"{who} knows another record of that number")], False
     return [], claim.length > 0
+
+
+def _no_anchor(witness: Witness) -> Diagnostic:
+    return error(
+        "invalid_audit_anchor",
+        witness.where,
+        f"what is there proves nothing: {witness.fault}",
+        remedy="Ask whoever keeps it where it came from; leave it out to verify without it.",
+    )
 
 
 def _broken(number: int, why: str) -> Diagnostic:

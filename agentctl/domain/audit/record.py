@@ -36,3 +36,7 @@ class AuditRecord(
     op: str | None = None
     on_behalf_of: str | None = None
     reason: str | None = None
+    count: int = 1
+    """How many equal denials it stands for, the first one's own record not among them. 1 else."""
+    since: str | None = None
+    """When the first of them came, where it stands for more than one."""

@@ -27,6 +27,7 @@ ACTIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "draft_read": ("Cluster", "Draft"),
     "ops_read": ("Cluster", "Op"),
     "audit_read": ("Cluster",),
+    "audit_anchor": ("Cluster",),
     "approval_read": ("Cluster", "Graph", "Approval"),
     "principal_read": ("Cluster",),
     "explain": ("Cluster",),
@@ -51,7 +52,7 @@ ACTIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "cluster_import": ("Cluster",),
     "cluster_force_unlock": ("Cluster", *DATA),
     "cluster_freeze": ("Cluster", *DATA),
-    "op_rollback": ("Op",),
+    "op_rollback": ("Cluster", "Op"),
     "admin": ("Cluster", *DATA),
     # where work is tried
     "draft_edit": ("Cluster", "Draft"),

@@ -20,7 +20,7 @@ from agentctl.faces.cli.exit_codes import ExitCode, exit_code
 from agentctl.faces.cli.options import Settings, settings_of
 from agentctl.faces.cli.printing import print_diagnostics, print_json, say
 from agentctl_tools.callers import operator_of
-from agentctl_tools.door import call
+from agentctl_tools.door import call, leave
 from agentctl_tools.envelopes import failed
 from agentctl_tools.failures import diagnostics_of
 from agentctl_tools.operation import Envelope, Notify
@@ -131,7 +131,10 @@ async def open_session(
     caller = await operator_of(
         cluster, keys=composition.public_keys(), via=via, label=settings.label
     )
-    yield Session(composition, cluster, caller, settings)
+    try:
+        yield Session(composition, cluster, caller, settings)
+    finally:
+        await leave(cluster)
 
 
 async def _run(composition: Composition, settings: Settings, main: Main, via: Via) -> Ended:

@@ -93,8 +93,8 @@ SECTIONS: Final[tuple[tuple[str, tuple[Verb, ...]], ...]] = (
             Verb(
                 "audit",
                 "audit",
-                "Prove or export the audit chain.",
-                ("audit_verify", "audit_export"),
+                "Prove, anchor or export the audit chain.",
+                ("audit_verify", "audit_export", "audit_anchor"),
             ),
             Verb(
                 "identity",

@@ -1,0 +1,205 @@
+"""Anchors the audit chain elsewhere, and gathers what outside the chain proves it. Source: trust.md.
+
+An anchor is written after the call that asks for it is itself a record, so it proves that too.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import anyio
+import msgspec
+
+from agentctl.adapters.anchors.git_refs import (
+    GIT_NAMESPACE,
+    NoRepositoryError,
+    read_anchors,
+    write_note,
+    write_tag,
+)
+from agentctl.adapters.anchors.web import WebError, get_lines, is_url, post_line, shown_url
+from agentctl.diagnostics.diagnostic import Diagnostic, error
+from agentctl.domain.approval.decision import decision_bytes, statement_of
+from agentctl.domain.approval.records import GATE_NAMESPACE, DecisionArtifact
+from agentctl.domain.audit.anchor import (
+    ANCHOR,
+    ANCHOR_NAMESPACE,
+    Anchor,
+    AnchorStatement,
+    Witness,
+    anchor_bytes,
+    decode_anchors,
+    encode_anchor,
+    witness_of,
+)
+from agentctl.domain.policy.caller import Caller
+from agentctl.domain.policy.principals import Registry, Verify
+from agentctl.domain.storage.chain import ChainHead
+from agentctl.engine.approval_records import read_records
+from agentctl.engine.cluster import Cluster
+from agentctl.engine.principals import Signer
+from agentctl.engine.world import stamp_now
+
+GIT: Final = "git"
+"""Names the repository of the folder, among files and URLs."""
+FILE_BYTES_MAX: Final = 4 * 1024 * 1024
+
+
+class Anchored(msgspec.Struct, frozen=True, kw_only=True):
+    """An anchor that was written."""
+
+    where: str
+    anchor: Anchor
+
+    @property
+    def length(self) -> int:
+        """How many records it proves."""
+        return self.anchor.anchor.audit.length
+
+
+async def anchor_chain(
+    cluster: Cluster, caller: Caller, place: str, *, signer: Signer | None
+) -> Anchored | Diagnostic:
+    """Writes what the chain is now to *place*, signed where there is a *signer*.
+
+    Args:
+        cluster: the opened cluster.
+        caller: who anchors it.
+        place: ``git-tag``, ``git-note``, a file, or a URL.
+        signer: the caller's key.
+
+    Raises:
+        BackendError: the storage failed.
+    """
+    anchor = await _make(cluster, caller, signer)
+    line = encode_anchor(anchor)
+    folder = cluster.folder.path
+    try:
+        match place:
+            case "git-tag":
+                where = await anyio.to_thread.run_sync(_tag, cluster, anchor, line, signer)
+            case "git-note":
+                where = await anyio.to_thread.run_sync(write_note, folder, line)
+            case _ if is_url(place):
+                await post_line(place, line)
+                where = shown_url(place)
+            case _:
+                await anyio.to_thread.run_sync(_append, Path(place), line)
+                where = place
+    except (NoRepositoryError, WebError, OSError) as failure:
+        return error(
+            "audit_anchor_not_written",
+            shown_url(place) if is_url(place) else place,
+            f"the anchor could not be written: {failure}",
+            remedy="Name another place: --git-tag, --git-note, --file or --url.",
+        )
+    return Anchored(where=where, anchor=anchor)
+
+
+async def anchors_at(cluster: Cluster, places: Sequence[str]) -> list[Witness] | Diagnostic:
+    """Returns the anchors at *places*: ``git``, files, URLs; or why one could not be read."""
+    registry = await cluster.principals.registry()
+    found: list[Witness] = []
+    for place in places:
+        try:
+            texts = await _read(cluster.folder.path, place)
+        except (NoRepositoryError, WebError, OSError) as failure:
+            return _unreadable(place, str(failure))
+        anchors = [(where, a) for where, data in texts for a in decode_anchors(data)[0]]
+        if not anchors:
+            return _unreadable(place, "there is no anchor")
+        for where, anchor in anchors:
+            found.append(_witness(anchor, where, registry, cluster.verify))
+    return found
+
+
+async def decisions_as_witnesses(cluster: Cluster, used: Sequence[str] = ()) -> list[Witness]:
+    """Returns what each human decision, whose signature holds, says that the chain was."""
+    registry = await cluster.principals.registry()
+    records = await read_records(cluster.store, used)
+    return [
+        Witness(
+            where=f"approval:{artifact.approval_id}",
+            kind="decision",
+            audit=ChainHead(length=artifact.seen.audit_length, head=artifact.seen.audit_head),
+            at=artifact.decided_at,
+            signed_by=artifact.approver,
+        )
+        for artifact in records.artifacts
+        if _is_signed(artifact, registry, cluster.verify)
+    ]
+
+
+async def _make(cluster: Cluster, caller: Caller, signer: Signer | None) -> Anchor:
+    registry = await cluster.principals.registry()
+    head = await cluster.ledger.head()
+    statement = AnchorStatement(
+        statement=ANCHOR,
+        cluster_id=registry.cluster_id,
+        audit=await cluster.audit.head(),
+        ledger_seq=head.seq if head is not None else None,
+        ledger_digest=head.object_digest if head is not None else None,
+        principals=registry.head,
+        at=stamp_now(cluster.world),
+        by=caller.id,
+    )
+    if signer is None:
+        return Anchor(anchor=statement)
+    key, signature = signer.sign(anchor_bytes(statement), ANCHOR_NAMESPACE)
+    return Anchor(anchor=statement, key=key, signature=signature)
+
+
+def _tag(cluster: Cluster, anchor: Anchor, line: bytes, signer: Signer | None) -> str:
+    name = f"{anchor.anchor.cluster_id[:16]}-{anchor.anchor.audit.length:020d}"
+    return write_tag(
+        cluster.folder.path,
+        name,
+        line,
+        seconds=int(cluster.world.now().timestamp()),
+        sign=(lambda payload: signer.sign(payload, GIT_NAMESPACE)[1]) if signer else None,
+    )
+
+
+def _append(path: Path, line: bytes) -> None:
+    with path.open("ab") as file:
+        file.write(line + b"\n")
+
+
+async def _read(folder: Path, place: str) -> tuple[tuple[str, bytes], ...]:
+    if place == GIT:
+        return await anyio.to_thread.run_sync(read_anchors, folder)
+    if is_url(place):
+        return ((shown_url(place), await get_lines(place)),)
+    async with await anyio.open_file(place, "rb") as file:
+        return ((place, await file.read(FILE_BYTES_MAX)),)
+
+
+def _witness(anchor: Anchor, where: str, registry: Registry, verify: Verify) -> Witness:
+    return witness_of(
+        anchor,
+        where,
+        cluster_id=registry.cluster_id,
+        owner_of=lambda key: _owner(key, registry),
+        verify=verify,
+    )
+
+
+def _owner(key: str, registry: Registry) -> str | None:
+    living = (p.id for p in registry.principals.values() if p.key == key)
+    return next(living, None) or registry.former_keys.get(key)
+
+
+def _is_signed(artifact: DecisionArtifact, registry: Registry, verify: Verify) -> bool:
+    """Returns whether a key that was its approver's signed it; what else binds it is not asked here."""
+    data = decision_bytes(statement_of(artifact))
+    signer = verify(artifact.signature, data, GATE_NAMESPACE)
+    return signer is not None and _owner(signer, registry) == artifact.approver
+
+
+def _unreadable(place: str, why: str) -> Diagnostic:
+    return error(
+        "audit_anchor_unreadable",
+        shown_url(place) if is_url(place) else place,
+        f"no anchor could be read there: {why}",
+        remedy="agentctl audit anchor --help",
+    )
