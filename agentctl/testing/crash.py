@@ -84,6 +84,16 @@ class CrashingStore:
         self._assert_alive()
         return await self._inner.list(prefix, after=after)
 
+    async def folders(self, prefix: str) -> tuple[str, ...]:
+        """Lists through."""
+        self._assert_alive()
+        return await self._inner.folders(prefix)
+
+    async def size_bytes(self, prefix: str) -> int:
+        """Measures through."""
+        self._assert_alive()
+        return await self._inner.size_bytes(prefix)
+
     async def clock(self) -> datetime | None:
         """Asks the inner store."""
         self._assert_alive()
@@ -164,6 +174,14 @@ class LostResponseStore:
         """Lists through."""
         return await self._inner.list(prefix, after=after)
 
+    async def folders(self, prefix: str) -> tuple[str, ...]:
+        """Lists through."""
+        return await self._inner.folders(prefix)
+
+    async def size_bytes(self, prefix: str) -> int:
+        """Measures through."""
+        return await self._inner.size_bytes(prefix)
+
     async def clock(self) -> datetime | None:
         """Asks the inner store."""
         return await self._inner.clock()
@@ -215,6 +233,16 @@ class DownStore:
         """Lists through, where it is up."""
         self._answer("list", prefix)
         return await self._inner.list(prefix, after=after)
+
+    async def folders(self, prefix: str) -> tuple[str, ...]:
+        """Lists through."""
+        self._answer("list", prefix)
+        return await self._inner.folders(prefix)
+
+    async def size_bytes(self, prefix: str) -> int:
+        """Measures through."""
+        self._answer("list", prefix)
+        return await self._inner.size_bytes(prefix)
 
     async def clock(self) -> datetime | None:
         """Asks the inner store."""

@@ -79,6 +79,16 @@ class LocalStore:
         assert is_prefix(prefix), f"not a prefix: {prefix!r}"
         return await _in_thread(lambda: self._list(prefix, after))
 
+    async def folders(self, prefix: str) -> tuple[str, ...]:
+        """Returns the names of the folders right below *prefix*, in order."""
+        assert prefix == "" or prefix.endswith("/"), prefix
+        return await _in_thread(lambda: _folders(self._start(prefix)))
+
+    async def size_bytes(self, prefix: str) -> int:
+        """Returns the sum of the sizes of the objects whose keys begin with *prefix*."""
+        keys = await self.list(prefix)
+        return await _in_thread(lambda: sum(_size(self.path_of(key)) for key in keys))
+
     async def clock(self) -> datetime | None:
         """Returns None: a disk has the clock of the machine that asks."""
         return None
@@ -133,14 +143,34 @@ class LocalStore:
 
     def _list(self, prefix: str, after: str) -> tuple[str, ...]:
         above = prefix.rpartition("/")[0]
-        start = self.root.joinpath(*above.split("/")) if above else self.root
         behind = after.encode()
         found = (
             key
-            for key in _files(start, f"{above}/" if above else "")
+            for key in _files(self._start(prefix), f"{above}/" if above else "")
             if key.startswith(prefix) and key.encode() > behind
         )
         return tuple(sorted(found, key=str.encode))
+
+    def _start(self, prefix: str) -> Path:
+        """Returns the folder that holds whatever begins with *prefix*."""
+        above = prefix.rpartition("/")[0]
+        return self.root.joinpath(*above.split("/")) if above else self.root
+
+
+def _folders(folder: Path) -> tuple[str, ...]:
+    try:
+        with os.scandir(folder) as entries:
+            names = [e.name for e in entries if e.is_dir(follow_symlinks=False)]
+    except (FileNotFoundError, NotADirectoryError):
+        return ()
+    return tuple(sorted((n for n in names if not n.startswith(".")), key=str.encode))
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except (FileNotFoundError, NotADirectoryError):
+        return 0
 
 
 def _files(folder: Path, prefix: str) -> Iterator[str]:

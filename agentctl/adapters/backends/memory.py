@@ -63,6 +63,16 @@ class MemoryStore:
         behind = after.encode()
         return tuple(sorted((k for k in found if k.encode() > behind), key=str.encode))
 
+    async def folders(self, prefix: str) -> tuple[str, ...]:
+        """Returns the names of what lies right below *prefix* and has keys below it, in order."""
+        keys = await self.list(prefix)
+        rests = (key.removeprefix(prefix).partition("/") for key in keys)
+        return tuple(sorted({name for name, slash, _ in rests if slash}, key=str.encode))
+
+    async def size_bytes(self, prefix: str) -> int:
+        """Returns the sum of the sizes of the objects whose keys begin with *prefix*."""
+        return sum(len(self.objects[key]) for key in await self.list(prefix))
+
     async def clock(self) -> datetime | None:
         """Returns None: memory has no clock of its own."""
         return None

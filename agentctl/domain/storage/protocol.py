@@ -6,6 +6,8 @@ Guarantees that every implementation gives, proved by one conformance suite:
 * **Create-only.** Of any number of concurrent `create` calls for one key exactly one returns True.
 * **Durable.** When a write returns, the bytes survive a crash of the machine.
 * **Read your writes**, from any connection, listings included.
+* **Ordering.** A write that began after another one returned is the newer one, for every reader.
+  Concurrent replaces of one key end with one of them, whole.
 * **A crash** during a write leaves the object as it was or as it would be; it may leave a
   temporary object that no listing shows. A write that raises `UnavailableError` has an unknown
   outcome: read again before a retry.
@@ -23,6 +25,19 @@ class BackendError(Exception):
 
 class UnavailableError(BackendError):
     """The store did not answer, or refused for now; the outcome of a write is unknown."""
+
+
+class RefusedError(UnavailableError):
+    """The store answered that it will not: nothing of the call happened, and why is known.
+
+    It is unavailable to whoever only wants to know whether to go on.
+    """
+
+    def __init__(self, code: str, message: str, *, remedy: str) -> None:
+        super().__init__(message)
+        self.code = code
+        """The diagnostic's: `storage_denied`, `storage_full` and their like."""
+        self.remedy = remedy
 
 
 class UnsuitableError(BackendError):
@@ -69,6 +84,20 @@ class ObjectStore(Protocol):
 
     async def list(self, prefix: str, *, after: str = "") -> tuple[str, ...]:
         """Returns the keys that begin with *prefix* and sort behind *after*, in order of bytes."""
+        ...
+
+    async def folders(self, prefix: str) -> tuple[str, ...]:
+        """Returns the names of what lies right below *prefix* and has keys below it, in order.
+
+        *prefix* is empty or ends with a slash. An empty folder of a disk may be among them.
+        """
+        ...
+
+    async def size_bytes(self, prefix: str) -> int:
+        """Returns the sum of the sizes of the objects whose keys begin with *prefix*.
+
+        What comes or goes meanwhile may count or not.
+        """
         ...
 
     async def clock(self) -> datetime | None:
