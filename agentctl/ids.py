@@ -46,6 +46,11 @@ NAMED_KINDS: Final[frozenset[Kind]] = frozenset(
 )
 """Kinds whose addresses are ``<kind>.<name>`` and belong to no graph."""
 
+SETTINGS_KINDS: Final[frozenset[Kind]] = frozenset(
+    {"approval", "ops", "alias", "binding", "embedding", "source_provider", "storage_provider"}
+)
+"""Kinds that are applied by being recorded: the ledger has their digest, the catalog their fields."""
+
 SURFACES: Final = frozenset({"mcp", "http"})
 """Where a query can be bound to, besides a dashboard ``ui.<name>``."""
 

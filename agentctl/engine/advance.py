@@ -27,11 +27,14 @@ from agentctl.domain.ledger.state import (
 )
 from agentctl.domain.plan.model import Change
 from agentctl.domain.plan.recorded import blob_policy, profile_fields, settings_change
-from agentctl.ids import graph_address, parse_address, schema_address
+from agentctl.ids import SETTINGS_KINDS, graph_address, parse_address, schema_address
 from agentctl.instants import format_instant, parse_instant
 
 RETENTION_DAYS: Final = 7
 """How long a detached graph is kept before it is purged. Source: control-plane 3.5."""
+
+_RECORDED_KINDS: Final = SETTINGS_KINDS | {"query", "policy", "embedding_provider"}
+"""Kinds whose applied changes are recorded as they are declared."""
 
 LOST: Final = frozenset({"graph_missing", "payload_missing", "payload_mismatch"})
 """Conditions under which `refresh` takes a digest out; that it was there once keeps its gate."""
@@ -211,19 +214,21 @@ def without_digests(state: State, addresses: Iterable[str]) -> State:
 
 
 def payloads_applied(state: State, changes: Iterable[Change], desired: DesiredCluster) -> State:
-    """Returns *state* after the applied changes of queries, policies, providers and settings."""
+    """Returns *state* after the applied changes of what has no step of its own on a graph."""
+    all_ = tuple(changes)
+    state = covering_applied(state, all_)
     resources = dict(state.applied_revision.resources)
     statuses: dict[str, ResourceStatus | None] = {}
-    for change in changes:
+    for change in all_:
         parsed = parse_address(change.resource)
-        if change.disposition != "applied" or parsed is None:
+        if change.disposition != "applied" or parsed is None or change.metadata_change == "forget":
             continue
         if parsed.kind == "graph":
             graph = desired.graph(parsed.name)
             if graph is not None and change.resource in resources:
                 recorded = with_settings(resources[change.resource], graph)
                 resources[change.resource] = recorded
-        elif parsed.kind not in {"query", "policy", "embedding_provider"}:
+        elif parsed.kind not in _RECORDED_KINDS:
             continue
         elif change.operation == "delete":
             resources.pop(change.resource, None)
@@ -232,6 +237,31 @@ def payloads_applied(state: State, changes: Iterable[Change], desired: DesiredCl
             resources[change.resource] = _as_declared(change, desired)
             statuses[change.resource] = APPLIED
     return with_statuses(with_resources(state, resources), statuses)
+
+
+def covering_applied(state: State, changes: Iterable[Change]) -> State:
+    """Returns *state* without what was forgotten, and without the old addresses of what moved.
+
+    A graph takes its schema, its queries and its observation along; its data is not looked at.
+    """
+    for change in changes:
+        if change.disposition != "applied":
+            continue
+        if change.metadata_change == "moved" and change.moved_from is not None:
+            state = without(state, (change.moved_from,))
+        elif change.metadata_change == "forget":
+            state = _forgotten(state, change.resource)
+    return state
+
+
+def _forgotten(state: State, address: str) -> State:
+    parsed = parse_address(address)
+    if parsed is None or parsed.kind != "graph":
+        return without(state, (address,))
+    seen = {a: o for a, o in state.observations.items() if a != address}
+    gone = [a for a in state.resource_statuses if belongs_to(a, parsed.name)]
+    state = without(state, (*subtree(state, parsed.name), *gone))
+    return msgspec.structs.replace(state, observations=seen)
 
 
 def with_settings(resource: AppliedResource, graph: DesiredGraph) -> AppliedResource:

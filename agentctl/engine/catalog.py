@@ -1,9 +1,10 @@
 """The catalog: what was applied, as objects named by their own digest.
 
-Payloads of queries and policies and whole sources lie under ``__cluster/resources`` and
-``__cluster/sources``. An object is trusted only after its bytes were hashed again, also when it is
-our own: a payload that does not have its digest is replaced by the next apply
-(`spec/control-plane.md` 1.11). Nothing here is ever removed.
+Payloads of queries, policies and settings kinds, and whole sources, lie under
+``__cluster/resources`` and ``__cluster/sources``. The payload of a settings kind (approval, ops,
+alias, ...) is the canonical JSON of its fields. An object is trusted only after its bytes were
+hashed again, also when it is our own: a payload that does not have its digest is replaced by the
+next apply (`spec/control-plane.md` 1.11). Only the collection of garbage removes anything.
 """
 
 from collections.abc import Mapping
@@ -13,9 +14,10 @@ import msgspec
 
 from agentctl.canonical import canonical_bytes, sha256_hex
 from agentctl.diagnostics.diagnostic import Diagnostic, error, warning
+from agentctl.domain.config.digests import kind_digest_of_bytes
 from agentctl.domain.config.model import SourceManifest
 from agentctl.domain.storage.protocol import BackendError, ObjectStore
-from agentctl.ids import parse_address
+from agentctl.ids import SETTINGS_KINDS, ParsedAddress, parse_address
 
 PayloadStanding = Literal["good", "missing", "mismatch", "unreadable"]
 """What became of a recorded payload. `unreadable` is trouble of the store and may pass."""
@@ -56,7 +58,7 @@ class PayloadCheck(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def payload_key(address: str, digest: str) -> str | None:
-    """Returns where the payload of a query or policy lies; None for other kinds."""
+    """Returns where the payload of a resource lies; None for kinds that have none."""
     parsed = parse_address(address)
     if parsed is None:
         return None
@@ -65,8 +67,27 @@ def payload_key(address: str, digest: str) -> str | None:
             return f"__cluster/resources/query/{parsed.graph}/{parsed.name}/{digest}.gq"
         case "policy":
             return f"__cluster/resources/policy/{parsed.name}/{digest}.yaml"
+        case kind if kind in SETTINGS_KINDS:
+            return f"__cluster/resources/{kind}/{_settings_name(parsed)}/{digest}.json"
         case _:
             return None
+
+
+def payload_digest(address: str, data: bytes) -> str:
+    """Returns the digest of the resource whose payload *data* is."""
+    parsed = parse_address(address)
+    if parsed is not None and parsed.kind in SETTINGS_KINDS:
+        return kind_digest_of_bytes(parsed.kind, data)
+    return sha256_hex(data)
+
+
+def _settings_name(parsed: ParsedAddress) -> str:
+    """Returns the part of a key that names a resource of a settings kind; a binding has three."""
+    if parsed.query is None:
+        return parsed.name
+    query = parse_address(parsed.query)
+    assert query is not None
+    return f"{query.graph}/{query.name}/{parsed.name}"
 
 
 def source_key(digest: str) -> str:
@@ -121,7 +142,7 @@ class Catalog:
         key = payload_key(address, digest)
         if key is None:
             return None
-        standing, _ = await self._load(key, digest)
+        standing, _ = await self._load(address, key, digest)
         return PayloadCheck(address=address, key=key, standing=standing)
 
     async def check_all(self, digests: Mapping[str, str]) -> tuple[PayloadCheck, ...]:
@@ -130,19 +151,30 @@ class Catalog:
         return tuple(c for c in checks if c is not None)
 
     async def read(self, address: str, digest: str) -> tuple[PayloadCheck, bytes | None]:
-        """Returns the payload of a query or policy and how it stands; bytes only when good."""
+        """Returns the payload of a resource and how it stands; bytes only when good."""
         key = payload_key(address, digest)
-        assert key is not None, "only queries and policies have payloads"
-        standing, data = await self._load(key, digest)
+        assert key is not None, "the kind has payloads"
+        standing, data = await self._load(address, key, digest)
         return PayloadCheck(address=address, key=key, standing=standing), data
 
-    async def _load(self, key: str, digest: str) -> tuple[PayloadStanding, bytes | None]:
+    async def read_fields(self, address: str, digest: str) -> Mapping[str, object] | None:
+        """Returns the applied fields of a resource of a settings kind, hashed again.
+
+        None where the payload is missing, altered or unreadable: what depends on it must then
+        assume the strictest, never the absence of a setting.
+        """
+        _, data = await self.read(address, digest)
+        return None if data is None else msgspec.json.decode(data, type=dict[str, object])
+
+    async def _load(
+        self, address: str, key: str, digest: str
+    ) -> tuple[PayloadStanding, bytes | None]:
         try:
             found = await self._store.read(key)
         except BackendError:
             return "unreadable", None
         if found is None:
             return "missing", None
-        if sha256_hex(found.data) != digest:
+        if payload_digest(address, found.data) != digest:
             return "mismatch", None
         return "good", found.data

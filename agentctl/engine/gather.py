@@ -8,6 +8,7 @@ import msgspec
 from agentctl.diagnostics.bag import has_errors
 from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.domain.config.model import DesiredCluster
+from agentctl.domain.ledger.envelope import AppliedSettings
 from agentctl.domain.ledger.observations import LiveGraph
 from agentctl.domain.ledger.sidecar import Sidecar
 from agentctl.domain.ledger.state import State
@@ -15,8 +16,10 @@ from agentctl.domain.plan.inputs import PlanInputs
 from agentctl.domain.policy.caller import Caller
 from agentctl.domain.storage.protocol import BackendError
 from agentctl.engine.advance import RETENTION_DAYS
+from agentctl.engine.approval_rules import applied_rules
 from agentctl.engine.cluster import Cluster, moved_from
 from agentctl.engine.ledger import Head
+from agentctl.engine.revisions import load_revision, revision_of
 from agentctl.ids import parse_address
 
 FOLDER = "folder"
@@ -58,6 +61,10 @@ async def load_target(
         name: ``folder`` or ``draft:<id>``.
         remembered: whether the cache may answer for files that did not change; only for a look.
     """
+    seq = revision_of(name)
+    if seq is not None:
+        found_then = await load_revision(cluster.store, cluster.ledger, seq)
+        return Target(name=name, desired=found_then.desired, diagnostics=found_then.diagnostics)
     overlay: Mapping[str, bytes | None] | None = None
     confined = not caller.at_terminal
     draft_id = draft_of(name)
@@ -140,7 +147,7 @@ async def plan_inputs(  # noqa: PLR0913  # what a plan depends on
     head: Head | None,
     state: State | None = None,
     state_cas: str | None = None,
-    pending: Mapping[str, Sidecar] | None = None,
+    pending: Mapping[str, Sidecar | None] | None = None,
 ) -> PlanInputs:
     """Returns everything that the plan depends on, the live graphs freshly observed.
 
@@ -168,6 +175,10 @@ async def plan_inputs(  # noqa: PLR0913  # what a plan depends on
         state_revision=recorded.state_revision if recorded is not None else 0,
         principals_head=registry.head.head,
         protected=head.envelope.protected if head is not None else (),
+        approval_rules=await applied_rules(
+            cluster.catalog, recorded.applied_revision.resources if recorded is not None else {}
+        ),
+        settings=head.envelope.settings if head is not None else AppliedSettings(),
         live=await observe_graphs(cluster, known_graphs(desired, recorded)),
         pending=pending or {},
         retention_days=RETENTION_DAYS,

@@ -27,6 +27,7 @@ from agentctl.domain.ledger.codec import (
 )
 from agentctl.domain.ledger.envelope import (
     FORMAT_READ_MAX,
+    AppliedSettings,
     AppliedSource,
     ChainHead,
     Envelope,
@@ -150,10 +151,11 @@ class Ledger:
         source: AppliedSource | None,
         protected: tuple[str, ...] | None = None,
         freezes: tuple[Freeze, ...] | None = None,
+        settings: AppliedSettings | None = None,
     ) -> Head:
         """Writes the object after *base* and the copy `state.json`; returns it.
 
-        *protected* and *freezes* are those of *base* where they are None.
+        *protected*, *freezes* and *settings* are those of *base* where they are None.
 
         Raises:
             LeaseLostError: a later holder of the lease has written; never try again.
@@ -184,6 +186,7 @@ class Ledger:
             protected=_or_of_base(protected, base.envelope.protected if base else ()),
             freezes=_or_of_base(freezes, base.envelope.freezes if base else ()),
             source=source,
+            settings=settings or (base.envelope.settings if base else AppliedSettings()),
         )
         head = await self._append(envelope, lease)
         await self._write_copy(head)

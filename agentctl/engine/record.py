@@ -11,9 +11,10 @@ import msgspec
 
 from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.domain.ledger.codec import state_text
-from agentctl.domain.ledger.envelope import AppliedSource, RevisionKind
+from agentctl.domain.ledger.envelope import AppliedSettings, AppliedSource, RevisionKind
 from agentctl.domain.ledger.state import State
 from agentctl.domain.plan.model import Change
+from agentctl.domain.plan.recorded import wanted_settings
 from agentctl.engine.advance import has_converged, with_config_digest
 from agentctl.engine.bracket import end_op, fail_op
 from agentctl.engine.cluster import Cluster
@@ -21,8 +22,17 @@ from agentctl.engine.gather import Target
 from agentctl.engine.homecoming import bring_home
 from agentctl.engine.leases import Lease
 from agentctl.engine.ledger import Head
+from agentctl.engine.revisions import revision_of
 from agentctl.engine.running import Running
 from agentctl.engine.sweep import Swept, remove_settled
+from agentctl.ids import CLUSTER
+
+
+class ClusterSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What the ledger holds of the cluster itself, beside the state."""
+
+    protected: tuple[str, ...]
+    settings: AppliedSettings
 
 
 class Recorded(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,7 +55,8 @@ async def record(running: Running, head: Head, swept: Swept, target: Target) -> 
     task, desired = running.task, running.task.desired
     converged = nothing_left(running.changes) and has_converged(running.state, desired)
     state = with_config_digest(running.state, desired.config_digest) if converged else running.state
-    moves = state_text(state) != head.state_text
+    own = cluster_settings(running)
+    moves = state_text(state) != head.state_text or own is not None
     done = any(o.outcome == "done" for o in running.outcomes)
     await task.cluster.leases.check(task.lease)
     told = await _come_home(running, target) if done or converged else ()
@@ -58,11 +69,12 @@ async def record(running: Running, head: Head, swept: Swept, target: Target) -> 
         new_head = await commit_revision(
             task.cluster,
             base=head,
-            kind="apply",
+            kind="apply" if revision_of(target.name) is None else "rollback",
             op=task.op.id,
             lease=task.lease,
             state=state,
             source=AppliedSource(digest=desired.source_digest),
+            own=own,
         )
     left = await remove_settled(task.cluster, (*swept.settled, *running.settled))
     for approval_id in running.used:
@@ -72,6 +84,15 @@ async def record(running: Running, head: Head, swept: Swept, target: Target) -> 
     else:
         await end_op(task.cluster, task.op, task.lease, new_head)
     return Recorded(head=new_head, converged=converged, written=moves, diagnostics=left)
+
+
+def cluster_settings(running: Running) -> ClusterSettings | None:
+    """Returns what is protected and how an apply works from now on; None where neither changed."""
+    changed = any(c.resource == CLUSTER and c.disposition == "applied" for c in running.changes)
+    if not changed:
+        return None
+    desired = running.task.desired
+    return ClusterSettings(protected=desired.protect, settings=wanted_settings(desired.apply))
 
 
 def nothing_left(changes: Iterable[Change]) -> bool:
@@ -89,8 +110,11 @@ async def commit_revision(  # noqa: PLR0913  # what a ledger object ties togethe
     state: State,
     source: AppliedSource | None,
     always: bool = False,
+    own: ClusterSettings | None = None,
 ) -> Head:
     """Writes the next ledger object; its revision is one more where the state moved, or *always*.
+
+    What is protected and how an apply works stay as they were unless *own* says otherwise.
 
     Raises:
         LeaseLostError: a later holder has written.
@@ -111,6 +135,8 @@ async def commit_revision(  # noqa: PLR0913  # what a ledger object ties togethe
         audit=await cluster.audit.head(),
         principals=registry.head,
         source=source,
+        protected=own.protected if own is not None else None,
+        settings=own.settings if own is not None else None,
     )
 
 

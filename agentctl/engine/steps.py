@@ -1,13 +1,13 @@
 """The steps of an apply that create graphs, move their schemas, and publish payloads. Source: control-plane 1.7."""
 
-from agentctl.canonical import sha256_hex
+from agentctl.canonical import canonical_bytes, sha256_hex
 from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.domain.config.model import DesiredGraph, DesiredSchema
 from agentctl.domain.ledger.observations import LiveGraph
 from agentctl.domain.plan.model import Change
 from agentctl.domain.storage.protocol import BackendError
 from agentctl.engine.advance import graph_moved
-from agentctl.engine.catalog import payload_key
+from agentctl.engine.catalog import payload_digest, payload_key
 from agentctl.engine.consent import consented, fresh_gate, spend
 from agentctl.engine.leases import StateLockHeldError
 from agentctl.engine.moving import (
@@ -103,12 +103,12 @@ async def update_schema(running: Running, change: Change) -> None:
 
 
 async def publish_payload(running: Running, change: Change) -> bool:
-    """Writes the content of a query or policy to the catalog; returns whether the run may go on."""
+    """Writes the content of a resource to the catalog; returns whether the run may go on."""
     await running.started(change)
     key = payload_key(change.resource, change.after_digest or "")
-    assert key is not None, "only queries and policies have payloads"
+    assert key is not None, "the kind has payloads"
     data = _content(running, change)
-    if data is None or sha256_hex(data) != change.after_digest:
+    if data is None or payload_digest(change.resource, data) != change.after_digest:
         running.told.add(
             error(
                 "resource_content_changed",
@@ -204,6 +204,9 @@ def _content(running: Running, change: Change) -> bytes | None:
     parsed = parse_address(change.resource)
     assert parsed is not None
     desired = running.task.desired
+    other = next((o for o in desired.others if o.address == change.resource), None)
+    if other is not None:
+        return canonical_bytes(other.fields)
     if parsed.kind == "policy":
         files = [p.file for p in desired.policies if p.name == parsed.name]
     else:

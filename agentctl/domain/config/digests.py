@@ -17,6 +17,7 @@ from agentctl.domain.config.written import (
     WrittenGraph,
     WrittenProvider,
 )
+from agentctl.ids import Kind
 
 
 def file_digest(data: bytes) -> str:
@@ -27,6 +28,12 @@ def file_digest(data: bytes) -> str:
 def provider_digest(provider: WrittenProvider) -> str:
     """Returns the digest of an embedding provider; its key's reference stays unresolved."""
     return sha256_hex(b"embedding-provider\0" + _compact(_profile(provider)))
+
+
+def kind_digest_of_bytes(kind: Kind, fields: bytes) -> str:
+    """Returns the digest of a resource that 0.10 does not have, of the canonical bytes of its fields."""
+    word = kind.replace("_", "-")
+    return sha256_hex(f"{word}\0".encode() + fields)
 
 
 def graph_composite(

@@ -9,11 +9,11 @@ from typing import Final
 
 import msgspec
 
-from agentctl.canonical import canonical_bytes, sha256_hex
+from agentctl.canonical import canonical_bytes
 from agentctl.diagnostics.bag import Bag
 from agentctl.diagnostics.diagnostic import error
 from agentctl.domain.config.cron import Schedule, parse_schedule
-from agentctl.domain.config.digests import file_digest
+from agentctl.domain.config.digests import file_digest, kind_digest_of_bytes
 from agentctl.domain.config.durations import duration_s
 from agentctl.domain.config.forms import (
     NO_DEFAULT,
@@ -197,8 +197,7 @@ class Normal:
 
 def kind_digest(kind: Kind, fields: object) -> str:
     """Returns the digest of a resource of a kind that 0.10 does not have. Source: ADR 7."""
-    word = kind.replace("_", "-")
-    return sha256_hex(f"{word}\0".encode() + canonical_bytes(fields))
+    return kind_digest_of_bytes(kind, canonical_bytes(fields))
 
 
 def is_wildcard(text: str) -> bool:

@@ -1,5 +1,6 @@
 """One object of the numbered ledger: the state, and what ties it to the rest. Source: control-plane 3.2."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
@@ -38,6 +39,17 @@ class AppliedSource(
     merged: bool | None = None
 
 
+class AppliedSettings(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
+    """How an apply works: what the section ``apply`` said when it was last applied."""
+
+    concurrency: int | None = None
+    """1 to 16; None leaves it to the release."""
+    groups: Mapping[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
+    """Typed addresses that are applied all or not at all, by the group's name."""
+
+
 class Envelope(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A ledger object: ``__cluster/ledger/<20-digit seq>.json``, written once."""
 
@@ -62,3 +74,4 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     min_reader: int = 1
     min_writer: int = 1
     source: AppliedSource | None = None
+    settings: AppliedSettings = AppliedSettings()

@@ -12,6 +12,7 @@ from agentctl.domain.config.model import DesiredPolicy
 from agentctl.domain.ledger.state import AppliedResource, GraphObserved, Tombstone
 from agentctl.domain.plan.classes import classes_of
 from agentctl.domain.plan.covered import with_covered
+from agentctl.domain.plan.groups import groups_in_force
 from agentctl.domain.plan.inputs import PlanInputs
 from agentctl.domain.plan.migrate import plan_migration
 from agentctl.domain.plan.model import BindingChange, Change, ChangeVerb, SettingsChange
@@ -72,7 +73,7 @@ def digest_changes(inputs: PlanInputs, lost: frozenset[str]) -> tuple[Change, ..
         change = _difference(address, before, wanted.get(address), policies, settings)
         if change is not None:
             found.append(_complete(change, inputs, lost))
-    groups = {m: group.name for group in inputs.desired.apply.groups for m in group.members}
+    groups = groups_in_force(inputs.settings, inputs.desired.apply)
     return tuple(
         msgspec.structs.replace(change, group=groups.get(change.resource))
         for change in with_covered(found, inputs)

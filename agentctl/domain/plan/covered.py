@@ -1,19 +1,23 @@
-"""Changes that `moved`, `forget` and `protect` make of their own. Source: control-plane 3.1.
+"""Changes that `moved`, `forget`, `protect` and `apply` make of their own. Source: control-plane 3.1.
 
 A move or a forgetting covers the differences that would look like a deletion and a creation: they
-are taken out, and one change stands for all of them. No step of this release makes it, so nothing
-of it happens, and least of all a deletion.
+are taken out, and one change stands for all of them; it touches no data, and least of all is it a
+deletion. What is protected and how an apply works are settings of the cluster, under one change.
 """
 
 from collections.abc import Iterable
 from typing import Final
 
+import msgspec
+
 from agentctl.canonical import digest_of
+from agentctl.domain.config.model import Move
 from agentctl.domain.plan.inputs import PlanInputs
-from agentctl.domain.plan.model import Change, SettingsChange
+from agentctl.domain.plan.model import BindingChange, Change, SettingsChange
+from agentctl.domain.plan.recorded import wanted_settings
 from agentctl.ids import CLUSTER, Address, parse_address, schema_address
 
-COVERING: Final = frozenset({"moved", "forget", "protect"})
+COVERING: Final = frozenset({"moved", "forget", "protect", "apply", "settings"})
 """Values of `metadata_change` of the changes that are made here."""
 
 
@@ -34,20 +38,36 @@ def is_covering(change: Change) -> bool:
 
 def _moves(inputs: PlanInputs) -> list[Change]:
     """A move is one while its source is recorded and its target is not; before and after it is none."""
-    recorded, wanted = inputs.recorded, inputs.desired.resource_digests
+    recorded = inputs.recorded
     return [
-        Change(
-            resource=move.target,
-            operation="update",
-            classes=("reversible",),
-            before_digest=recorded[move.source].digest,
-            after_digest=wanted.get(move.target),
-            metadata_change="moved",
-            moved_from=move.source,
-        )
+        _move(move, inputs)
         for move in inputs.desired.moved
         if move.source in recorded and move.target not in recorded
     ]
+
+
+def _move(move: Move, inputs: PlanInputs) -> Change:
+    """A policy that comes under another name with other rules or scopes is as much as a new one."""
+    before, after = inputs.recorded[move.source], inputs.desired.resource_digests.get(move.target)
+    policy = next((p for p in inputs.desired.policies if f"policy.{p.name}" == move.target), None)
+    bindings = None
+    if policy is not None:
+        old = before.applies_to
+        bindings = BindingChange(
+            before=None if old is None else tuple(sorted(old)),
+            after=tuple(sorted(policy.applies_to)),
+        )
+    same = bindings is None or (before.digest == after and bindings.before == bindings.after)
+    return Change(
+        resource=move.target,
+        operation="update",
+        classes=("reversible",) if same else ("authority",),
+        before_digest=before.digest,
+        after_digest=after,
+        metadata_change="moved",
+        moved_from=move.source,
+        bindings=bindings,
+    )
 
 
 def _forgettings(inputs: PlanInputs) -> list[Change]:
@@ -66,19 +86,26 @@ def _forgettings(inputs: PlanInputs) -> list[Change]:
 
 
 def _protection(inputs: PlanInputs) -> list[Change]:
-    """What is protected stands in the ledger under no address of its own: it is the cluster's."""
-    before, after = sorted(inputs.protected), sorted(inputs.desired.protect)
-    if before == after:
+    """What is protected and how an apply works stand in the ledger under no address of their own."""
+    wanted = wanted_settings(inputs.desired.apply)
+    before: dict[str, object] = {"protect": sorted(inputs.protected), "apply": inputs.settings}
+    after: dict[str, object] = {"protect": sorted(inputs.desired.protect), "apply": wanted}
+    differ = [name for name in before if before[name] != after[name]]
+    if not differ:
         return []
+    sides = SettingsChange(
+        before={n: msgspec.to_builtins(before[n]) for n in differ},
+        after={n: msgspec.to_builtins(after[n]) for n in differ},
+    )
     return [
         Change(
             resource=CLUSTER,
             operation="update",
             classes=("authority",),
-            before_digest=digest_of(before),
-            after_digest=digest_of(after),
-            metadata_change="protect",
-            settings=SettingsChange(before={"protect": before}, after={"protect": after}),
+            before_digest=digest_of(sides.before),
+            after_digest=digest_of(sides.after),
+            metadata_change=differ[0] if len(differ) == 1 else "settings",
+            settings=sides,
         )
     ]
 

@@ -1,8 +1,11 @@
 """What an apply will do with each change. Source: control-plane 1.10, whose tables these are.
 
-Beyond the table: a graph whose own settings change is an applied update and no derived one; a graph that was lost waits for its gate like a deletion and holds back what
-needs it, and a schema whose migration is refused, waits for its gate, or cannot be held by a graph
-of this release is blocked with its graph's queries.
+Beyond the table: a graph whose own settings change is an applied update and no derived one; a graph
+that was lost waits for its gate like a deletion and holds back what needs it, and a schema whose
+migration is refused, waits for its gate, or cannot be held by a graph of this release is blocked
+with its graph's queries. A resource of a settings kind is applied like a policy, and held back by
+what it refers to. What stands for a move, a forgetting, or a setting of the cluster itself is
+applied once its own gate, if it has one, is open; only pipelines and dashboards have no step.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,9 +15,17 @@ import msgspec
 
 from agentctl.diagnostics.diagnostic import Diagnostic, warning
 from agentctl.domain.plan.covered import is_covering
+from agentctl.domain.plan.dependents import hold_dependents
 from agentctl.domain.plan.groups import hold_groups
 from agentctl.domain.plan.model import GATED, Change, Disposition
-from agentctl.ids import ParsedAddress, graph_address, parse_address, schema_address
+from agentctl.ids import (
+    CLUSTER,
+    SETTINGS_KINDS,
+    ParsedAddress,
+    graph_address,
+    parse_address,
+    schema_address,
+)
 
 Verdict = tuple[Disposition, str | None]
 
@@ -26,6 +37,8 @@ WAITS: Final[Verdict] = ("blocked", "approval_required")
 HELD_BACK: Final[Verdict] = ("blocked", "dependency_not_applied")
 REFUSED: Final[Verdict] = ("blocked", "schema_migration_unsupported")
 UNHELD: Final[Verdict] = ("blocked", "not_supported_yet")
+
+_CLUSTERS_OWN: Final = SETTINGS_KINDS | {"policy", "embedding_provider"}
 
 FailedStep = Literal["graph_create_failed", "schema_apply_failed", "graph_delete_failed"]
 
@@ -75,7 +88,7 @@ def dispose(
     for change in all_:
         verdict = _verdict(change, graphs, approved)
         disposed.append(msgspec.structs.replace(change, disposition=verdict[0], reason=verdict[1]))
-    return hold_groups(disposed)
+    return hold_groups(hold_dependents(disposed))
 
 
 def demote(changes: Iterable[Change], failed: Mapping[str, FailedStep]) -> tuple[Change, ...]:
@@ -97,7 +110,7 @@ def demote(changes: Iterable[Change], failed: Mapping[str, FailedStep]) -> tuple
         own = "schema." if step == "schema_apply_failed" else "graph."
         reason = step if change.resource.startswith(own) else "dependency_not_applied"
         demoted.append(msgspec.structs.replace(change, disposition="blocked", reason=reason))
-    return tuple(demoted)
+    return hold_dependents(demoted)
 
 
 def disposition_warnings(changes: Iterable[Change]) -> tuple[Diagnostic, ...]:
@@ -149,9 +162,18 @@ def _gate_open(change: Change, approved: frozenset[str]) -> bool:
 
 
 def _verdict(change: Change, graphs: Mapping[str, GraphFacts], approved: frozenset[str]) -> Verdict:
+    if change.resource == CLUSTER or is_covering(change):
+        return _of_covering(change, graphs, approved)
     parsed = parse_address(change.resource)
-    if parsed is None or is_covering(change):
-        return UNSUPPORTED
+    return _of_kind(change, parsed, graphs, approved) if parsed is not None else UNSUPPORTED
+
+
+def _of_kind(
+    change: Change,
+    parsed: ParsedAddress,
+    graphs: Mapping[str, GraphFacts],
+    approved: frozenset[str],
+) -> Verdict:
     match parsed.kind:
         case "graph":
             return _of_graph(change, graphs[parsed.name], approved)
@@ -159,7 +181,7 @@ def _verdict(change: Change, graphs: Mapping[str, GraphFacts], approved: frozens
             return _of_schema(change, graphs[parsed.name])
         case "query":
             return _of_query(change, _facts(parsed, graphs))
-        case "policy" | "embedding_provider":
+        case kind if kind in _CLUSTERS_OWN:
             return _of_clusters_own(change, graphs, approved)
         case _:
             return UNSUPPORTED
@@ -223,6 +245,20 @@ def _of_clusters_own(
 ) -> Verdict:
     bound_pending = any(graphs[g].pending for g in _graphs_of(change) if g in graphs)
     if change.operation != "delete" and bound_pending:
+        return PENDING
+    return APPLIED if _gate_open(change, approved) else WAITS
+
+
+def _of_covering(
+    change: Change, graphs: Mapping[str, GraphFacts], approved: frozenset[str]
+) -> Verdict:
+    """Of a move, a forgetting, or a setting of the cluster; none touches data."""
+    ends = [change.resource] if change.moved_from is None else [change.resource, change.moved_from]
+    parsed = [p for end in ends if (p := parse_address(end)) is not None]
+    if change.moved_from is not None and any(p.kind == "graph" for p in parsed):
+        return UNSUPPORTED
+    owners = [p.graph for p in parsed if p.graph is not None]
+    if any(graphs[owner].pending for owner in owners if owner in graphs):
         return PENDING
     return APPLIED if _gate_open(change, approved) else WAITS
 

@@ -13,12 +13,21 @@ from agentctl.canonical import digest_of
 from agentctl.domain.config.model import EmbeddingProfile
 from agentctl.domain.config.providers import destination
 from agentctl.domain.ledger.observations import LiveGraph
+from agentctl.domain.plan.approval_rules import requirements, rules_digest
 from agentctl.domain.plan.changes import last_recorded_version
 from agentctl.domain.plan.covered import is_covering
+from agentctl.domain.plan.gate_reasons import covering_reason, settings_reason
 from agentctl.domain.plan.inputs import PlanInputs
 from agentctl.domain.plan.model import GATED, BindingChange, Change, Migration
-from agentctl.domain.plan.statement import NO_RULES, Effect, Gate
-from agentctl.ids import Address, graph_address, parse_address
+from agentctl.domain.plan.statement import Effect, Gate
+from agentctl.ids import (
+    CLUSTER,
+    SETTINGS_KINDS,
+    Address,
+    ParsedAddress,
+    graph_address,
+    parse_address,
+)
 
 STEPS_NAMED_MAX = 5
 
@@ -31,23 +40,37 @@ def gates_of(
     Nobody is asked for what no step makes: a migration that is refused, and graphs, by id, whose
     schema is *unheld*.
     """
-    gates: list[Gate] = []
-    for change in changes:
-        parsed = parse_address(change.resource)
-        if parsed is None or is_covering(change) or not GATED.intersection(change.classes):
-            continue
-        if parsed.graph in unheld and change.operation != "delete":
-            continue
-        if parsed.kind == "schema" and change.migration is not None:
-            if change.migration.supported:
-                gates.append(_narrowing(change, change.migration, inputs, parsed.name))
-        elif parsed.kind == "graph":
-            gates.append(_of_graph(change, inputs, parsed.name))
-        elif parsed.kind == "policy":
-            gates.append(_authority(change, inputs))
-        elif parsed.kind == "embedding_provider":
-            gates.append(_gate(change, inputs, reason=_provider_reason(change), effect=Effect()))
-    return tuple(sorted(gates, key=lambda g: g.resource))
+    found = (_gate_of(change, inputs, unheld) for change in changes)
+    return tuple(sorted((g for g in found if g is not None), key=lambda g: g.resource))
+
+
+def _gate_of(change: Change, inputs: PlanInputs, unheld: frozenset[str]) -> Gate | None:
+    if not GATED.intersection(change.classes):
+        return None
+    if change.resource == CLUSTER or is_covering(change):
+        return _covering(change, inputs)
+    parsed = parse_address(change.resource)
+    if parsed is None or (parsed.graph in unheld and change.operation != "delete"):
+        return None
+    if parsed.kind == "schema" and change.migration is not None:
+        supported = change.migration.supported
+        return _narrowing(change, change.migration, inputs, parsed.name) if supported else None
+    return _of_kind(change, parsed, inputs)
+
+
+def _of_kind(change: Change, parsed: ParsedAddress, inputs: PlanInputs) -> Gate | None:
+    match parsed.kind:
+        case "graph":
+            return _of_graph(change, inputs, parsed.name)
+        case "policy":
+            return _authority(change, inputs)
+        case "embedding_provider":
+            return _gate(change, inputs, reason=_provider_reason(change), effect=Effect())
+        case kind if kind in SETTINGS_KINDS:
+            reason = settings_reason(change, inputs.desired)
+            return _gate(change, inputs, reason=reason, effect=Effect())
+        case _:
+            return None
 
 
 def with_gate_keys(changes: Iterable[Change], gates: Iterable[Gate]) -> tuple[Change, ...]:
@@ -72,6 +95,22 @@ def _with_gate_key(change: Change, keys: Mapping[Address, str]) -> Change:
     if key is None and change.operation != "update" and parsed and parsed.graph:
         key = keys.get(graph_address(parsed.graph))
     return msgspec.structs.replace(change, gate=key)
+
+
+def _covering(change: Change, inputs: PlanInputs) -> Gate:
+    """The consent is bound to what is done: to forget an address is not to delete it."""
+    parsed = parse_address(change.resource)
+    live = inputs.live.get(parsed.name) if parsed is not None and parsed.kind == "graph" else None
+    gate = _gate(
+        change,
+        inputs,
+        reason=covering_reason(change),
+        effect=Effect(),
+        incarnation=live.incarnation if live else None,
+    )
+    bound = {"kind": change.metadata_change, "from": change.moved_from}
+    sides = {"settings": change.settings, "bindings": change.bindings}
+    return msgspec.structs.replace(gate, migration_digest=digest_of(bound | sides))
 
 
 def _of_graph(change: Change, inputs: PlanInputs, graph_id: str) -> Gate:
@@ -172,7 +211,10 @@ def _gate(
         reason=reason,
         before=change.before_digest,
         after=change.after_digest,
-        rules=NO_RULES,
+        rules=rules_digest(inputs.approval_rules),
+        tolerance=requirements(
+            inputs.approval_rules, resource=change.resource, classes=change.classes
+        ).tolerance,
         cluster_id=inputs.cluster_id,
         effect=effect,
         dependents=change.dependents,

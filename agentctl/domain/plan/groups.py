@@ -10,11 +10,23 @@ from typing import Final
 
 import msgspec
 
+from agentctl.domain.config.model import ApplySettings
+from agentctl.domain.ledger.envelope import AppliedSettings
 from agentctl.domain.plan.model import Change
 from agentctl.ids import parse_address
 
 GROUP_HELD: Final = "apply_group_held_back"
 DEPENDENT_HELD: Final = "dependency_not_applied"
+
+
+def groups_in_force(applied: AppliedSettings, declared: ApplySettings) -> dict[str, str]:
+    """Returns the group of each address that is in one.
+
+    A group that was applied holds until its change is applied; a declared one holds at once, for it
+    only holds back.
+    """
+    found = {m: group.name for group in declared.groups for m in group.members}
+    return found | {m: name for name in sorted(applied.groups) for m in applied.groups[name]}
 
 
 def hold_groups(

@@ -11,9 +11,11 @@ from typing import Literal
 import msgspec
 
 from agentctl.domain.config.model import DesiredCluster
+from agentctl.domain.ledger.envelope import AppliedSettings
 from agentctl.domain.ledger.observations import LiveGraph
 from agentctl.domain.ledger.sidecar import Sidecar
 from agentctl.domain.ledger.state import AppliedResource, State
+from agentctl.domain.plan.approval_rules import AppliedRule
 from agentctl.domain.plan.model import Plan
 from agentctl.domain.plan.statement import Gate
 
@@ -46,10 +48,14 @@ class PlanInputs(msgspec.Struct, frozen=True, kw_only=True):
     state_revision: int = 0
     principals_head: str | None = None
     protected: tuple[str, ...] = ()
+    approval_rules: tuple[AppliedRule, ...] = ()
+    """The applied rules, which judge every gate of the plan."""
+    settings: AppliedSettings = AppliedSettings()
+    """How an apply works, as it was applied: it judges, not what the plan brings."""
     live: Mapping[str, LiveGraph] = msgspec.field(default_factory=dict)
     """By graph id: every graph that is declared or recorded."""
-    pending: Mapping[str, Sidecar] = msgspec.field(default_factory=dict)
-    """By graph id: sidecars that the recovery sweep kept. Empty for `plan`, which assumes none."""
+    pending: Mapping[str, Sidecar | None] = msgspec.field(default_factory=dict)
+    """By graph id: sidecars that the recovery sweep kept, None for one that cannot be read. Empty for `plan`, which assumes none."""
     retention_days: int = 7
     """How long a detached graph can be restored."""
 

@@ -9,8 +9,9 @@ import msgspec
 
 from agentctl.domain.config.model import Dependency
 from agentctl.domain.ledger.state import AppliedResource
+from agentctl.domain.plan.covered import is_covering
 from agentctl.domain.plan.model import Change
-from agentctl.ids import Address, graph_address, parse_address, schema_address
+from agentctl.ids import Address, ParsedAddress, graph_address, parse_address, schema_address
 
 
 class Stages(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,12 +21,12 @@ class Stages(msgspec.Struct, frozen=True, kw_only=True):
     """Changes of graphs; the graph's schema is created with it."""
     schema_updates: tuple[Change, ...] = ()
     records: tuple[Change, ...] = ()
-    """Embedding providers, and settings of graphs: what the ledger alone holds."""
+    """Embedding providers, settings of graphs and of the cluster: what the ledger alone holds."""
     payloads: tuple[Change, ...] = ()
-    """Creates and updates of queries and policies, whose content goes to the catalog first."""
+    """Creates and updates of queries, policies and settings kinds, whose content goes to the
+    catalog first."""
     removals: tuple[Change, ...] = ()
-    """Queries, policies and providers that leave the ledger while their graph stays; dependents
-    first."""
+    """What leaves the ledger while its graph stays, or is forgotten with it; dependents first."""
     graph_deletes: tuple[Change, ...] = ()
     """Changes of graphs; each takes its schema and queries along."""
 
@@ -109,9 +110,14 @@ _STAGE_OF_GRAPH = {"create": "graph_creates", "update": "records", "delete": "gr
 
 def _stage(change: Change, deleted: set[Address]) -> str:
     """Returns the stage that executes *change*, or ``with its graph``."""
+    if is_covering(change) and change.moved_from is None:
+        return "removals" if change.operation == "delete" else "records"
     parsed = parse_address(change.resource)
-    if parsed is None:
-        return "none"
+    assert parsed is not None, "what has no address is never applied"
+    return _stage_of(change, parsed, deleted)
+
+
+def _stage_of(change: Change, parsed: ParsedAddress, deleted: set[Address]) -> str:
     if parsed.kind == "graph":
         return _STAGE_OF_GRAPH[change.operation]
     if parsed.kind == "schema":
@@ -124,6 +130,6 @@ def _stage(change: Change, deleted: set[Address]) -> str:
 
 
 def _dependents_first(change: Change) -> tuple[int, str]:
-    """Policies and queries depend on graphs, which depend on providers; policies go first."""
-    ranks = {"policy": 0, "query": 1}
-    return (ranks.get(change.resource.partition(".")[0], 2), change.resource)
+    """What refers to queries goes first, then policies and queries, then graphs and providers."""
+    ranks = {"alias": 0, "binding": 0, "embedding": 0, "policy": 1, "query": 2, "graph": 3}
+    return (ranks.get(change.resource.partition(".")[0], 4), change.resource)

@@ -7,7 +7,13 @@ from collections.abc import Mapping
 
 import msgspec
 
-from agentctl.domain.config.model import DesiredCluster, DesiredGraph, EmbeddingProfile
+from agentctl.domain.config.model import (
+    ApplySettings,
+    DesiredCluster,
+    DesiredGraph,
+    EmbeddingProfile,
+)
+from agentctl.domain.ledger.envelope import AppliedSettings
 from agentctl.domain.ledger.state import AppliedResource
 from agentctl.domain.plan.model import SettingsChange
 
@@ -39,6 +45,12 @@ def graph_settings(resource: AppliedResource | None) -> Settings:
 def wanted_graph_settings(graph: DesiredGraph) -> Settings:
     """Returns the declared settings of a graph."""
     return _settings(graph.embedding_provider, blob_policy(graph))
+
+
+def wanted_settings(apply: ApplySettings) -> AppliedSettings:
+    """Returns the declared settings of apply as the ledger holds them."""
+    groups = {group.name: tuple(group.members) for group in apply.groups}
+    return AppliedSettings(concurrency=apply.concurrency, groups=groups)
 
 
 def settings_change(

@@ -1,0 +1,36 @@
+"""Why a setting, a move or a forgetting waits for a person, in one line each."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from agentctl.domain.config.model import DesiredCluster
+from agentctl.domain.plan.model import Change
+
+_REASONS: Final[Mapping[str, str]] = {
+    "approval": "changes who must consent to what",
+    "ops": "changes what can be undone and proved: archive and retention",
+    "protect": "changes what is protected from being lost",
+    "apply": "changes how an apply goes about its work",
+    "settings": "changes what is protected, and how an apply goes about its work",
+}
+
+
+def settings_reason(change: Change, desired: DesiredCluster) -> str:
+    """Returns why a change of a settings kind waits; a provider says where data and secrets go."""
+    other = next((o for o in desired.others if o.address == change.resource), None)
+    if other is None or other.kind not in {"source_provider", "storage_provider"}:
+        return _REASONS.get(change.resource.partition(".")[0], "changes who may do or read more")
+    where = other.fields.get("base_url") or other.fields.get("uri") or other.fields.get("kind")
+    secret = other.fields.get("credentials")
+    if secret is not None:
+        return f"secret {secret} will be sent to {where}"
+    return f"data may be read from or written to {where}"
+
+
+def covering_reason(change: Change) -> str:
+    """Returns why what stands for a move, a forgetting or a setting of the cluster waits."""
+    if change.metadata_change == "forget":
+        return "leaves the ledger while its data stays; nothing watches over it then"
+    if change.metadata_change == "moved":
+        return f"moves {change.moved_from} here and changes who may do what"
+    return _REASONS[change.metadata_change or "settings"]
