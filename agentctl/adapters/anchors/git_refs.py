@@ -93,9 +93,10 @@ def _git(folder: Path, *words: str, given: bytes = b"") -> str:
 
 
 def _git_bytes(folder: Path, *words: str, given: bytes = b"") -> bytes:
+    command = ["git", *_QUIET, *words]
     try:
         ended = subprocess.run(  # noqa: S603  # no shell; every word is ours or an object's name
-            ["git", *_QUIET, *words],
+            command,
             cwd=folder,
             env={**os.environ, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"},
             input=given,
