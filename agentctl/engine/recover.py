@@ -1,26 +1,19 @@
 """What becomes of an interrupted step: one pure function over sidecars, observations and ledger.
 
-The same function serves after a crash and after a failure. It never guesses: a commit of `main`
-that bears the sidecar's nonce says that the step happened, its absence says that it did not, and a
-root that cannot be read says neither. Source: control-plane 3.5, in place of the table of 1.7.
-
-| step | observation | verdict |
-|---|---|---|
-| create, schema | a commit after the observed one is the step's | roll forward |
-| create, schema | none is | retire |
-| create, schema | another format, or unreadable | keep, error |
-| delete | the newest commit of that incarnation is a tombstone | roll forward |
-| delete | it is none | retire, the approval unspent |
-| any | the ledger records the outcome already | retire |
+The same function serves after a crash and after a failure. It never guesses: it works out what a
+graph's root and the ledger show of a step (`sight_of`) and looks the rest up in the table of
+`agentctl.domain.ledger.recovery`, from which docs/recovery.md is generated. Source: control-plane
+3.5, in place of the table of 1.7.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Literal
 
 import msgspec
 
 from agentctl.diagnostics.diagnostic import Diagnostic, error, note, warning
 from agentctl.domain.ledger.observations import LiveGraph
+from agentctl.domain.ledger.recovery import STEPS, TABLE, Rule, Sight
+from agentctl.domain.ledger.recovery import Verdict as Verdict  # noqa: PLC0414  # known from here
 from agentctl.domain.ledger.sidecar import Sidecar
 from agentctl.domain.ledger.state import (
     GraphObserved,
@@ -35,33 +28,56 @@ from agentctl.engine.advance import (
     lost_conditions,
     recorded_digests,
     with_approval_used,
+    with_observations,
     with_recovery,
     with_statuses,
 )
 from agentctl.ids import graph_address, schema_address
 
-Verdict = Literal["roll_forward", "retire", "keep"]
+
+class SeenCommit(msgspec.Struct, frozen=True, kw_only=True):
+    """One commit of `main`, as far as recovery needs it."""
+
+    number: int
+    kind: str
+    nonce: str
+    incarnation: str
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """What a graph root shows about the steps that were meant for it."""
 
     live: LiveGraph
-    nonces: frozenset[str]
-    """Of the commits of `main` that are known, the newest included."""
+    commits: tuple[SeenCommit, ...] = ()
+    """The newest of `main`, newest first, without a gap."""
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """What becomes of one sidecar."""
 
     sidecar: Sidecar
-    verdict: Verdict
+    sight: Sight
     diagnostics: tuple[Diagnostic, ...] = ()
+
+    @property
+    def rule(self) -> Rule:
+        """The row of the table."""
+        return TABLE[self.sidecar.kind, self.sight]
+
+    @property
+    def verdict(self) -> Verdict:
+        """What is done about it."""
+        return self.rule.verdict
 
     @property
     def keeps(self) -> bool:
         """Whether its graph stays pending."""
         return self.verdict == "keep"
+
+    @property
+    def spent(self) -> str | None:
+        """The approval that the step used up; None where it had none, or did not happen."""
+        return self.sidecar.approval_id if self.rule.spends else None
 
 
 def recover(
@@ -78,8 +94,14 @@ def recover(
         state: as the ledger records it before the sweep.
         recorded_ops: ops whose outcome the ledger has recorded.
     """
-    ordered = sorted(sidecars, key=lambda s: s.operation_id)
-    return tuple(_decide(s, evidence[s.graph_id], state, recorded_ops) for s in ordered)
+    decisions: list[Decision] = []
+    for sidecar in sorted(sidecars, key=lambda s: s.operation_id):
+        seen = evidence[sidecar.graph_id]
+        sight = sight_of(sidecar, seen, state, recorded_ops)
+        decision = Decision(sidecar=sidecar, sight=sight)
+        told = _told(decision, seen.live)
+        decisions.append(msgspec.structs.replace(decision, diagnostics=told))
+    return tuple(decisions)
 
 
 def recovered(
@@ -98,7 +120,7 @@ def recovered(
         decision: one that `recover` made.
         live: the observation it was made from.
         at: when.
-        op: that consumes the approval of a delete.
+        op: that consumes the approval of the step.
         actor: who runs the sweep.
     """
     sidecar = decision.sidecar
@@ -106,20 +128,9 @@ def recovered(
         return _kept(state, sidecar, live)
     if decision.verdict == "retire":
         return state
-    if sidecar.kind == "graph_delete":
-        state = graph_detached(
-            state,
-            sidecar.graph_id,
-            uri=sidecar.graph_uri,
-            incarnation=sidecar.incarnation,
-            approval_id=sidecar.approval_id,
-            actor=sidecar.actor,
-            at=at,
-        )
-    else:
-        state = graph_moved(state, live=live, schema_digest=sidecar.desired_schema_digest, at=at)
-    if sidecar.approval_id is not None:
-        state = with_approval_used(state, sidecar.approval_id, at=at, op=op)
+    state = _rolled_forward(state, decision, live, at=at)
+    if decision.spent is not None:
+        state = with_approval_used(state, decision.spent, at=at, op=op)
     use = RecoveryUse(
         kind=sidecar.kind,
         graph_id=sidecar.graph_id,
@@ -130,31 +141,64 @@ def recovered(
     return with_recovery(state, sidecar.operation_id, use)
 
 
-def _decide(
+def sight_of(
     sidecar: Sidecar, evidence: Evidence, state: State, recorded_ops: frozenset[str]
-) -> Decision:
+) -> Sight:
+    """Returns what the ledger and the graph's root show of one step."""
     live = evidence.live
-    if live.presence in {"foreign", "unreadable"}:
-        return _keep(sidecar, live)
-    if sidecar.op in recorded_ops and _shows(state, sidecar):
-        return Decision(sidecar=sidecar, verdict="retire")
-    if sidecar.kind == "graph_delete":
-        happened = live.presence in {"detached", "purged"} and (
-            live.incarnation == sidecar.incarnation
-        )
-    else:
-        happened = live.presence == "live" and sidecar.nonce in evidence.nonces
-    verdict: Verdict = "roll_forward" if happened else "retire"
-    return Decision(
-        sidecar=sidecar, verdict=verdict, diagnostics=(_told(sidecar, happened=happened),)
+    match live.presence:
+        case "foreign" | "unreadable":
+            return live.presence
+        case "absent":
+            return "recorded" if _is_recorded(state, sidecar, recorded_ops) else "absent"
+        case "live" | "detached" | "purged":
+            pass
+    if _is_recorded(state, sidecar, recorded_ops):
+        return "recorded"
+    return (
+        _sight_of_delete(sidecar, evidence)
+        if sidecar.kind == "graph_delete"
+        else _sight_of_move(sidecar, evidence)
     )
 
 
+def _sight_of_move(sidecar: Sidecar, evidence: Evidence) -> Sight:
+    observed = sidecar.observed_manifest_version or 0
+    after = [c for c in evidence.commits if c.number > observed]
+    if not any(c.nonce == sidecar.nonce for c in after):
+        newest = evidence.live.commit or 0
+        return "not_made" if len(after) >= newest - observed else "out_of_reach"
+    live = evidence.live
+    still = live.presence == "live" and live.incarnation == sidecar.incarnation
+    return "made" if still else "superseded"
+
+
+def _sight_of_delete(sidecar: Sidecar, evidence: Evidence) -> Sight:
+    live = evidence.live
+    if live.incarnation == sidecar.incarnation:
+        if live.presence == "live":
+            return "not_made"
+        return "purging" if live.partly_purged else "made"
+    of_it = (c for c in evidence.commits if c.incarnation == sidecar.incarnation)
+    newest = next(of_it, None)
+    ended = newest is not None and newest.kind == "tombstone"
+    return "superseded" if ended else "not_made"
+
+
+def _is_recorded(state: State, sidecar: Sidecar, recorded_ops: frozenset[str]) -> bool:
+    """Returns whether the ledger has the outcome of the step, as that of an unknown one it has not."""
+    return sidecar.op in recorded_ops and _shows(state, sidecar)
+
+
 def _shows(state: State, sidecar: Sidecar) -> bool:
-    """Returns whether *state* has the outcome of the step, as that of an unknown one it has not."""
-    observation = state.observations.get(graph_address(sidecar.graph_id))
+    address = graph_address(sidecar.graph_id)
+    observation = state.observations.get(address)
     if sidecar.kind == "graph_delete":
-        return isinstance(observation, Tombstone) and observation.incarnation == sidecar.incarnation
+        if f"{address}@{sidecar.incarnation}" in state.observations:
+            return True
+        return isinstance(observation, Tombstone) and (
+            observation.incarnation == sidecar.incarnation
+        )
     if not isinstance(observation, GraphObserved):
         return False
     digest = recorded_digests(state).get(schema_address(sidecar.graph_id))
@@ -163,19 +207,43 @@ def _shows(state: State, sidecar: Sidecar) -> bool:
     return reached and digest == sidecar.desired_schema_digest
 
 
-def _keep(sidecar: Sidecar, live: LiveGraph) -> Decision:
-    code = (
-        "graph_create_incomplete" if sidecar.kind == "graph_create" else "cluster_recovery_pending"
-    )
-    diagnostic = error(
-        code,
-        graph_address(sidecar.graph_id),
-        f"an interrupted {_verb(sidecar)} of {sidecar.graph_id} cannot be settled: {live.error}",
-        detail=f"The graph's root at {live.uri} cannot be read, so whether the step happened is"
-        " not known. Its graph stays as it is until the root can be read again.",
-        remedy="Repair or remove that root, then run: agentctl apply",
-    )
-    return Decision(sidecar=sidecar, verdict="keep", diagnostics=(diagnostic,))
+def _rolled_forward(state: State, decision: Decision, live: LiveGraph, *, at: str) -> State:
+    sidecar = decision.sidecar
+    if decision.sight == "superseded":
+        if sidecar.kind != "graph_delete":
+            return state
+        return _older_tombstone(state, sidecar, at=at)
+    if sidecar.kind == "graph_delete":
+        return graph_detached(
+            state,
+            sidecar.graph_id,
+            uri=sidecar.graph_uri,
+            incarnation=sidecar.incarnation,
+            approval_id=sidecar.approval_id,
+            actor=sidecar.actor,
+            at=at,
+        )
+    return graph_moved(state, live=live, schema_digest=sidecar.desired_schema_digest, at=at)
+
+
+def _older_tombstone(state: State, sidecar: Sidecar, *, at: str) -> State:
+    """Returns *state* with a tombstone for an incarnation over which another one is live.
+
+    It lies under a key of its own and remembers no resources: those are the newer graph's now.
+    """
+    address = graph_address(sidecar.graph_id)
+    detached = graph_detached(
+        State(),
+        sidecar.graph_id,
+        uri=sidecar.graph_uri,
+        incarnation=sidecar.incarnation,
+        approval_id=sidecar.approval_id,
+        actor=sidecar.actor,
+        at=at,
+    ).observations[address]
+    assert isinstance(detached, Tombstone)
+    tombstone = msgspec.structs.replace(detached, resources=None)
+    return with_observations(state, {f"{address}@{sidecar.incarnation}": tombstone})
 
 
 def _kept(state: State, sidecar: Sidecar, live: LiveGraph) -> State:
@@ -187,23 +255,27 @@ def _kept(state: State, sidecar: Sidecar, live: LiveGraph) -> State:
     return with_statuses(state, {address: status})
 
 
-def _told(sidecar: Sidecar, *, happened: bool) -> Diagnostic:
+def _told(decision: Decision, live: LiveGraph) -> tuple[Diagnostic, ...]:
+    rule, sidecar = decision.rule, decision.sidecar
+    if rule.code is None:
+        return ()
     address = graph_address(sidecar.graph_id)
-    if happened:
-        return warning(
-            "cluster_recovery_rolled_forward",
-            address,
-            f"an interrupted {_verb(sidecar)} of {sidecar.graph_id} had happened;"
-            " its record was completed",
+    step = f"an interrupted {STEPS[sidecar.kind]} of {sidecar.graph_id}"
+    if decision.keeps:
+        why = live.error or "its commits are not all there"
+        return (
+            error(
+                rule.code,
+                address,
+                f"{step} cannot be settled: {why}",
+                detail=f"The graph's root at {live.uri} cannot be read whole, so whether the step"
+                " happened is not known. Its graph stays as it is until the root can be read.",
+                remedy="Repair or remove that root, then run: agentctl apply",
+            ),
         )
-    return note(
-        "cluster_recovery_retired",
-        address,
-        f"an interrupted {_verb(sidecar)} of {sidecar.graph_id} had not happened;"
-        " its intent was withdrawn",
-    )
-
-
-def _verb(sidecar: Sidecar) -> str:
-    verbs = {"graph_create": "create", "schema_apply": "schema update", "graph_delete": "delete"}
-    return verbs[sidecar.kind]
+    if decision.verdict == "retire":
+        return (note(rule.code, address, f"{step} had not happened; its intent was withdrawn"),)
+    if decision.sight == "purging":
+        told = f"{step} had happened, and its data is partly purged; the purge goes on"
+        return (warning(rule.code, address, told),)
+    return (warning(rule.code, address, f"{step} had happened; its record was completed"),)

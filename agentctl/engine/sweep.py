@@ -17,27 +17,34 @@ from agentctl.domain.policy.caller import Caller
 from agentctl.domain.storage.protocol import BackendError
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.gather import observe_graph
-from agentctl.engine.recover import Evidence, recover, recovered
+from agentctl.engine.recover import Evidence, SeenCommit, recover, recovered
 from agentctl.engine.sidecars import FoundSidecars, read_sidecars, remove_sidecar
 from agentctl.engine.world import stamp_now
-from agentctl.graph.port import GraphError
+from agentctl.graph.port import CommitInfo, GraphError
 from agentctl.ids import graph_address, parse_address
 
 HISTORY_MAX = 200
-"""How far back a step's commit is looked for; a step's graph is barred to others meanwhile."""
+"""How far back commits and ledger objects are read at first; as far as the oldest step goes at last."""
 
 
 class Swept(msgspec.Struct, frozen=True, kw_only=True):
     """What the sweep made of the recorded state."""
 
     state: State
-    pending: Mapping[str, Sidecar]
-    """By graph id: the sidecars that are kept."""
+    pending: Mapping[str, Sidecar | None]
+    """By graph id: the sidecars that are kept; None for one that nobody here can read."""
+    bars_all: bool = False
+    """Whether there is a sidecar of which not even the graph is known: every graph may be its own."""
     settled: tuple[Sidecar, ...]
     """To be removed once `state` is recorded."""
     used: tuple[str, ...]
     """Ids of the approvals that a completed step consumed."""
     diagnostics: tuple[Diagnostic, ...]
+
+    def pending_among(self, graph_ids: Iterable[str]) -> dict[str, Sidecar | None]:
+        """Returns `pending`, with those of *graph_ids* that nothing may be done to now either."""
+        barred: dict[str, Sidecar | None] = dict.fromkeys(graph_ids) if self.bars_all else {}
+        return {**barred, **self.pending}
 
 
 class DuePurge(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,19 +66,20 @@ async def sweep(cluster: Cluster, caller: Caller, state: State, *, op: str) -> S
         op: the op that will record the outcome.
     """
     found = await read_sidecars(cluster.store)
-    seen = {s.graph_id: await evidence_of(cluster, s.graph_id) for s in found.sidecars}
+    seen = await _evidence(cluster, found.sidecars)
     decisions = recover(found.sidecars, seen, state, await _recorded_ops(cluster, found))
     used: list[str] = []
     for decision in decisions:
-        sidecar = decision.sidecar
-        live = seen[sidecar.graph_id].live
+        live = seen[decision.sidecar.graph_id].live
         at = stamp_now(cluster.world)
         state = recovered(state, decision, live, at=at, op=op, actor=caller.id)
-        if decision.verdict == "roll_forward" and sidecar.approval_id is not None:
-            used.append(sidecar.approval_id)
+        if decision.spent is not None:
+            used.append(decision.spent)
+    barred: dict[str, Sidecar | None] = {s: None for s in found.strange if s is not None}
     return Swept(
         state=state,
-        pending={d.sidecar.graph_id: d.sidecar for d in decisions if d.keeps},
+        pending={**barred, **{d.sidecar.graph_id: d.sidecar for d in decisions if d.keeps}},
+        bars_all=None in found.strange,
         settled=tuple(d.sidecar for d in decisions if not d.keeps),
         used=tuple(used),
         diagnostics=(*found.diagnostics, *(told for d in decisions for told in d.diagnostics)),
@@ -79,25 +87,58 @@ async def sweep(cluster: Cluster, caller: Caller, state: State, *, op: str) -> S
 
 
 async def _recorded_ops(cluster: Cluster, found: FoundSidecars) -> frozenset[str]:
-    """Returns the ops of the newest ledger objects; the ledger is not read where nothing is found."""
+    """Returns the ops that the ledger recorded since the oldest step began.
+
+    The ledger is not read where no sidecar is found.
+    """
     if not found.sidecars:
         return frozenset()
-    history = await cluster.ledger.history(limit=HISTORY_MAX)
-    return frozenset(head.envelope.op for head in history if head.envelope.op is not None)
+    since = min(sidecar.started_at for sidecar in found.sidecars)
+    limit = HISTORY_MAX
+    while True:
+        history = await cluster.ledger.history(limit=limit)
+        if len(history) < limit or history[-1].envelope.written_at < since:
+            return frozenset(h.envelope.op for h in history if h.envelope.op is not None)
+        limit *= 2
 
 
-async def evidence_of(cluster: Cluster, graph_id: str) -> Evidence:
-    """Returns what the root of a graph shows about steps that were meant for it."""
+async def _evidence(cluster: Cluster, sidecars: Iterable[Sidecar]) -> dict[str, Evidence]:
+    """Returns what each graph shows, back to the oldest step that was meant for it."""
+    above: dict[str, int] = {}
+    for sidecar in sidecars:
+        observed = sidecar.observed_manifest_version or 0
+        above[sidecar.graph_id] = min(observed, above.get(sidecar.graph_id, observed))
+    return {graph: await evidence_of(cluster, graph, above=n) for graph, n in above.items()}
+
+
+async def evidence_of(cluster: Cluster, graph_id: str, *, above: int | None = None) -> Evidence:
+    """Returns what the root of a graph shows about steps that were meant for it.
+
+    Args:
+        cluster: the opened cluster.
+        graph_id: whose root.
+        above: the commit on which the oldest of the steps was to stand; None for a step that was
+            made just now. Others may have written since: loads are not barred by a sidecar.
+    """
     live = await observe_graph(cluster, graph_id)
-    nonces = {live.nonce} if live.nonce is not None else set[str]()
-    if live.presence in {"live", "detached", "purged"}:
-        try:
-            history = await cluster.graphs.history(graph_id, limit=HISTORY_MAX)
-        except (GraphError, BackendError) as failure:
-            unreadable = msgspec.structs.replace(live, presence="unreadable", error=str(failure))
-            return Evidence(live=unreadable, nonces=frozenset())
-        nonces |= {commit.nonce for commit in history}
-    return Evidence(live=live, nonces=frozenset(nonces - {""}))
+    if live.presence not in {"live", "detached", "purged"}:
+        return Evidence(live=live)
+    limit = HISTORY_MAX if above is None else max(HISTORY_MAX, (live.commit or 0) - above)
+    try:
+        history = await cluster.graphs.history(graph_id, limit=limit)
+    except (GraphError, BackendError) as failure:
+        unreadable = msgspec.structs.replace(live, presence="unreadable", error=str(failure))
+        return Evidence(live=unreadable)
+    return Evidence(live=live, commits=tuple(_seen(commit) for commit in history))
+
+
+def _seen(commit: CommitInfo) -> SeenCommit:
+    return SeenCommit(
+        number=int(commit.id.rpartition(":")[2]),
+        kind=commit.kind,
+        nonce=commit.nonce,
+        incarnation=commit.incarnation,
+    )
 
 
 async def remove_settled(cluster: Cluster, sidecars: Iterable[Sidecar]) -> tuple[Diagnostic, ...]:

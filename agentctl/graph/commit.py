@@ -154,6 +154,7 @@ def commit_info(commit: Commit) -> CommitInfo:
         intent=commit.op.intent,
         rows=rows_by_name(commit),
         nonce=commit.nonce,
+        incarnation=commit.incarnation,
     )
 
 

@@ -94,6 +94,8 @@ class CommitInfo(msgspec.Struct, frozen=True, kw_only=True):
     rows: Mapping[str, int]
     nonce: str = ""
     """The commit's identity across retries; recovery looks for it."""
+    incarnation: str = ""
+    """Of the graph whose commit it is; an older one's lie below a newer one's."""
 
 
 class GraphPort(Protocol):

@@ -97,7 +97,9 @@ async def test_the_op_of_the_dead_process_has_failed_and_says_so(tmp_path: Path)
     assert ops["failed"].reason == "the process that ran it ended before it was done"
 
 
-async def test_a_sidecar_that_cannot_be_understood_is_told_and_left_alone(tmp_path: Path) -> None:
+async def test_a_sidecar_that_cannot_be_understood_is_told_and_bars_what_it_may_be_about(
+    tmp_path: Path,
+) -> None:
     bench = Bench(tmp_path)
     cluster = await bench.begun(folder_files("supply"))
     key = "__cluster/recoveries/01M7Y2EPRTEWD0F5S2VCD3P6X8.json"
@@ -111,5 +113,8 @@ async def test_a_sidecar_that_cannot_be_understood_is_told_and_left_alone(tmp_pa
     result = await apply(cluster, bench.agent, wanting())
 
     assert result.ok
-    assert [d.code for d in result.diagnostics] == ["unsupported_recovery_sidecar_version"]
+    assert "unsupported_recovery_sidecar_version" in [d.code for d in result.diagnostics]
+    assert {c.reason for c in result.changes} == {"cluster_recovery_pending"}
     assert key in bench.objects
+    bench.objects[key] = b'{"schema_version": 3, "graph_id": "spare"}'
+    assert (await apply(cluster, bench.agent, wanting())).converged

@@ -36,3 +36,5 @@ class LiveGraph(msgspec.Struct, frozen=True, kw_only=True):
     branches: tuple[str, ...] = ()
     error: str | None = None
     """Why it is `foreign` or `unreadable`."""
+    partly_purged: bool = False
+    """Of a detached graph: some of its data is gone already, so that its purge has to go on."""
