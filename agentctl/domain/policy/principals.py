@@ -38,14 +38,6 @@ class FirstHuman(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     assurance: Assurance
 
 
-class GenesisBody(
-    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
-):
-    """Begins a chain; its bytes give the cluster its id."""
-
-    human: FirstHuman | None = None
-
-
 class AddBody(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
 ):
@@ -58,6 +50,25 @@ class AddBody(
     key: str | None = None
     assurance: Assurance | None = None
     """Of a human, and of nobody else."""
+
+
+class RestoredFrom(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The cluster whose backup a chain goes on from, and who was living in it."""
+
+    cluster_id: str
+    head: str
+    """``sha256:`` of the last record of its chain in the backup."""
+    principals: tuple[AddBody, ...]
+    """Sorted by id; no demo key, which is worth something to the cluster that made it only."""
+
+
+class GenesisBody(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
+    """Begins a chain; its bytes give the cluster its id. At most one of the two."""
+
+    human: FirstHuman | None = None
+    restored_from: RestoredFrom | None = None
 
 
 class RevokeBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -147,12 +158,15 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Delegation(msgspec.Struct, frozen=True, kw_only=True):
-    """A delegation that a human signed."""
+    """A delegation that a human signed; a later one between the same two replaces it."""
 
     source: str
     to: str
     kinds: tuple[str, ...]
+    """Kinds of resources; empty for every kind."""
     resources: tuple[str, ...]
+    """Typed addresses, or ones that end in ``*``; empty for all."""
+    since: str
     until: str
 
 

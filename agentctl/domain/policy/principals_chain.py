@@ -31,6 +31,7 @@ from agentctl.domain.policy.principals import (
     PrincipalRecord,
     RecoveryBody,
     Registry,
+    RestoredFrom,
     RevokeBody,
     RotateBody,
     Verify,
@@ -43,6 +44,7 @@ from agentctl.instants import parse_instant
 
 DELEGATION_DAYS_MAX: Final = 30
 _NONCE: Final = re.compile(r"[0-9a-f]{32}")
+_CLUSTER_ID: Final = re.compile(r"[0-9a-f]{64}")
 
 
 class RuleBrokenError(Exception):
@@ -145,6 +147,9 @@ def _change(registry: Registry, record: PrincipalRecord, body: Body, vouched: Vo
 def _genesis(
     registry: Registry, record: PrincipalRecord, body: GenesisBody, verify: Verify
 ) -> Registry:
+    if body.restored_from is not None:
+        _require(body.human is None, "a restored chain begins with those of its backup")
+        return _restored(registry, record, body.restored_from, verify)
     if body.human is None:
         _require(record.by is None and record.signature is None, "nobody can have signed it")
         return registry
@@ -160,12 +165,29 @@ def _genesis(
     return _with(registry, _principal(human, record.n))
 
 
+def _restored(
+    registry: Registry, record: PrincipalRecord, body: RestoredFrom, verify: Verify
+) -> Registry:
+    """Returns the registry of a chain that goes on from another's: one of its humans signs for it."""
+    _require(_CLUSTER_ID.fullmatch(body.cluster_id) is not None, "it names no cluster")
+    ids = [p.id for p in body.principals]
+    _require(ids == sorted(set(ids)), "its principals are sorted, each once")
+    for principal in body.principals:
+        _check_new(registry, principal)
+        _check_groups(principal)
+        _require(principal.assurance != "demo", "a demo key is worth nothing elsewhere")
+        registry = _with(registry, _principal(principal, record.n))
+    if not registry.had_human:
+        _require(record.by is None and record.signature is None, "nobody can have signed it")
+        return registry
+    vouched = _vouched(registry, record, verify)
+    _require(vouched.human is not None, "a human of the backup signs for it")
+    return registry
+
+
 def _add(registry: Registry, record: PrincipalRecord, body: AddBody, verify: Verify) -> Registry:
     _check_new(registry, body)
-    _require(
-        body.groups == tuple(sorted(set(body.groups))) and all(map(is_resource_id, body.groups)),
-        "groups are names, sorted, each once",
-    )
+    _check_groups(body)
     if body.kind == "human" and not registry.had_human:
         _check_own_signature(record, body, verify)
         _require(not body.groups, "the first human has no groups yet")
@@ -202,10 +224,7 @@ def _regroup(registry: Registry, body: GroupsBody, vouched: Vouched) -> Registry
     target = _living(registry, body.id)
     _require(vouched.human is not None, "groups need a human's signature")
     _check_worth(vouched, target.assurance)
-    _require(
-        body.groups == tuple(sorted(set(body.groups))) and all(map(is_resource_id, body.groups)),
-        "groups are names, sorted, each once",
-    )
+    _check_groups(body)
     return _with(registry, msgspec.structs.replace(target, groups=body.groups))
 
 
@@ -232,6 +251,7 @@ def _delegate(
         to=body.to,
         kinds=body.kinds,
         resources=body.resources,
+        since=record.at,
         until=body.until,
     )
     return msgspec.structs.replace(registry, delegations=(*registry.delegations, delegation))
@@ -283,6 +303,13 @@ def _check_new(registry: Registry, body: AddBody) -> None:
     _require(body.kind != "human" or body.key is not None, "a human has a key")
     if body.key is not None:
         _check_key(registry, body.key)
+
+
+def _check_groups(body: AddBody | GroupsBody) -> None:
+    _require(
+        body.groups == tuple(sorted(set(body.groups))) and all(map(is_resource_id, body.groups)),
+        "groups are names, sorted, each once",
+    )
 
 
 def _check_key(registry: Registry, key: str) -> None:
