@@ -8,7 +8,17 @@ rules of the languages carry theirs in their own registries. `agentctl explain C
 
 from typing import Final
 
-from agentctl.diagnostics.explained import apply, approvals, config, door, folder, graph, ledger
+from agentctl.diagnostics.explained import (
+    apply,
+    approvals,
+    config,
+    door,
+    folder,
+    graph,
+    ledger,
+    ops,
+    storage,
+)
 
 EXPLANATIONS: Final[dict[str, str]] = (
     config.EXPLAINED
@@ -18,5 +28,7 @@ EXPLANATIONS: Final[dict[str, str]] = (
     | approvals.EXPLAINED
     | door.EXPLAINED
     | graph.EXPLAINED
+    | ops.EXPLAINED
+    | storage.EXPLAINED
 )
 """Every paragraph, by the name of its code."""

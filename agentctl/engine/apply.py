@@ -13,7 +13,7 @@ import msgspec
 from agentctl.diagnostics.bag import Bag, has_errors, sort_diagnostics
 from agentctl.diagnostics.diagnostic import Diagnostic, error, warning
 from agentctl.domain.ledger.codec import state_text
-from agentctl.domain.ops.record import OpVerb
+from agentctl.domain.ops.record import Lineage, OpVerb
 from agentctl.domain.plan.dispositions import disposition_warnings
 from agentctl.domain.plan.model import ApprovalNeed, Change, Plan
 from agentctl.domain.policy.caller import Caller
@@ -131,11 +131,12 @@ class _Attempt:
     async def _carry_out(self, prepared: Prepared, head: Head) -> ApplyResult:
         cluster, desired = self._cluster, prepared.desired
         begin = Begin(
-            action="apply",
-            verb=_verb(prepared.plan.changes),
+            action=self._request.action,
+            verb=_verb(prepared.plan.changes, self._request),
             intent=self._request.intent,
             targets=_targets(prepared.plan.changes),
             op_id=prepared.op_id,
+            lineage=_lineage(head, self._request),
         )
         op = await begin_op(
             cluster, self._caller, begin, lease=self._lease, head=head, live=prepared.inputs.live
@@ -239,11 +240,20 @@ def _count(changes: tuple[Change, ...], disposition: str) -> int:
     return sum(c.disposition == disposition for c in changes)
 
 
-def _verb(changes: tuple[Change, ...]) -> OpVerb:
+def _verb(changes: tuple[Change, ...], request: ApplyRequest) -> OpVerb:
+    if request.rollback is not None:
+        return "rollback"
     operations = {c.operation for c in changes if c.disposition == "applied"}
     if operations == {"create"}:
         return "install"
     return "delete" if operations == {"delete"} else "update"
+
+
+def _lineage(head: Head, request: ApplyRequest) -> Lineage | None:
+    """Returns the edges of a rollback's op; any other descends from the newest ledger object alone."""
+    if request.rollback is None:
+        return None
+    return Lineage(parent_op=head.envelope.op, rollback_of=request.rollback.op)
 
 
 def _targets(changes: tuple[Change, ...]) -> tuple[str, ...]:

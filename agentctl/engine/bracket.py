@@ -28,6 +28,7 @@ from agentctl.domain.policy.caller import Caller
 from agentctl.domain.storage.protocol import BackendError
 from agentctl.engine.advance import recorded_digests
 from agentctl.engine.cluster import Cluster
+from agentctl.engine.freezing import is_told
 from agentctl.engine.gather import known_graphs, observe_graphs
 from agentctl.engine.journal import OpRejectedError
 from agentctl.engine.leases import Lease
@@ -35,12 +36,16 @@ from agentctl.engine.ledger import Head
 from agentctl.graph.port import GraphError
 from agentctl.instants import format_instant
 
-CLUSTER_ACTIONS: Final = frozenset({"apply", "refresh", "import", "graph_restore", "graph_purge"})
+CLUSTER_ACTIONS: Final = frozenset(
+    {"apply", "rollback", "refresh", "import", "graph_restore", "graph_purge"}
+)
 """Actions whose ops run under the cluster's lease."""
 HISTORY_MAX: Final = 100
 """How far back the ledger is searched for what an interrupted op recorded."""
 DECISION_ACTIONS: Final = frozenset({"decide", "submit_decision"})
 """Actions whose truth is the artifact among their op's targets."""
+FREEZE_ACTIONS: Final = frozenset({"freeze", "thaw"})
+"""Actions whose truth is the record among their op's targets."""
 LEASELESS_LIFE: Final = timedelta(minutes=10)
 """A force-unlock and a decision hold no lease; one older than this is not at work any more."""
 _DECISION: Final = "approval:"
@@ -134,7 +139,7 @@ async def abandon_load(cluster: Cluster, op: Op, lease: Lease, graph: str, reaso
 async def settle_cluster_ops(cluster: Cluster, lease: Lease) -> None:
     """Ends the cluster ops whose process died: as what the ledger says became of them."""
     horizon = format_instant(cluster.world.now() - LEASELESS_LIFE)
-    leaseless = DECISION_ACTIONS | {"force_unlock"}
+    leaseless = DECISION_ACTIONS | FREEZE_ACTIONS | {"force_unlock"}
     left = [
         o
         for o in await cluster.journal.unfinished()
@@ -148,7 +153,8 @@ async def settle_cluster_ops(cluster: Cluster, lease: Lease) -> None:
             recorded.setdefault(head.envelope.op, head)
     for op in left:
         head_of = recorded.get(op.id)
-        if op.action in DECISION_ACTIONS and await _is_decided(cluster, op):
+        decided = op.action in DECISION_ACTIONS and await _is_decided(cluster, op)
+        if decided or (op.action in FREEZE_ACTIONS and await is_told(cluster.store, op)):
             head_of = await cluster.ledger.head()
         await _settle(cluster, op, lease, head_of)
 

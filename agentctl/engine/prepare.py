@@ -19,11 +19,12 @@ from agentctl.domain.plan.unheld import stopping
 from agentctl.domain.policy.caller import Caller
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.consent import for_plan, standings_of
-from agentctl.engine.gather import FOLDER, Target, load_target, plan_inputs
+from agentctl.engine.gather import FOLDER, Target, known_graphs, load_target, plan_inputs
 from agentctl.engine.keys_once import Claimed, Conflicting, Repeated
 from agentctl.engine.ledger import Head
 from agentctl.engine.moving import GRAPH_WAIT_S
 from agentctl.engine.planning import base_moved, plan_for
+from agentctl.engine.revisions import RollbackOf
 from agentctl.engine.sweep import Swept, sweep
 
 
@@ -31,7 +32,7 @@ class ApplyRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What an apply is asked to do."""
 
     target: str = FOLDER
-    """``folder`` or ``draft:<id>``."""
+    """``folder``, ``draft:<id>`` or ``revision:<seq>``."""
     intent: str
     """Why; never blank."""
     plan_id: str | None = None
@@ -45,6 +46,13 @@ class ApplyRequest(msgspec.Struct, frozen=True, kw_only=True):
     """How long to wait for the cluster's lease."""
     graph_wait_s: float = GRAPH_WAIT_S
     """How long each step waits for a graph that another writer holds."""
+    rollback: RollbackOf | None = None
+    """What is undone, where the target is an earlier revision."""
+
+    @property
+    def action(self) -> str:
+        """The registry name of what is asked: an apply, or one that goes back."""
+        return "apply" if self.rollback is None else "rollback"
 
     @property
     def digest(self) -> str:
@@ -99,7 +107,7 @@ class Preparation:
             head=head,
             state=swept.state,
             state_cas=state_cas(state_text(swept.state)),
-            pending=swept.pending,
+            pending=swept.pending_among(known_graphs(desired, swept.state)),
         )
         draft = draft_plan(inputs)
         plan = finish(draft, for_plan(await standings_of(cluster, draft.gates)))
@@ -139,7 +147,7 @@ class Preparation:
             return op_id, None
         claim = await self._cluster.keys.claim(
             principal=caller.id,
-            operation="apply",
+            operation=self._request.action,
             key=self._request.idempotency_key,
             request_digest=self._request.digest,
             op=op_id,

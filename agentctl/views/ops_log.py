@@ -1,32 +1,61 @@
-"""The DAG of ops as a log with lanes, newest first, and one op in full.
+"""Ops as a log, with lanes where they are asked for, and one op in full.
 
-A lane is a line of descent: an op stands in the lane of the child that named it as parent. Where
-two children share a parent, their lanes meet. Foreign words stand on lines of their own.
+Newest first. Foreign words stand on lines of their own, except in the short form, where they are
+cut to one line at its end.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
+from agentctl.domain.ops.lineage import parents
 from agentctl.domain.ops.record import Op
 from agentctl.foreign import Foreign, show
+from agentctl.views.ops_lanes import OPEN as OPEN  # noqa: PLC0414  # part of what a reader of the log sees
+from agentctl.views.ops_lanes import Lanes
 from agentctl.views.wording import counted, paragraph, safe
 
-OPEN: Final = "~"
-"""Ends a lane whose next op is older than what was listed."""
 INTENT_CELLS_MAX: Final = 400
+ONELINE_CELLS_MAX: Final = 80
 TARGETS_SHOWN: Final = 5
+_NOTHING: Final[Mapping[str, str]] = {}
+_NO_SEQS: Final[Mapping[str, int]] = {}
 
 
-def ops_log(ops: Sequence[Op]) -> str:
-    """Returns the log of *ops*, which are given newest first."""
+def ops_log(
+    ops: Sequence[Op],
+    *,
+    seqs: Mapping[str, int] = _NO_SEQS,
+    undone: Mapping[str, str] = _NOTHING,
+    drawn: bool = True,
+    oneline: bool = False,
+) -> str:
+    """Returns the log of *ops*, which are given newest first.
+
+    Args:
+        ops: newest first.
+        seqs: the ledger object that each op wrote, by op.
+        undone: the op that undid each, by op.
+        drawn: whether lanes are drawn.
+        oneline: whether each op is one line.
+    """
     if not ops:
         return "No ops yet.\n"
-    lanes: list[str] = []
-    lines: list[str] = []
-    for op in ops:
-        lines += _entry(op, lanes)
-    if lanes:
-        lines.append(" ".join(OPEN for _ in lanes) + "  older")
+    lanes, lines = Lanes(), list[str]()
+    for number, op in enumerate(ops):
+        entry = _line(op, seqs, undone) if oneline else _entry(op, seqs, undone)
+        between = lanes.advance(parents(ops[number - 1])) if drawn and number else []
+        if number and not oneline and not between:
+            between = [lanes.between()] if drawn else [""]
+        lines += between
+        if drawn:
+            first, beside = lanes.node(op.id)
+            entry = [f"{beside if i else first} {line}" for i, line in enumerate(entry)]
+        lines += entry
+    if drawn:
+        below = lanes.advance(parents(ops[-1]))
+        open_end = lanes.end()
+        lines += below or ([lanes.between()] if not oneline and open_end is not None else [])
+        lines += [f"{open_end}  older"] if open_end is not None else []
     return paragraph(lines)
 
 
@@ -55,70 +84,28 @@ def op_text(op: Op, lineage: Sequence[Op] = ()) -> str:
     return paragraph(lines)
 
 
-def _entry(op: Op, lanes: list[str]) -> list[str]:
-    """Returns the lines of one op and moves *lanes*, the ids that are expected next, past it."""
-    if op.id not in lanes:
-        lanes.append(op.id)
-    lane = lanes.index(op.id)
-    lines = [f"{_bars(lanes, lane)} {safe(op.id)}  {op.status}"]
-    beside = _bars(lanes, None)
-    lines.append(f"{beside} {safe(op.action)} on {_about(op)}, {safe(op.started_at, 30)}")
-    lines.append(f"{beside} {safe(_who(op))}")
-    lines += [f"{beside} {line}" for line in _words(op.intent)]
-    return lines + _advance(op, lanes, lane)
+def _entry(op: Op, seqs: Mapping[str, int], undone: Mapping[str, str]) -> list[str]:
+    return [
+        f"{safe(op.id)}  {op.status}{_remarks(op, seqs, undone)}",
+        f"{safe(op.action)} on {_about(op)}, {safe(op.started_at, 30)}",
+        safe(_who(op)),
+        *_words(op.intent),
+    ]
 
 
-def _advance(op: Op, lanes: list[str], lane: int) -> list[str]:
-    """Puts the parents of *op* in its place; returns the lines that show lanes part or meet."""
-    lines: list[str] = []
-    parent, merged = op.lineage.parent_op, op.lineage.merged_op
-    if merged is not None and merged not in lanes:
-        lines.append(_parting(len(lanes), lane))
-        lanes.insert(lane + 1, merged)
-    if parent is None:
-        if lane < len(lanes) - 1:
-            lines.append(_closing(len(lanes), lane))
-        del lanes[lane]
-    elif parent in lanes:
-        left, right = sorted((lanes.index(parent), lane))
-        lines.append(_meeting(len(lanes), left, right))
-        lanes[left] = parent
-        del lanes[right]
-    else:
-        lanes[lane] = parent
-    if not lines:
-        lines.append(" ".join("|" for _ in lanes))
-    return lines
+def _line(op: Op, seqs: Mapping[str, int], undone: Mapping[str, str]) -> list[str]:
+    words = show(Foreign(op.intent), limit=ONELINE_CELLS_MAX)
+    about = f"{safe(op.action)}, {safe(op.actor.identity, 40)}: {words}"
+    return [f"{safe(op.id)}  {op.status}{_remarks(op, seqs, undone)}  {about}"]
 
 
-def _bars(lanes: Sequence[str], own: int | None) -> str:
-    return " ".join("*" if i == own else "|" for i in range(len(lanes)))
-
-
-def _drawn(width: int, marks: dict[int, str]) -> str:
-    return "".join(marks.get(i, " ") for i in range(width))
-
-
-def _parting(count: int, lane: int) -> str:
-    r"""``|\``: a new lane begins at the right of *lane*, and those beyond it move over."""
-    marks = {2 * i: "|" for i in range(lane + 1)}
-    marks |= {2 * i + 1: "\\" for i in range(lane, count)}
-    return _drawn(2 * count, marks)
-
-
-def _closing(count: int, lane: int) -> str:
-    """The lane ends, and those at its right move in."""
-    marks = {2 * i: "|" for i in range(lane)}
-    marks |= {2 * i - 1: "/" for i in range(lane + 1, count)}
-    return _drawn(2 * count, marks)
-
-
-def _meeting(count: int, left: int, right: int) -> str:
-    """``|/``: lane *right* runs into lane *left*, and those beyond it move in."""
-    marks = {2 * i: "|" for i in range(right)}
-    marks |= {2 * i + 1: "_" for i in range(left, right - 1)}
-    marks |= {2 * i - 1: "/" for i in range(right, count)}
-    return _drawn(2 * count, marks)
+def _remarks(op: Op, seqs: Mapping[str, int], undone: Mapping[str, str]) -> str:
+    told = f"  object {seqs[op.id]}" if op.id in seqs else ""
+    if op.lineage.rollback_of is not None:
+        told += f"  undoes {safe(op.lineage.rollback_of)}"
+    if op.id in undone:
+        told += f"  undone by {safe(undone[op.id])}"
+    return told
 
 
 def _who(op: Op) -> str:

@@ -194,16 +194,19 @@ def _counts(plan: PlanShown) -> str:
 
 
 def _next_steps(plan: PlanShown) -> tuple[NextStep, ...]:
-    draft = plan.target.removeprefix("draft:") if plan.target.startswith("draft:") else None
-    option = "" if draft is None else f" --draft {argument(draft, 'ID')}"
+    kind, _, name = plan.target.partition(":")
+    option = f" --draft {argument(name, 'ID')}" if kind == "draft" else ""
+    verb = "apply"
+    if kind == "revision":
+        verb, option = "rollback", f" --to {argument(name, 'SEQ')}"
     if stopping(plan.diagnostics):
-        return (NextStep(command=f"agentctl plan{option}", why="once the errors are gone"),)
+        return (NextStep(command=f"agentctl {'plan' if kind != 'revision' else verb}{option}", why="once the errors are gone"),)
     steps: list[NextStep] = []
     if any(c.disposition == "applied" for c in plan.changes):
         waits = any(not n.satisfied for n in plan.approvals_required)
         whole = "makes all of it" if plan.ok else "makes what is not held back"
         why = "makes what waits for nobody" if waits else whole
-        steps.append(NextStep(command=f"agentctl apply{option}", why=why))
+        steps.append(NextStep(command=f"agentctl {verb}{option}", why=why))
     steps += [_ask(need, option) for need in plan.approvals_required if not need.satisfied]
     return tuple(steps)
 

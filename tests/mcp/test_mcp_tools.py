@@ -35,6 +35,7 @@ TOOLS = [
     "ops",
     "draft_edit",
     "apply",
+    "rollback",
     "approve",
     "approval_wait",
     "explain",
@@ -138,7 +139,7 @@ async def test_real_tools_require_an_intent_and_an_idempotency_key(tmp_path: Pat
         listed = (await client.list_tools()).tools
 
     real = {t.name: t.input_schema for t in listed if (t.description or "").startswith("Real. ")}
-    assert sorted(real) == ["apply", "approve"]
+    assert sorted(real) == ["apply", "approve", "rollback"]
     for schema in real.values():
         assert {"intent", "idempotency_key"} <= set(schema["required"])
 

@@ -145,7 +145,7 @@ def test_an_enrolled_human_enrols_agents_and_an_agent_enrols_nobody() -> None:
 
 
 def test_what_no_rule_names_is_closed_to_everyone() -> None:
-    for action in ("admin", "rollout_open", "pipeline_run", "sandbox_create", "op_rollback"):
+    for action in ("admin", "rollout_open", "pipeline_run", "sandbox_create", "sandbox_publish"):
         assert not allows(caller("human"), action)
 
 

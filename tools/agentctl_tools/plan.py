@@ -52,7 +52,7 @@ class PlanBrief(msgspec.Struct, frozen=True, kw_only=True):
 
 async def _handle(call: Call) -> Envelope:
     target = target_of(call.arguments.within)
-    refusal = await refusal_of(call.cluster, call.caller, target)
+    refusal = await refusal_of(call.cluster, call.caller, target, revisions=True)
     if refusal is not None:
         return failed((refusal,))
     keep = call.arguments.keep or call.caller.via in {"mcp", "http"}

@@ -49,7 +49,8 @@ async def _handle(call: Call) -> Envelope:
     if conflict is not None:
         return failed((conflict,))
     given = call.arguments
-    refusal = await refusal_of(call.cluster, call.caller, target_of(given.within))
+    target = target_of(given.within)
+    refusal = await refusal_of(call.cluster, call.caller, target, revisions=True)
     if refusal is not None:
         return failed((refusal,))
     planned = await planning.make_plan(

@@ -7,16 +7,19 @@ from agentctl.domain.config.load import LoadedCluster
 from agentctl.domain.policy.caller import Caller
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.gather import is_of_another
+from agentctl.engine.revisions import revision_of
 
 FOLDER: Final = "folder"
 _DRAFT: Final = "draft:"
+_REVISION: Final = "revision:"
+"""Of a rollback: an earlier revision, which nobody else's and no folder's words are in."""
 
 
 def target_of(text: str) -> str:
     """Returns ``folder`` or ``draft:<id>`` for what a caller wrote; whether it exists is not asked."""
     if text in {"cluster", FOLDER}:
         return FOLDER
-    return text if text.startswith(_DRAFT) else f"{_DRAFT}{text}"
+    return text if text.startswith((_DRAFT, _REVISION)) else f"{_DRAFT}{text}"
 
 
 def draft_of(target: str) -> str | None:
@@ -26,20 +29,29 @@ def draft_of(target: str) -> str | None:
 
 def shown(target: str) -> str:
     """Returns *target* as a caller would write it in `in`."""
-    return draft_of(target) or "cluster"
+    return target if target.startswith(_REVISION) else draft_of(target) or "cluster"
 
 
 def resource_of(text: str) -> str:
     """Returns what policy decides over for a call that is about *text*."""
     target = target_of(text)
-    return "cluster" if target == FOLDER else target
+    return "cluster" if target == FOLDER or target.startswith(_REVISION) else target
 
 
-async def refusal_of(cluster: Cluster, caller: Caller, target: str) -> Diagnostic | None:
+async def refusal_of(
+    cluster: Cluster,
+    caller: Caller,
+    target: str,
+    *,
+    revisions: bool = False,
+) -> Diagnostic | None:
     """Returns why *caller* cannot use *target*: agents use their own drafts, humans any.
 
-    A draft of somebody else looks like one that is not there.
+    A draft of somebody else looks like one that is not there. An earlier revision is only for what
+    looks at a rollback, with *revisions*.
     """
+    if target.startswith(_REVISION):
+        return None if revisions and revision_of(target) is not None else _no_target(target)
     draft_id = draft_of(target)
     if draft_id is None:
         return None
@@ -49,6 +61,15 @@ async def refusal_of(cluster: Cluster, caller: Caller, target: str) -> Diagnosti
     if caller.kind == "human" or draft.owner == caller.id:
         return None
     return error("draft_not_found", target, "there is no draft of that id that you may use")
+
+
+def _no_target(target: str) -> Diagnostic:
+    return error(
+        "invalid_arguments",
+        "$.in",
+        f"`{target}` is nothing that this can be about",
+        remedy="Name `cluster` or a draft. An earlier revision is reached by: agentctl rollback --to SEQ",
+    )
 
 
 async def loaded_of(cluster: Cluster, caller: Caller, target: str) -> LoadedCluster | Diagnostic:

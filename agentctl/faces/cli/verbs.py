@@ -29,6 +29,7 @@ SECTIONS: Final[tuple[tuple[str, tuple[Verb, ...]], ...]] = (
             Verb("deps", "deps", "What depends on what in the folder.", ("deps",)),
             Verb("plan", "plan", "Show what an apply would do.", ("plan",)),
             Verb("apply", "apply", "Carry out what needs no decision, or has one.", ("apply",)),
+            Verb("rollback", "rollback", "Reach an earlier revision again.", ("rollback",)),
             Verb(
                 "draft",
                 "draft",
@@ -89,6 +90,14 @@ SECTIONS: Final[tuple[tuple[str, tuple[Verb, ...]], ...]] = (
             Verb("import", "import_cluster", "Make the first revision of a ledger.", ("import",)),
             Verb("locks", "locks", "Who holds which lease.", ("locks",)),
             Verb("force-unlock", "force_unlock", "Remove a lease by its id.", ("force_unlock",)),
+            Verb("freeze", "freeze", "Stop every commit at once.", ("freeze", "freezes")),
+            Verb("thaw", "thaw", "End a freeze, with your key.", ("thaw", "freezes")),
+            Verb(
+                "state",
+                "state",
+                "The ledger's objects, and what differs.",
+                ("state_list", "state_show", "state_diff"),
+            ),
             Verb("ops", "ops", "The changes that were made, and by whom.", ("ops",)),
             Verb(
                 "audit",

@@ -67,14 +67,18 @@ def submit(file: Path, **_: object) -> None:
 )
 @click.argument("resource", metavar="RESOURCE")
 @click.option("--draft", metavar="ID", help="Where the change is; default: the folder.")
+@click.option("--to", "seq", metavar="SEQ", type=int, help="Of a rollback to that ledger object.")
 @intent_option
 @shared
-def request(resource: str, draft: str | None, intent: str | None, **_: object) -> None:
+def request(
+    resource: str, draft: str | None, seq: int | None, intent: str | None, **_: object
+) -> None:
     """Ask a human to decide a gate of the plan. Asking is no consent."""
     from agentctl.faces.cli.session import run_operation
 
     why = intent if intent is not None else f"request {resource}"
-    arguments = {"gate": resource, "intent": why, "in": draft or "cluster"}
+    within = f"revision:{seq}" if seq is not None else draft or "cluster"
+    arguments = {"gate": resource, "intent": why, "in": within}
     run_operation("request_approval", arguments, show=_asked)
 
 

@@ -1,0 +1,29 @@
+"""Codes about ops and going back: why each is told, and what to do."""
+
+from typing import Final
+
+EXPLAINED: Final = {
+    "op_not_undoable": (
+        "Undoing an op means reaching the state that it began from, so there has to be one: an op "
+        "that failed or that recorded nothing moved no definition, and before the first revision "
+        "there was no cluster. `agentctl ops log --graph` shows which ops moved what; `agentctl "
+        "rollback --to SEQ` goes to a ledger object by its number."
+    ),
+    "revision_not_found": (
+        "A rollback goes to an object of the ledger. That number was never written, or it lies "
+        "below what is kept: the newest hundred objects always stay. `agentctl ops log --graph` "
+        "names the object that each op wrote."
+    ),
+    "revision_source_missing": (
+        "Every applied revision's files are kept in the catalog and hashed again when they are "
+        "used. Of this revision some are gone, damaged, or in a form that this release does not "
+        "read, so that it cannot be wanted again from here. A folder that holds the same files, "
+        "from version control for example, reaches it with a plain apply."
+    ),
+    "revision_incomplete": (
+        "What is in force can differ from what a folder said: a change waited for a decision, a "
+        "step failed, a payload was lost. The rollback takes each file as it was in force and "
+        "leaves out what had not been applied. What the detail lists could not be had that way; "
+        "the plan shows what becomes of it."
+    ),
+}

@@ -1,0 +1,134 @@
+"""`rollback`: an earlier revision is wanted again, by a new op that goes forward. Source: ops 2, 3.2.
+
+A rollback is an apply whose target is a ledger object: the same plan, the same gates, the same
+steps. Nothing of the history moves; the op names the one that it undoes.
+"""
+
+import msgspec
+
+from agentctl.diagnostics.diagnostic import Diagnostic, error
+from agentctl.domain.ops.record import Op
+from agentctl.domain.policy.caller import Caller
+from agentctl.engine.apply import apply
+from agentctl.engine.cluster import Cluster
+from agentctl.engine.events import OnEvent
+from agentctl.engine.ledger import Head
+from agentctl.engine.planning import Planned, make_plan
+from agentctl.engine.prepare import ApplyRequest
+from agentctl.engine.results import ApplyResult, PlanResult
+from agentctl.engine.revisions import RollbackOf, revision_target
+
+HISTORY_MAX = 1000
+"""How far back the ledger is searched for what an op recorded."""
+
+
+class Undone(msgspec.Struct, frozen=True, kw_only=True):
+    """What a rollback reaches, and what it undoes on the way."""
+
+    of: RollbackOf
+    also: tuple[str, ...] = ()
+    """Other ops whose changes go too, newest first."""
+
+
+class RollbackPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """What a rollback would do."""
+
+    undone: Undone
+    plan: PlanResult
+
+
+class RollbackResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What a rollback did."""
+
+    undone: Undone
+    applied: ApplyResult
+
+
+async def undoing(cluster: Cluster, *, to: int | None, op: str | None) -> Undone | Diagnostic:
+    """Returns what a rollback to object *to*, or to before *op*, undoes.
+
+    Raises:
+        LedgerUnreadableError: the ledger cannot be trusted or understood.
+        BackendError: the store failed.
+    """
+    history = await cluster.ledger.history(limit=HISTORY_MAX)
+    if op is not None:
+        found = await _before(cluster, op, history)
+        if isinstance(found, Diagnostic):
+            return found
+        to = found
+    assert to is not None, "a rollback goes to an object, or to before an op"
+    moving = _moving(history, above=to)
+    undone = op if op is not None else next(iter(reversed(moving)), None)
+    if undone is not None and await cluster.journal.get(undone) is None:
+        undone = None
+    return Undone(
+        of=RollbackOf(seq=to, op=undone),
+        also=tuple(other for other in moving if other != undone),
+    )
+
+
+async def plan_rollback(cluster: Cluster, caller: Caller, undone: Undone) -> Planned:
+    """Returns what the rollback would do now; it writes nothing."""
+    return await make_plan(cluster, caller, target=revision_target(undone.of.seq))
+
+
+async def rollback(
+    cluster: Cluster,
+    caller: Caller,
+    undone: Undone,
+    request: ApplyRequest,
+    on_event: OnEvent | None = None,
+) -> RollbackResult:
+    """Reaches an earlier revision again, as far as that is permitted now.
+
+    *request* says how; its target and what it undoes are set here.
+
+    Raises:
+        As `apply`.
+    """
+    wanted = msgspec.structs.replace(
+        request, target=revision_target(undone.of.seq), rollback=undone.of
+    )
+    applied = await apply(cluster, caller, wanted, on_event)
+    return RollbackResult(undone=undone, applied=applied)
+
+
+async def _before(cluster: Cluster, op_id: str, history: tuple[Head, ...]) -> int | Diagnostic:
+    """Returns the ledger object that *op_id* began from."""
+    op = await cluster.journal.get(op_id)
+    if op is None:
+        return error(
+            "op_not_found", op_id, "there is no op of that id", remedy="agentctl ops log --graph"
+        )
+    if op.status != "success":
+        return _not_undoable(op, f"the op is {op.status}; only what succeeded can be undone")
+    pre = await cluster.journal.pre(op_id)
+    if not any(head.envelope.op == op_id and head.envelope.kind != "fence" for head in history):
+        return _not_undoable(op, "no ledger object is its: it moved no definition")
+    if pre is None or pre.seq is None:
+        return _not_undoable(op, "there was no ledger before it")
+    return pre.seq
+
+
+def _not_undoable(op: Op, why: str) -> Diagnostic:
+    return error(
+        "op_not_undoable",
+        op.id,
+        f"the {op.action} cannot be undone: {why}",
+        remedy="agentctl rollback --to SEQ, with an object of: agentctl ops log --graph",
+    )
+
+
+def _moving(history: tuple[Head, ...], *, above: int) -> tuple[str, ...]:
+    """Returns the ops of the objects above a seq whose state differs from the one below, newest first."""
+    by_seq = {head.seq: head for head in history}
+    found: list[str] = []
+    for head in history:
+        below = by_seq.get(head.seq - 1)
+        if head.seq <= above or head.envelope.op is None or head.envelope.kind == "fence":
+            continue
+        before = below.envelope.state.applied_revision if below is not None else None
+        if before != head.envelope.state.applied_revision:
+            found.append(head.envelope.op)
+    return tuple(dict.fromkeys(found))

@@ -1,0 +1,149 @@
+"""Rollback of definitions: a new op that goes forward, planned and gated like any change. Source: ops 2, 6."""
+
+from pathlib import Path
+
+from agentctl.domain.ops.lineage import ancestors
+from agentctl.domain.policy.caller import Caller
+from agentctl.engine.apply import apply
+from agentctl.engine.cluster import Cluster
+from agentctl.engine.data import run_query
+from agentctl.engine.results import ApplyResult
+from agentctl.engine.rollback import RollbackResult, Undone, rollback, undoing
+from agentctl.testing.builders import (
+    QUERY,
+    SCHEMA,
+    WIDER_SCHEMA,
+    Bench,
+    cluster_yaml,
+    folder_files,
+    recorded,
+    wanting,
+)
+
+COUNT = """\
+query how_many() {
+  match { $p: Package }
+  return { count($p) as n }
+}
+"""
+
+
+async def applied(bench: Bench, cluster: Cluster, files: dict[str, str | None]) -> ApplyResult:
+    bench.write(files)
+    result = await apply(cluster, bench.sarah, wanting())
+    assert result.converged, result.diagnostics
+    return result
+
+
+async def undo(
+    cluster: Cluster, by: Caller, *, to: int | None = None, op: str | None = None
+) -> RollbackResult:
+    undone = await undoing(cluster, to=to, op=op)
+    assert isinstance(undone, Undone), undone
+    return await rollback(cluster, by, undone, wanting("it was wrong"))
+
+
+async def test_case_12_a_rollback_is_a_new_op_that_reaches_the_state_before_the_one_it_undoes(
+    tmp_path: Path,
+) -> None:
+    bench = Bench(tmp_path)
+    cluster = await bench.begun(folder_files("supply"))
+    first = await applied(bench, cluster, {})
+    before = await recorded(cluster)
+    second = await applied(bench, cluster, {"supply.pg": WIDER_SCHEMA, "supply.gq": QUERY + COUNT})
+    assert first.op is not None
+    assert second.op is not None
+    record = await cluster.journal.get(second.op)
+
+    result = await undo(cluster, bench.sarah, op=second.op)
+
+    assert result.applied.converged, result.applied.diagnostics
+    op = await cluster.journal.get(result.applied.op or "")
+    assert op is not None
+    assert (op.operation, op.action, op.status) == ("rollback", "rollback", "success")
+    assert (op.lineage.rollback_of, op.lineage.parent_op) == (second.op, second.op)
+    assert await cluster.journal.get(second.op) == record
+    after = await recorded(cluster)
+    assert after.applied_revision == before.applied_revision
+    pre, post = await cluster.journal.pre(second.op), await cluster.journal.post(op.id)
+    assert pre is not None
+    assert post is not None
+    assert post.resource_digests == pre.resource_digests
+    head = await cluster.ledger.head()
+    assert head is not None
+    assert (head.envelope.kind, head.envelope.op) == ("rollback", op.id)
+    walked = [a.id for a in ancestors(op.id, {o.id: o for o in await cluster.journal.list()})]
+    assert walked == [op.id, second.op, first.op, walked[-1]]
+
+
+async def test_case_13_a_rollback_of_a_rollback_does_it_again(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    cluster = await bench.begun(folder_files("supply"))
+    await applied(bench, cluster, {})
+    second = await applied(bench, cluster, {"supply.gq": QUERY + COUNT})
+    wanted = (await recorded(cluster)).applied_revision
+    back = await undo(cluster, bench.sarah, op=second.op)
+    gone = await run_query(cluster, bench.sarah, "query.supply.how_many", {}, 10)
+
+    again = await undo(cluster, bench.sarah, op=back.applied.op)
+
+    assert gone.reply is None
+    assert again.applied.converged
+    assert (await recorded(cluster)).applied_revision == wanted
+    answered = await run_query(cluster, bench.sarah, "query.supply.how_many", {}, 10)
+    assert answered.reply is not None, answered.diagnostics
+
+
+async def test_a_rollback_by_number_tells_all_that_it_undoes(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    cluster = await bench.begun(folder_files("supply"))
+    await applied(bench, cluster, {})
+    head = await cluster.ledger.head()
+    assert head is not None
+    second = await applied(bench, cluster, {"supply.gq": QUERY + COUNT})
+    third = await applied(bench, cluster, {"supply.pg": WIDER_SCHEMA})
+
+    undone = await undoing(cluster, to=head.seq, op=None)
+
+    assert isinstance(undone, Undone)
+    assert (undone.of.seq, undone.of.op, undone.also) == (head.seq, second.op, (third.op,))
+
+
+async def test_a_rollback_that_deletes_a_graph_waits_for_a_human(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    cluster = await bench.begun(folder_files("supply"))
+    await applied(bench, cluster, {})
+    second = await applied(bench, cluster, folder_files("supply", "other"))
+
+    result = await undo(cluster, bench.agent, op=second.op)
+
+    assert not result.applied.converged
+    assert [n.resource for n in result.applied.approvals_required] == ["graph.other"]
+    assert "graph.other" in (await recorded(cluster)).applied_revision.resources
+
+
+async def test_what_had_waited_then_is_not_wanted_by_a_rollback(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    cluster = await bench.begun(folder_files("supply"))
+    await applied(bench, cluster, {})
+    tighter = SCHEMA.replace("version: String?", "version: String")
+    bench.write({"supply.pg": tighter, "supply.gq": QUERY + COUNT})
+    partly = await apply(cluster, bench.sarah, wanting())
+    then = (await recorded(cluster)).applied_revision.resources
+    assert not partly.converged
+    last = await applied(bench, cluster, {"supply.pg": WIDER_SCHEMA, "supply.gq": QUERY})
+
+    result = await undo(cluster, bench.sarah, op=last.op)
+
+    assert [d.code for d in result.applied.diagnostics] == []
+    assert (await recorded(cluster)).applied_revision.resources == then
+
+
+async def test_a_rollback_to_the_beginning_empties_the_cluster_behind_gates(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    cluster = await bench.begun({"cluster.yaml": cluster_yaml()})
+    first = await applied(bench, cluster, folder_files("supply"))
+
+    result = await undo(cluster, bench.sarah, op=first.op)
+
+    assert [n.resource for n in result.applied.approvals_required] == ["graph.supply"]
