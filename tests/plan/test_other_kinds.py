@@ -10,6 +10,7 @@ from agentctl.domain.config.model import (
     ApplyGroup,
     ApplySettings,
     BlobBase,
+    Dependency,
     DesiredCluster,
     DesiredEmbeddingProvider,
     DesiredGraph,
@@ -20,10 +21,11 @@ from agentctl.domain.config.model import (
 )
 from agentctl.domain.plan.codec import plan_digest
 from agentctl.domain.plan.diff import draft_plan, finish
+from agentctl.domain.plan.dispositions import demote
 from agentctl.domain.plan.inputs import GateStanding, PlanInputs
 from agentctl.domain.plan.model import Change, Plan
 from agentctl.domain.plan.order import stages
-from agentctl.domain.plan.recorded import blob_policy, profile_fields
+from agentctl.domain.plan.recorded import blob_policy, profile_fields, wanted_settings
 from agentctl.ids import Address, Kind, embedding_provider_address, query_address
 from agentctl.testing.paper import paper_cluster, paper_graph, paper_inputs, paper_policy
 
@@ -160,7 +162,7 @@ def test_a_kind_without_a_step_is_deferred_with_a_warning_and_the_rest_goes_on()
         ),
     ],
 )
-def test_a_kind_without_a_step_has_its_classes_and_asks_nobody(
+def test_a_new_kind_has_its_classes_and_asks_only_for_what_is_carried_out(
     address: str, kind: Kind, fields: Mapping[str, object], classes: tuple[str, ...]
 ) -> None:
     desired = cluster(GRAPH, others=(other(address, kind, **fields),))
@@ -174,8 +176,10 @@ def test_a_kind_without_a_step_has_its_classes_and_asks_nobody(
     plan = plan_of(given)
 
     (change,) = plan.changes
-    assert (change.classes, change.disposition) == (classes, "deferred")
-    assert draft_plan(given).gates == ()
+    waits = "blocked" if classes == ("authority",) else "applied"
+    deferred = kind in {"ui", "pipeline"}
+    assert (change.classes, change.disposition) == (classes, "deferred" if deferred else waits)
+    assert len(draft_plan(given).gates) == (waits == "blocked" and not deferred)
 
 
 def test_a_new_provider_waits_for_a_human_who_is_told_where_the_secret_goes() -> None:
@@ -279,7 +283,7 @@ def test_blobs_that_are_allowed_are_gated_and_those_denied_again_are_not() -> No
     assert closes.approvals_required == ()
 
 
-def test_a_move_is_one_deferred_change_and_never_a_deletion() -> None:
+def test_a_move_is_one_change_and_never_a_deletion() -> None:
     new = paper_graph("n", {"Thing": "name!"}, queries={"all": "q1", "more": "q2"})
     move = Move(source=Address("graph.g"), target=Address("graph.n"))
 
@@ -292,7 +296,7 @@ def test_a_move_is_one_deferred_change_and_never_a_deletion() -> None:
     assert plan.diagnostics[0].message.startswith("the move of graph.g to graph.n is deferred")
 
 
-def test_a_moved_query_is_one_deferred_change_of_its_graph() -> None:
+def test_a_moved_query_is_one_change_of_its_graph() -> None:
     renamed = paper_graph("g", {"Thing": "name!"}, queries={"every": "q1"})
     move = Move(source=query_address("g", "all"), target=query_address("g", "every"))
 
@@ -300,7 +304,7 @@ def test_a_moved_query_is_one_deferred_change_of_its_graph() -> None:
 
     assert lines(plan) == [
         "update graph.g derived",
-        "update query.g.every deferred apply_unsupported_kind",
+        "update query.g.every applied",
     ]
 
 
@@ -318,11 +322,22 @@ def test_a_move_that_happened_or_has_nothing_to_move_is_none() -> None:
 def test_forgetting_takes_nothing_away_and_is_a_matter_of_authority() -> None:
     plan = plan_of(inputs(cluster(forget=(Address("graph.g"),)), cluster(GRAPH)))
 
-    assert lines(plan) == ["delete graph.g deferred apply_unsupported_kind"]
+    assert lines(plan) == ["delete graph.g blocked approval_required"]
     change = change_of(plan, "graph.g")
     assert (change.classes, change.metadata_change) == (("authority",), "forget")
-    assert plan.approvals_required == ()
-    assert stages(plan.changes).graph_deletes == ()
+    (need,) = plan.approvals_required
+    assert need.reason.startswith("leaves the ledger while its data stays")
+    approved = plan_of(inputs(cluster(forget=(Address("graph.g"),)), cluster(GRAPH)), approve=True)
+    assert stages(approved.changes).graph_deletes == ()
+    assert [c.resource for c in stages(approved.changes).removals] == ["graph.g"]
+
+
+def test_forgetting_a_graph_is_another_consent_than_deleting_it() -> None:
+    forgotten = draft_plan(inputs(cluster(forget=(Address("graph.g"),)), cluster(GRAPH)))
+    deleted = draft_plan(inputs(cluster(), cluster(GRAPH)))
+
+    assert [g.resource for g in forgotten.gates] == [g.resource for g in deleted.gates]
+    assert forgotten.gates[0].key != deleted.gates[0].key
 
 
 def test_protection_that_differs_is_a_change_of_the_cluster() -> None:
@@ -330,8 +345,55 @@ def test_protection_that_differs_is_a_change_of_the_cluster() -> None:
 
     plan = plan_of(inputs(desired, cluster(GRAPH)))
 
-    assert lines(plan) == ["update cluster deferred apply_unsupported_kind"]
+    assert lines(plan) == ["update cluster blocked approval_required"]
     assert change_of(plan, "cluster").classes == ("authority",)
+    assert lines(plan_of(inputs(desired, cluster(GRAPH)), approve=True)) == [
+        "update cluster applied"
+    ]
+
+
+def test_how_an_apply_works_is_a_setting_of_the_cluster_and_shares_its_change() -> None:
+    own = ApplySettings(concurrency=2)
+
+    alone = plan_of(inputs(cluster(GRAPH, apply=own), cluster(GRAPH)))
+    both = plan_of(inputs(cluster(GRAPH, apply=own, protect=(Address("graph.g"),)), cluster(GRAPH)))
+    there = msgspec.structs.replace(
+        inputs(cluster(GRAPH, apply=own), cluster(GRAPH)), settings=wanted_settings(own)
+    )
+
+    assert change_of(alone, "cluster").metadata_change == "apply"
+    assert change_of(both, "cluster").metadata_change == "settings"
+    assert plan_of(there).changes == ()
+
+
+def test_what_refers_to_a_query_that_does_not_come_is_held_back_with_it() -> None:
+    alias = other("alias.a", "alias", query="query.h.any")
+    spare = paper_graph("h", {"Thing": "name!"}, queries={"any": "q"})
+    edge = Dependency(source=Address("alias.a"), target=Address("query.h.any"))
+    desired = cluster(GRAPH, spare, others=(alias,))
+    desired = msgspec.structs.replace(desired, dependencies=(*desired.dependencies, edge))
+    pending = msgspec.structs.replace(inputs(desired, cluster(GRAPH)), pending={"h": None})
+
+    held = plan_of(pending)
+    free = plan_of(inputs(desired, cluster(GRAPH)))
+    failed = demote(free.changes, {"h": "graph_create_failed"})
+
+    assert "create alias.a blocked dependency_not_applied" in lines(held)
+    assert "create alias.a applied" in lines(free)
+    assert [c.reason for c in failed if c.resource == "alias.a"] == ["dependency_not_applied"]
+
+
+def test_a_policy_that_moves_with_other_scopes_is_a_matter_of_authority() -> None:
+    before = paper_cluster(GRAPH, policies=(paper_policy("p", "p", ("cluster",)),))
+    move = Move(source=Address("policy.p"), target=Address("policy.q"))
+
+    def moved(scopes: tuple[str, ...], digest: str = "p") -> Plan:
+        after = paper_cluster(GRAPH, policies=(paper_policy("q", digest, scopes),))
+        return plan_of(paper_inputs(msgspec.structs.replace(after, moved=(move,)), before))
+
+    assert lines(moved(("cluster",))) == ["update policy.q applied"]
+    assert lines(moved(("graph.g",))) == ["update policy.q blocked approval_required"]
+    assert lines(moved(("cluster",), "other")) == ["update policy.q blocked approval_required"]
 
 
 def test_the_plan_digest_covers_settings_moves_and_groups() -> None:
@@ -355,6 +417,7 @@ def test_a_change_tells_its_apply_group() -> None:
     plan = plan_of(inputs(desired))
 
     assert {c.resource: c.group for c in plan.changes} == {
+        "cluster": None,
         "graph.g": None,
         "query.g.all": "together",
         "schema.g": None,
@@ -368,6 +431,7 @@ def test_a_group_is_applied_whole_or_not_at_all_and_what_hangs_on_it_waits_too()
     group = ApplyGroup(name="both", members=(Address("graph.h"), Address("schema.g")))
     desired = cluster(tighter, spare, apply=ApplySettings(groups=(group,)))
     given = inputs(desired, cluster(looser))
+    given = msgspec.structs.replace(given, settings=wanted_settings(desired.apply))
 
     assert lines(plan_of(given)) == [
         "update graph.g derived",
@@ -385,5 +449,7 @@ def test_a_policy_is_forgotten_without_being_deleted() -> None:
 
     plan = plan_of(paper_inputs(cluster(GRAPH, forget=(Address("policy.p"),)), before))
 
-    assert lines(plan) == ["delete policy.p deferred apply_unsupported_kind"]
-    assert plan.approvals_required == ()
+    assert lines(plan) == ["delete policy.p blocked approval_required"]
+    assert [n.reason for n in plan.approvals_required] == [
+        "leaves the ledger while its data stays; nothing watches over it then"
+    ]
