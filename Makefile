@@ -39,6 +39,7 @@ fuzz: ## Fuzz every parser, MINUTES altogether; what it finds is kept under test
 
 bench: ## Ratios against something real; docs/benchmarks.md says how to read them
 	python -m benchmarks.validate
+	python -m benchmarks.plan
 
 wheel: ## Build the wheel and the sdist into dist/
 	python -m build

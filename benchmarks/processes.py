@@ -24,6 +24,8 @@ class Best(msgspec.Struct, frozen=True, kw_only=True):
     """From start to end."""
     cpu_s: float
     """User and system time of the process and its children."""
+    first_line_s: float | None = None
+    """From start to the first line on stderr; None where there is none."""
 
 
 def race(contenders: Sequence[Contender], *, turns: int, env: Mapping[str, str]) -> dict[str, Best]:
@@ -35,8 +37,11 @@ def race(contenders: Sequence[Contender], *, turns: int, env: Mapping[str, str])
                 contender.before()
             run = measured(contender.argv, env=env)
             best = found.get(contender.name, run)
+            lines = [b.first_line_s for b in (best, run) if b.first_line_s is not None]
             found[contender.name] = Best(
-                wall_s=min(best.wall_s, run.wall_s), cpu_s=min(best.cpu_s, run.cpu_s)
+                wall_s=min(best.wall_s, run.wall_s),
+                cpu_s=min(best.cpu_s, run.cpu_s),
+                first_line_s=min(lines, default=None),
             )
     return found
 
@@ -52,9 +57,11 @@ def measured(argv: Sequence[str], *, env: Mapping[str, str]) -> Best:
         stderr=subprocess.PIPE,
     )
     assert process.stderr is not None
-    told = process.stderr.read()
+    told = process.stderr.readline()
+    first_line_s = time.perf_counter() - began if told else None
+    told += process.stderr.read()
     _, status, usage = os.wait4(process.pid, 0)
     wall_s = time.perf_counter() - began
     process.returncode = os.waitstatus_to_exitcode(status)
     assert process.returncode == 0, (argv, told.decode(errors="replace"))
-    return Best(wall_s=wall_s, cpu_s=usage.ru_utime + usage.ru_stime)
+    return Best(wall_s=wall_s, cpu_s=usage.ru_utime + usage.ru_stime, first_line_s=first_line_s)

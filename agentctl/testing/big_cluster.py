@@ -44,6 +44,8 @@ class BigCluster(msgspec.Struct, frozen=True, kw_only=True):
     """Node and edge types together: three of five are nodes; at most 400."""
     files: int = 1_000
     queries_per_file: int = 10
+    held: bool = False
+    """Whether the schema has only what graphs of this release hold, so that it can be applied."""
 
 
 class _Pick(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,12 +63,16 @@ def big_cluster(size: BigCluster) -> dict[str, bytes]:
     nodes, edges = _types(size.types, chance)
     files = {
         "cluster.yaml": _cluster_file(),
-        f"{GRAPH}.pg": "\n".join((*_interfaces(), *_nodes(nodes), *_edges(edges))),
+        f"{GRAPH}.pg": "\n".join(
+            (*_interfaces(), *_nodes(nodes, lists=not size.held), *_edges(edges))
+        ),
     }
     for number in range(size.files):
-        texts = (
+        texts = [
             _query(f"{number:04d}_{n}", nodes, edges, chance) for n in range(size.queries_per_file)
-        )
+        ]
+        if size.held:
+            texts = [_without_lists(text) for text in texts]
         files[f"queries/q{number:04d}.gq"] = "\n".join(texts)
     return {path: text.encode() for path, text in files.items()}
 
@@ -100,7 +106,12 @@ def _interfaces() -> Iterator[str]:
     yield "interface Named {\n  name: String @index\n}\n"
 
 
-def _nodes(names: tuple[str, ...]) -> Iterator[str]:
+def _without_lists(text: str) -> str:
+    return text.replace(", $tags: [String]?", "").replace(", tags: $tags", "")
+
+
+def _nodes(names: tuple[str, ...], *, lists: bool) -> Iterator[str]:
+    tags = "  tags: [String]?\n" if lists else ""
     for number, name in enumerate(names):
         named = " implements Named" if number % 3 == 0 else ""
         own = "" if named else "  name: String\n"
@@ -109,7 +120,7 @@ def _nodes(names: tuple[str, ...]) -> Iterator[str]:
             f"  slug: String @key\n{own}"
             "  kind: enum(core, guest, other)\n"
             "  size: I32?\n  weight: F64?\n  active: Bool\n  born: Date?\n  seen: DateTime?\n"
-            "  tags: [String]?\n"
+            f"{tags}"
             "  @range(size, 0..500)\n"
             "}\n"
         )
