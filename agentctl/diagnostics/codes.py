@@ -125,6 +125,10 @@ _LEDGER: Final = {
     "invalid_audit_anchor": "An anchor is of another cluster, or its signature does not hold.",
     "audit_anchor_not_written": "An anchor of the audit chain could not be written there.",
     "audit_anchor_unreadable": "No anchor of the audit chain could be read there.",
+    "backup_place_unfit": "A backup cannot be kept there.",
+    "backup_not_found": "There is no backup of that id at the place.",
+    "backup_damaged": "A backup is not what was put there.",
+    "restore_root_not_empty": "A backup can be restored into an empty storage root only.",
     "audit_chain_broken": "A record of the audit chain is missing, altered or out of order.",
     "principals_chain_broken": "A record of the principals chain is missing, altered, out of order or not validly signed.",
     "ledger_chain_broken": "A ledger object is missing, altered or out of order.",
@@ -181,6 +185,10 @@ _RECOVERY: Final = {
     "graph_observation_error": "A graph could not be observed.",
     "graph_missing": "The ledger records a graph whose root is gone.",
     "schema_mismatch": "The live graph has another schema than the ledger records.",
+    "graph_rewound": "The live graph is older than the ledger saw it; commits are lost.",
+    "graph_undeclared": "A root on the storage is neither declared nor recorded; it was not adopted.",
+    "graph_tombstone_rebuilt": "A detached graph that the ledger did not record as deleted; now it does.",
+    "ledger_rebuilt": "The ledger was made again from live graphs; what they do not hold is named.",
 }
 
 _APPROVALS: Final = {

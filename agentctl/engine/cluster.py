@@ -13,10 +13,8 @@ import anyio
 import msgspec
 
 from agentctl.adapters.sources.directory import Folder
-from agentctl.diagnostics.diagnostic import Diagnostic, error
+from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.domain.config.cluster_file import ParsedConfig
-from agentctl.domain.config.paths import CLUSTER_FILE
-from agentctl.domain.config.storage_root import storage_root
 from agentctl.domain.policy.principals import Verify
 from agentctl.domain.storage.protocol import ObjectStore, UnsuitableError
 from agentctl.engine.approvals import Approvals
@@ -24,6 +22,7 @@ from agentctl.engine.auditlog import AuditLog
 from agentctl.engine.binding import Binding, bind, moved_root, other_cluster, read_binding
 from agentctl.engine.catalog import Catalog
 from agentctl.engine.drafts import Drafts
+from agentctl.engine.freezing import Freezes, thaw_check
 from agentctl.engine.journal import Journal
 from agentctl.engine.keys_once import KeysOnce
 from agentctl.engine.leases import Leases
@@ -63,6 +62,7 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True):
     world: World
     verify: Verify
     ledger: Ledger
+    freezes: Freezes
     leases: Leases
     audit: AuditLog
     journal: Journal
@@ -118,7 +118,8 @@ async def open_cluster(
     store = root.store
     principals = Principals(store, world, verify)
     await _bind(home, root, principals)
-    audit, ledger = AuditLog(store, world), Ledger(store, world)
+    freezes = Freezes(store, world, thaw_check(principals.registry, verify))
+    audit, ledger = AuditLog(store, world), Ledger(store, world, freezes)
     return Cluster(
         folder=folder,
         home=home,
@@ -129,6 +130,7 @@ async def open_cluster(
         world=world,
         verify=verify,
         ledger=ledger,
+        freezes=freezes,
         leases=Leases(store, world, sleep=sleep),
         audit=audit,
         journal=Journal(store, world),
@@ -163,31 +165,11 @@ async def _root(
     written = parsed.storage.uri if parsed.storage is not None else "."
     if not parsed.header_usable:
         written = bound.storage if bound is not None else "."
-    store = _store(make_store, bound.storage if bound is not None else written, folder, parsed)
+    store = make_store(bound.storage if bound is not None else written, folder.path)
     moved = moved_from(store, make_store, written, folder) if bound is not None else None
     if moved is not None:
         raise ClusterOpenError((moved,))
     return _Root(store=store, written=written, bound=bound, named=parsed.header_usable)
-
-
-def _store(make_store: MakeStore, root: str, folder: Folder, parsed: ParsedConfig) -> ObjectStore:
-    """Returns the store of a root; a root that is right and not opened yet is told with its place."""
-    try:
-        return make_store(root, folder.path)
-    except UnsuitableError as refused:
-        named = storage_root(root)
-        if isinstance(named, str) or named.scheme != "s3":
-            raise
-        written = parsed.written.storage if parsed.written is not None else None
-        told = error(
-            "not_supported_yet",
-            CLUSTER_FILE,
-            "storage on S3 is declared, and this release does not open it",
-            detail="The folder can be validated, linted and formatted; nothing can be applied.",
-            where=written.where if written is not None else None,
-            remedy="Name a local folder until a release opens it.",
-        )
-        raise ClusterOpenError((told,)) from refused
 
 
 async def _bind(home: ObjectStore, root: _Root, principals: Principals) -> None:

@@ -1,4 +1,4 @@
-"""Graphs on Lance: `GraphPort` over an object store with a local root.
+"""Graphs on Lance: `GraphPort` over an object store on a disk or on S3.
 
 A writing call reads the head of `main`, writes schema objects and dataset versions beside it, pins
 them, and then writes one create-only commit; that commit alone decides. A crash before it leaves
@@ -7,11 +7,9 @@ finds out which. Lance itself is imported when rows are first touched, so observ
 it. Source: graph-engine 1, 5.
 """
 
-import functools
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
@@ -34,7 +32,7 @@ from agentctl.graph.layout import (
     root,
 )
 from agentctl.graph.loading import Mode, load
-from agentctl.graph.location import BeforeWrite, local_path
+from agentctl.graph.location import BeforeWrite
 from agentctl.graph.log import (
     check_epoch,
     check_format,
@@ -58,7 +56,6 @@ from agentctl.graph.refusals import (
 )
 from agentctl.graph.roots import GraphRoots, tag_of
 from agentctl.graph.runnable import require_runnable
-from agentctl.graph.threads import in_thread
 from agentctl.ids import ulid
 from agentctl.languages.query.plan import CheckedQuery
 
@@ -93,8 +90,9 @@ class LanceGraphs:
 
     async def roots(self) -> tuple[str, ...]:
         """Returns the ids of all roots on the storage, sorted."""
-        folder = local_path(self._roots.store.uri) / GRAPHS
-        return await in_thread(functools.partial(_roots_in, folder))
+        names = await self._roots.store.folders(GRAPHS)
+        found = (graph_of(f"{GRAPHS}{name}/") for name in names)
+        return tuple(sorted(name for name in found if name is not None))
 
     async def observe(self, graph_id: str) -> LiveGraph:
         """Returns what the root holds; never raises for what it finds there."""
@@ -212,7 +210,7 @@ class LanceGraphs:
         if head.incarnation == incarnation and head.kind != "tombstone":
             raise not_detached(graph_id)
         folder = self._roots.folder(graph_id, incarnation)
-        await in_thread(lambda: folder.remove(self._roots.before_write))
+        await folder.remove(self._roots.before_write)
 
     async def load(
         self,
@@ -263,18 +261,18 @@ class LanceGraphs:
             shape_digest=head.schema.shape_digest,
             ir=await self._roots.ir(nothing.graph_id, head),
             rows=rows_by_name(head),
-            bytes=await in_thread(folder.size_bytes),
+            bytes=await folder.size_bytes(),
             last_write=head.created_at,
             branches=(MAIN,),
         )
         if head.kind == "tombstone":
-            gone = bool(head.types) and await in_thread(folder.is_gone)
+            gone = bool(head.types) and await folder.is_gone()
             return (
                 _without_schema(live)
                 if gone
                 else msgspec.structs.replace(live, presence="detached")
             )
-        lost = await in_thread(lambda: folder.lost(head.types))
+        lost = await folder.lost(head.types)
         if lost is not None:
             said = f"the dataset of {head.types[lost].name} is not there"
             return msgspec.structs.replace(live, presence="unreadable", error=said)
@@ -289,15 +287,6 @@ class LanceGraphs:
             return [(j, broken_rows(tables, head, j)) for j in asked]
 
         refuse_broken(graph_id, await self._roots.on_tables(graph_id, head.incarnation, count))
-
-
-def _roots_in(folder: Path) -> tuple[str, ...]:
-    try:
-        names = [entry.name for entry in folder.iterdir() if entry.is_dir()]
-    except FileNotFoundError:
-        return ()
-    found = (graph_of(f"{GRAPHS}{name}/") for name in names)
-    return tuple(sorted(name for name in found if name is not None))
 
 
 def _without_schema(live: LiveGraph) -> LiveGraph:

@@ -6,15 +6,16 @@ first touched.
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
 
-from agentctl.domain.storage.protocol import ObjectStore
+from agentctl.domain.storage.protocol import ObjectStore, UnavailableError
+from agentctl.foreign import Foreign, show
 from agentctl.graph.commit import Commit, SchemaRef
 from agentctl.graph.layout import MAIN, ir_key, source_key
-from agentctl.graph.location import BeforeWrite, DataFolder
+from agentctl.graph.location import BeforeWrite, DataFolder, data_folder
 from agentctl.graph.log import (
     RECENT_COUNT,
     CommitLog,
@@ -29,6 +30,7 @@ from agentctl.graph.threads import in_thread
 from agentctl.languages.schema.ir import SchemaIr, decode_ir, ir_bytes, ir_digest
 
 if TYPE_CHECKING:
+    from agentctl.adapters.backends.s3 import S3Identity
     from agentctl.graph.tables import Tables
 
 ATTEMPT_COUNT_MAX: Final = 3
@@ -51,6 +53,7 @@ class GraphRoots:
         self.log = CommitLog(store)
         self.before_write = before_table_write or _ignore
         self._index_rows_min = index_rows_min
+        self._identity: S3Identity | None = None
         self._irs: dict[tuple[str, str], SchemaIr] = {}
 
     async def head(self, graph_id: str) -> Commit:
@@ -103,7 +106,7 @@ class GraphRoots:
 
     def folder(self, graph_id: str, incarnation: str) -> DataFolder:
         """Returns where the datasets of an incarnation lie."""
-        return DataFolder(self.store.uri, graph_id, incarnation)
+        return data_folder(self.store, graph_id, incarnation)
 
     async def on_tables(self, graph_id: str, incarnation: str, act: Callable[["Tables"], T]) -> T:
         """Does something with the datasets in a worker thread.
@@ -118,6 +121,7 @@ class GraphRoots:
             self.folder(graph_id, incarnation),
             before_write=self.before_write,
             index_rows_min=INDEX_ROWS_MIN if self._index_rows_min is None else self._index_rows_min,
+            options=await self._table_options(),
         )
         said = ""
         for _ in range(ATTEMPT_COUNT_MAX):
@@ -125,7 +129,20 @@ class GraphRoots:
                 return await in_thread(lambda: act(tables))
             except InterferenceError as failure:
                 said = str(failure)
+            except OSError as failure:
+                msg = f"the datasets of graph {graph_id}: {show(Foreign(str(failure)))}"
+                raise UnavailableError(msg) from failure
         raise busy(graph_id, said)
+
+    async def _table_options(self) -> Mapping[str, str] | None:
+        """Returns how Lance reaches the storage root; None on a disk, where the path is enough."""
+        if not self.store.uri.startswith("s3://"):
+            return None
+        if self._identity is None:
+            from agentctl.adapters.backends.s3 import S3Identity
+
+            self._identity = S3Identity()
+        return await self._identity.table_options()
 
 
 def require_engine(graph_id: str) -> None:

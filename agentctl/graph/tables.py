@@ -11,7 +11,7 @@ All calls are synchronous and run in a worker thread. Source: graph-engine 1, 7,
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 import pyarrow as pa
@@ -39,24 +39,30 @@ class Tables:
     """Datasets by type id."""
 
     def __init__(
-        self, folder: DataFolder, *, before_write: BeforeWrite, index_rows_min: int = INDEX_ROWS_MIN
+        self,
+        folder: DataFolder,
+        *,
+        before_write: BeforeWrite,
+        index_rows_min: int = INDEX_ROWS_MIN,
+        options: Mapping[str, str] | None = None,
     ) -> None:
         self._folder = folder
+        self._options = None if options is None else dict(options)
         self._before_write = before_write
         self._index_rows_min = index_rows_min
 
     def create(self, ir_type: IrType) -> int:
         """Makes an empty dataset, over what an unfinished create left; returns its version."""
-        path = self._folder.dataset(ir_type.id)
         schema = physical_schema(ir_type)
         self._before_write(f"create {ir_type.name}")
-        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = self._folder.make_room(ir_type.id)
         made = lance.write_dataset(
             schema.empty_table(),
-            str(path),
+            self._folder.dataset(ir_type.id),
             schema=schema,
-            mode="overwrite" if (path / "_versions").exists() else "create",
+            mode="overwrite" if unfinished else "create",
             enable_stable_row_ids=True,
+            storage_options=self._options,
         )
         return int(made.version)
 
@@ -66,7 +72,7 @@ class Tables:
         Raises:
             ValueError: there is no such version.
         """
-        return lance.dataset(str(self._folder.dataset(type_id)), version=version)
+        return self._dataset(type_id, version)
 
     def has(self, type_id: str, version: int) -> bool:
         """Returns whether that version can be opened."""
@@ -131,9 +137,13 @@ class Tables:
         else:
             base.tags.update(tag, version)
 
+    def _dataset(self, type_id: str, version: int | None = None) -> "lance.LanceDataset":
+        place = self._folder.dataset(type_id)
+        return lance.dataset(place, version=version, storage_options=self._options)
+
     def _on_top(self, ir_type: IrType, version: int) -> "lance.LanceDataset":
         """Returns the dataset with *version*'s content as its newest version."""
-        newest = lance.dataset(str(self._folder.dataset(ir_type.id)))
+        newest = self._dataset(ir_type.id)
         if newest.version == version:
             return newest
         base = self.open(ir_type.id, version)

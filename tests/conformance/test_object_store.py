@@ -287,6 +287,6 @@ def test_a_storage_root_is_opened_by_path_or_file_uri(tmp_path: Path) -> None:
     assert open_store(".", base).uri == base.as_uri()
     assert open_store(" sub/ ", base).uri == (base / "sub").as_uri()
     assert open_store((base / "a b").as_uri() + "/", Path("/")).uri == (base / "a b").as_uri()
-    for refused in ("", "  ", "s3://bucket/x", "ftp://h/x", "file://host/x"):
+    for refused in ("", "  ", "s3://", "s3:///x", "s3://b/a//b", "s3://b/.x", "ftp://h/x", "file://host/x"):
         with pytest.raises(UnsuitableError):
             open_store(refused, base)

@@ -3,9 +3,10 @@
 from agentctl.adapters.keys.keyfile import KeyFileError
 from agentctl.adapters.keys.terminal import NoTerminalError
 from agentctl.diagnostics.diagnostic import Diagnostic, error
-from agentctl.domain.storage.protocol import BackendError, UnsuitableError
+from agentctl.domain.storage.protocol import BackendError, RefusedError, UnsuitableError
 from agentctl.engine.auditlog import AuditUnavailableError
 from agentctl.engine.cluster import ClusterOpenError
+from agentctl.engine.freezing import FrozenError
 from agentctl.engine.leases import LeaseLostError, StateLockHeldError
 from agentctl.engine.ledger import LedgerError
 from agentctl.engine.principals import PrincipalsBrokenError
@@ -23,6 +24,7 @@ def diagnostics_of(  # noqa: PLR0911  # one return a family of failures
             GraphError()
             | StateLockHeldError()
             | LeaseLostError()
+            | FrozenError()
             | LedgerError()
             | AuditUnavailableError()
         ):
@@ -35,6 +37,11 @@ def diagnostics_of(  # noqa: PLR0911  # one return a family of failures
             )
         case UnsuitableError():
             return (error("storage_probe_failed", "storage", str(failure)),)
+        case RefusedError():
+            said = "the storage root refused what was asked"
+            return (
+                error(failure.code, "storage", said, detail=str(failure), remedy=failure.remedy),
+            )
         case BackendError():
             return (
                 error(

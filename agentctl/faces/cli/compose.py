@@ -54,6 +54,7 @@ class Composition:
     def __init__(self, *, world: World, wrap_store: WrapStore) -> None:
         self.world = world
         self._wrap_store = wrap_store
+        self._stores: list[ObjectStore] = []
 
     async def open(self, config: Path, *, cached: bool = True) -> Cluster:
         """Opens the cluster of a folder.
@@ -67,11 +68,16 @@ class Composition:
         """
         return await open_cluster(
             Folder(config, memory=cache_of if cached else None),
-            make_store=lambda root, base: self._wrap_store(open_store(root, base)),
+            make_store=self._make_store,
             make_graphs=make_graphs,
             world=self.world,
             verify=verify,
         )
+
+    async def aclose(self) -> None:
+        """Closes the connections of all stores that were opened."""
+        while self._stores:
+            await self._stores.pop().aclose()
 
     @property
     def keys(self) -> Path:
@@ -103,6 +109,11 @@ class Composition:
             principal_id=f"agent:{principal_name(self.world.user)}", kind="agent"
         )
         return signer
+
+    def _make_store(self, written: str, base: Path) -> ObjectStore:
+        store = self._wrap_store(open_store(written, base))
+        self._stores.append(store)
+        return store
 
     def _public_keys(self) -> Iterator[tuple[str, Path]]:
         if not self.keys.is_dir():

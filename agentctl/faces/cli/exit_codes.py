@@ -38,6 +38,14 @@ _BY_CODE: Final[dict[str, ExitCode]] = (
         (
             "storage_unavailable",
             "storage_probe_failed",
+            "storage_credentials_expired",
+            "storage_credentials_missing",
+            "storage_denied",
+            "storage_bucket_missing",
+            "storage_clock_skewed",
+            "storage_throttled",
+            "storage_full",
+            "storage_refused",
             "audit_unavailable",
         ),
         ExitCode.UNAVAILABLE,
@@ -59,6 +67,7 @@ _BY_CODE: Final[dict[str, ExitCode]] = (
         (
             "denied",
             "human_only",
+            "frozen",
             "policy_evaluation_error",
             "storage_root_moved",
             "path_not_config",

@@ -78,11 +78,18 @@ def run_command(main: Main, *, via: Via = "cli") -> NoReturn:
     context = click.get_current_context()
     settings = settings_of(context)
     composition = composition_of(context)
+    ended: list[Ended] = []
+
+    async def whole() -> None:
+        # asyncio prints its main task, result and all, when it puts the signal handler back: of a
+        # plan of 10,000 resources that takes longer than to make it. So the task has no result.
+        ended.append(await _run(composition, settings, main, via))
+
     try:
-        ended = anyio.run(_run, composition, settings, main, via)
+        anyio.run(whole)
     except Exception as bug:  # noqa: BLE001  # the outermost loop
         finish(Ended(envelope=failed((internal_error(bug),), summary="A bug.")), settings)
-    finish(ended, settings)
+    finish(ended[0], settings)
 
 
 def run_operation(
@@ -127,14 +134,17 @@ async def open_session(
     Raises:
         ClusterOpenError: it cannot be opened.
     """
-    cluster = await composition.open(settings.config, cached=settings.cached)
-    caller = await operator_of(
-        cluster, keys=composition.public_keys(), via=via, label=settings.label
-    )
     try:
-        yield Session(composition, cluster, caller, settings)
+        cluster = await composition.open(settings.config, cached=settings.cached)
+        caller = await operator_of(
+            cluster, keys=composition.public_keys(), via=via, label=settings.label
+        )
+        try:
+            yield Session(composition, cluster, caller, settings)
+        finally:
+            await leave(cluster)
     finally:
-        await leave(cluster)
+        await composition.aclose()
 
 
 async def _run(composition: Composition, settings: Settings, main: Main, via: Via) -> Ended:

@@ -46,13 +46,16 @@ def _init(
     ask = ask_new_passphrase if has_controlling_terminal() else None
 
     async def run() -> "Founded":
-        return await found(
-            folder,
-            open_cluster=composition.open,
-            keys=composition.keys,
-            new_passphrase=(lambda: b"") if no_passphrase else ask,
-            unlock=read_passphrase_from_terminal,
-        )
+        try:
+            return await found(
+                folder,
+                open_cluster=composition.open,
+                keys=composition.keys,
+                new_passphrase=(lambda: b"") if no_passphrase else ask,
+                unlock=read_passphrase_from_terminal,
+            )
+        finally:
+            await composition.aclose()
 
     settings = settings._replace(config=folder)
     try:

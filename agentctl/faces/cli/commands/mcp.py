@@ -38,6 +38,15 @@ def command(context: click.Context, /, principal: str | None, **_: object) -> No
 async def _serve(
     composition: "Composition", settings: Settings, principal: str | None
 ) -> "tuple[Diagnostic, ...]":
+    try:
+        return await _serve_opened(composition, settings, principal)
+    finally:
+        await composition.aclose()
+
+
+async def _serve_opened(
+    composition: "Composition", settings: Settings, principal: str | None
+) -> "tuple[Diagnostic, ...]":
     from agentctl.diagnostics.diagnostic import Diagnostic
     from agentctl.faces.mcp_server.server import serve_stdio
     from agentctl_tools.callers import agent_of
