@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 
 from agentctl.diagnostics.diagnostic import Diagnostic, error
-from agentctl.domain.approval.codec import APPROVALS_PREFIX, decode
+from agentctl.domain.approval.codec import APPROVALS_PREFIX, Record, decode
 from agentctl.domain.approval.records import (
     ApprovalRecords,
     ApprovalRequest,
+    ClosedReview,
     Consumption,
     DecisionArtifact,
 )
@@ -19,6 +20,7 @@ async def read_records(store: ObjectStore, used: Iterable[str]) -> ApprovalRecor
     requests: list[ApprovalRequest] = []
     artifacts: list[DecisionArtifact] = []
     consumptions: list[Consumption] = []
+    closed: list[ClosedReview] = []
     faults: list[Diagnostic] = []
     for key in await store.list(APPROVALS_PREFIX):
         stored = await store.read(key)
@@ -32,25 +34,26 @@ async def read_records(store: ObjectStore, used: Iterable[str]) -> ApprovalRecor
                 artifacts.append(record)
             case Consumption():
                 consumptions.append(record)
+            case ClosedReview():
+                closed.append(record)
             case Diagnostic():
                 faults.append(record)
     return ApprovalRecords(
         requests=tuple(requests),
         artifacts=tuple(artifacts),
         consumptions=tuple(consumptions),
+        closed=tuple(closed),
         used=frozenset(used) | {c.approval_id for c in consumptions},
         diagnostics=tuple(faults),
     )
 
 
-def _decoded(
-    key: str, data: bytes
-) -> ApprovalRequest | DecisionArtifact | Consumption | Diagnostic:
+def _decoded(key: str, data: bytes) -> Record | Diagnostic:
     name = key.removeprefix(APPROVALS_PREFIX)
     stem, _, rest = name.partition(".")
     if not is_ulid(stem):
         return error("invalid_approval_artifact", key, "the name of the record is no ULID")
-    record: ApprovalRequest | DecisionArtifact | Consumption | Diagnostic
+    record: Record | Diagnostic
     match rest:
         case "request.json":
             record = decode(ApprovalRequest, data, path=key)
@@ -61,6 +64,9 @@ def _decoded(
         case "consumed.json":
             record = decode(Consumption, data, path=key)
             named = record.approval_id if isinstance(record, Consumption) else stem
+        case "reviewed.json":
+            record = decode(ClosedReview, data, path=key)
+            named = record.statement.approval_id if isinstance(record, ClosedReview) else stem
         case _:
             return error("invalid_approval_artifact", key, "there are no records of that name")
     if named != stem:

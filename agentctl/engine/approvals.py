@@ -21,20 +21,16 @@ from agentctl.domain.approval.codec import (
     encode,
     request_key,
 )
+from agentctl.domain.approval.deciders import needs_of
 from agentctl.domain.approval.decision import (
-    check_artifact,
     decision_bytes,
     decision_statement,
     make_artifact,
-    request_fault,
 )
 from agentctl.domain.approval.machine import (
-    REQUEST_LIFE,
     Review,
     Standing,
     denial_in_force,
-    reviews,
-    shadowing,
     standing_of,
 )
 from agentctl.domain.approval.records import (
@@ -43,25 +39,28 @@ from agentctl.domain.approval.records import (
     ApprovalRequest,
     Consumption,
     DecisionArtifact,
-    Needs,
     Seen,
     Verdict,
 )
 from agentctl.domain.approval.refusals import (
+    Wanted,
     denied_recently,
     not_enrolled,
     not_found,
     too_many,
+    unaskable,
     undecidable,
+    unfit,
     wrong_key,
 )
 from agentctl.domain.audit.record import AuditActor
+from agentctl.domain.plan.approval_rules import requirements
 from agentctl.domain.plan.statement import Gate, gate_digest, gate_key
 from agentctl.domain.policy.caller import Caller
-from agentctl.domain.policy.principals import Registry, Verify
+from agentctl.domain.policy.principals import Verify
 from agentctl.domain.storage.protocol import ObjectStore
-from agentctl.engine.approval_records import read_records
 from agentctl.engine.auditlog import AuditLog
+from agentctl.engine.consent_snapshot import Reading, Snapshot
 from agentctl.engine.ledger import Ledger
 from agentctl.engine.principals import Principals
 from agentctl.engine.principals import Signer as Signer  # noqa: PLC0414  # faces know it from here
@@ -83,14 +82,6 @@ _DECIDED: Final = {
 BeforeRecord = Callable[[DecisionArtifact], Awaitable[None]]
 
 
-class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """The records of consent and the chain they are judged by, read together."""
-
-    records: ApprovalRecords
-    registry: Registry
-    reviews: tuple[Review, ...]
-
-
 class Approvals:
     """The records of consent of one storage root."""
 
@@ -106,19 +97,21 @@ class Approvals:
         self._store = store
         self._world = world
         self._verify = verify
-        self._principals = principals
         self._audit = audit
         self._ledger = ledger
+        self._reading = Reading(store, world, principals, ledger, verify)
+
+    async def snapshot(self) -> Snapshot:
+        """Returns the records, the chain, the applied rules, and how each request stands."""
+        return await self._reading.snapshot()
 
     async def records(self) -> ApprovalRecords:
         """Returns all records as they are stored, and what cannot be read as diagnostics."""
-        head = await self._ledger.head()
-        used = head.envelope.state.approval_records if head is not None else ()
-        return await read_records(self._store, used)
+        return await self._reading.records()
 
     async def reviews(self) -> tuple[Review, ...]:
         """Returns how each request that can be decided stands, oldest first."""
-        return (await self._snapshot()).reviews
+        return (await self.snapshot()).reviews
 
     async def open_requests(self) -> tuple[ApprovalRequest, ...]:
         """Returns the requests that a human can decide now, oldest first."""
@@ -126,7 +119,7 @@ class Approvals:
 
     async def review(self, request_id: str) -> Review | None:
         """Returns how one request stands; that of the older one where two asked at once."""
-        return await self._review_in(await self._snapshot(), request_id)
+        return (await self.snapshot()).review(request_id)
 
     async def find(self, request_id: str) -> ApprovalRequest | None:
         """Returns one request; the older one where two asked for the same gate at once."""
@@ -135,9 +128,8 @@ class Approvals:
 
     async def standings(self, gates: Iterable[Gate]) -> Mapping[str, Standing]:
         """Returns how recorded consent stands for each gate of a fresh plan, by gate key."""
-        snapshot = await self._snapshot()
-        now = self._world.now()
-        return {gate.key: standing_of(gate, snapshot.reviews, now) for gate in gates}
+        snapshot = await self.snapshot()
+        return {gate.key: standing_of(gate, snapshot.reviews, snapshot.now) for gate in gates}
 
     async def request(
         self,
@@ -154,8 +146,8 @@ class Approvals:
         Raises:
             AuditUnavailableError: the audit record could not be written; nothing was asked.
         """
-        snapshot = await self._snapshot()
-        standing = standing_of(gate, snapshot.reviews, self._world.now())
+        snapshot = await self.snapshot()
+        standing = standing_of(gate, snapshot.reviews, snapshot.now)
         if standing.state in ("waiting", "approved") and standing.request is not None:
             return standing.request
         refusal = self._refusal(caller, gate, snapshot)
@@ -178,7 +170,7 @@ class Approvals:
         settled = await self.find(request.request_id)
         return settled or request
 
-    async def decide(
+    async def decide(  # noqa: PLR0913  # what a decision is made of
         self,
         caller: Caller,
         request_id: str,
@@ -186,12 +178,14 @@ class Approvals:
         verdict: Verdict,
         reason: str | None,
         signer: Signer,
+        break_glass: bool = False,
         before: BeforeRecord | None = None,
     ) -> DecisionArtifact | tuple[Diagnostic, ...]:
         """Records the decision of the human who calls, signed by *signer* with their enrolled key.
 
-        An agent, an MCP session and a human whom the chain does not know decide nothing. *before*
-        takes the verified artifact before anything is written.
+        An agent, an MCP session and a human whom the chain does not know decide nothing. With
+        *break_glass* somebody of that role approves alone. *before* takes the verified artifact
+        before anything is written.
 
         Raises:
             AuditUnavailableError: the audit record could not be written; nothing was decided.
@@ -199,12 +193,17 @@ class Approvals:
         if caller.kind != "human" or caller.via not in _TERMINALS:
             what = f"{caller.kind} {caller.id!a} over {caller.via}"
             return (error("human_only", request_id, f"{what} cannot consent"),)
-        snapshot = await self._snapshot()
+        snapshot = await self.snapshot()
         approver = snapshot.registry.human(caller.id)
         if approver is None or not caller.enrolled:
             return (not_enrolled(caller),)
-        review = await self._review_in(snapshot, request_id)
-        refusal = undecidable(review, request_id, verdict, approver.id, reason)
+        review = snapshot.review(request_id)
+        wanted = Wanted(
+            verdict=verdict, approver=approver.id, reason=reason, break_glass=break_glass
+        )
+        refusal = undecidable(review, request_id, wanted)
+        if refusal is None and review is not None:
+            refusal = unfit(review, approver, wanted, snapshot.registry, snapshot.now)
         if refusal is not None or review is None:
             return (refusal,) if refusal is not None else ()
         if signer.key != approver.key:
@@ -214,12 +213,13 @@ class Approvals:
             decision=verdict,
             reason=reason,
             approver=approver.id,
-            decided_at=max(stamp_now(self._world), review.request.created_at),
+            decided_at=max(format_instant(snapshot.now), review.request.created_at),
             seen=await self._seen(review.request),
+            break_glass=break_glass,
         )
         _, signature = signer.sign(decision_bytes(statement), GATE_NAMESPACE)
         artifact = make_artifact(review.request, statement, approver, signature)
-        fault = self._fault_in(artifact, review.request, snapshot.registry)
+        fault = snapshot.fault_in(artifact, review.request, self._verify)
         if fault is not None:
             return (error("signature_invalid", request_id, fault),)
         if before is not None:
@@ -253,20 +253,20 @@ class Approvals:
         read = decode(DecisionArtifact, artifact.strip(b"\n"), path="decision")
         if isinstance(read, Diagnostic):
             return read
-        snapshot = await self._snapshot()
+        snapshot = await self.snapshot()
         review = next(
             (r for r in snapshot.reviews if r.request.request_id == read.request_id), None
         )
         if review is None:
             return not_found(read.request_id)
-        fault = self._fault_in(read, review.request, snapshot.registry)
-        if fault is None and parse_instant(read.decided_at) > self._world.now() + CLOCK_SKEW_MAX:
+        fault = snapshot.fault_in(read, review.request, self._verify)
+        if fault is None and parse_instant(read.decided_at) > snapshot.now + CLOCK_SKEW_MAX:
             fault = "the decision was signed in the future"
         if fault is not None:
             return error("signature_invalid", review.request.statement.resource, fault)
         if read in snapshot.records.artifacts:
             return read
-        refusal = undecidable(review, read.request_id, read.decision, read.approver, read.reason)
+        refusal = self._unwanted(review, read, snapshot)
         if refusal is not None:
             return refusal
         actor = _actor(caller) if caller is not None else _signing_actor(read)
@@ -274,6 +274,22 @@ class Approvals:
         if before is not None:
             await before(read)
         return await self._record(read, review.request, actor, behalf)
+
+    def _unwanted(
+        self, review: Review, artifact: DecisionArtifact, snapshot: Snapshot
+    ) -> Diagnostic | None:
+        """Returns why a good decision is not taken: it decides nothing any more, or never counts."""
+        wanted = Wanted(
+            verdict=artifact.decision,
+            approver=artifact.approver,
+            reason=artifact.reason,
+            break_glass=artifact.break_glass is not msgspec.UNSET,
+        )
+        refusal = undecidable(review, artifact.request_id, wanted)
+        approver = snapshot.registry.human(artifact.approver)
+        if refusal is not None or approver is None:
+            return refusal
+        return unfit(review, approver, wanted, snapshot.registry, snapshot.now)
 
     async def _refused(self, why: Diagnostic, artifact: bytes, caller: Caller | None) -> None:
         """Records that a decision was handed in that does not hold."""
@@ -315,39 +331,16 @@ class Approvals:
                 reviewed = await self.review(request_id)
         return reviewed
 
-    def _fault_in(
-        self, artifact: DecisionArtifact, request: ApprovalRequest, registry: Registry
-    ) -> str | None:
-        checked = check_artifact(artifact, request, registry, self._verify)
-        if checked.verdict != "holds":
-            return f"the decision does not hold: {checked.why}"
-        return None
-
-    async def _snapshot(self) -> Snapshot:
-        registry = await self._principals.registry()
-        records = await self.records()
-        now = self._world.now()
-        return Snapshot(
-            records=records,
-            registry=registry,
-            reviews=reviews(records, registry, now, self._verify),
-        )
-
-    async def _review_in(self, snapshot: Snapshot, request_id: str) -> Review | None:
-        found = next((r for r in snapshot.reviews if r.request.request_id == request_id), None)
-        if found is not None:
-            return found
-        shadowed = next((r for r in snapshot.records.requests if r.request_id == request_id), None)
-        if shadowed is None or request_fault(shadowed, snapshot.registry) is not None:
-            return None
-        return shadowing(shadowed, snapshot.reviews)
-
     def _refusal(self, caller: Caller, gate: Gate, snapshot: Snapshot) -> Diagnostic | None:
         if not snapshot.registry.exists or gate.cluster_id != snapshot.registry.cluster_id:
             return error(
                 "approval_read_error", gate.resource, "the gate is not one of this cluster"
             )
-        denied = denial_in_force(gate, snapshot.reviews, self._world.now())
+        asked = requirements(snapshot.rules, resource=gate.resource, classes=gate.classes)
+        unasked = unaskable(caller, gate, asked, snapshot.registry)
+        if unasked is not None:
+            return unasked
+        denied = denial_in_force(gate, snapshot.reviews, snapshot.now)
         if denied is not None:
             return denied_recently(gate, denied)
         waiting = [r.request for r in snapshot.reviews if r.state == "waiting"]
@@ -366,8 +359,9 @@ class Approvals:
     ) -> ApprovalRequest:
         ended = [r.ended_at for r in snapshot.reviews if r.request.gate_key == gate.key]
         # Behind every request of this gate that has ended, whatever clock that was told by.
-        created = max([self._world.now(), *(end + timedelta(milliseconds=1) for end in ended)])
-        expires_at = format_instant(created + REQUEST_LIFE)
+        created = max([snapshot.now, *(end + timedelta(milliseconds=1) for end in ended)])
+        asked = requirements(snapshot.rules, resource=gate.resource, classes=gate.classes)
+        expires_at = format_instant(created + timedelta(seconds=asked.life_s))
         statement = gate.statement(
             requester=caller.id,
             on_behalf_of=caller.on_behalf_of,
@@ -386,7 +380,7 @@ class Approvals:
             on_behalf_of=caller.on_behalf_of,
             intent=intent,
             evidence=evidence,
-            needs=Needs(),
+            needs=needs_of(asked),
             reason=gate.reason,
             created_at=format_instant(created),
             expires_at=expires_at,

@@ -14,14 +14,16 @@ from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.domain.approval.facts import Check, DecisionFacts
 from agentctl.domain.approval.machine import Review
 from agentctl.domain.approval.records import ApprovalRequest
-from agentctl.domain.approval.refusals import not_found
+from agentctl.domain.approval.refusals import Wanted, not_found
+from agentctl.domain.approval.refusals import unfit as unfit_of
 from agentctl.domain.approval.tolerance import compare_effect
 from agentctl.domain.approval.words import compare_words
 from agentctl.domain.ledger.observations import LiveGraph
 from agentctl.domain.ledger.state import Tombstone
+from agentctl.domain.plan.approval_rules import rules_digest
 from agentctl.domain.plan.codec import KeptPlan
 from agentctl.domain.plan.model import Change, Plan
-from agentctl.domain.plan.statement import NO_RULES, Gate, gate_digest
+from agentctl.domain.plan.statement import Gate, gate_digest
 from agentctl.domain.policy.caller import Caller
 from agentctl.engine import trust
 from agentctl.engine.advance import RETENTION_DAYS
@@ -48,19 +50,21 @@ async def decision_facts(
     cluster: Cluster, caller: Caller, request_id: str
 ) -> DecisionFacts | Diagnostic:
     """Returns the facts of one request, or that there is none of that id."""
-    reviews = await cluster.approvals.reviews()
-    review = await cluster.approvals.review(request_id)
+    snapshot = await cluster.approvals.snapshot()
+    reviews, review = snapshot.reviews, snapshot.review(request_id)
     if review is None:
         return not_found(request_id)
     request = review.request
     kept = await plan_for(cluster, caller, request.plan_digest)
     seen = await _look_again(cluster, caller, request, kept)
     told = await trust.trust(cluster, caller)
-    registry = await cluster.principals.registry()
+    registry = snapshot.registry
     asker = registry.principals.get(request.requester)
     human = registry.human(caller.id) if caller.enrolled else None
     waiting = [r.request.request_id for r in reviews if r.state == "waiting"]
-    now = cluster.world.now()
+    now = snapshot.now
+    wanted = Wanted(verdict="approve", approver=caller.id, reason=None)
+    unfit = unfit_of(review, human, wanted, registry, now) if human is not None else None
     return DecisionFacts(
         request=request,
         cluster_name=cluster.name or cluster.folder.path.resolve().name,
@@ -82,13 +86,16 @@ async def decision_facts(
         source_in_folder=draft_of(seen.target) is None,
         other_reversible=_others(seen.plan, request, gated=False),
         other_gated=_others(seen.plan, request, gated=True),
-        checks=_checks(request, kept, seen),
+        checks=_checks(request, kept, seen, rules_digest(snapshot.rules)),
         approvals_so_far=len(review.approvals),
         compare=compare_words(request.gate_digest),
         assurance=human.assurance if human is not None else None,
         now=format_instant(now),
         why=seen.gate.reason if seen.gate is not None else None,
         change=_change(seen, request),
+        asked=review.asked,
+        approvers=tuple(a.approver for a in review.approvals),
+        unfit=unfit.message if unfit is not None else None,
     )
 
 
@@ -177,7 +184,7 @@ def _others(plan: Plan | None, request: ApprovalRequest, *, gated: bool) -> int:
 
 
 def _checks(
-    request: ApprovalRequest, kept: KeptPlan | Diagnostic, seen: _Seen
+    request: ApprovalRequest, kept: KeptPlan | Diagnostic, seen: _Seen, rules: str
 ) -> tuple[Check, ...]:
     statement = request.statement
     plans = [seen.plan, *([kept.plan] if isinstance(kept, KeptPlan) else [])]
@@ -195,7 +202,7 @@ def _checks(
         ),
         Check(
             what="rules",
-            ok=statement.rules == NO_RULES,
+            ok=statement.rules == rules,
             why="it was asked under other approval rules than the applied ones",
         ),
     )

@@ -7,7 +7,9 @@ there. A decision that is there is never reported as failed because its Op could
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Literal
+from typing import Final, Literal
+
+import msgspec
 
 from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.domain.approval.records import DecisionArtifact, Verdict
@@ -19,11 +21,13 @@ from agentctl.engine.cluster import Cluster
 from agentctl.engine.journal import OpRejectedError
 from agentctl.engine.principals import Signer
 
+BREAK_GLASS: Final = "break-glass"
+"""What the intent of an emergency decision's Op begins with."""
 Decided = DecisionArtifact | tuple[Diagnostic, ...]
 Before = Callable[[DecisionArtifact], Awaitable[None]]
 
 
-async def decide(
+async def decide(  # noqa: PLR0913  # what a decision is made of
     cluster: Cluster,
     caller: Caller,
     request_id: str,
@@ -31,8 +35,11 @@ async def decide(
     verdict: Verdict,
     reason: str | None,
     signer: Signer,
+    break_glass: bool = False,
 ) -> Decided:
     """Records the decision of the human who calls, and the Op that tells of it.
+
+    With *break_glass* somebody of that role approves alone, and the Op says so.
 
     Raises:
         AuditUnavailableError: the audit record could not be written; nothing was decided.
@@ -40,7 +47,13 @@ async def decide(
 
     async def work(before: Before) -> Decided:
         return await cluster.approvals.decide(
-            caller, request_id, verdict=verdict, reason=reason, signer=signer, before=before
+            caller,
+            request_id,
+            verdict=verdict,
+            reason=reason,
+            signer=signer,
+            break_glass=break_glass,
+            before=before,
         )
 
     return await _told(cluster, caller, "decide", reason, work)
@@ -85,6 +98,8 @@ async def _begin(
     cluster: Cluster, caller: Caller, action: str, why: str | None, artifact: DecisionArtifact
 ) -> Op:
     told = why if why is not None and why.strip() else None
+    if artifact.break_glass is not msgspec.UNSET:
+        told = f"{BREAK_GLASS}: {told}"
     new = NewOp(
         actor=OpActor(nid=caller.nid, identity=caller.identity, source=caller.source),
         on_behalf_of=caller.on_behalf_of,

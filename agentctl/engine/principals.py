@@ -5,6 +5,7 @@ read. Number n excludes other writers, so two people who enrol somebody at once 
 after the other.
 """
 
+from collections.abc import Iterable
 from typing import Final, Protocol
 
 import msgspec
@@ -18,12 +19,15 @@ from agentctl.domain.policy.principals import (
     AddBody,
     Assurance,
     Body,
+    DelegateBody,
     FirstHuman,
     GenesisBody,
+    GroupsBody,
     PrincipalRecord,
     RecordKind,
     RecoveryBody,
     Registry,
+    RestoredFrom,
     RevokeBody,
     RotateBody,
     Verify,
@@ -105,6 +109,24 @@ class Principals:
         await drive(self._store, append(PRINCIPALS_FOLDER, 1, data))
         return await self.registry()
 
+    async def genesis_restored(
+        self, origin: RestoredFrom, *, by: str | None, signer: Signer | None
+    ) -> Registry:
+        """Begins the chain with those of *origin*, signed by one of its humans where it has any.
+
+        Where a chain exists already, of whoever was first, it is returned unchanged.
+
+        Raises:
+            PrincipalsBrokenError: the record would break a rule of the chain.
+        """
+        record = self._record(NO_CHAIN, "genesis", GenesisBody(restored_from=origin), by)
+        data = record_bytes(_signed(record, signer))
+        judged = advance(NO_CHAIN, data, self._verify)
+        if judged.registry is None:
+            raise PrincipalsBrokenError(judged.diagnostics)
+        await drive(self._store, append(PRINCIPALS_FOLDER, 1, data))
+        return await self.registry()
+
     async def add(  # noqa: PLR0913  # the fields of the record
         self,
         *,
@@ -146,6 +168,19 @@ class Principals:
     ) -> Registry | tuple[Diagnostic, ...]:
         """Makes *key*, the public half of a recovery code, the one in force."""
         return await self._extend("recovery", RecoveryBody(key=key), by=by, signer=signer)
+
+    async def regroup(
+        self, *, principal_id: str, groups: Iterable[str], by: str, signer: Signer
+    ) -> Registry | tuple[Diagnostic, ...]:
+        """Replaces the groups of a principal; they are the roles of approval rules."""
+        body = GroupsBody(id=principal_id, groups=tuple(sorted(set(groups))))
+        return await self._extend("groups", body, by=by, signer=signer)
+
+    async def delegate(
+        self, body: DelegateBody, *, signer: Signer
+    ) -> Registry | tuple[Diagnostic, ...]:
+        """Lets a human decide by the groups of whom it is from, who signs."""
+        return await self._extend("delegate", body, by=body.source, signer=signer)
 
     async def _key_of(self, principal_id: str) -> str:
         found = (await self.registry()).principals.get(principal_id)

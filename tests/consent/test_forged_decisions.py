@@ -284,7 +284,7 @@ async def test_a_used_decision_whose_records_were_wiped_and_written_again() -> N
     bench = await consent()
     request = await bench.ask()
     artifact = await bench.decide(request)
-    copied = renumbered(request, "2026-11-21T03:29:00.000Z")
+    copied = renumbered(request, request.created_at)
     for key in [k for k in bench.store.objects if "/approvals/" in k]:
         del bench.store.objects[key]
     put(bench, copied, msgspec.structs.replace(artifact, request_id=copied.request_id))
@@ -633,6 +633,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "migration_digest": st.none() | OTHER_TEXT,
     "decision": st.sampled_from(["approve", "deny", "request_changes"]),
     "reason": st.none() | OTHER_TEXT,
+    "break_glass": st.sampled_from([True, msgspec.UNSET]),
     "seen": st.builds(
         Seen,
         plan_digest=OTHER_TEXT,
@@ -646,7 +647,7 @@ GATE_FIELDS = (
     "effect", "dependents", "readers", "tolerance", "expires_at", "nonce", "on_behalf_of",
     "incarnation", "migration_digest",
 )  # fmt: skip
-DECISION_FIELDS = ("gate_digest", "decision", "reason", "approver", "decided_at", "seen")
+DECISION_FIELDS = ("gate_digest", "decision", "reason", "approver", "decided_at", "seen", "break_glass")
 
 
 class Decided(msgspec.Struct, frozen=True, kw_only=True):

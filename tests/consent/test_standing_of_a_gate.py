@@ -430,9 +430,11 @@ async def test_a_decision_that_decides_for_ones_own_agent_is_recorded_as_self_re
 
 async def test_a_wider_tolerance_is_part_of_what_was_signed() -> None:
     bench = await consent()
-    wide = msgspec.structs.replace(bench.gate(), tolerance=Tolerance(percent=50, rows=10_000))
-    await bench.decide(await bench.ask(wide))
+    await bench.apply_rules(wide={"tolerance": {"percent": 50, "rows": 10_000}})
+    request = await bench.ask()
+    await bench.decide(request)
 
+    assert request.statement.tolerance == Tolerance(percent=50, rows=10_000)
     assert (await standing(bench, bench.gate(rows={"Package": 1400, "Uses": 20}))).state == (
         "approved"
     )

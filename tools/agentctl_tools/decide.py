@@ -22,6 +22,8 @@ class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     reason: Annotated[str, msgspec.Meta(max_length=2000)] | None = None
     confirmation: str | None = None
     """What the person typed; an approval needs the resource's name."""
+    break_glass: bool = False
+    """Whether somebody of the group `breakglass` approves alone, in an emergency."""
 
 
 def confirms(typed: str | None, resource: str) -> bool:
@@ -61,6 +63,7 @@ async def _handle(call: Call) -> Envelope:
         verdict=given.verdict,
         reason=given.reason,
         signer=call.signer,
+        break_glass=given.break_glass,
     )
     if not isinstance(decided, DecisionArtifact):
         return failed(decided, summary="Nothing was decided.")

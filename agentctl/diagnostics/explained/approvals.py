@@ -27,6 +27,12 @@ EXPLAINED: Final[dict[str, str]] = {
         "list stays readable and nobody is worn down by asking. Withdraw requests, or wait until "
         "some are decided or expire."
     ),
+    "approver_unfit": (
+        "The applied approval rules say who must approve this gate: how many people, of which "
+        "groups, with which kind of key, and whether somebody else than who asked. An approval that "
+        "could never count is not even signed, and a request that nobody could approve is not filed. "
+        "The message says what is missing; `agentctl approvals show` says what the rules ask."
+    ),
     "approval_denied_recently": (
         "A human denied the same change within the last 24 hours, and its effect is within the "
         "tolerance of what they saw. Asking again at once is not a way round a no. Change the "

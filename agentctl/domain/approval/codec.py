@@ -6,13 +6,19 @@ import msgspec
 
 from agentctl.canonical import NotCanonicalError, canonical_bytes, decode_canonical
 from agentctl.diagnostics.diagnostic import Diagnostic, error
-from agentctl.domain.approval.records import ApprovalRequest, Consumption, DecisionArtifact
+from agentctl.domain.approval.records import (
+    ApprovalRequest,
+    ClosedReview,
+    Consumption,
+    DecisionArtifact,
+)
 
 APPROVALS_PREFIX: Final = "__cluster/approvals/"
 RECORD_BYTES_MAX: Final = 1 << 20
 SCHEMA_VERSION: Final = 2
 
-T = TypeVar("T", ApprovalRequest, DecisionArtifact, Consumption)
+Record = ApprovalRequest | DecisionArtifact | Consumption | ClosedReview
+T = TypeVar("T", ApprovalRequest, DecisionArtifact, Consumption, ClosedReview)
 
 
 def request_key(request_id: str) -> str:
@@ -30,7 +36,12 @@ def consumption_key(approval_id: str) -> str:
     return f"{APPROVALS_PREFIX}{approval_id}.consumed.json"
 
 
-def encode(record: ApprovalRequest | DecisionArtifact | Consumption) -> bytes:
+def review_key(approval_id: str) -> str:
+    """Returns the key of the record that an emergency decision was reviewed."""
+    return f"{APPROVALS_PREFIX}{approval_id}.reviewed.json"
+
+
+def encode(record: Record) -> bytes:
     """Returns the record's canonical bytes."""
     return canonical_bytes(record)
 

@@ -8,22 +8,25 @@ and under whatever request it is handed in; once used, it is used. Source: contr
 """
 
 import hashlib
+from collections.abc import Sequence
+from datetime import timedelta
 from typing import Final, Literal
 
 import msgspec
 
 from agentctl.canonical import canonical_bytes
+from agentctl.domain.approval.deciders import needs_of
 from agentctl.domain.approval.records import (
     DECISION,
     GATE_NAMESPACE,
     ApprovalRequest,
     DecisionArtifact,
     DecisionStatement,
-    Needs,
     Seen,
     Verdict,
 )
-from agentctl.domain.plan.statement import NO_RULES, GateStatement, gate_digest, gate_key
+from agentctl.domain.plan.approval_rules import AppliedRule, requirements, rules_digest
+from agentctl.domain.plan.statement import GateStatement, gate_digest, gate_key
 from agentctl.domain.policy.principals import Principal, Registry, Verify
 from agentctl.ids import is_ulid, ulid
 from agentctl.instants import milliseconds, parse_instant
@@ -43,7 +46,7 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
 HOLDS: Final = Checked(verdict="holds")
 
 
-def decision_statement(
+def decision_statement(  # noqa: PLR0913  # the fields of what is signed
     request: ApprovalRequest,
     *,
     decision: Verdict,
@@ -51,8 +54,9 @@ def decision_statement(
     approver: str,
     decided_at: str,
     seen: Seen,
+    break_glass: bool = False,
 ) -> DecisionStatement:
-    """Returns what *approver* signs to decide *request*."""
+    """Returns what *approver* signs to decide *request*; with *break_glass*, alone."""
     return DecisionStatement(
         statement=DECISION,
         gate_digest=request.gate_digest,
@@ -61,6 +65,7 @@ def decision_statement(
         approver=approver,
         decided_at=decided_at,
         seen=seen,
+        break_glass=True if break_glass else msgspec.UNSET,
     )
 
 
@@ -79,6 +84,7 @@ def statement_of(artifact: DecisionArtifact) -> DecisionStatement:
         approver=artifact.approver,
         decided_at=artifact.decided_at,
         seen=artifact.seen,
+        break_glass=artifact.break_glass,
     )
 
 
@@ -115,6 +121,7 @@ def make_artifact(
         self_requested=is_self_requested(request.statement, statement.approver),
         key=approver.key,
         signature=signature,
+        break_glass=statement.break_glass,
     )
 
 
@@ -123,8 +130,29 @@ def is_self_requested(statement: GateStatement, approver: str) -> bool:
     return approver in (statement.requester, statement.on_behalf_of)
 
 
-def request_fault(request: ApprovalRequest, registry: Registry) -> str | None:
-    """Returns why *request* cannot be decided at all, or None."""
+def request_fault(
+    request: ApprovalRequest, registry: Registry, rules: Sequence[AppliedRule] = ()
+) -> str | None:
+    """Returns why *request* cannot be decided at all, or None.
+
+    One that was asked under other rules than the applied *rules* is stale, not faulty: then what
+    it needs was said by rules that nobody knows any more, and it opens nothing.
+    """
+    statement = request.statement
+    fault = _fault_of_itself(request, registry)
+    if fault is not None or statement.rules != rules_digest(rules):
+        return fault
+    asked = requirements(rules, resource=statement.resource, classes=statement.classes)
+    life = parse_instant(request.expires_at) - parse_instant(request.created_at)
+    checks = (
+        (request.needs == needs_of(asked), "it asks for other deciders than the rules do"),
+        (statement.tolerance == asked.tolerance, "its tolerance is not the rules'"),
+        (life <= timedelta(seconds=asked.life_s), "it stays open for longer than the rules let it"),
+    )
+    return next((why for holds, why in checks if not holds), None)
+
+
+def _fault_of_itself(request: ApprovalRequest, registry: Registry) -> str | None:
     statement = request.statement
     checks = (
         (is_ulid(request.request_id), "its id is no ULID"),
@@ -134,8 +162,6 @@ def request_fault(request: ApprovalRequest, registry: Registry) -> str | None:
         (request.requester == statement.requester, "its requester is not its statement's"),
         (request.on_behalf_of == statement.on_behalf_of, "its requester is not its statement's"),
         (request.expires_at == statement.expires_at, "its expiry is not its statement's"),
-        (statement.rules == NO_RULES, "it is judged by approval rules that nobody knows here"),
-        (request.needs == Needs(), "it asks for other deciders than the rules do"),
         (statement.classes == tuple(sorted(set(statement.classes))), "its classes are not sorted"),
         (_ordered(request.created_at, request.expires_at), "its times are out of order"),
         (_made_at(request.request_id, request.created_at), "its id is of another time"),
@@ -164,15 +190,15 @@ def _check_signer(
     approver = registry.principals.get(artifact.approver)
     if approver is None or approver.kind != "human":
         return Checked(verdict="refused", why="its approver is no enrolled human")
-    if approver.assurance != artifact.assurance:
-        return Checked(verdict="refused", why="its assurance is not the one of the enrolment")
     if artifact.self_requested != is_self_requested(request.statement, artifact.approver):
         return Checked(verdict="refused", why="it is wrong about who asked")
-    if approver.key == artifact.key and not approver.revoked:
-        return HOLDS
     if registry.former_keys.get(artifact.key) == approver.id:
         return Checked(verdict="retired", why="its key was revoked or replaced")
-    return Checked(verdict="refused", why="its key is not its approver's")
+    if approver.key != artifact.key or approver.revoked:
+        return Checked(verdict="refused", why="its key is not its approver's")
+    if approver.assurance != artifact.assurance:
+        return Checked(verdict="refused", why="its assurance is not the one of the enrolment")
+    return HOLDS
 
 
 def _binding_fault(artifact: DecisionArtifact, request: ApprovalRequest) -> str | None:
@@ -187,6 +213,10 @@ def _binding_fault(artifact: DecisionArtifact, request: ApprovalRequest) -> str 
         (artifact.bound_config_digest == request.config_digest, "it is bound to other text"),
         (artifact.seen.plan_digest == request.plan_digest, "its decider saw another plan"),
         (artifact.approved_by == artifact.approver, "it names two approvers"),
+        (
+            artifact.decision == "approve" or artifact.break_glass is msgspec.UNSET,
+            "only an approval is made in an emergency",
+        ),
         (artifact.created_at == artifact.decided_at, "it names two times"),
         (
             _ordered(request.created_at, artifact.decided_at)

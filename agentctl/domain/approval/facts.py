@@ -9,8 +9,10 @@ from collections.abc import Mapping
 import msgspec
 
 from agentctl.domain.approval.machine import RequestState
-from agentctl.domain.approval.records import ApprovalRequest, Assurance
+from agentctl.domain.approval.records import ApprovalRequest
+from agentctl.domain.plan.approval_rules import Requirements
 from agentctl.domain.plan.model import Change
+from agentctl.domain.policy.principals import Assurance
 from agentctl.ids import Address
 
 
@@ -69,3 +71,9 @@ class DecisionFacts(msgspec.Struct, frozen=True, kw_only=True):
     """Why it is gated, as a fresh plan says; None where that has no such gate any more."""
     change: Change | None = None
     """What a fresh plan would do to the resource."""
+    asked: Requirements = Requirements()
+    """What the applied approval rules ask."""
+    approvers: tuple[str, ...] = ()
+    """Who approved so far, of those who count."""
+    unfit: str | None = None
+    """Why the caller's own approval would not count."""

@@ -2,24 +2,33 @@
 
 `reviews` says how each request stands by itself; `standing` says what that means for the gate of a
 fresh plan. Both are pure: records, registry and time come in, and signatures are checked by the
-callable that is handed in.
+callable that is handed in. The applied rules say how many of whom must approve: they come in too,
+and a request that was asked under other rules opens nothing.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
 import msgspec
 
+from agentctl.domain.approval.deciders import Seat, break_glass_fault, counted, seats
 from agentctl.domain.approval.decision import check_artifact, request_fault
 from agentctl.domain.approval.records import ApprovalRecords, ApprovalRequest, DecisionArtifact
 from agentctl.domain.approval.tolerance import Moved, compare_effect, compare_key
+from agentctl.domain.plan.approval_rules import (
+    LIFE_S,
+    AppliedRule,
+    Requirements,
+    requirements,
+    rules_digest,
+)
 from agentctl.domain.plan.inputs import StandingState
 from agentctl.domain.plan.statement import Gate
 from agentctl.domain.policy.principals import Registry, Verify
 from agentctl.instants import format_instant, parse_instant
 
-REQUEST_LIFE: Final = timedelta(hours=24)
+REQUEST_LIFE: Final = timedelta(seconds=LIFE_S)
 ASK_AGAIN_AFTER: Final = timedelta(hours=24)
 """How long a denied gate key cannot be asked again, unless its effect passed the tolerance."""
 OPEN_PER_PRINCIPAL_MAX: Final = 5
@@ -30,16 +39,36 @@ RequestState = Literal[
 ]
 
 
+class Judges(msgspec.Struct, frozen=True, kw_only=True):
+    """What the records of consent are judged by."""
+
+    registry: Registry
+    now: datetime
+    verify: Verify
+    rules: tuple[AppliedRule, ...] = ()
+    """The applied ones."""
+
+    @property
+    def rules_digest(self) -> str:
+        """What a statement says of them."""
+        return rules_digest(self.rules)
+
+
 class Review(msgspec.Struct, frozen=True, kw_only=True):
     """How one request stands by itself."""
 
     request: ApprovalRequest
     state: RequestState
-    """`stale`: a key that approved it was revoked or replaced, or its requester was revoked."""
+    """`stale`: a key that approved it was revoked or replaced, its requester was revoked, or the
+    approval rules are others."""
     artifact: DecisionArtifact | None = None
     """The decision that made it so; of several the last that was needed."""
     approvals: tuple[DecisionArtifact, ...] = ()
-    """Good approvals, one an approver, by time."""
+    """Good approvals that count under the rules, one an approver, by time."""
+    asked: Requirements = Requirements()
+    """What the applied rules ask."""
+    seats: tuple[Seat, ...] = ()
+    """By whose groups each of `approvals` counts, where that many count side by side."""
     why: Moved | None = None
     """Of a stale one: what moved."""
     refused: tuple[str, ...] = ()
@@ -70,7 +99,11 @@ NOTHING_ASKED: Final = Standing()
 
 
 def reviews(
-    records: ApprovalRecords, registry: Registry, now: datetime, verify: Verify
+    records: ApprovalRecords,
+    registry: Registry,
+    now: datetime,
+    verify: Verify,
+    rules: Sequence[AppliedRule] = (),
 ) -> tuple[Review, ...]:
     """Returns how each request stands, oldest first.
 
@@ -79,12 +112,13 @@ def reviews(
     And so is one that was filed while an older request of the same gate key was open: two writers
     who ask at once agree on the older.
     """
+    judges = Judges(registry=registry, now=now, verify=verify, rules=tuple(rules))
     told = sorted(records.requests, key=lambda r: r.request_id)
     by_nonce: dict[str, Review] = {}
     for request in told:
-        if request_fault(request, registry) is not None:
+        if request_fault(request, registry, judges.rules) is not None:
             continue
-        review = _review(request, records, registry, now, verify)
+        review = _review(request, records, judges)
         first = by_nonce.get(request.statement.nonce)
         if first is None or (first.artifact is None and review.artifact is not None):
             by_nonce[request.statement.nonce] = review
@@ -113,17 +147,6 @@ def shadowing(request: ApprovalRequest, older: Iterable[Review]) -> Review | Non
         ),
         None,
     )
-
-
-def standing(
-    gate: Gate,
-    records: ApprovalRecords,
-    registry: Registry,
-    now: datetime,
-    verify: Verify,
-) -> Standing:
-    """Returns whether the records of consent open *gate* now, and if not, why."""
-    return standing_of(gate, reviews(records, registry, now, verify), now)
 
 
 def standing_of(gate: Gate, reviewed: Iterable[Review], now: datetime) -> Standing:
@@ -160,67 +183,112 @@ def denial_in_force(gate: Gate, reviewed: Iterable[Review], now: datetime) -> Re
     return None if compare_effect(newest.request.statement, gate).beyond else newest
 
 
-def _review(
-    request: ApprovalRequest,
-    records: ApprovalRecords,
-    registry: Registry,
-    now: datetime,
-    verify: Verify,
-) -> Review:
+def _review(request: ApprovalRequest, records: ApprovalRecords, judges: Judges) -> Review:
     good: list[DecisionArtifact] = []
     retired: list[DecisionArtifact] = []
     refused: list[str] = []
     mine = [a for a in records.artifacts if a.request_id == request.request_id]
     for artifact in sorted(mine, key=lambda a: (a.decided_at, a.approval_id)):
-        checked = check_artifact(artifact, request, registry, verify)
+        checked = check_artifact(artifact, request, judges.registry, judges.verify)
         if checked.verdict == "refused":
             refused.append(f"{artifact.approval_id}: {checked.why}")
         else:
             (good if checked.verdict == "holds" else retired).append(artifact)
-    review = _by_decisions(request, good, retired, registry)
+    statement = request.statement
+    asked = requirements(judges.rules, resource=statement.resource, classes=statement.classes)
+    review = _refusals(request, [*good, *retired])
+    if review is None:
+        review = _by_approvals(request, good, retired, judges, asked)
+        refused += review.refused
     if any(a.approval_id in records.used for a in mine):
         review = msgspec.structs.replace(review, state="consumed")
-    elif review.state in ("waiting", "approved") and now > parse_instant(request.expires_at):
-        review = msgspec.structs.replace(
-            review,
-            state="expired",
-            why=Moved(field="expires_at", old=request.expires_at, new=format_instant(now)),
-        )
-    return msgspec.structs.replace(review, refused=tuple(refused))
+    else:
+        review = _aged(review, judges)
+    return msgspec.structs.replace(review, asked=asked, refused=tuple(refused))
 
 
-def _by_decisions(
+def _refusals(request: ApprovalRequest, told: list[DecisionArtifact]) -> Review | None:
+    """Returns how refusals end the request. One counts whatever became of its key."""
+    for artifact in told:
+        if artifact.decision == "deny":
+            return Review(request=request, state="denied", artifact=artifact)
+    for artifact in told:
+        if artifact.decision == "request_changes":
+            return Review(request=request, state="changes_requested", artifact=artifact)
+    return None
+
+
+def _by_approvals(
     request: ApprovalRequest,
     good: list[DecisionArtifact],
     retired: list[DecisionArtifact],
-    registry: Registry,
+    judges: Judges,
+    asked: Requirements,
 ) -> Review:
-    """Returns the review as if time stood still. A refusal counts whatever became of its key."""
-    for artifact in (*good, *retired):
-        if artifact.decision == "deny":
-            return Review(request=request, state="denied", artifact=artifact)
-    for artifact in (*good, *retired):
-        if artifact.decision == "request_changes":
-            return Review(request=request, state="changes_requested", artifact=artifact)
-    approvals = tuple({a.approver: a for a in reversed(good)}.values())[::-1]
-    if len(approvals) < request.needs.count:
-        if retired:
-            return Review(
-                request=request,
-                state="stale",
-                artifact=retired[-1],
-                why=Moved(field="key", old=retired[-1].key, new="revoked or replaced"),
-            )
-        return Review(request=request, state="waiting", approvals=approvals)
-    deciding = approvals[request.needs.count - 1]
-    gone = _revoked_asker(request, registry)
-    return Review(
+    """Returns the review as if time and rules stood still."""
+    options: list[tuple[DecisionArtifact, tuple[Seat, ...]]] = []
+    unfit: list[str] = []
+    for artifact in good:
+        choices = _choices(artifact, request, judges, asked)
+        if isinstance(choices, str):
+            unfit.append(f"{artifact.approval_id}: {choices}")
+        else:
+            options.append((artifact, choices))
+    emergency = [(a, c) for a, c in options if a.break_glass is not msgspec.UNSET]
+    first_of = {a.approver: (a, choices) for a, choices in reversed(options)}
+    chosen = emergency[:1] or list(first_of.values())[::-1]
+    needed = 1 if emergency else asked.count
+    side_by_side = counted(chosen)
+    counting = {seat.approver for seat in side_by_side}
+    approvals = tuple(a for a, _ in chosen if a.approver in counting)
+    review = Review(
         request=request,
-        state="approved" if gone is None else "stale",
-        artifact=deciding,
+        state="waiting",
         approvals=approvals,
-        why=gone,
+        seats=side_by_side,
+        refused=tuple(unfit),
     )
+    if len(approvals) < needed:
+        if not retired:
+            return review
+        gone = Moved(field="key", old=retired[-1].key, new="revoked or replaced")
+        return msgspec.structs.replace(review, state="stale", artifact=retired[-1], why=gone)
+    revoked = _revoked_asker(request, judges.registry)
+    return msgspec.structs.replace(
+        review,
+        state="approved" if revoked is None else "stale",
+        artifact=approvals[needed - 1],
+        why=revoked,
+    )
+
+
+def _choices(
+    artifact: DecisionArtifact, request: ApprovalRequest, judges: Judges, asked: Requirements
+) -> tuple[Seat, ...] | str:
+    """Returns by whose groups an approval may count, or why it does not."""
+    approver = judges.registry.human(artifact.approver)
+    assert approver is not None, "it was checked against the chain"
+    if artifact.break_glass is not msgspec.UNSET:
+        fault = break_glass_fault(approver, artifact.reason, asked)
+        alone = Seat(approver=approver.id, person=approver.id, break_glass=True)
+        return (alone,) if fault is None else fault
+    times = (parse_instant(artifact.decided_at), judges.now)
+    return seats(approver, request.statement, asked, judges.registry, times)
+
+
+def _aged(review: Review, judges: Judges) -> Review:
+    """Returns the review under the rules and at the time that are now."""
+    request = review.request
+    if review.state not in ("waiting", "approved"):
+        return review
+    if judges.now > parse_instant(request.expires_at):
+        now = format_instant(judges.now)
+        ended = Moved(field="expires_at", old=request.expires_at, new=now)
+        return msgspec.structs.replace(review, state="expired", why=ended)
+    if request.statement.rules != judges.rules_digest:
+        changed = Moved(field="rules", old=request.statement.rules, new=judges.rules_digest)
+        return msgspec.structs.replace(review, state="stale", why=changed)
+    return review
 
 
 def _revoked_asker(request: ApprovalRequest, registry: Registry) -> Moved | None:
@@ -272,7 +340,7 @@ def _other_key(gate: Gate, reviewed: Iterable[Review]) -> Standing:
     for review in reversed(tuple(reviewed)):
         statement = review.request.statement
         if (
-            review.state == "approved"
+            (review.state == "approved" or _by_other_rules(review))
             and review.request.gate_key != gate.key
             and statement.resource == gate.resource
             and statement.operation == gate.operation
@@ -286,3 +354,7 @@ def _other_key(gate: Gate, reviewed: Iterable[Review]) -> Standing:
                 moved=moved,
             )
     return NOTHING_ASKED
+
+
+def _by_other_rules(review: Review) -> bool:
+    return review.state == "stale" and review.why is not None and review.why.field == "rules"

@@ -7,14 +7,20 @@ import msgspec
 from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.domain.plan.model import ChangeVerb
 from agentctl.domain.plan.statement import GateStatement
+from agentctl.domain.policy.principals import Assurance
 
 GATE_NAMESPACE: Final = "agentctl-gate-v1"
 """SSHSIG namespace of a decision's signature."""
 DECISION: Final = "agentctl/decision/v1"
 
+BREAKGLASS: Final = "breakglass"
+"""The group of those who may decide alone in an emergency. Source: access-and-faces 3.5."""
+REVIEW: Final = "agentctl/review/v1"
+CONSENT_NAMESPACE: Final = "agentctl-consent-v1"
+"""SSHSIG namespace of consents that are no decision of a gate. Source: access-and-faces 3.1."""
+
 Verdict = Literal["approve", "deny", "request_changes"]
-Assurance = Literal["demo", "file", "agent", "touch"]
-"""What a human key is worth, in ascending order; fixed at enrolment. Source: trust.md."""
+Finding = Literal["justified", "unjustified"]
 
 
 class Needs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -67,6 +73,8 @@ class DecisionStatement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     approver: str
     decided_at: str
     seen: Seen
+    break_glass: Literal[True] | msgspec.UnsetType = msgspec.UNSET
+    """Set where the approver, of the group `breakglass`, decides alone in an emergency."""
 
 
 class DecisionArtifact(
@@ -99,6 +107,31 @@ class DecisionArtifact(
     """The deciding public key, OpenSSH form (``ssh-ed25519 AAAA…``), without comment."""
     signature: str
     """SSHSIG, armoured, over the canonical bytes of the `DecisionStatement`."""
+    break_glass: Literal[True] | msgspec.UnsetType = msgspec.UNSET
+
+
+class ReviewStatement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a second human signs to close the review of an emergency decision."""
+
+    statement: Literal["agentctl/review/v1"]
+    cluster_id: str
+    approval_id: str
+    gate_digest: str
+    finding: Finding
+    reason: str
+    reviewer: str
+    reviewed_at: str
+    nonce: str
+
+
+class ClosedReview(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``<ULID>.reviewed.json``, beside the emergency decision that it is about."""
+
+    schema_version: Literal[2] = 2
+    statement: ReviewStatement
+    key: str
+    signature: str
+    """SSHSIG in the consent namespace over the canonical bytes of the statement."""
 
 
 class Consumption(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -118,6 +151,8 @@ class ApprovalRecords(msgspec.Struct, frozen=True, kw_only=True):
     """Oldest first."""
     artifacts: tuple[DecisionArtifact, ...] = ()
     consumptions: tuple[Consumption, ...] = ()
+    closed: tuple[ClosedReview, ...] = ()
+    """Reviews of emergency decisions, as second humans closed them."""
     used: frozenset[str] = frozenset()
     """Ids of approvals that the ledger or a consumption says were used: they never count again."""
     diagnostics: tuple[Diagnostic, ...] = ()

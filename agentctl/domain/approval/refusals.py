@@ -1,18 +1,23 @@
 """Why somebody may not ask, or not decide so: diagnostics of the approvals, in one place."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 
+import msgspec
+
 from agentctl.diagnostics.diagnostic import Diagnostic, error
+from agentctl.domain.approval.deciders import break_glass_fault, seats, unidentified
 from agentctl.domain.approval.machine import (
     OPEN_PER_CLUSTER_MAX,
     OPEN_PER_PRINCIPAL_MAX,
     Review,
 )
 from agentctl.domain.approval.records import ApprovalRequest, Verdict
+from agentctl.domain.plan.approval_rules import Requirements
 from agentctl.domain.plan.statement import Gate
 from agentctl.domain.policy.caller import Caller
-from agentctl.domain.policy.principals import Principal
+from agentctl.domain.policy.principals import Principal, Registry
 from agentctl.instants import format_instant
 
 REASON_CHARACTERS_MAX: Final = 2000
@@ -42,15 +47,65 @@ def too_many(gate: Gate, principal: str, waiting: Sequence[ApprovalRequest]) -> 
     )
 
 
-def undecidable(
-    review: Review | None, request_id: str, verdict: Verdict, approver: str, reason: str | None
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """A decision that somebody is about to make."""
+
+    verdict: Verdict
+    approver: str
+    reason: str | None
+    break_glass: bool = False
+
+
+def unaskable(
+    caller: Caller, gate: Gate, asked: Requirements, registry: Registry
 ) -> Diagnostic | None:
-    """Returns why the request cannot be decided so by *approver* now, or None.
+    """Returns why no request of *caller* could ever be approved, or None."""
+    if not asked.separate:
+        return None
+    statement = gate.statement(
+        requester=caller.id, on_behalf_of=caller.on_behalf_of, expires_at="", nonce=""
+    )
+    if not unidentified(statement, registry):
+        return None
+    return error(
+        "approver_unfit",
+        gate.resource,
+        f"{', '.join(asked.rules)} wants requester and approver to be different people, and nobody "
+        f"can tell which person {caller.id!a} is",
+        remedy="Ask as an enrolled human, or as an agent of one: agentctl identity list",
+    )
+
+
+def unfit(
+    review: Review, approver: Principal, wanted: Wanted, registry: Registry, now: datetime
+) -> Diagnostic | None:
+    """Returns why an approval of *approver* would not count under the applied rules, or None."""
+    if wanted.verdict != "approve":
+        return None
+    why: str | None = None
+    if wanted.break_glass:
+        why = break_glass_fault(approver, wanted.reason, review.asked)
+    else:
+        found = seats(approver, review.request.statement, review.asked, registry, (now,))
+        why = found if isinstance(found, str) else None
+    if why is None:
+        return None
+    return error(
+        "approver_unfit",
+        review.request.statement.resource,
+        f"an approval by {approver.id} does not count: {why}",
+        remedy="agentctl approvals show " + review.request.request_id,
+    )
+
+
+def undecidable(review: Review | None, request_id: str, wanted: Wanted) -> Diagnostic | None:
+    """Returns why the request cannot be decided so now, whoever decides, or None.
 
     A human may still deny what was approved and not used yet.
     """
     if review is None:
         return not_found(request_id)
+    reason, verdict = wanted.reason, wanted.verdict
     if reason is not None and len(reason) > REASON_CHARACTERS_MAX:
         why = f"a reason has at most {REASON_CHARACTERS_MAX} characters"
         return error("invalid_arguments", "$.reason", why)
@@ -63,8 +118,9 @@ def undecidable(
             f"request {review.request.request_id} is {review.state.replace('_', ' ')}",
             remedy="agentctl approvals",
         )
-    if any(a.approver == approver for a in review.approvals) and verdict == "approve":
-        why = f"{approver} has approved it already"
+    again = any(a.approver == wanted.approver for a in review.approvals)
+    if again and verdict == "approve" and not wanted.break_glass:
+        why = f"{wanted.approver} has approved it already"
         return error("approval_closed", review.request.statement.resource, why)
     return None
 
