@@ -115,12 +115,15 @@ async def load(  # what a load is
     """Loads NDJSON lines into a recorded graph by one commit, or nothing at all.
 
     Raises:
+        FrozenError: the graph or the cluster is frozen.
         StateLockHeldError: another writer holds the graph.
     """
     head = await cluster.ledger.head()
     refusal = _load_refusal(head, graph, intent)
     if refusal is not None:
         return _nothing(refusal), None
+    assert head is not None
+    await cluster.freezes.require_thawed(graph_address(graph), head.envelope.freezes)
     async with cluster.leases.hold(
         main_lease(graph), principal=caller.id, operation="load"
     ) as lease:

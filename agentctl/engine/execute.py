@@ -1,17 +1,22 @@
 """Carries a plan out, stage after stage: creates, schemas, payloads, deletes last. Source: control-plane 1.7.
 
-The first failure of a step that moves a graph stops the other graph moves of the run; what does not
-hang on it goes on. A payload that cannot be written ends the run before deletes, and then nothing
-is recorded: graphs that were moved stay behind their sidecars for the next sweep.
+Within a stage the steps do not depend on each other, and run concurrently with a bound. The first
+failure of a step that moves a graph stops the other graph moves of the run that were not begun; what
+does not hang on it goes on. A payload that cannot be written ends the run before deletes, and then
+nothing is recorded: graphs that were moved stay behind their sidecars for the next sweep. Who
+interrupts an apply is heard between steps: what was begun is finished.
 """
 
 from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 
 from agentctl.domain.plan.dispositions import FailedStep
 from agentctl.domain.plan.model import Change
 from agentctl.domain.plan.order import Stages, stages
 from agentctl.engine.advance import graph_purged
+from agentctl.engine.bounded import run_bounded
 from agentctl.engine.consent import consented, fresh_gate, spend
+from agentctl.engine.frozen_graphs import hold_frozen
 from agentctl.engine.running import Running
 from agentctl.engine.seal import delete_graph
 from agentctl.engine.steps import create_graph, publish_payload, update_schema
@@ -23,6 +28,7 @@ Step = Callable[[Running, Change], Awaitable[None]]
 
 async def carry_out(running: Running) -> bool:
     """Carries out what the plan applies; returns whether the outcome may be recorded."""
+    await hold_frozen(running)
     planned = stages(running.changes)
     await purge_due(running)
     await _graph_moves(running, planned.graph_creates, create_graph, "graph_create_failed")
@@ -33,20 +39,18 @@ async def carry_out(running: Running) -> bool:
     return True
 
 
-def steps_total(changes: Iterable[Change]) -> int:
-    """Returns how many steps a run makes, each of which begins and finishes."""
+def steps_of(changes: Iterable[Change]) -> tuple[str, ...]:
+    """Returns the resources of the steps that a run makes, each of which begins and finishes."""
     planned = stages(changes)
-    return sum(
-        len(stage)
-        for stage in (
-            planned.graph_creates,
-            planned.schema_updates,
-            planned.records,
-            planned.payloads,
-            planned.removals,
-            planned.graph_deletes,
-        )
+    in_order = (
+        planned.graph_creates,
+        planned.schema_updates,
+        planned.records,
+        planned.payloads,
+        planned.removals,
+        planned.graph_deletes,
     )
+    return tuple(change.resource for stage in in_order for change in stage)
 
 
 async def purge_due(running: Running) -> None:
@@ -62,9 +66,9 @@ async def purge_due(running: Running) -> None:
 async def _graph_moves(
     running: Running, changes: tuple[Change, ...], step: Step, failure: FailedStep
 ) -> None:
-    for change in changes:
-        if not running.does(change.resource):
-            continue
+    async def move(change: Change) -> None:
+        if not running.does(change.resource) or running.leave(change):
+            return
         if running.stopped:
             parsed = parse_address(change.resource)
             assert parsed is not None
@@ -72,21 +76,37 @@ async def _graph_moves(
         else:
             await step(running, change)
 
+    await run_bounded([partial(move, change) for change in changes], running.task.concurrency)
+
 
 async def _payloads(running: Running, planned: Stages) -> bool:
-    for change in (*planned.records, *planned.payloads, *planned.removals):
-        if not running.does(change.resource):
-            continue
-        approval_id = None
-        if change.gate is not None:
-            approval_id = await consented(running, change, fresh_gate(running, change, None))
-            if approval_id is None:
-                continue
-        if change.operation == "delete" or change in planned.records:
-            await running.started(change)
-            await running.finished(change, "done")
-        elif not await publish_payload(running, change):
-            return False
-        if approval_id is not None:
-            spend(running, approval_id)
+    """Returns whether the run may go on: whether every payload that was to be written is there."""
+    failed: list[str] = []
+
+    async def one(change: Change) -> None:
+        if failed or not running.does(change.resource) or running.leave(change):
+            return
+        if not await _payload(running, change, written=change not in records):
+            failed.append(change.resource)
+
+    records = frozenset(planned.records)
+    for stage in (planned.records, planned.payloads, planned.removals):
+        await run_bounded([partial(one, change) for change in stage], running.task.concurrency)
+    return not failed
+
+
+async def _payload(running: Running, change: Change, *, written: bool) -> bool:
+    """Makes one change that moves no graph; returns whether the run may go on."""
+    approval_id = None
+    if change.gate is not None:
+        approval_id = await consented(running, change, fresh_gate(running, change, None))
+        if approval_id is None:
+            return True
+    if change.operation == "delete" or not written:
+        await running.started(change)
+        await running.finished(change, "done")
+    elif not await publish_payload(running, change):
+        return False
+    if approval_id is not None:
+        spend(running, approval_id)
     return True

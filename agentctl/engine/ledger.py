@@ -5,7 +5,7 @@ between the two leaves a stale copy, which is reported and which the next commit
 """
 
 import logging
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -37,10 +37,14 @@ from agentctl.domain.ledger.envelope import (
 from agentctl.domain.ledger.state import State
 from agentctl.domain.storage.numbered import Lost, append, newest, numbers_in, read_one
 from agentctl.domain.storage.protocol import BackendError, ObjectStore
+from agentctl.engine.freezing import Freezes
 from agentctl.engine.leases import CLUSTER, Lease, LeaseLostError
 from agentctl.engine.world import World, mint_nonce, stamp_now
 
 T = TypeVar("T")
+
+UNFROZEN: Final[frozenset[RevisionKind]] = frozenset({"fence", "freeze", "thaw"})
+"""What a frozen ledger goes on taking: a fence takes a right away and moves nothing."""
 
 logger = logging.getLogger(__name__)
 
@@ -76,9 +80,10 @@ class StateMovedError(LedgerError):
 class Ledger:
     """The ledger of one storage root."""
 
-    def __init__(self, store: ObjectStore, world: World) -> None:
+    def __init__(self, store: ObjectStore, world: World, freezes: Freezes | None = None) -> None:
         self._store = store
         self._world = world
+        self._freezes = freezes or Freezes(store, world)
         self._hint = 0
         """The newest seq that this process knows of."""
 
@@ -157,7 +162,10 @@ class Ledger:
 
         *protected*, *freezes* and *settings* are those of *base* where they are None.
 
+        A frozen cluster takes no object but the freezes, the thaws and the fences.
+
         Raises:
+            FrozenError: the cluster is frozen; nothing was written.
             LeaseLostError: a later holder of the lease has written; never try again.
             StateMovedError: somebody wrote since *base* was read.
             LedgerUnreadableError: the ledger is of a format that this release does not write.
@@ -171,6 +179,8 @@ class Ledger:
                 raise LeaseLostError(CLUSTER, f"a later holder wrote ledger object {base.seq}")
             unfenced = lease.fence_needed and base.envelope.epoch < lease.epoch
             assert kind == "fence" or not unfenced, "after a takeover the first commit is a fence"
+        if kind not in UNFROZEN:
+            await self._freezes.require_thawed(CLUSTER, base.envelope.freezes if base else ())
         envelope = Envelope(
             cluster_id=cluster_id,
             seq=1 if base is None else base.seq + 1,

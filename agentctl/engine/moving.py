@@ -12,12 +12,14 @@ from typing import Literal
 import msgspec
 
 from agentctl.diagnostics.diagnostic import Diagnostic, error, warning
+from agentctl.domain.ledger.freezes import CLUSTER_SCOPE
 from agentctl.domain.ledger.observations import LiveGraph
 from agentctl.domain.ledger.sidecar import Sidecar, StepKind
 from agentctl.domain.plan.dispositions import FailedStep
 from agentctl.domain.plan.model import Change
 from agentctl.domain.storage.protocol import BackendError
 from agentctl.engine.cluster import Cluster
+from agentctl.engine.freezing import FrozenError
 from agentctl.engine.gather import observe_graph
 from agentctl.engine.leases import Lease, LeaseLostError, StateLockHeldError
 from agentctl.engine.recover import recover
@@ -83,8 +85,13 @@ def main_lease(graph_id: str) -> str:
 async def fence_graph(cluster: Cluster, graph_id: str, lease: Lease, stamp: Stamp) -> LiveGraph:
     """Returns what the graph holds, after a fence commit where a dead holder may still write.
 
-    A detached graph needs none: its tombstone bars every writer.
+    A detached graph needs none: its tombstone bars every writer. Every command that moves a graph
+    comes by here before it does.
+
+    Raises:
+        FrozenError: the graph or the cluster is frozen.
     """
+    await cluster.freezes.require_thawed(graph_address(graph_id))
     for _ in range(FENCE_ATTEMPTS_MAX):
         live = await observe_graph(cluster, graph_id)
         if not lease.fence_needed or live.presence != "live" or live.commit is None:
@@ -136,6 +143,7 @@ async def make(running: Running, move: Move) -> LiveGraph | None:
     change, sidecar, cluster = move.change, move.sidecar, running.task.cluster
     try:
         await cluster.leases.check(running.task.lease)
+        await cluster.freezes.require_thawed(graph_address(sidecar.graph_id))
         await write_sidecar(cluster.store, sidecar)
     except BackendError as failure:
         running.told.add(
@@ -159,9 +167,20 @@ async def make(running: Running, move: Move) -> LiveGraph | None:
 
 
 async def graph_busy(
-    running: Running, change: Change, graph_id: str, busy: StateLockHeldError
+    running: Running, change: Change, graph_id: str, busy: StateLockHeldError | FrozenError
 ) -> None:
-    """Blocks the changes of a graph that another writer holds; other graphs go on."""
+    """Blocks the changes of a graph that another writer holds, or that is frozen; others go on.
+
+    Raises:
+        FrozenError: it is the whole cluster that is frozen, and nothing goes on.
+    """
+    if isinstance(busy, FrozenError):
+        if busy.freeze.scope == CLUSTER_SCOPE:
+            raise busy
+        running.hold_back(graph_id, "frozen")
+        running.told.add(busy.diagnostic)
+        await running.finished(change, "not_done", "frozen")
+        return
     running.hold_back(graph_id, "graph_busy")
     running.told.add(
         warning(

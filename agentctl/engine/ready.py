@@ -10,8 +10,9 @@ from agentctl.engine.advance import composite_diagnostics
 from agentctl.engine.bracket import settle_cluster_ops
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.homecoming import settle
-from agentctl.engine.leases import Lease
+from agentctl.engine.leases import CLUSTER, Lease
 from agentctl.engine.ledger import Head
+from agentctl.engine.recorded_freezes import record_freezes
 
 
 async def settled_head(cluster: Cluster, lease: Lease, told: Bag) -> Head | None:
@@ -20,6 +21,7 @@ async def settled_head(cluster: Cluster, lease: Lease, told: Bag) -> Head | None
     None where the command must stop; *told* has the error.
 
     Raises:
+        FrozenError: the cluster is frozen.
         LeaseLostError: a later holder has written.
     """
     head = await cluster.ledger.head()
@@ -29,6 +31,8 @@ async def settled_head(cluster: Cluster, lease: Lease, told: Bag) -> Head | None
     if lease.fence_needed:
         head = await cluster.ledger.fence(lease)
         assert head is not None, "a ledger does not go away"
+    head = await record_freezes(cluster, lease, head)
+    await cluster.freezes.require_thawed(CLUSTER, head.envelope.freezes)
     told.add(*await settle(cluster.folder, cluster.store))
     told.add(*composite_diagnostics(head.envelope.state))
     if has_errors(told):

@@ -9,6 +9,7 @@ from agentctl.diagnostics.diagnostic import error
 from agentctl.domain.plan.model import Change
 from agentctl.engine.advance import graph_detached
 from agentctl.engine.consent import consented, fresh_gate, spend
+from agentctl.engine.freezing import FrozenError
 from agentctl.engine.leases import StateLockHeldError
 from agentctl.engine.moving import (
     Held,
@@ -33,7 +34,7 @@ async def delete_graph(running: Running, change: Change) -> None:
     try:
         async with hold_graph(running, parsed.name, "graph_delete") as held:
             await _delete_held(running, change, held)
-    except StateLockHeldError as busy:
+    except (StateLockHeldError, FrozenError) as busy:
         await graph_busy(running, change, parsed.name, busy)
 
 

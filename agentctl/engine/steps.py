@@ -9,6 +9,7 @@ from agentctl.domain.storage.protocol import BackendError
 from agentctl.engine.advance import graph_moved
 from agentctl.engine.catalog import payload_digest, payload_key
 from agentctl.engine.consent import consented, fresh_gate, spend
+from agentctl.engine.freezing import FrozenError
 from agentctl.engine.leases import StateLockHeldError
 from agentctl.engine.moving import (
     Move,
@@ -60,7 +61,7 @@ async def create_graph(running: Running, change: Change) -> None:
                 approval_id=approval_id,
             )
             await _forward(running, Move(change=change, sidecar=sidecar, act=act))
-    except StateLockHeldError as busy:
+    except (StateLockHeldError, FrozenError) as busy:
         await graph_busy(running, change, graph.id, busy)
 
 
@@ -98,7 +99,7 @@ async def update_schema(running: Running, change: Change) -> None:
                 approval_id=approval_id,
             )
             await _forward(running, Move(change=change, sidecar=sidecar, act=act))
-    except StateLockHeldError as busy:
+    except (StateLockHeldError, FrozenError) as busy:
         await graph_busy(running, change, graph.id, busy)
 
 

@@ -22,7 +22,9 @@ REASONS: Final = {
     "graph_create_failed": "the graph could not be created",
     "schema_apply_failed": "the schema could not be applied",
     "graph_delete_failed": "the graph could not be detached",
+    "interrupted": "the apply was interrupted before",
     "graph_busy": "another writer holds the graph",
+    "frozen": "the graph is frozen",
 }
 """Reasons of dispositions and of steps, in words."""
 

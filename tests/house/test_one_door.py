@@ -28,6 +28,7 @@ COLLABORATORS = {
     "principals",
     "approvals",
     "drafts",
+    "freezes",
     "catalog",
 }
 """Attributes of a `Cluster` that a face has no business with."""

@@ -312,7 +312,7 @@ async def test_a_ledger_of_the_future_is_neither_read_nor_written() -> None:
 
 async def test_protected_and_freezes_are_carried_on_until_they_are_set() -> None:
     ledger = _ledger(MemoryStore())
-    freeze = Freeze(id="f", scope="cluster", since="t", reason="r", by="sarah")
+    freeze = Freeze(id="f", scope="graph.g", since="t", reason="r", by="sarah")
     first = await ledger.commit(
         base=None,
         kind="import",

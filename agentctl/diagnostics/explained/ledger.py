@@ -14,6 +14,31 @@ EXPLAINED: Final[dict[str, str]] = {
         "has been applied since. Nothing was written. To look at the live graphs again use "
         "`agentctl refresh`."
     ),
+    "frozen": (
+        "Somebody froze the cluster or this graph, so that nothing of it is committed: no apply, "
+        "no load, no refresh, by nobody. What stands is served as before, and looking, planning "
+        "and asking go on. A freeze with an end lifts itself then; any other ends when an "
+        "enrolled human signs `agentctl thaw` at their terminal."
+    ),
+    "freeze_not_found": (
+        "What was to be thawed is not frozen: it was thawed already, ended by itself, or is "
+        "frozen under another id. Nothing was changed. `agentctl freeze --list` shows what holds."
+    ),
+    "freeze_not_recorded": (
+        "A freeze and a thaw hold from the moment their own record is there, also while another "
+        "command is at work. The ledger, too, records them, and that needs the cluster's lease, "
+        "which somebody else has. Nothing is to be done: the next command that writes does it."
+    ),
+    "revision_not_found": (
+        "The ledger counts its objects from 1 and keeps at least the newest hundred; the number "
+        "that was asked for was never given out, or its object has been collected since. Nothing "
+        "can be shown, compared with or gone back to there. `agentctl state list` shows the rest."
+    ),
+    "invalid_freeze_record": (
+        "A freeze ends by a record that an enrolled human has signed, and one was found whose "
+        "signature, key or cluster is not right. The freeze goes on as if it were not there. "
+        "Find out who wrote it; to end the freeze, thaw it at a terminal."
+    ),
     "invalid_state_json": (
         "A ledger object or `state.json` is no JSON of the form that its version has: damaged, "
         "cut short, or written by something else. It is not guessed at. The numbered objects "
@@ -120,6 +145,25 @@ EXPLAINED: Final[dict[str, str]] = {
         "Anchors were asked for, and at that place there is none to be read. Verification stops "
         "here and does not go on without: it would claim less than you asked. Mend the place, or "
         "leave it out."
+    ),
+    "backup_place_unfit": (
+        "The place for the backup lies inside the storage root that it is a copy of, so whatever "
+        "takes the one takes the other. Name a folder on another disk, or another bucket."
+    ),
+    "backup_not_found": (
+        "The place was read and holds no backup of that id. `agentctl backup list` shows those "
+        "that it holds; a backup that broke off is not among them, and the next one goes on "
+        "where it stopped."
+    ),
+    "backup_damaged": (
+        "Every object of a backup lies under its own digest, and the chains in it prove each "
+        "other. Here something is missing or has other bytes, so this backup cannot be restored "
+        "whole. Use another one, and find out who can write to that place."
+    ),
+    "restore_root_not_empty": (
+        "A restore makes a new cluster and never mixes with what is there. The storage root that "
+        "cluster.yaml names holds something already. Name an empty one; a restore that broke off "
+        "goes on when the same backup is asked for again."
     ),
     "audit_chain_broken": (
         "Each audit record carries the digest of the one before. This one is missing, out of "

@@ -29,7 +29,7 @@ class ExitCode(IntEnum):
     BUG = 70
     """Ours."""
     INTERRUPTED = 130
-    """`--watch` only: Ctrl-C ended it."""
+    """Ctrl-C ended it: a watch, or an apply between two steps."""
 
 
 _BY_CODE: Final[dict[str, ExitCode]] = (

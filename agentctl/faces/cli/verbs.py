@@ -98,12 +98,18 @@ SECTIONS: Final[tuple[tuple[str, tuple[Verb, ...]], ...]] = (
                 "The ledger's objects, and what differs.",
                 ("state_list", "state_show", "state_diff"),
             ),
-            Verb("ops", "ops", "The changes that were made, and by whom.", ("ops",)),
+            Verb("ops", "ops", "The changes that were made, and by whom.", ("ops", "ops_diff")),
             Verb(
                 "audit",
                 "audit",
                 "Prove, anchor or export the audit chain.",
                 ("audit_verify", "audit_export", "audit_anchor"),
+            ),
+            Verb(
+                "backup",
+                "backup",
+                "Copy the storage root elsewhere, and restore it.",
+                ("backup_create", "backup_list", "backup_verify"),
             ),
             Verb(
                 "identity",
