@@ -7,6 +7,7 @@ randomness take both as arguments, so this module is pure.
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final, Literal, NewType
 
 import msgspec
@@ -77,6 +78,10 @@ class ParsedAddress(msgspec.Struct, frozen=True, kw_only=True):
     """Of a binding, the address of the query that it binds."""
 
 
+ADDRESSES_KNOWN_MAX: Final = 1 << 15
+"""A plan of 10,000 resources asks for the parts of each several times."""
+
+
 def is_resource_id(text: str) -> bool:
     """Returns whether *text* may name a graph, query, policy or provider."""
     return RESOURCE_ID.fullmatch(text) is not None
@@ -124,6 +129,7 @@ OPS: Final = Address("ops")
 """The one resource of operations: archive and retention."""
 
 
+@lru_cache(maxsize=ADDRESSES_KNOWN_MAX)
 def parse_address(text: str) -> ParsedAddress | None:
     """Returns the parts of *text*, or None where it is no resource address."""
     if text == OPS:
@@ -207,6 +213,11 @@ def op_id(nid: str, uuid: str) -> str:
 def path_part(text: str) -> str:
     """Returns *text* as one part of a storage key: ``/`` becomes ``%2F``. Source: control-plane 3.2."""
     return text.replace("%", "%25").replace("/", "%2F")
+
+
+def from_path_part(part: str) -> str:
+    """Returns the text of which `path_part` made *part*."""
+    return part.replace("%2F", "/").replace("%25", "%")
 
 
 def numbered(number: int) -> str:

@@ -47,6 +47,13 @@ async def bind(home: ObjectStore, *, cluster_id: str, storage: str) -> None:
     await home.create(BINDING_KEY, text)
 
 
+async def rebind(home: ObjectStore, *, cluster_id: str, storage: str) -> None:
+    """Writes the binding over the one that is there: a human restored the cluster elsewhere."""
+    binding = Binding(cluster_id=cluster_id, storage=storage)
+    text = msgspec.json.format(msgspec.json.encode(binding), indent=2) + b"\n"
+    await home.replace(BINDING_KEY, text)
+
+
 def moved_root(bound: str, wanted: str) -> Diagnostic:
     """Returns that the folder names another storage root than the one it is bound to."""
     return error(

@@ -72,6 +72,13 @@ permit (
   resource
 );
 
+@id("builtin:humans-make-backups")
+permit (
+  principal is AgentCtl::Human,
+  action == AgentCtl::Action::"cluster_backup",
+  resource
+);
+
 @id("builtin:humans-break-a-lease")
 permit (
   principal is AgentCtl::Human,

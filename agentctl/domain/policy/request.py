@@ -51,6 +51,7 @@ ACTIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "cluster_refresh": ("Cluster",),
     "cluster_import": ("Cluster",),
     "cluster_force_unlock": ("Cluster", *DATA),
+    "cluster_backup": ("Cluster",),
     "cluster_freeze": ("Cluster", *DATA),
     "op_rollback": ("Cluster", "Op"),
     "admin": ("Cluster", *DATA),

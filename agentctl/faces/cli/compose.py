@@ -68,7 +68,7 @@ class Composition:
         """
         return await open_cluster(
             Folder(config, memory=cache_of if cached else None),
-            make_store=self._make_store,
+            make_store=self.make_store,
             make_graphs=make_graphs,
             world=self.world,
             verify=verify,
@@ -110,7 +110,8 @@ class Composition:
         )
         return signer
 
-    def _make_store(self, written: str, base: Path) -> ObjectStore:
+    def make_store(self, written: str, base: Path) -> ObjectStore:
+        """Returns the store of a root as written; it is closed with the others."""
         store = self._wrap_store(open_store(written, base))
         self._stores.append(store)
         return store
