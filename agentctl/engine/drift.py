@@ -2,17 +2,26 @@
 
 A payload that is gone or altered, and a graph whose root is gone, lose their digests, so that the
 next plan proposes them again; what cannot be read keeps its digest, because trouble may pass. A
-live graph's schema is recorded as it is.
+live graph's schema is recorded as it is. An approval rule and the settings of ops keep their digest
+whatever became of their payload: what judges others must not go away by being lost.
 """
 
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 import msgspec
 
 from agentctl.diagnostics.diagnostic import Diagnostic, error, warning
 from agentctl.domain.config.model import DesiredCluster, DesiredGraph
 from agentctl.domain.ledger.observations import LiveGraph
-from agentctl.domain.ledger.state import AppliedResource, ResourceStatus, State, Tombstone
+from agentctl.domain.ledger.state import (
+    AppliedResource,
+    GraphObserved,
+    Observation,
+    ResourceStatus,
+    State,
+    Tombstone,
+)
 from agentctl.engine.advance import (
     APPLIED,
     observed,
@@ -23,7 +32,10 @@ from agentctl.engine.advance import (
     without_digests,
 )
 from agentctl.engine.catalog import PayloadCheck
-from agentctl.ids import graph_address, schema_address
+from agentctl.ids import Kind, graph_address, parse_address, schema_address
+
+KEPT_KINDS: Final[frozenset[Kind]] = frozenset({"approval", "ops"})
+"""Kinds that a lost payload takes nothing from: they still hold, and open nothing."""
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,11 +55,18 @@ def payloads_seen(state: State, checks: Iterable[PayloadCheck]) -> Seen:
         told.append(diagnostic)
         if check.standing == "unreadable":
             status = ResourceStatus(status="error", conditions=("payload_read_error",))
+        elif _holds_anyway(check.address):
+            status = ResourceStatus(status="error", conditions=(f"payload_{check.standing}",))
         else:
             state = without_digests(state, (check.address,))
             status = ResourceStatus(status="drifted", conditions=(f"payload_{check.standing}",))
         state = with_statuses(state, {check.address: status})
     return Seen(state=state, diagnostics=tuple(told))
+
+
+def _holds_anyway(address: str) -> bool:
+    parsed = parse_address(address)
+    return parsed is not None and parsed.kind in KEPT_KINDS
 
 
 def graphs_seen(
@@ -85,37 +104,72 @@ def _graph_seen(state: State, graph: DesiredGraph, live: LiveGraph, *, at: str) 
 def _live(state: State, graph: DesiredGraph, live: LiveGraph, *, at: str) -> Seen:
     address, schema = graph_address(graph.id), schema_address(graph.id)
     assert live.source_digest is not None
+    before = state.observations.get(address)
     recorded = recorded_digests(state).get(schema)
     expected = recorded if recorded is not None else graph.schema.digest
     resources = dict(state.applied_revision.resources)
     resources[schema] = AppliedResource(digest=live.source_digest)
     resources.setdefault(address, AppliedResource(digest=""))
     state = with_resources(state, resources)
-    seen = observed(live, desired_schema_digest=graph.schema.digest, at=at)
-    state = with_observations(state, {address: seen})
-    if live.source_digest == expected:
-        return Seen(state=with_statuses(state, _settled(state, (address, schema))))
-    drifted = ResourceStatus(status="drifted", conditions=("schema_mismatch",))
-    told = warning(
+    seen: dict[str, Observation] = {
+        address: observed(live, desired_schema_digest=graph.schema.digest, at=at)
+    }
+    if isinstance(before, Tombstone) and before.incarnation not in {None, live.incarnation}:
+        seen[f"{address}@{before.incarnation}"] = before  # Its data is still to be purged.
+    state = with_statuses(with_observations(state, seen), _settled(state, graph, live))
+    told: list[Diagnostic] = []
+    if isinstance(before, GraphObserved) and (live.commit or 0) < (
+        before.graph_manifest_version or 0
+    ):
+        rewound = ResourceStatus(status="drifted", conditions=("graph_rewound",))
+        state = with_statuses(state, {address: rewound})
+        told.append(_rewound(before, live))
+    if live.source_digest != expected:
+        drifted = ResourceStatus(status="drifted", conditions=("schema_mismatch",))
+        state = with_statuses(state, {schema: drifted})
+        told.append(_mismatch(live, expected))
+    return Seen(state=state, diagnostics=tuple(told))
+
+
+def _mismatch(live: LiveGraph, expected: str) -> Diagnostic:
+    return warning(
         "schema_mismatch",
-        schema,
-        f"the live graph {graph.id} has the schema {live.source_digest[:12]}, not {expected[:12]}",
+        schema_address(live.graph_id),
+        f"the live graph {live.graph_id} has the schema {(live.source_digest or '')[:12]},"
+        f" not {expected[:12]}",
         remedy="agentctl plan",
     )
-    state = with_statuses(state, {address: APPLIED, schema: drifted})
-    return Seen(state=state, diagnostics=(told,))
 
 
-def _settled(state: State, addresses: tuple[str, ...]) -> dict[str, ResourceStatus | None]:
-    """Returns `applied` for what had trouble with observation before, and for what is new."""
-    keeps = {"blocked", "drifted"}
-    return {
-        a: APPLIED
-        for a in addresses
-        if a not in state.resource_statuses
-        or state.resource_statuses[a].status not in keeps
-        or "graph_missing" in state.resource_statuses[a].conditions
-    }
+def _rewound(before: GraphObserved, live: LiveGraph) -> Diagnostic:
+    return warning(
+        "graph_rewound",
+        graph_address(live.graph_id),
+        f"graph {live.graph_id} is at main:{live.commit}, and the ledger saw it at"
+        f" main:{before.graph_manifest_version}",
+        detail="Commits that were there are gone: an older copy of the root was put back, or the"
+        " root was made anew. What the graph holds now is recorded.",
+        remedy="Restore the newer root from a backup and refresh, if what is lost matters.",
+    )
+
+
+def _settled(state: State, graph: DesiredGraph, live: LiveGraph) -> dict[str, ResourceStatus]:
+    """Returns `applied` for what had trouble with observation before, and for what is new.
+
+    A drifted schema stays so until the graph has the one that is declared; what is blocked is the
+    plan's to say.
+    """
+    reached = live.source_digest == graph.schema.digest
+    both = (graph_address(graph.id), schema_address(graph.id))
+    return {a: APPLIED for a in both if _is_settled(state.resource_statuses.get(a), reached)}
+
+
+def _is_settled(status: ResourceStatus | None, reached: bool) -> bool:  # noqa: FBT001
+    if status is None or "graph_missing" in status.conditions:
+        return True
+    if status.status == "drifted":
+        return reached or "graph_rewound" in status.conditions
+    return status.status != "blocked"
 
 
 def _gone(state: State, graph: DesiredGraph, live: LiveGraph, *, at: str) -> Seen:
@@ -124,6 +178,8 @@ def _gone(state: State, graph: DesiredGraph, live: LiveGraph, *, at: str) -> See
     before = state.observations.get(address)
     if not known and isinstance(before, Tombstone):
         return Seen(state=state)
+    if not known and live.presence == "detached":
+        return _tombstone_found(state, live, at=at)
     if not known:
         pending = ResourceStatus(status="pending")
         new = [a for a in (address, schema) if a not in state.resource_statuses]
@@ -143,6 +199,63 @@ def _gone(state: State, graph: DesiredGraph, live: LiveGraph, *, at: str) -> See
         remedy="Restore the root from a backup and refresh, or see what `agentctl plan` proposes.",
     )
     return Seen(state=state, diagnostics=(told,))
+
+
+def roots_seen(state: State, others: Iterable[LiveGraph], *, at: str) -> Seen:
+    """Returns *state* after a look at roots that are neither declared nor recorded.
+
+    None is adopted. A live one is told; of a detached one the tombstone is recorded where the ledger
+    has none, so that it can be restored. A root whose incarnation is recorded as deleted is known.
+    """
+    told: list[Diagnostic] = []
+    for live in sorted(others, key=lambda g: g.graph_id):
+        before = state.observations.get(graph_address(live.graph_id))
+        if live.presence == "detached" and not isinstance(before, Tombstone):
+            seen = _tombstone_found(state, live, at=at)
+            state = seen.state
+            told.extend(seen.diagnostics)
+        elif live.presence in {"live", "foreign", "unreadable"}:
+            told.append(_undeclared(live))
+    return Seen(state=state, diagnostics=tuple(told))
+
+
+def _undeclared(live: LiveGraph) -> Diagnostic:
+    what = f"a live graph of {sum(live.rows.values()):,} rows"
+    if live.presence != "live":
+        what = f"something that is no graph of ours ({live.error})"
+    return warning(
+        "graph_undeclared",
+        graph_address(live.graph_id),
+        f"the root {live.uri} holds {what}; the folder does not declare it, and the ledger does"
+        " not record it",
+        detail="It was left as it is and not adopted: nothing here serves, migrates or deletes it.",
+        remedy="Declare it in cluster.yaml and run `agentctl refresh`, or remove that root.",
+    )
+
+
+def _tombstone_found(state: State, live: LiveGraph, *, at: str) -> Seen:
+    """Of a detached graph whose deletion the ledger does not record: it was lost with it.
+
+    Who approved the deletion is not known any more, so the data is kept until somebody says.
+    """
+    graph, schema = graph_address(live.graph_id), schema_address(live.graph_id)
+    tombstone = Tombstone(
+        deleted_at=live.last_write or at,
+        incarnation=live.incarnation,
+        graph_uri=live.uri,
+        resources={
+            graph: AppliedResource(digest=""),
+            schema: AppliedResource(digest=live.source_digest or ""),
+        },
+    )
+    told = warning(
+        "graph_tombstone_rebuilt",
+        graph,
+        f"the detached graph {live.graph_id} was not recorded as deleted; its tombstone is now",
+        detail="Its data is kept, because the approval of its deletion is not on record.",
+        remedy=f"agentctl graph restore {live.graph_id}",
+    )
+    return Seen(state=with_observations(state, {graph: tombstone}), diagnostics=(told,))
 
 
 def _unreadable(state: State, graph: DesiredGraph, live: LiveGraph, *, at: str) -> Seen:

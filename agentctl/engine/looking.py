@@ -59,3 +59,12 @@ async def look(
         drift=drift_of(state, live, {check.address: check.standing for check in checks}),
         diagnostics=(*payloads.diagnostics, *graphs.diagnostics),
     )
+
+
+async def other_roots(
+    cluster: Cluster, desired: DesiredCluster, state: State
+) -> tuple[LiveGraph, ...]:
+    """Returns what the roots hold that are neither declared nor recorded, by id."""
+    known = known_graphs(desired, state)
+    strange = [graph for graph in await cluster.graphs.roots() if graph not in known]
+    return tuple((await observe_graphs(cluster, strange)).values())

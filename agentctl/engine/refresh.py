@@ -3,7 +3,8 @@
 Both run under the cluster's lease and look, in this order, at interrupted steps, payloads and
 graphs. `import` makes the first revision, and records only what it sees: live graphs with their
 schemas, no query and no policy; an error prevents it. Neither touches a graph, but for the purge of
-what is past its time.
+what is past its time. Where a ledger was lost, `import` is how it is made again: definition comes
+from the graphs, consumed approvals stay consumed, and what cannot be made again is told.
 """
 
 from agentctl.adapters.backends.probe import probe
@@ -22,15 +23,17 @@ from agentctl.engine.advance import (
 from agentctl.engine.binding import bind
 from agentctl.engine.bracket import Begin, abandon_op, begin_op, end_op, settle_cluster_ops
 from agentctl.engine.cluster import Cluster
-from agentctl.engine.drift import graphs_seen, payloads_seen
-from agentctl.engine.gather import FOLDER, load_target, observe_graphs
+from agentctl.engine.drift import roots_seen
+from agentctl.engine.gather import FOLDER, known_graphs, load_target
 from agentctl.engine.leases import CLUSTER, Lease
 from agentctl.engine.ledger import Head
+from agentctl.engine.looking import look, other_roots
 from agentctl.engine.observe import state_seen
 from agentctl.engine.ready import settled_head
+from agentctl.engine.rebuilding import heal_rules, rebuild
 from agentctl.engine.record import commit_revision, consume
 from agentctl.engine.results import RefreshResult
-from agentctl.engine.sweep import due_purges, purge, remove_settled, sweep
+from agentctl.engine.sweep import Swept, due_purges, purge, remove_settled, sweep
 from agentctl.engine.world import stamp_now
 
 
@@ -105,20 +108,20 @@ class _Look:
             self._told.add(unsafe)
         if desired is None or unsafe is not None:
             return await self._answer("import", None)
-        at = stamp_now(cluster.world)
-        live = await observe_graphs(cluster, (g.id for g in desired.graphs))
-        seen = graphs_seen(State(), desired, live, at=at)
-        self._told.add(*seen.diagnostics)
+        op_id = cluster.journal.mint_id(self._caller.nid)
+        rebuilt = await rebuild(cluster, self._caller, desired, op=op_id)
+        self._told.add(*rebuilt.diagnostics)
         if has_errors(self._told):
             return await self._answer("import", None)
         await settle_cluster_ops(cluster, lease)
-        op = await self._begin("import", None)
+        op = await self._begin("import", None, op_id=op_id)
         try:
-            state = with_config_digest(seen.state, desired.config_digest)
+            state = with_config_digest(rebuilt.state, desired.config_digest)
             head = await self._commit_first(state, desired, op)
         except Exception as failure:
             await abandon_op(cluster, op, lease, str(failure))
             raise
+        await self._settle(rebuilt.swept, op, head)
         await end_op(cluster, op, lease, head)
         return await self._answer("import", head, op)
 
@@ -127,9 +130,9 @@ class _Look:
         self._told.add(*target.diagnostics)
         return target.desired
 
-    async def _begin(self, action: str, head: Head | None) -> Op:
+    async def _begin(self, action: str, head: Head | None, op_id: str | None = None) -> Op:
         verb: OpVerb = "install" if action == "import" else "update"
-        begin = Begin(action=action, verb=verb, intent=self._intent)
+        begin = Begin(action=action, verb=verb, intent=self._intent, op_id=op_id)
         return await begin_op(
             self._cluster, self._caller, begin, lease=self._lease, head=head, live={}
         )
@@ -139,26 +142,34 @@ class _Look:
         swept = await sweep(cluster, self._caller, head.envelope.state, op=op.id)
         self._told.add(*swept.diagnostics)
         state = await self._purged(swept.state)
-        payloads = payloads_seen(state, await cluster.catalog.check_all(recorded_digests(state)))
-        live = await observe_graphs(cluster, (g.id for g in desired.graphs))
-        at = stamp_now(cluster.world)
-        pending = frozenset(swept.pending)
-        graphs = graphs_seen(payloads.state, desired, live, at=at, pending=pending)
-        self._told.add(*payloads.diagnostics, *graphs.diagnostics)
+        await heal_rules(cluster, desired, state)
+        pending = frozenset(swept.pending_among(known_graphs(desired, state)))
+        looked = await look(cluster, desired, state, pending=pending)
+        self._told.add(*looked.diagnostics)
+        others = roots_seen(
+            looked.state,
+            await other_roots(cluster, desired, looked.state),
+            at=stamp_now(cluster.world),
+        )
+        self._told.add(*others.diagnostics)
         new_head = await commit_revision(
             cluster,
             base=head,
             kind="refresh",
             op=op.id,
             lease=self._lease,
-            state=graphs.state,
+            state=others.state,
             source=head.envelope.source,
             always=True,
         )
-        self._told.add(*await remove_settled(cluster, swept.settled))
-        for approval_id in swept.used:
-            await consume(cluster, approval_id, op=op.id, seq=new_head.seq)
+        await self._settle(swept, op, new_head)
         return new_head
+
+    async def _settle(self, swept: Swept, op: Op, head: Head) -> None:
+        """Takes away what the ledger has made superfluous by recording it."""
+        self._told.add(*await remove_settled(self._cluster, swept.settled))
+        for approval_id in swept.used:
+            await consume(self._cluster, approval_id, op=op.id, seq=head.seq)
 
     async def _purged(self, state: State) -> State:
         for due in due_purges(state, stamp_now(self._cluster.world)):

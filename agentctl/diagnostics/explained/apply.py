@@ -79,6 +79,12 @@ EXPLAINED: Final[dict[str, str]] = {
         "checked is not what would be recorded. The step was not done. Run the command again; it "
         "reads the file as it is now."
     ),
+    "interrupted": (
+        "Somebody pressed Ctrl-C, or the process was told to end. The step that had begun was "
+        "finished, no further one was begun, and what was done is recorded like that of any "
+        "apply. The exit code is 130. Run the command again for the rest. Pressed twice, the "
+        "command leaves at once, as after a crash, and the next one settles what it had begun."
+    ),
     "resource_payload_write_error": (
         "The content of a resource (a query, a policy) could not be put into the catalog of the "
         "storage root. The ledger never records a resource whose payload is missing, so this one "
@@ -231,5 +237,26 @@ EXPLAINED: Final[dict[str, str]] = {
         "The live graph carries another schema than the ledger records, so something else has "
         "changed it. A plan compares with what is really there. `agentctl refresh` records it, "
         "and the plan then shows how to get back to the folder's."
+    ),
+    "graph_rewound": (
+        "The newest commit of the graph is an older one than the ledger saw: an old copy of its "
+        "root was put back, or the root was made anew. What came after is gone from here. Restore "
+        "the newer root from a backup and run `agentctl refresh`, if it matters."
+    ),
+    "graph_undeclared": (
+        "The storage holds a root that the folder does not declare and the ledger does not record. "
+        "Nothing adopts it by itself. Declare the graph in `cluster.yaml` and run `agentctl "
+        "refresh`, or remove the root."
+    ),
+    "graph_tombstone_rebuilt": (
+        "A graph is detached and the ledger did not know that it was deleted, because the ledger "
+        "was lost in between. It is recorded now, so that `agentctl graph restore ID` works. Its "
+        "data is not purged: the approval of its deletion is not on record."
+    ),
+    "ledger_rebuilt": (
+        "`import` made a ledger over graphs that were there: one was lost before. Graphs and their "
+        "schemas are recorded as they are. Queries, policies, providers and settings are applied "
+        "again from the folder, behind their gates. Approvals and audit records cannot be made "
+        "again; the message says which of them are there."
     ),
 }
