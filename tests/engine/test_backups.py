@@ -6,7 +6,15 @@ from pathlib import Path
 import pytest
 
 from agentctl.adapters.backends.local import LocalStore
-from agentctl.domain.storage.backup import is_backed_up, is_written_once, restored_key
+from agentctl.adapters.backends.memory import MemoryStore
+from agentctl.adapters.keys.sshsig import verify
+from agentctl.domain.storage.backup import (
+    Manifest,
+    is_backed_up,
+    is_written_once,
+    restored_key,
+)
+from agentctl.domain.storage.protocol import ObjectStore
 from agentctl.engine.apply import apply
 from agentctl.engine.backup import (
     BackupMade,
@@ -16,8 +24,12 @@ from agentctl.engine.backup import (
     read_manifest,
     verify_backup,
 )
+from agentctl.engine.restoring import Restoring
 from agentctl.testing.builders import ROWS, Bench, folder_files, wanting
+from agentctl.testing.consent import key_of
+from agentctl.testing.crash import Crash, CrashingStore
 from agentctl.testing.shell import Shell
+from agentctl_tools.door import call
 
 
 @pytest.fixture
@@ -37,7 +49,7 @@ async def _backup(bench: Bench, place: LocalStore) -> BackupMade:
 async def _verified(bench: Bench, place: LocalStore, made: BackupMade) -> BackupVerified:
     manifest = await read_manifest(place, made.backup_id)
     cluster = await bench.open()
-    assert not hasattr(manifest, "code"), manifest
+    assert isinstance(manifest, Manifest), manifest
     return await verify_backup(place, manifest, world=cluster.world, verify=cluster.verify)
 
 
@@ -85,6 +97,57 @@ async def test_a_backup_inside_its_own_root_and_one_without_a_ledger_are_refused
     assert getattr(inside, "code", None) == "backup_place_unfit"
     assert getattr(nothing, "code", None) == "state_missing"
     assert not (tmp_path / "place").exists()
+
+
+async def test_the_door_tells_of_backups_that_are_not_there_and_lets_no_agent_name_a_place(
+    bench: Bench, tmp_path: Path
+) -> None:
+    place = str(tmp_path / "nowhere")
+    cluster = await bench.open()
+
+    none = await call(cluster, bench.sarah, "backup_verify", {"place": place})
+    other = {"place": place, "backup_id": "01J9ZC4R3QWE5T6Y7U8I9O0P1A"}
+    unknown = await call(cluster, bench.sarah, "backup_verify", other)
+    listed = await call(cluster, bench.sarah, "backup_list", {"place": place})
+    of_agent = await call(cluster, bench.agent, "backup_list", {"place": place})
+
+    assert [d.code for d in (*none.diagnostics, *unknown.diagnostics)] == ["backup_not_found"] * 2
+    assert listed.ok
+    assert [d.code for d in of_agent.diagnostics] == ["path_outside_folder"]
+
+
+async def test_a_restore_that_broke_off_goes_on_and_another_is_refused(
+    bench: Bench, tmp_path: Path
+) -> None:
+    place = LocalStore(tmp_path / "place")
+    first, second = await _backup(bench, place), await _backup(bench, place)
+    target, home = MemoryStore(), MemoryStore()
+
+    async def restoring(made: BackupMade, store: ObjectStore) -> Restoring:
+        manifest = await read_manifest(place, made.backup_id)
+        assert isinstance(manifest, Manifest)
+        return Restoring(
+            place, manifest, home=home, store=store, storage="s", world=bench.world, verify=verify
+        )
+
+    for write in (1, 5, 20):
+        dying = await restoring(first, CrashingStore(target, write))
+        with pytest.raises((Crash, BaseExceptionGroup)):
+            assert await dying.refusal() is None
+            await dying.carry(by="sarah", signer=key_of("sarah"))
+        refused = await (await restoring(second, target)).refusal()
+        if write > 1:
+            assert refused is not None
+            assert refused.code == "restore_root_not_empty"
+            assert "another restore" in refused.message
+        else:
+            target.objects.clear()
+    again = await restoring(first, target)
+    assert await again.refusal() is None
+    registry = await again.carry(by="sarah", signer=key_of("sarah"))
+
+    assert registry.human("sarah") is not None
+    assert not any(key.startswith("__cluster/ledger/") for key in target.objects)
 
 
 def test_what_is_of_the_moment_is_left_out_and_chains_are_kept_beside() -> None:
