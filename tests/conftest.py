@@ -6,9 +6,14 @@
 
 import atexit
 import os
+from collections.abc import Iterator
 from tempfile import TemporaryDirectory
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+from agentctl.adapters.backends.s3_settings import S3Root
+from agentctl.testing.servers import ObjectServer, moto_server, seaweed_server
 
 _CACHE = TemporaryDirectory(prefix="agentctl-tests-cache-")
 atexit.register(_CACHE.cleanup)
@@ -28,3 +33,37 @@ settings.register_profile(
 settings.load_profile(
     os.environ.get("AGENTCTL_TEST_PROFILE") or ("ci" if os.environ.get("CI") else "local")
 )
+
+
+@pytest.fixture(scope="session")
+def moto() -> Iterator[ObjectServer]:
+    """An S3 server that is quick and exact about conditions; one for each worker."""
+    with moto_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def seaweed() -> Iterator[ObjectServer]:
+    """An S3 server that people run; one for each worker."""
+    with seaweed_server() as server:
+        yield server
+
+
+@pytest.fixture
+def moto_root(moto: ObjectServer, monkeypatch: pytest.MonkeyPatch) -> S3Root:
+    """A fresh storage root on moto, which this process and its children reach by the environment."""
+    return _reached(moto, monkeypatch)
+
+
+@pytest.fixture
+def seaweed_root(seaweed: ObjectServer, monkeypatch: pytest.MonkeyPatch) -> S3Root:
+    """A fresh storage root on SeaweedFS, which this process and its children reach likewise."""
+    return _reached(seaweed, monkeypatch)
+
+
+def _reached(server: ObjectServer, monkeypatch: pytest.MonkeyPatch) -> S3Root:
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in server.environ.items():
+        monkeypatch.setenv(name, value)
+    return server.new_root()

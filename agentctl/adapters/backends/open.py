@@ -5,6 +5,7 @@ from urllib.parse import unquote, urlsplit
 
 from agentctl.adapters.backends.local import LocalStore
 from agentctl.adapters.backends.s3_settings import root_of
+from agentctl.domain.config.storage_root import storage_root
 from agentctl.domain.storage.protocol import ObjectStore, UnsuitableError
 
 
@@ -14,23 +15,13 @@ def open_store(uri_or_path: str, base: Path) -> ObjectStore:
     Raises:
         UnsuitableError: the location is blank or of a kind that this release does not open.
     """
-    text = uri_or_path.strip()
-    if not text:
-        msg = "the storage root is blank"
-        raise UnsuitableError(msg)
-    text = text.rstrip("/") or "/"
-    scheme, separator, _ = text.partition("://")
-    if not separator:
-        return LocalStore((base / text).resolve())
-    if scheme.lower() == "s3":
+    named = storage_root(uri_or_path)
+    if isinstance(named, str):
+        raise UnsuitableError(named)
+    if named.scheme == "s3":
         from agentctl.adapters.backends.s3 import S3Store
 
-        return S3Store(root_of(f"s3://{text.partition('://')[2]}"))
-    if scheme != "file":
-        msg = f"a storage root is a path, file:// or s3://, not {scheme}://"
-        raise UnsuitableError(msg)
-    parts = urlsplit(text)
-    if parts.netloc not in ("", "localhost") or not parts.path.startswith("/"):
-        msg = f"a file:// root is an absolute path of this machine, not {text}"
-        raise UnsuitableError(msg)
-    return LocalStore(Path(unquote(parts.path)).resolve())
+        return S3Store(root_of(named.uri))
+    if not named.uri.startswith("file://"):
+        return LocalStore((base / named.uri).resolve())
+    return LocalStore(Path(unquote(urlsplit(named.uri).path)).resolve())
