@@ -8,6 +8,7 @@ import pytest
 from agentctl.adapters.backends.local import LocalStore
 from agentctl.adapters.backends.memory import MemoryStore
 from agentctl.adapters.keys.sshsig import verify
+from agentctl.domain.policy.principals import Registry
 from agentctl.domain.storage.backup import (
     Manifest,
     is_backed_up,
@@ -133,8 +134,7 @@ async def test_a_restore_that_broke_off_goes_on_and_another_is_refused(
     for write in (1, 5, 20):
         dying = await restoring(first, CrashingStore(target, write))
         with pytest.raises((Crash, BaseExceptionGroup)):
-            assert await dying.refusal() is None
-            await dying.carry(by="sarah", signer=key_of("sarah"))
+            await _restored(dying)
         refused = await (await restoring(second, target)).refusal()
         if write > 1:
             assert refused is not None
@@ -142,12 +142,15 @@ async def test_a_restore_that_broke_off_goes_on_and_another_is_refused(
             assert "another restore" in refused.message
         else:
             target.objects.clear()
-    again = await restoring(first, target)
-    assert await again.refusal() is None
-    registry = await again.carry(by="sarah", signer=key_of("sarah"))
+    registry = await _restored(await restoring(first, target))
 
     assert registry.human("sarah") is not None
     assert not any(key.startswith("__cluster/ledger/") for key in target.objects)
+
+
+async def _restored(restoring: Restoring) -> Registry:
+    assert await restoring.refusal() is None
+    return await restoring.carry(by="sarah", signer=key_of("sarah"))
 
 
 def test_what_is_of_the_moment_is_left_out_and_chains_are_kept_beside() -> None:
