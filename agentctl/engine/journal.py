@@ -7,6 +7,7 @@ believed that no event says, and there is exactly one terminal status.
 """
 
 import re
+from collections.abc import Iterable
 from typing import Final, TypeVar
 
 import msgspec
@@ -153,12 +154,14 @@ class Journal:
         found = await self._load(op)
         return None if found is None else found[0]
 
-    async def list(self, limit: int = 50) -> tuple[Op, ...]:
-        """Returns the newest ops, newest first, whoever made them."""
+    async def list(self, limit: int = 50, *, before: str | None = None) -> tuple[Op, ...]:
+        """Returns the newest ops, newest first, whoever made them; with *before* those older than it."""
         found: list[Op] = []
         for identifier in await self._ids():
             if len(found) >= limit:
                 break
+            if before is not None and _age(identifier) >= _age(before):
+                continue
             op = await self.get(identifier)
             if op is not None:
                 found.append(op)
@@ -240,7 +243,37 @@ class Journal:
         keys = await self._store.list("ops/")
         names = {key.split("/")[1] for key in keys if key.endswith("/op.json")}
         ids = (name for name in names if _ID.fullmatch(name))
-        return tuple(sorted(ids, key=lambda i: (i.rpartition(":")[2], i), reverse=True))
+        return tuple(sorted(ids, key=_age, reverse=True))
+
+    async def named(self, text: str) -> tuple[str, ...]:
+        """Returns the ids that begin with *text*, newest first: one where it names an op."""
+        if _ID.fullmatch(text):
+            return (text,)
+        return tuple(i for i in await self._ids() if text and i.startswith(text))
+
+    async def undone(self, ops: Iterable[Op]) -> dict[str, str]:
+        """Returns the op that rolled each of *ops* back, by id, where one did so to its end."""
+        wanted = {op.id for op in ops}
+        oldest = min(map(_age, wanted), default=None)
+        found: dict[str, str] = {}
+        for identifier in await self._ids():
+            if oldest is None or _age(identifier) <= oldest:
+                break
+            copy = await self._store.read(op_key(identifier))
+            record = None if copy is None else _decode(copy.data, Op, copy.key)
+            undone = None if record is None else record.lineage.rollback_of
+            if undone in wanted and undone is not None:
+                op = await self.get(identifier)
+                if op is not None and op.status == "success" and await self._reaches(op, undone):
+                    found.setdefault(undone, op.id)
+        return found
+
+    async def _reaches(self, rollback: Op, undone: str) -> bool:
+        """Returns whether a rollback came to where the op that it undoes had begun, gates and all."""
+        post, pre = await self.post(rollback.id), await self.pre(undone)
+        return (
+            post is not None and pre is not None and post.resource_digests == pre.resource_digests
+        )
 
     async def _snapshot(self, key: str) -> Snapshot | None:
         found = await self._store.read(key)
@@ -265,6 +298,11 @@ class Journal:
                 raise
             return found.data == data
         return False
+
+
+def _age(op: str) -> tuple[str, str]:
+    """Returns what sorts ids by time: the part behind the colon is a UUIDv7."""
+    return op.rpartition(":")[2], op
 
 
 def _require_move(op: Op, status: OpStatus) -> None:

@@ -56,7 +56,7 @@ async def undoing(cluster: Cluster, *, to: int | None, op: str | None) -> Undone
         found = await _before(cluster, op, history)
         if isinstance(found, Diagnostic):
             return found
-        to = found
+        op, to = found
     assert to is not None, "a rollback goes to an object, or to before an op"
     moving = _moving(history, above=to)
     undone = op if op is not None else next(iter(reversed(moving)), None)
@@ -94,13 +94,16 @@ async def rollback(
     return RollbackResult(undone=undone, applied=applied)
 
 
-async def _before(cluster: Cluster, op_id: str, history: tuple[Head, ...]) -> int | Diagnostic:
-    """Returns the ledger object that *op_id* began from."""
-    op = await cluster.journal.get(op_id)
+async def _before(
+    cluster: Cluster, op_id: str, history: tuple[Head, ...]
+) -> tuple[str, int] | Diagnostic:
+    """Returns the op that *op_id* means, and the ledger object that it began from."""
+    ids = await cluster.journal.named(op_id)
+    op = await cluster.journal.get(ids[0]) if len(ids) == 1 else None
     if op is None:
-        return error(
-            "op_not_found", op_id, "there is no op of that id", remedy="agentctl ops log --graph"
-        )
+        why = f"{len(ids)} ops begin so" if len(ids) > 1 else "there is no op of that id"
+        return error("op_not_found", op_id, why, remedy="agentctl ops log --graph")
+    op_id = op.id
     if op.status != "success":
         return _not_undoable(op, f"the op is {op.status}; only what succeeded can be undone")
     pre = await cluster.journal.pre(op_id)
@@ -108,7 +111,7 @@ async def _before(cluster: Cluster, op_id: str, history: tuple[Head, ...]) -> in
         return _not_undoable(op, "no ledger object is its: it moved no definition")
     if pre is None or pre.seq is None:
         return _not_undoable(op, "there was no ledger before it")
-    return pre.seq
+    return op.id, pre.seq
 
 
 def _not_undoable(op: Op, why: str) -> Diagnostic:

@@ -34,9 +34,10 @@ class Lanes:
         parent = parents[0] if parents else None
         lines = [self._to(other) for other in parents[1:] if other != parent]
         if parent is None:
-            if own < len(lanes) - 1:
-                lines.append(_closing(len(lanes), own))
+            last = own == len(lanes) - 1
+            closing = _closing(len(lanes), own)
             del lanes[own]
+            lines.append(self.between() if last else closing)
         elif parent in lanes and lanes.index(parent) != own:
             left, right = sorted((lanes.index(parent), own))
             lines.append(_meeting(len(lanes), left, right))

@@ -1,12 +1,15 @@
 """`ops`: the changes that were made, or one of them with its lineage."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import msgspec
 
-from agentctl.domain.ops.record import Op
+from agentctl.diagnostics.diagnostic import Diagnostic, error
+from agentctl.domain.ops.record import Op, Snapshot
+from agentctl.engine.journal import Journal
 from agentctl.foreign import Foreign, show
-from agentctl_tools.envelopes import count, done, refused
+from agentctl_tools.envelopes import count, done, failed
 from agentctl_tools.fields import PAGE_ROWS, Limit
 from agentctl_tools.operation import Call, Envelope, Operation
 
@@ -18,12 +21,20 @@ class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     id: Annotated[str, msgspec.Meta(description="One op.", max_length=200)] | None = None
     limit: Limit = PAGE_ROWS
+    before: Annotated[str, msgspec.Meta(description="Older ones.", max_length=200)] | None = None
+    """Of the list: only ops that are older than this one."""
 
 
 class OpList(msgspec.Struct, frozen=True, kw_only=True):
     """Newest first."""
 
     ops: tuple[Op, ...]
+    objects: Mapping[str, int] = {}
+    """The ledger object that each op wrote, by op, where it wrote one."""
+    undone_by: Mapping[str, str] = {}
+    """The op that undid each, by op: derived, a finished op never changes."""
+    before: str | None = None
+    """For the next page; None at the end."""
 
 
 class OpShown(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,6 +43,11 @@ class OpShown(msgspec.Struct, frozen=True, kw_only=True):
     op: Op
     lineage: tuple[Op, ...]
     """Its ancestors, nearest first."""
+    pre: Snapshot | None = None
+    """What it began from: digests and positions."""
+    post: Snapshot | None = None
+    """What it ended with; None where it did not get there."""
+    undone_by: str | None = None
 
 
 class OpBrief(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -58,19 +74,63 @@ async def _handle(call: Call) -> Envelope:
     journal = call.cluster.journal
     op_id: str | None = call.arguments.id
     if op_id is None:
-        listed = await journal.list(call.arguments.limit)
-        return done(f"{count(len(listed), 'op')}.", data=OpList(ops=tuple(listed)))
-    op = await journal.get(op_id)
-    if op is None:
-        return refused(
-            "op_not_found", op_id, "there is no op of that id", remedy="Call `ops` for a list."
-        )
+        return await _list(call)
+    op = await one_op(journal, op_id)
+    if isinstance(op, Diagnostic):
+        return failed((op,))
+    op_id = op.id
     ancestors = tuple(a for a in await journal.lineage(op_id) if a.id != op.id)
     return done(
         f"{op.action}: {op.status}.",
-        data=OpShown(op=op, lineage=ancestors),
+        data=OpShown(
+            op=op,
+            lineage=ancestors,
+            pre=await journal.pre(op_id),
+            post=await journal.post(op_id),
+            undone_by=(await journal.undone((op,))).get(op_id),
+        ),
         more=f"agentctl://op/{op.id}",
     )
+
+
+async def one_op(journal: Journal, text: str) -> Op | Diagnostic:
+    """Returns the op that *text* is the id of, or the beginning of its id alone."""
+    ids = await journal.named(text)
+    op = await journal.get(ids[0]) if len(ids) == 1 else None
+    if op is not None:
+        return op
+    why = f"{len(ids)} ops begin so" if len(ids) > 1 else "there is no op of that id"
+    return error("op_not_found", text, why, remedy="Call `ops` for a list.")
+
+
+async def _list(call: Call) -> Envelope:
+    journal, limit = call.cluster.journal, call.arguments.limit
+    before: str | None = call.arguments.before
+    if before is not None:
+        named = await one_op(journal, before)
+        if isinstance(named, Diagnostic):
+            return failed((named,))
+        before = named.id
+    listed = await journal.list(limit + 1, before=before)
+    shown = listed[:limit]
+    data = OpList(
+        ops=shown,
+        objects=await objects_of(journal, shown),
+        undone_by=await journal.undone(shown),
+        before=shown[-1].id if len(listed) > limit else None,
+    )
+    return done(f"{count(len(shown), 'op')}.", data=data)
+
+
+async def objects_of(journal: Journal, ops: tuple[Op, ...]) -> dict[str, int]:
+    """Returns the ledger object that each of *ops* wrote, by op, where it wrote one."""
+    found: dict[str, int] = {}
+    for op in ops:
+        post = await journal.post(op.id) if op.status == "success" else None
+        pre = await journal.pre(op.id) if post is not None else None
+        if post is not None and post.seq is not None and (pre is None or pre.seq != post.seq):
+            found[op.id] = post.seq
+    return found
 
 
 def _brief(answer: OpList | OpShown) -> OpsBrief:

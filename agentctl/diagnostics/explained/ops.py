@@ -3,6 +3,11 @@
 from typing import Final
 
 EXPLAINED: Final = {
+    "op_has_no_snapshot": (
+        "An op records digests and positions when it begins and, once it succeeded, when it ends. "
+        "This one failed, was cancelled or is still at work, so there is nothing to compare with. "
+        "`agentctl ops show ID` tells how it stands."
+    ),
     "op_not_undoable": (
         "Undoing an op means reaching the state that it began from, so there has to be one: an op "
         "that failed or that recorded nothing moved no definition, and before the first revision "
