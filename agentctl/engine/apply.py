@@ -8,6 +8,8 @@ Op ends (`record`). A crash anywhere leaves what the next apply settles. An appl
 to do writes nothing.
 """
 
+from collections.abc import Callable
+
 import msgspec
 
 from agentctl.diagnostics.bag import Bag, has_errors, sort_diagnostics
@@ -18,10 +20,11 @@ from agentctl.domain.plan.dispositions import disposition_warnings
 from agentctl.domain.plan.model import ApprovalNeed, Change, Plan
 from agentctl.domain.policy.caller import Caller
 from agentctl.engine.advance import has_converged, payloads_applied, waiting_recorded
+from agentctl.engine.bounded import CONCURRENCY_DEFAULT
 from agentctl.engine.bracket import Begin, abandon_op, begin_op, fail_op
 from agentctl.engine.cluster import Cluster
-from agentctl.engine.events import ApplyEvent, OnEvent
-from agentctl.engine.execute import carry_out, steps_total
+from agentctl.engine.events import ApplyEvent, EventStream, OnEvent
+from agentctl.engine.execute import carry_out, steps_of
 from agentctl.engine.leases import CLUSTER, Lease
 from agentctl.engine.ledger import Head
 from agentctl.engine.observe import state_seen
@@ -36,22 +39,30 @@ from agentctl.engine.world import stamp_now
 
 
 async def apply(
-    cluster: Cluster, caller: Caller, request: ApplyRequest, on_event: OnEvent | None = None
+    cluster: Cluster,
+    caller: Caller,
+    request: ApplyRequest,
+    on_event: OnEvent | None = None,
+    is_interrupted: Callable[[], bool] = bool,
 ) -> ApplyResult:
     """Makes the cluster what the target declares, as far as that is permitted now.
+
+    *is_interrupted* is asked before each step: once it says so no further step begins, and what was
+    done is recorded.
 
     Raises:
         StateLockHeldError: another command holds the cluster's lease.
         LeaseLostError: the lease was taken over; the next apply settles what was begun.
         BackendError: the storage failed; the same holds.
     """
-    if on_event is not None:
-        await on_event(ApplyEvent(kind="apply_started", steps_done=0, steps_total=0))
-    async with cluster.leases.hold(
-        CLUSTER, principal=caller.id, operation="apply", wait_s=request.wait_s
-    ) as lease:
-        result = await _Attempt(cluster, caller, request, lease, on_event).run()
-    if on_event is not None:
+    events = EventStream(on_event)
+    async with events.open():
+        await events.tell(ApplyEvent(kind="apply_started", steps_done=0, steps_total=0))
+        async with cluster.leases.hold(
+            CLUSTER, principal=caller.id, operation="apply", wait_s=request.wait_s
+        ) as lease:
+            attempt = _Attempt(cluster, caller, request, lease, events)
+            result = await attempt.run(is_interrupted)
         steps = len(result.steps)
         finished = ApplyEvent(
             kind="apply_finished",
@@ -60,7 +71,7 @@ async def apply(
             op=result.op,
             converged=result.converged,
         )
-        await on_event(finished)
+        await events.tell(finished)
     return result
 
 
@@ -73,17 +84,17 @@ class _Attempt:
         caller: Caller,
         request: ApplyRequest,
         lease: Lease,
-        on_event: OnEvent | None,
+        events: EventStream,
     ) -> None:
         self._cluster = cluster
         self._caller = caller
         self._request = request
         self._lease = lease
-        self._on_event = on_event
+        self._events = events
         self._told = Bag()
         self._preparation = Preparation(cluster, caller, request, self._told)
 
-    async def run(self) -> ApplyResult:
+    async def run(self, is_interrupted: Callable[[], bool]) -> ApplyResult:
         """Prepares, and carries out what there is to do."""
         if not self._request.intent.strip():
             self._told.add(
@@ -99,7 +110,7 @@ class _Attempt:
         self._told.add(*disposition_warnings(prepared.plan.changes))
         if await self._is_idle(prepared, head):
             return await self._idle(prepared, head)
-        return await self._carry_out(prepared, head)
+        return await self._carry_out(prepared, head, is_interrupted)
 
     async def _is_idle(self, prepared: Prepared, head: Head) -> bool:
         """Returns whether nothing is to be done: it was done before, gates bar it, or nothing is left."""
@@ -128,7 +139,9 @@ class _Attempt:
         reached = state.applied_revision.config_digest == desired.config_digest
         return not reached or source_moved(head, prepared.target)
 
-    async def _carry_out(self, prepared: Prepared, head: Head) -> ApplyResult:
+    async def _carry_out(
+        self, prepared: Prepared, head: Head, is_interrupted: Callable[[], bool]
+    ) -> ApplyResult:
         cluster, desired = self._cluster, prepared.desired
         begin = Begin(
             action=self._request.action,
@@ -151,9 +164,11 @@ class _Attempt:
             desired=desired,
             inputs=prepared.inputs,
             plan=prepared.plan,
-            steps_total=steps_total(prepared.plan.changes),
+            steps_total=len(steps_of(prepared.plan.changes)),
+            concurrency=prepared.inputs.settings.concurrency or CONCURRENCY_DEFAULT,
+            is_interrupted=is_interrupted,
         )
-        running = Running(task, prepared.swept.state, self._on_event)
+        running = Running(task, prepared.swept.state, self._events)
         running.used.extend(prepared.swept.used)
         recorded: Recorded | None = None
         try:
@@ -182,7 +197,7 @@ class _Attempt:
             converged=recorded is not None and recorded.converged,
             state_written=recorded is not None and recorded.written,
             op=running.task.op.id,
-            steps=tuple(running.outcomes),
+            steps=running.in_order(steps_of(prepared.plan.changes)),
             approvals_required=tuple(
                 n for n in prepared.plan.approvals_required if n.gate_key in waits
             ),

@@ -86,10 +86,10 @@ async def _payloads(running: Running, planned: Stages) -> bool:
     async def one(change: Change) -> None:
         if failed or not running.does(change.resource) or running.leave(change):
             return
-        if not await _payload(running, change, written=change not in records):
+        if not await _payload(running, change, written=change.resource not in records):
             failed.append(change.resource)
 
-    records = frozenset(planned.records)
+    records = {change.resource for change in planned.records}
     for stage in (planned.records, planned.payloads, planned.removals):
         await run_bounded([partial(one, change) for change in stage], running.task.concurrency)
     return not failed

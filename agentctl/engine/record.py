@@ -81,6 +81,8 @@ async def record(running: Running, head: Head, swept: Swept, target: Target) -> 
         await consume(task.cluster, approval_id, op=task.op.id, seq=new_head.seq)
     if running.stopped:
         await fail_op(task.cluster, task.op, task.lease, "a step failed; see its diagnostics")
+    elif running.interrupted:
+        await fail_op(task.cluster, task.op, task.lease, "interrupted")
     else:
         await end_op(task.cluster, task.op, task.lease, new_head)
     return Recorded(head=new_head, converged=converged, written=moves, diagnostics=left)

@@ -1,10 +1,10 @@
 """One apply in progress: what it works on, what it has done so far, and what it tells.
 
 The steps and the seal change it; `apply` makes it and records what came of it. It never writes to
-storage itself.
+storage itself. Steps run concurrently, so nothing here is awaited between reading and changing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Literal
 
 import msgspec
@@ -20,13 +20,14 @@ from agentctl.domain.plan.groups import hold_groups
 from agentctl.domain.plan.inputs import PlanInputs
 from agentctl.domain.plan.model import Change, Plan
 from agentctl.domain.policy.caller import Caller
+from agentctl.engine.bounded import CONCURRENCY_DEFAULT
 from agentctl.engine.cluster import Cluster
-from agentctl.engine.events import ApplyEvent, OnEvent
+from agentctl.engine.events import ApplyEvent, EventKind, EventStream
 from agentctl.engine.leases import Lease
 from agentctl.engine.results import StepOutcome
 from agentctl.engine.world import mint_nonce, stamp_now
 from agentctl.graph.port import Stamp
-from agentctl.ids import graph_address
+from agentctl.ids import graph_address, schema_address
 
 How = Literal["done", "not_done", "unknown", "waiting"]
 
@@ -51,12 +52,16 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     inputs: PlanInputs
     plan: Plan
     steps_total: int
+    concurrency: int = CONCURRENCY_DEFAULT
+    """How many steps run at a time."""
+    is_interrupted: Callable[[], bool] = bool
+    """Asked before each step: whether whoever runs the apply wants it to end."""
 
 
 class Running:
     """The moving part of one apply."""
 
-    def __init__(self, task: Task, state: State, on_event: OnEvent | None) -> None:
+    def __init__(self, task: Task, state: State, events: EventStream | None) -> None:
         self.task = task
         self.state = state
         self.changes: tuple[Change, ...] = task.plan.changes
@@ -67,7 +72,11 @@ class Running:
         self.used: list[str] = []
         self.stopped = False
         """Set by the first graph-moving failure; the rest is skipped."""
-        self._on_event = on_event
+        self.interrupted = False
+        """Set where a step was left because the apply is to end."""
+        self._events = events
+        self._begun: set[str] = set()
+        """Resources whose step is at work."""
 
     @property
     def at(self) -> str:
@@ -112,6 +121,32 @@ class Running:
         )
         self.outcomes.append(_outcome(change, "not_done", SKIPPED[step]))
 
+    def leave(self, change: Change) -> bool:
+        """Returns whether the apply is to end; then what is left of the change's graph is held back."""
+        if not self.task.is_interrupted():
+            return False
+        if not self.interrupted:
+            self.interrupted = True
+            self.told.add(
+                warning(
+                    "interrupted",
+                    "apply",
+                    "the apply was interrupted: steps that had begun were finished and recorded",
+                    remedy="agentctl apply",
+                )
+            )
+        self.hold_back_one(change.resource, "interrupted")
+        graph_id = change.resource.partition(".")[2]
+        if change.resource in {graph_address(graph_id), schema_address(graph_id)}:
+            self.hold_back(graph_id, "interrupted")
+        self.outcomes.append(_outcome(change, "not_done", "interrupted"))
+        return True
+
+    def in_order(self, resources: Iterable[str]) -> tuple[StepOutcome, ...]:
+        """Returns the outcomes in the order of *resources*, whichever step ended first."""
+        places = {resource: n for n, resource in enumerate(resources)}
+        return tuple(sorted(self.outcomes, key=lambda o: places.get(o.resource, len(places))))
+
     def hold_back_one(self, resource: str, reason: str) -> None:
         """Blocks one change with *reason*."""
         self._change_to(
@@ -137,22 +172,34 @@ class Running:
 
     async def started(self, change: Change) -> None:
         """Tells that a step begins."""
+        self._begun.add(change.resource)
         await self._tell("step_started", change, None, None)
 
     async def finished(self, change: Change, how: How, reason: str | None = None) -> None:
         """Records and tells how a step ended."""
+        self._begun.discard(change.resource)
         self.outcomes.append(_outcome(change, how, reason))
         await self._tell("step_finished", change, how, reason)
 
     def _change_to(self, changes: tuple[Change, ...]) -> None:
         """Takes over *changes*; a group of which one is held back is held back as a whole.
 
-        A graph that was moved stays moved: its commit is made.
+        A graph that was moved stays moved: its commit is made, or is being made.
         """
-        done = [o.resource for o in self.outcomes if o.outcome == "done"]
+        done = [*sorted(self._begun), *(o.resource for o in self.outcomes if o.outcome == "done")]
         moved = {r for r in done if r.startswith(("graph.", "schema."))}
         moved |= {f"schema.{r.removeprefix('graph.')}" for r in moved}
         self.changes = hold_groups(changes, done=moved)
+
+    def progress(self, change: Change, phase: str, rows_done: int, rows_total: int | None) -> None:
+        """Tells how far a long step is; left out where nobody keeps up with it."""
+        if self._events is not None:
+            event = self._event("step_progress", change)
+            self._events.note(
+                msgspec.structs.replace(
+                    event, phase=phase, rows_done=rows_done, rows_total=rows_total
+                )
+            )
 
     async def _tell(
         self,
@@ -161,19 +208,18 @@ class Running:
         how: How | None,
         reason: str | None,
     ) -> None:
-        if self._on_event is None:
-            return
-        await self._on_event(
-            ApplyEvent(
-                kind=kind,
-                steps_done=len(self.outcomes),
-                steps_total=self.task.steps_total,
-                resource=change.resource,
-                operation=change.operation,
-                outcome=how,
-                reason=reason,
-                op=self.task.op.id,
-            )
+        if self._events is not None:
+            event = self._event(kind, change)
+            await self._events.tell(msgspec.structs.replace(event, outcome=how, reason=reason))
+
+    def _event(self, kind: EventKind, change: Change) -> ApplyEvent:
+        return ApplyEvent(
+            kind=kind,
+            steps_done=len(self.outcomes),
+            steps_total=self.task.steps_total,
+            resource=change.resource,
+            operation=change.operation,
+            op=self.task.op.id,
         )
 
 

@@ -43,12 +43,22 @@ def event_line(event: EventShown) -> str | None:
             return "Applying..."
         case "step_started":
             return f"{place}{what}..."
+        case "step_progress":
+            return _progress(event, place, what)
         case "step_finished":
             mark = MARKS.get(event.outcome or "", safe(event.outcome or ""))
             reason = f" ({reason_words(event.reason)})" if event.reason else ""
             return f"{place}{what}: {mark}{reason}"
         case _:
             return None
+
+
+def _progress(event: EventShown, place: str, what: str) -> str | None:
+    if event.rows_done is None:
+        return None
+    of = f" of {event.rows_total:,}" if event.rows_total is not None else ""
+    phase = f", {safe(event.phase)}" if event.phase else ""
+    return f"{place}{what}{phase}: {event.rows_done:,}{of} rows"
 
 
 def _summary(result: ApplyShown) -> str:

@@ -262,6 +262,21 @@ class EventShown(Protocol):
         """Why it ended so."""
         ...
 
+    @property
+    def phase(self) -> str | None:
+        """Of a long step: what it does now."""
+        ...
+
+    @property
+    def rows_done(self) -> int | None:
+        """Of a long step, as far as it is known."""
+        ...
+
+    @property
+    def rows_total(self) -> int | None:
+        """Of a long step."""
+        ...
+
 
 class ColumnShown(Protocol):
     """One column of a reply."""

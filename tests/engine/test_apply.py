@@ -8,6 +8,7 @@ import pytest
 from agentctl.diagnostics.diagnostic import error
 from agentctl.domain.ledger.observations import LiveGraph
 from agentctl.domain.storage.protocol import ObjectStore, UnavailableError
+from agentctl.engine import apply as engine_apply
 from agentctl.engine.apply import apply
 from agentctl.engine.data import load, run_query
 from agentctl.engine.events import ApplyEvent
@@ -213,9 +214,10 @@ def failing(bench: Bench, failure: Exception, *, blind: bool = False) -> None:
     bench.wrap_graphs = wrap
 
 
-async def test_one_failed_graph_stops_the_other_graph_moves_and_what_hangs_on_it(
-    tmp_path: Path,
+async def test_one_failed_graph_stops_the_graph_moves_not_begun_and_what_hangs_on_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(engine_apply, "CONCURRENCY_DEFAULT", 1)
     bench = Bench(tmp_path)
     await bench.begun(folder_files("alpha", "beta"))
     failing(bench, GraphError(error("graph_corrupt", "graph.alpha", "the disk is full")))

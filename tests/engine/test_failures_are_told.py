@@ -10,6 +10,7 @@ import pytest
 from agentctl.adapters.keys.terminal import NoTerminalError
 from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.domain.storage.protocol import ObjectStore, UnavailableError
+from agentctl.engine import apply as engine_apply
 from agentctl.engine.apply import apply
 from agentctl.engine.cluster import ClusterOpenError
 from agentctl.engine.data import load, run_query
@@ -104,6 +105,12 @@ async def without_graphs(bench: Bench) -> None:
         await decide(cluster, await ask(cluster, bench.agent, f"graph.{graph}"))
 
 
+@pytest.fixture
+def one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_apply, "CONCURRENCY_DEFAULT", 1)
+
+
+@pytest.mark.usefixtures("one_at_a_time")
 async def test_a_failed_schema_change_stops_that_of_the_next_graph(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
     await two_graphs(bench)
@@ -116,6 +123,7 @@ async def test_a_failed_schema_change_stops_that_of_the_next_graph(tmp_path: Pat
     assert codes(result.diagnostics) == ["schema_apply_failed", "schema_apply_skipped"]
 
 
+@pytest.mark.usefixtures("one_at_a_time")
 async def test_a_failed_deletion_stops_that_of_the_next_graph(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
     await without_graphs(bench)

@@ -97,6 +97,7 @@ async def _handle(call: Call) -> Envelope:
             wait_s=given.wait_s,
         ),
         on_event=call.notify,
+        is_interrupted=call.is_interrupted,
     )
     waiting = tuple(n for n in result.approvals_required if not n.satisfied)
     return answer(

@@ -7,7 +7,7 @@ is not done. Mistakes come back as diagnostics. Source: access-and-faces 3.2, co
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Final, Literal
 
@@ -34,7 +34,7 @@ _TERMINALS: Final = frozenset({"cli", "tui"})
 Arguments = Mapping[str, object] | msgspec.Struct
 
 
-async def call(  # the door takes what a face knows, and nothing else
+async def call(  # noqa: PLR0913  # the door takes what a face knows, and nothing else
     cluster: Cluster,
     caller: Caller,
     name: str,
@@ -42,6 +42,7 @@ async def call(  # the door takes what a face knows, and nothing else
     *,
     signer: Signer | None = None,
     notify: Notify | None = None,
+    is_interrupted: Callable[[], bool] = bool,
 ) -> Envelope:
     """Returns what operation *name* answers to *caller*; never raises for a mistake of a caller.
 
@@ -52,6 +53,7 @@ async def call(  # the door takes what a face knows, and nothing else
         arguments: as they came, or already an instance of the operation's own type.
         signer: the human's key where a face at a terminal holds one.
         notify: takes the events of a long run.
+        is_interrupted: whether a long run is to end at its next step.
     """
     operation = OPERATIONS.get(name)
     if _is_consent(name, operation) and not _may_consent(caller):
@@ -68,7 +70,14 @@ async def call(  # the door takes what a face knows, and nothing else
         return refusal
     try:
         return await operation.handler(
-            Call(caller=caller, cluster=cluster, arguments=decoded, signer=signer, notify=notify)
+            Call(
+                caller=caller,
+                cluster=cluster,
+                arguments=decoded,
+                signer=signer,
+                notify=notify,
+                is_interrupted=is_interrupted,
+            )
         )
     except Exception as failure:
         known = diagnostics_of(failure)

@@ -52,6 +52,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     """The human's key, which a face at a terminal hands along with a decision."""
     notify: Notify | None = None
     """Takes the events of a long run."""
+    is_interrupted: Callable[[], bool] = bool
+    """Whether whoever called wants a long run to end at the next step."""
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):

@@ -47,10 +47,17 @@ class Session:
         *,
         signer: Any = None,  # noqa: ANN401  # a Signer, which a face knows by its door only
         notify: Notify | None = None,
+        is_interrupted: Callable[[], bool] = bool,
     ) -> Envelope:
         """Calls an operation of the registry as this operator."""
         return await call(
-            self.cluster, self.caller, operation, arguments, signer=signer, notify=notify
+            self.cluster,
+            self.caller,
+            operation,
+            arguments,
+            signer=signer,
+            notify=notify,
+            is_interrupted=is_interrupted,
         )
 
 
@@ -137,7 +144,7 @@ async def open_session(
     try:
         cluster = await composition.open(settings.config, cached=settings.cached)
         caller = await operator_of(
-            cluster, keys=composition.public_keys(), via=via, label=settings.label
+            cluster, keys=composition.key_texts(), via=via, label=settings.label
         )
         try:
             yield Session(composition, cluster, caller, settings)
@@ -171,6 +178,8 @@ def finish(ended: Ended, settings: Settings) -> NoReturn:
         if not ended.text and not _told_by_diagnostics(envelope):
             say(envelope.summary)
     code = exit_code(ok=envelope.ok, diagnostics=envelope.diagnostics, waiting=ended.waiting)
+    if ended.code is ExitCode.INTERRUPTED and code in {ExitCode.WAITING, ExitCode.ERRORS}:
+        code = ExitCode.DONE  # Whoever interrupted it knows that it is not through.
     sys.exit(ended.code if code is ExitCode.DONE and ended.code is not None else code)
 
 

@@ -86,17 +86,30 @@ def _arguments(  # the options of the verb
 
 
 async def _apply(session: "Session", arguments: dict[str, object], *, required: bool) -> "Ended":
+    from agentctl.faces.cli.exit_codes import ExitCode
+    from agentctl.faces.cli.interrupting import LeftAtOnceError, interruptible, left_at_once
     from agentctl.faces.cli.progress import teller
     from agentctl.faces.cli.session import Ended
     from agentctl.views.apply_text import apply_text
+    from agentctl_tools.envelopes import failed
 
     notify = None if session.settings.as_json else teller()
-    envelope = await session.call("apply", arguments, notify=notify)
+    try:
+        async with interruptible() as is_interrupted:
+            envelope = await session.call(
+                "apply", arguments, notify=notify, is_interrupted=is_interrupted
+            )
+    except LeftAtOnceError:
+        return Ended(
+            envelope=failed((left_at_once(),), summary="Left at once."), code=ExitCode.INTERRUPTED
+        )
     if envelope.data is None:
         return Ended(envelope=envelope)
     result: Any = envelope.data
+    interrupted = any(d.code == "interrupted" for d in result.diagnostics)
     return Ended(
         envelope=envelope,
         text=apply_text(result),
         waiting=required and not result.converged,
+        code=ExitCode.INTERRUPTED if interrupted else None,
     )
