@@ -110,10 +110,13 @@ async def graph_purge(cluster: Cluster, caller: Caller, graph: str, intent: str)
         del live
         if tombstone.purge_after is not None and tombstone.purge_after <= stamp_now(cluster.world):
             return None
+        until = f"kept until {tombstone.purge_after}"
+        if tombstone.purge_after is None:
+            until = "kept: the approval of its deletion is not on record"
         return error(
             "graph_purge_not_due",
             key,
-            f"graph {graph} is kept until {tombstone.purge_after}",
+            f"graph {graph} is {until}",
             remedy=f"agentctl graph restore {graph}",
         )
 

@@ -22,6 +22,7 @@ from agentctl.engine.consent import for_plan, standings_of
 from agentctl.engine.gather import FOLDER, Target, known_graphs, load_target, plan_inputs
 from agentctl.engine.keys_once import Claimed, Conflicting, Repeated
 from agentctl.engine.ledger import Head
+from agentctl.engine.looking import look
 from agentctl.engine.moving import GRAPH_WAIT_S
 from agentctl.engine.planning import base_moved, plan_for
 from agentctl.engine.revisions import RollbackOf
@@ -41,6 +42,8 @@ class ApplyRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the fresh plan must have the very digest of `plan_id`."""
     without_gated: bool = True
     """Whether to do what needs no decision while gates are open; else open gates stop it all."""
+    refresh: bool = False
+    """Whether live graphs and payloads are looked at first, so that drift is corrected as well."""
     idempotency_key: str | None = None
     wait_s: float = 0
     """How long to wait for the cluster's lease."""
@@ -57,7 +60,8 @@ class ApplyRequest(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def digest(self) -> str:
         """What an idempotency key is bound to: everything but the words and the patience."""
-        return digest_of([self.target, self.plan_id, self.exact, self.without_gated])
+        asked = [self.target, self.plan_id, self.exact, self.without_gated]
+        return digest_of([*asked, "refresh"] if self.refresh else asked)
 
 
 class Prepared(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,6 +103,8 @@ class Preparation:
         desired = await self._desired()
         if desired is None or self.target is None:
             return None
+        if self._request.refresh:
+            swept = await self._looked(desired, swept)
         inputs = await plan_inputs(
             cluster,
             caller,
@@ -128,6 +134,13 @@ class Preparation:
             op_id=op_id,
             earlier=earlier,
         )
+
+    async def _looked(self, desired: DesiredCluster, swept: Swept) -> Swept:
+        """Returns *swept* with the state that a refresh would record; drift is planned from it."""
+        pending = frozenset(swept.pending_among(known_graphs(desired, swept.state)))
+        looked = await look(self._cluster, desired, swept.state, pending=pending)
+        self._told.add(*looked.diagnostics)
+        return msgspec.structs.replace(swept, state=looked.state)
 
     async def _desired(self) -> DesiredCluster | None:
         self.target = await load_target(self._cluster, self._caller, self._request.target)

@@ -266,12 +266,10 @@ class LanceGraphs:
             branches=(MAIN,),
         )
         if head.kind == "tombstone":
-            gone = bool(head.types) and await folder.is_gone()
-            return (
-                _without_schema(live)
-                if gone
-                else msgspec.structs.replace(live, presence="detached")
-            )
+            if head.types and await folder.is_gone():
+                return _without_schema(live)
+            partly = await folder.lost(head.types) is not None
+            return msgspec.structs.replace(live, presence="detached", partly_purged=partly)
         lost = await folder.lost(head.types)
         if lost is not None:
             said = f"the dataset of {head.types[lost].name} is not there"

@@ -59,6 +59,8 @@ class MemoryRoot:
         self.irs: dict[str, SchemaIr] = {}
         self.purged: set[str] = set()
         """Incarnations whose data is gone."""
+        self.purging: set[str] = set()
+        """Incarnations whose purge was begun: what is left of their data is no graph any more."""
         self.foreign: str | None = None
         """Why another program owns it."""
 
@@ -124,6 +126,9 @@ class MemoryGraphs:
             bytes=0 if gone else 64 * sum(t.rows + 1 for t in head.types.values()),
             last_write=head.created_at,
             branches=(MAIN,),
+            partly_purged=not gone
+            and head.kind == "tombstone"
+            and head.incarnation in found.purging,
         )
 
     async def create(
@@ -194,7 +199,7 @@ class MemoryGraphs:
             raise restore_refused(graph_id, "a newer graph of that id lies over it")
         if head.kind != "tombstone":
             raise not_detached(graph_id)
-        if incarnation in here.purged and head.types:
+        if incarnation in here.purging and head.types:
             raise restore_refused(graph_id, "its data was purged")
         check_epoch(graph_id, head, stamp.epoch)
         return self._commit(here, next_commit(head, "restore", stamp), here.tables[head.nonce])
@@ -210,6 +215,8 @@ class MemoryGraphs:
         if head.incarnation == incarnation and head.kind != "tombstone":
             raise not_detached(graph_id)
         if incarnation not in here.purged:
+            self._before_write("purge versions")
+            here.purging.add(incarnation)
             self._before_write("purge")
             here.purged.add(incarnation)
 

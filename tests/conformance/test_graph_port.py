@@ -596,6 +596,27 @@ async def test_a_restored_graph_is_as_it_was(graphs: GraphPort) -> None:
     assert caught.value.diagnostic.code == "graph_not_detached"
 
 
+async def test_a_purge_that_broke_off_is_seen_and_goes_on(make_rig: MakeRig) -> None:
+    rig = make_rig()
+    graphs = rig.port()[0]
+    await loaded(graphs)
+    await graphs.detach("g", observed=2, stamp=stamp(3))
+    whole = await graphs.observe("g")
+    with pytest.raises(Crash):
+        await rig.port(2)[0].purge("g", incarnation=INCARNATIONS[0])
+
+    partly = await graphs.observe("g")
+    with pytest.raises(GraphError) as caught:
+        await graphs.restore("g", incarnation=INCARNATIONS[0], stamp=stamp(4))
+    await rig.port()[0].purge("g", incarnation=INCARNATIONS[0])
+    purged = await graphs.observe("g")
+
+    assert (whole.presence, whole.partly_purged) == ("detached", False)
+    assert (partly.presence, partly.partly_purged) == ("detached", True)
+    assert caught.value.diagnostic.code == "graph_restore_refused"
+    assert (purged.presence, purged.partly_purged) == ("purged", False)
+
+
 async def test_a_purged_graph_cannot_be_restored_but_made_anew(graphs: GraphPort) -> None:
     schema = await loaded(graphs)
     with pytest.raises(GraphError) as live:
