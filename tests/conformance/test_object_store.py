@@ -4,7 +4,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import anyio
@@ -15,17 +16,44 @@ from agentctl.adapters.backends.local import TEMPORARY_AGE_MAX_S, TEMPORARY_PREF
 from agentctl.adapters.backends.memory import MemoryStore
 from agentctl.adapters.backends.open import open_store
 from agentctl.adapters.backends.probe import probe
+from agentctl.adapters.backends.s3 import S3Store
+from agentctl.adapters.backends.s3_settings import S3Root
 from agentctl.domain.storage.protocol import ObjectStore, UnavailableError, UnsuitableError
 from agentctl.testing.crash import CrashingStore
 
 Connect = Callable[[], ObjectStore]
 
 
-@pytest.fixture(params=["local", "memory", "wrapped"])
-def connect(request: pytest.FixtureRequest, tmp_path: Path) -> Connect:
+@pytest.fixture(
+    params=[
+        "local",
+        "memory",
+        "wrapped",
+        pytest.param("moto", marks=pytest.mark.slow),
+        pytest.param("seaweed", marks=pytest.mark.slow),
+    ]
+)
+async def connect(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Connect]:
     """Opens further connections to one storage root."""
+    opened: list[ObjectStore] = []
+    make = _connections(request, tmp_path)
+
+    def connect() -> ObjectStore:
+        opened.append(make())
+        return opened[-1]
+
+    yield connect
+    for store in opened:
+        await store.aclose()
+
+
+def _connections(request: pytest.FixtureRequest, tmp_path: Path) -> Connect:
     if request.param == "local":
         return lambda: LocalStore(tmp_path / "root")
+    if request.param in {"moto", "seaweed"}:
+        root = request.getfixturevalue(f"{request.param}_root")
+        assert isinstance(root, S3Root)
+        return lambda: S3Store(root)
     memory = MemoryStore()
     if request.param == "wrapped":
         return lambda: CrashingStore(memory.connect())
@@ -135,6 +163,61 @@ async def test_listings_are_by_prefix_in_order_of_bytes(connect: Connect) -> Non
     assert await store.list("log/", after="log/10") == ("log/2", "log/sub/1")
     assert await store.list("none/") == ()
     assert (await store.list(""))[-3:] == ("z", "é", "\U0001f600")
+
+
+async def test_a_listing_goes_on_behind_any_key(connect: Connect) -> None:
+    """Also where a folder is called as a file begins: servers with folders order those otherwise."""
+    store = connect()
+    keys = ["a.c", "a-x", "a/b.x", "a/b-y/1", "a/b/c", "a/b/c.d", "a/c", "ab/1", "b"]
+    for key in keys:
+        await store.create(key, b"")
+
+    for prefix in ("", "a", "a/", "a/b", "a/b/"):
+        wanted = sorted((k for k in keys if k.startswith(prefix)), key=str.encode)
+        for after in ("", "a", "a.c", "a/b", "a/b.x", "a/b/c", "a/c", "ab", "b"):
+            found = await store.list(prefix, after=after)
+            assert found == tuple(k for k in wanted if k > after), (prefix, after)
+
+
+async def test_folders_are_what_keys_lie_below(connect: Connect) -> None:
+    store = connect()
+    for key in ("a/b/1", "a/b.x/1", "a/é/1", "a/file", "top"):
+        await store.create(key, b"")
+
+    assert await store.folders("") == ("a",)
+    assert await store.folders("a/") == ("b", "b.x", "é")
+    assert await store.folders("none/") == ()
+
+
+async def test_what_lies_below_a_prefix_is_measured(connect: Connect) -> None:
+    store = connect()
+    await store.create("a/1", b"x" * 1000)
+    await store.create("a/b/2", b"y" * 234)
+    await store.create("ab", b"z")
+
+    assert await store.size_bytes("a/") == 1234
+    assert await store.size_bytes("none/") == 0
+
+
+async def test_a_clock_is_that_of_the_storage_where_it_has_one(connect: Connect) -> None:
+    store = connect()
+
+    told = await store.clock()
+
+    has_one = isinstance(store, S3Store)
+    assert (told is not None) == has_one
+    assert told is None or abs((datetime.now(UTC) - told).total_seconds()) < 5
+
+
+async def test_a_store_that_was_closed_is_opened_by_the_next_call(connect: Connect) -> None:
+    store = connect()
+    await store.create("k", b"1")
+    await store.aclose()
+    await store.aclose()
+
+    found = await store.read("k")
+    assert found is not None
+    assert found.data == b"1"
 
 
 async def test_a_listing_shows_ones_own_writes_from_any_connection(connect: Connect) -> None:
@@ -287,6 +370,15 @@ def test_a_storage_root_is_opened_by_path_or_file_uri(tmp_path: Path) -> None:
     assert open_store(".", base).uri == base.as_uri()
     assert open_store(" sub/ ", base).uri == (base / "sub").as_uri()
     assert open_store((base / "a b").as_uri() + "/", Path("/")).uri == (base / "a b").as_uri()
-    for refused in ("", "  ", "s3://", "s3:///x", "s3://b/a//b", "s3://b/.x", "ftp://h/x", "file://host/x"):
+    for refused in (
+        "",
+        "  ",
+        "s3://",
+        "s3:///x",
+        "s3://b/a//b",
+        "s3://b/.x",
+        "ftp://h/x",
+        "file://host/x",
+    ):
         with pytest.raises(UnsuitableError):
             open_store(refused, base)
