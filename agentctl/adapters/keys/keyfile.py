@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from agentctl.adapters.keys.sshsig import public_of
-from agentctl.domain.policy.public_key import public_text, raw_public
+from agentctl.domain.policy.public_key import parse_wire, raw_public, take
 
 Passphrase = Callable[[str], bytes]
 """Takes what to ask for, returns the passphrase; empty for none."""
@@ -170,16 +170,12 @@ def _header(data: bytes, path: Path) -> tuple[str, bool]:
     with contextlib.suppress(ValueError):
         blob = base64.b64decode(body, validate=True)
         if blob.startswith(_MAGIC):
-            cipher, rest = _take(blob[len(_MAGIC) :])
-            _, rest = _take(rest)
-            _, rest = _take(rest)
-            wire, _ = _take(rest[4:])
-            if len(wire) == 51 and raw_public(text := public_text(wire[-32:])) is not None:
-                return text, cipher != b"none"
+            cipher, rest = take(blob[len(_MAGIC) :])
+            _, rest = take(rest)
+            _, rest = take(rest)
+            wire, _ = take(rest[4:])
+            key = parse_wire(wire)
+            if key is not None:
+                return key.text, cipher != b"none"
     msg = f"{path} is no OpenSSH Ed25519 private key"
     raise KeyFileError(msg)
-
-
-def _take(data: bytes) -> tuple[bytes, bytes]:
-    size = int.from_bytes(data[:4])
-    return data[4 : 4 + size], data[4 + size :]

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agentctl.adapters.backends.open import open_store
+from agentctl.adapters.keys.agent import AgentSigner, agent_keys, agent_socket
+from agentctl.adapters.keys.hardware import HardwareSigner
 from agentctl.adapters.keys.keyfile import KeyFileError, has_passphrase, keys_folder, public_of_file
 from agentctl.adapters.keys.signer import KeyFileSigner, SeedSigner
 from agentctl.adapters.keys.sshsig import verify
@@ -20,9 +22,11 @@ from agentctl.adapters.keys.terminal import (
 )
 from agentctl.adapters.sources.directory import Folder
 from agentctl.domain.policy.principals import FirstHuman
+from agentctl.domain.policy.public_key import is_hardware
 from agentctl.domain.storage.protocol import ObjectStore
 from agentctl.engine.cluster import Cluster, ClusterOpenError, open_cluster
 from agentctl.engine.identity import principal_name
+from agentctl.engine.principals import Signer
 from agentctl.engine.world import SystemWorld, World
 from agentctl_tools.folder_check import cache_of
 
@@ -88,9 +92,22 @@ class Composition:
         """Returns the key files of this user by their public text; unusable files are left out."""
         return dict(self._public_keys())
 
-    def signer(self, path: Path, passphrase: Callable[[str], bytes]) -> KeyFileSigner:
-        """Returns what signs with a key file."""
+    def key_texts(self) -> tuple[str, ...]:
+        """Returns the public keys at hand: of this user's key files, then of their ssh-agent."""
+        return (*self.public_keys(), *agent_keys(agent_socket(os.environ)))
+
+    def signer(self, path: Path, passphrase: Callable[[str], bytes]) -> Signer:
+        """Returns what signs with a key file; a hardware key's is only its handle."""
+        if is_hardware(public_of_file(path)):
+            return HardwareSigner(path)
         return KeyFileSigner(path, passphrase=passphrase)
+
+    def agent_signer(self, key: str) -> Signer | None:
+        """Returns what signs with a key of the user's ssh-agent; None where it has no such key."""
+        where = agent_socket(os.environ)
+        if where is None or key not in agent_keys(where):
+            return None
+        return AgentSigner(where, key)
 
     def is_locked(self, path: Path) -> bool:
         """Returns whether a key file needs a passphrase."""

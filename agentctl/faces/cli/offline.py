@@ -6,7 +6,7 @@ statement that the page is made of, and the cluster checks the decision against 
 
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 import msgspec
@@ -18,8 +18,9 @@ from agentctl.domain.approval.facts import Check
 from agentctl.domain.approval.records import GATE_NAMESPACE, Verdict
 from agentctl.domain.plan.statement import gate_digest
 from agentctl.domain.policy.principals import Principal
-from agentctl.faces.cli.compose import Composition, read_passphrase_from_terminal
+from agentctl.faces.cli.compose import Composition
 from agentctl.faces.cli.deciding import ask_name, undecidable
+from agentctl.faces.cli.human_key import HumanKey
 from agentctl.faces.cli.options import settings_of
 from agentctl.faces.cli.session import Ended, composition_of, finish, internal_error
 from agentctl.instants import format_instant
@@ -60,7 +61,7 @@ def _decide(composition: Composition, file: Path, verdict: Verdict, reason: str 
     if found is None:
         told = "none of your keys is that of a human who may decide this"
         return failed((error("human_key_missing", request.request_id, told),))
-    approver, key_file = found
+    approver, signer = found
     statement = decision_statement(
         request,
         decision=verdict,
@@ -69,7 +70,6 @@ def _decide(composition: Composition, file: Path, verdict: Verdict, reason: str 
         decided_at=max(format_instant(composition.world.now()), request.created_at),
         seen=exported.seen,
     )
-    signer = composition.signer(key_file, read_passphrase_from_terminal)
     _, signature = signer.sign(decision_bytes(statement), GATE_NAMESPACE)
     artifact = make_artifact(request, statement, approver, signature)
     out = file.with_name(file.name.removesuffix(".json") + SUFFIX)
@@ -95,7 +95,11 @@ def read_exported(file: Path) -> ExportedRequest | Diagnostic:
     return msgspec.structs.replace(exported, facts=facts)
 
 
-def _approver(composition: Composition, exported: ExportedRequest) -> tuple[Principal, Path] | None:
-    """Returns the human whose key this user has, and the file it is in."""
-    files = composition.public_keys()
-    return next(((h, files[h.key]) for h in exported.humans if h.key in files), None)
+def _approver(composition: Composition, exported: ExportedRequest) -> tuple[Principal, Any] | None:
+    """Returns the human whose key this user has, and what signs with it."""
+    known = {human.key: human for human in exported.humans}
+    for key in composition.key_texts():
+        signer = HumanKey(composition, key).signer() if key in known else None
+        if signer is not None:
+            return known[key], signer
+    return None

@@ -55,7 +55,7 @@ async def _serve_opened(
 
     try:
         cluster = await composition.open(settings.config)
-        agent = await agent_of(cluster, keys=composition.public_keys(), principal=principal)
+        agent = await agent_of(cluster, keys=composition.key_texts(), principal=principal)
     except Exception as failure:
         known = diagnostics_of(failure)
         if known is None:
