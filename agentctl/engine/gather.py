@@ -20,7 +20,6 @@ from agentctl.engine.approval_rules import applied_rules
 from agentctl.engine.cluster import Cluster, moved_from
 from agentctl.engine.ledger import Head
 from agentctl.engine.revisions import load_revision, revision_of
-from agentctl.ids import parse_address
 
 FOLDER = "folder"
 DRAFT_PREFIX = "draft:"
@@ -131,10 +130,11 @@ def known_graphs(desired: DesiredCluster | None, state: State | None) -> frozens
     """Returns the ids of all graphs that are declared or recorded."""
     ids = {g.id for g in desired.graphs} if desired is not None else set[str]()
     recorded = state.applied_revision.resources if state is not None else {}
+    # The ledger holds no address that is none, and there may be many: they are not parsed whole.
     for address in recorded:
-        parsed = parse_address(address)
-        if parsed is not None and parsed.graph is not None:
-            ids.add(parsed.graph)
+        kind, _, rest = address.partition(".")
+        if kind in {"graph", "schema", "query"}:
+            ids.add(rest.partition(".")[0])
     return frozenset(ids)
 
 

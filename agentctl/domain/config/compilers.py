@@ -18,6 +18,7 @@ from agentctl.languages.query.compile import (
     check_query,
     parse_query_file,
 )
+from agentctl.languages.query.plan import CheckedQuery
 from agentctl.languages.schema.compile import CompiledSchema, compile_schema
 from agentctl.languages.schema.types import Catalog
 from agentctl.languages.text.addition import Addition
@@ -71,6 +72,12 @@ class Compilers(Protocol):
         """
         ...
 
+    def judged(
+        self, source: Source, *, schema: Source, catalog: Catalog
+    ) -> Mapping[str, CheckedResult]:
+        """Returns the same without the bodies of queries; it may cost much less than `checked`."""
+        ...
+
 
 _Key = tuple[str, str]
 
@@ -83,6 +90,7 @@ class Languages:
         self._parsed: dict[_Key, QueryFile] = {}
         self._names: dict[_Key, DeclaredFile] = {}
         self._meanings: dict[tuple[_Key, _Key], Mapping[str, CheckedResult]] = {}
+        self._judgements: dict[tuple[_Key, _Key], Mapping[str, CheckedResult]] = {}
 
     def schema(self, source: Source) -> CompiledSchema:
         """Returns what a schema file means."""
@@ -114,6 +122,15 @@ class Languages:
             self._meanings[key] = self._check(source, schema, catalog)
         return self._meanings[key]
 
+    def judged(
+        self, source: Source, *, schema: Source, catalog: Catalog
+    ) -> Mapping[str, CheckedResult]:
+        """Returns what `checked` says, without the bodies of queries."""
+        key = (_key(source), _key(schema))
+        if key not in self._judgements:
+            self._judgements[key] = self._judge(source, schema, catalog)
+        return self._judgements[key]
+
     def _compile(self, source: Source) -> CompiledSchema:
         return compile_schema(source.data, file=source.path)
 
@@ -130,6 +147,11 @@ class Languages:
         catalog: Catalog,
     ) -> Mapping[str, CheckedResult]:
         return checked_of(self.queries(source), catalog)
+
+    def _judge(
+        self, source: Source, schema: Source, catalog: Catalog
+    ) -> Mapping[str, CheckedResult]:
+        return judged_of(self.checked(source, schema=schema, catalog=catalog))
 
 
 def declared_of(parsed: QueryFile) -> DeclaredFile:
@@ -148,6 +170,24 @@ def checked_of(parsed: QueryFile, catalog: Catalog) -> dict[str, CheckedResult]:
         if declaration.name not in found:
             found[declaration.name] = check_query(declaration, catalog)
     return found
+
+
+def judged_of(checked: Mapping[str, CheckedResult]) -> dict[str, CheckedResult]:
+    """Returns results whose queries say what they are called with and what they are for, no more."""
+    return {name: _without_body(result) for name, result in checked.items()}
+
+
+def _without_body(result: CheckedResult) -> CheckedResult:
+    query = result.query
+    if query is None:
+        return result
+    signature = CheckedQuery(
+        name=query.name,
+        params=query.params,
+        description=query.description,
+        instruction=query.instruction,
+    )
+    return msgspec.structs.replace(result, query=signature)
 
 
 def _key(source: Source) -> _Key:

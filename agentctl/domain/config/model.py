@@ -70,6 +70,7 @@ class DesiredQuery(msgspec.Struct, frozen=True, kw_only=True):
     digest: str
     """SHA-256 of the whole containing file."""
     checked: CheckedQuery
+    """What it is called with and what it is for; its body is left out."""
 
 
 class DesiredGraph(msgspec.Struct, frozen=True, kw_only=True):

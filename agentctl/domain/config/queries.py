@@ -107,7 +107,7 @@ class QueryFiles:
             source = query.source
             results = checked.get(source.path)
             if results is None:
-                results = self.compilers.checked(
+                results = self.compilers.judged(
                     source, schema=schema.source, catalog=schema.catalog
                 )
                 checked[source.path] = results

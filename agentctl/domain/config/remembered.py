@@ -19,6 +19,7 @@ from agentctl.domain.config.compilers import (
     Languages,
     checked_of,
     declared_of,
+    judged_of,
 )
 from agentctl.domain.config.sources import Source
 from agentctl.languages.query.compile import CheckedResult, QueryFile
@@ -26,7 +27,7 @@ from agentctl.languages.schema.compile import CompiledSchema
 from agentctl.languages.schema.types import Catalog
 
 T = TypeVar("T")
-Kind = Literal["schema", "queries", "declared", "checked"]
+Kind = Literal["schema", "queries", "declared", "checked", "judged"]
 """What an entry says of a file."""
 
 _ENCODER: Final = msgspec.msgpack.Encoder()
@@ -100,6 +101,16 @@ class Remembering(Languages):
             return checked_of(self.queries(source), catalog)
 
         return self._asked("checked", (source, schema), _CHECKED, anew)
+
+    def _judge(
+        self, source: Source, schema: Source, catalog: Catalog
+    ) -> Mapping[str, CheckedResult]:
+        self._entries.hold("checked", source.path, self._key("checked", (source, schema)))
+
+        def anew() -> Mapping[str, CheckedResult]:
+            return judged_of(self.checked(source, schema=schema, catalog=catalog))
+
+        return self._asked("judged", (source, schema), _CHECKED, anew)
 
     def _key(self, kind: Kind, sources: tuple[Source, ...]) -> str:
         parts = [kind, self._grammar]

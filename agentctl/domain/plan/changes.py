@@ -69,6 +69,8 @@ def digest_changes(inputs: PlanInputs, lost: frozenset[str]) -> tuple[Change, ..
     found: list[Change] = []
     for address in sorted({*wanted, *recorded}):
         before = recorded.get(address)
+        if before is not None and before.digest == wanted.get(address) and _is_all_content(address):
+            continue
         settings = settings_change(address, before, inputs.desired)
         change = _difference(address, before, wanted.get(address), policies, settings)
         if change is not None:
@@ -80,9 +82,16 @@ def digest_changes(inputs: PlanInputs, lost: frozenset[str]) -> tuple[Change, ..
     )
 
 
+def _is_all_content(address: str) -> bool:
+    """Returns whether the digest tells everything about a resource; asked of each, so by its text."""
+    return address.startswith(("query.", "schema."))
+
+
 def _still_there(
     recorded: Mapping[str, AppliedResource], lost: frozenset[str]
 ) -> dict[str, AppliedResource]:
+    if not lost:
+        return dict(recorded)
     gone = {graph_address(g) for g in lost} | {schema_address(g) for g in lost}
     return {address: r for address, r in recorded.items() if address not in gone}
 

@@ -13,6 +13,7 @@ from agentctl.diagnostics.bag import sort_diagnostics
 from agentctl.diagnostics.diagnostic import Diagnostic, warning
 from agentctl.domain.plan.changes import digest_changes, lost_graphs
 from agentctl.domain.plan.codec import plan_digest
+from agentctl.domain.plan.covered import is_covering
 from agentctl.domain.plan.dispositions import dispose
 from agentctl.domain.plan.gates import gates_of, with_gate_keys
 from agentctl.domain.plan.inputs import GateStanding, PlanDraft, PlanInputs
@@ -31,11 +32,13 @@ from agentctl.ids import Address, graph_address, schema_address
 def draft_plan(inputs: PlanInputs) -> PlanDraft:
     """Returns the plan as it is while nothing is approved, and the gates that it has."""
     lost = lost_graphs(inputs)
-    edges = {*inputs.desired.dependencies, *recorded_dependencies(inputs.recorded)}
-    direct = direct_dependents(edges)
+    found = digest_changes(inputs, lost)
+    direct = _direct(found, inputs)
     changes = tuple(
         msgspec.structs.replace(change, dependents=transitive_dependents(change.resource, direct))
-        for change in digest_changes(inputs, lost)
+        if change.resource in direct
+        else change
+        for change in found
     )
     unheld = unheld_graphs(changes, inputs)
     gates = gates_of(changes, inputs, unheld=unheld)
@@ -87,6 +90,23 @@ def finish(draft: PlanDraft, standings: Mapping[str, GateStanding]) -> Plan:
         approvals_required=_needs(draft.gates, standings),
         diagnostics=sort_diagnostics([*draft.plan.diagnostics, *stale]),
     )
+
+
+def _direct(
+    changes: tuple[Change, ...], inputs: PlanInputs
+) -> Mapping[Address, frozenset[Address]]:
+    """Returns who depends on whom, in what is wanted and in what is recorded.
+
+    What does not change depends on the same in both, so that only the recorded edges of what
+    changes are looked for; without changes nobody asks. What a move or a forgetting covers is no
+    change of its own, so with one of these all edges are.
+    """
+    if not changes:
+        return {}
+    covering = any(is_covering(change) for change in changes)
+    sources = None if covering else [change.resource for change in changes]
+    edges = {*inputs.desired.dependencies, *recorded_dependencies(inputs.recorded, sources)}
+    return direct_dependents(edges)
 
 
 def _observed(inputs: PlanInputs) -> dict[str, tuple[str | None, str | None]]:

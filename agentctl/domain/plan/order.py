@@ -31,12 +31,19 @@ class Stages(msgspec.Struct, frozen=True, kw_only=True):
     """Changes of graphs; each takes its schema and queries along."""
 
 
-def recorded_dependencies(recorded: Mapping[str, AppliedResource]) -> frozenset[Dependency]:
-    """Returns the edges among applied resources, in the sense of the desired ones."""
+def recorded_dependencies(
+    recorded: Mapping[str, AppliedResource], sources: Iterable[str] | None = None
+) -> frozenset[Dependency]:
+    """Returns the edges among applied resources, in the sense of the desired ones.
+
+    Args:
+        recorded: all applied resources.
+        sources: addresses whose edges are wanted; those of all where it is None.
+    """
     edges: set[Dependency] = set()
-    for text, resource in recorded.items():
-        parsed = parse_address(text)
-        if parsed is None:
+    for text in recorded if sources is None else sources:
+        parsed, resource = parse_address(text), recorded.get(text)
+        if parsed is None or resource is None:
             continue
         for target in _targets(parsed.kind, parsed.graph, resource):
             if target in recorded:
