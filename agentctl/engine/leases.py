@@ -39,7 +39,7 @@ from agentctl.domain.storage.lease import (
     lock_id_of,
     newest_by_folder,
 )
-from agentctl.domain.storage.numbered import Won, append, newest
+from agentctl.domain.storage.numbered import Won, append_collected, newest
 from agentctl.domain.storage.protocol import BackendError, ObjectStore
 from agentctl.engine.world import World, mint_ulid, stamp_now
 from agentctl.instants import milliseconds, parse_instant
@@ -200,6 +200,8 @@ class Leases:
             raise LeaseLostError(lease.resource, "another holder took it over")
         if await self._store.read(forced_key(lease.resource, lease.epoch)) is not None:
             raise LeaseLostError(lease.resource, "it was ended by force-unlock")
+        if await self._store.read(lease_key(lease.resource, lease.epoch)) is None:
+            raise LeaseLostError(lease.resource, "its record was collected, long after its end")
 
     async def locks(self) -> tuple[LockInfo, ...]:
         """Returns the leases that somebody holds, by resource; reads only."""
@@ -254,7 +256,7 @@ class Leases:
             decision = decide(seen)
             if isinstance(decision, Takeable):
                 record = msgspec.structs.replace(asked, epoch=decision.epoch)
-                write = append(
+                write = append_collected(
                     lease_folder(asked.resource),
                     decision.epoch,
                     encode_record(record),

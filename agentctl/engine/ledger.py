@@ -35,7 +35,7 @@ from agentctl.domain.ledger.envelope import (
     RevisionKind,
 )
 from agentctl.domain.ledger.state import State
-from agentctl.domain.storage.numbered import Lost, append, newest, numbers_in, read_one
+from agentctl.domain.storage.numbered import Lost, append_collected, newest, numbers_in, read_one
 from agentctl.domain.storage.protocol import BackendError, ObjectStore
 from agentctl.engine.freezing import Freezes
 from agentctl.engine.leases import CLUSTER, Lease, LeaseLostError
@@ -94,13 +94,17 @@ class Ledger:
             LedgerUnreadableError: it cannot be trusted or understood.
         """
         hint = self._hint or await self._hint_of_state()
-        found = await drive(self._store, newest(LEDGER_FOLDER, hint))
+        found = await self._newest(hint)
+        if found is not None and hint and found.before is None and found.seq > 1:
+            # Left by a writer that was paused until its number had been written and collected.
+            found = await self._newest(0)
         if found is None:
             return None
-        seq, data = found
-        head = _head(seq, data)
-        await self._require_link(head)
-        self._hint = seq
+        head = _head(found.seq, found.data)
+        fault = link_fault(head.envelope, found.before)
+        if fault is not None:
+            raise LedgerUnreadableError(fault)
+        self._hint = found.seq
         return head
 
     async def at(self, seq: int) -> Head | None:
@@ -254,7 +258,9 @@ class Ledger:
 
     async def _append(self, envelope: Envelope, lease: Lease) -> Head:
         data = encode_envelope(envelope)
-        written = await drive(self._store, append(LEDGER_FOLDER, envelope.seq, data, nonce_of))
+        written = await drive(
+            self._store, append_collected(LEDGER_FOLDER, envelope.seq, data, nonce_of)
+        )
         if isinstance(written, Lost):
             winner = decode_envelope(written.data, seq=envelope.seq).envelope
             if winner is not None and winner.epoch > lease.epoch:
@@ -268,7 +274,7 @@ class Ledger:
                 )
             )
         self._hint = envelope.seq
-        return _head(envelope.seq, data)
+        return _head_of(envelope, data)
 
     async def _write_copy(self, head: Head) -> None:
         """Replaces `state.json`. The commit stands already, so a failure here is told, not raised."""
@@ -286,23 +292,37 @@ class Ledger:
         state = None if found is None else decode_state(found.data).state
         return 0 if state is None else max(state.state_revision, 0)
 
-    async def _require_link(self, head: Head) -> None:
-        before = None
-        if head.seq > 1:
-            before = await drive(self._store, read_one(LEDGER_FOLDER, head.seq - 1))
-        fault = link_fault(head.envelope, before)
-        if fault is not None:
-            raise LedgerUnreadableError(fault)
+    async def _newest(self, hint: int) -> "_Found | None":
+        """Returns the newest object that is found from *hint*, and the one before it."""
+        found = await drive(self._store, newest(LEDGER_FOLDER, hint))
+        if found is None:
+            return None
+        seq, data = found
+        before = await drive(self._store, read_one(LEDGER_FOLDER, seq - 1)) if seq > 1 else None
+        return _Found(seq=seq, data=data, before=before)
+
+
+class _Found(msgspec.Struct, frozen=True, kw_only=True):
+    """An object as it is stored."""
+
+    seq: int
+    data: bytes
+    before: bytes | None
+    """Of the object before it; None for the first, and where there is none."""
 
 
 def _head(seq: int, data: bytes) -> Head:
     decoded = decode_envelope(data, seq=seq)
     if decoded.envelope is None:
         raise LedgerUnreadableError(decoded.diagnostics[0])
-    text = state_text(decoded.envelope.state)
+    return _head_of(decoded.envelope, data)
+
+
+def _head_of(envelope: Envelope, data: bytes) -> Head:
+    text = state_text(envelope.state)
     return Head(
-        seq=seq,
-        envelope=decoded.envelope,
+        seq=envelope.seq,
+        envelope=envelope,
         object_digest=digest_of_bytes(data),
         state_text=text,
         state_cas=state_cas(text),

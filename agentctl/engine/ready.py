@@ -9,6 +9,7 @@ from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.engine.advance import composite_diagnostics
 from agentctl.engine.bracket import settle_cluster_ops
 from agentctl.engine.cluster import Cluster
+from agentctl.engine.collecting import collect_now_and_then
 from agentctl.engine.homecoming import settle
 from agentctl.engine.leases import CLUSTER, Lease
 from agentctl.engine.ledger import Head
@@ -39,6 +40,7 @@ async def settled_head(cluster: Cluster, lease: Lease, told: Bag) -> Head | None
         return None
     await settle_cluster_ops(cluster, lease)
     await repair_consumptions(cluster, head)
+    await collect_now_and_then(cluster, head)
     return head
 
 

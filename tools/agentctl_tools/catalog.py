@@ -82,6 +82,7 @@ _ALL: Final = (
     state.LIST,
     state.SHOW,
     state.DIFF,
+    state.COLLECT,
     load.OPERATION,
     graphs.LIST,
     graphs.SHOW,

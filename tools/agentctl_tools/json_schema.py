@@ -78,6 +78,7 @@ _OF_OPERATIONS: Final[dict[str, tuple[str, str]]] = {
     "freeze-list": ("freezes", "`agentctl freeze --list --json`"),
     "state-list": ("state_list", "`agentctl state list --json`"),
     "state-show": ("state_show", "`agentctl state show SEQ --json`"),
+    "state-collect": ("state_collect", "`agentctl state collect --json`"),
     "state-diff": ("state_diff", "`agentctl state diff A B --json`"),
     "ops": ("ops", "`agentctl ops list --json` and `ops show ID --json`"),
     "query": ("run_query", "`agentctl query --json`"),

@@ -7,7 +7,9 @@ import msgspec
 from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.domain.ledger.differences import StateDiff
 from agentctl.domain.ledger.summaries import Listed, RevisionShown
+from agentctl.engine import collecting
 from agentctl.engine import revisions_seen as engine
+from agentctl.engine.collecting import Collected
 from agentctl_tools.envelopes import count, done, failed
 from agentctl_tools.fields import Limit
 from agentctl_tools.operation import Call, Envelope, Operation
@@ -37,6 +39,13 @@ class DiffArguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """The newest where it is left out."""
 
 
+class CollectArguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What `state_collect` takes."""
+
+    dry_run: bool = False
+    """Only say what would go."""
+
+
 async def _list(call: Call) -> Envelope:
     given = call.arguments
     listed = await engine.list_revisions(
@@ -58,6 +67,14 @@ async def _diff(call: Call) -> Envelope:
     if isinstance(diff, Diagnostic):
         return failed((diff,))
     return done(f"{count(len(diff.differences), 'difference')}.", data=diff)
+
+
+async def _collect(call: Call) -> Envelope:
+    dry_run = call.arguments.dry_run
+    collected = await collecting.collect_under_lease(call.cluster, call.caller, dry_run=dry_run)
+    told = f"{count(collected.revisions, 'ledger object')}"
+    told += f" and {count(collected.leases, 'object')} of ended leases"
+    return done(f"{told} {'may go' if dry_run else 'were collected'}.", data=collected)
 
 
 LIST = Operation(
@@ -91,5 +108,16 @@ DIFF = Operation(
     describe="Look. What differs between two objects of the ledger.",
     resource=lambda _: "cluster",
     result=StateDiff,
+    idempotent=True,
+)
+COLLECT = Operation(
+    name="state_collect",
+    operation_class="write",
+    action="cluster_refresh",
+    arguments=CollectArguments,
+    handler=_collect,
+    describe="Real. Removes old ledger objects, ended leases and forgotten keys.",
+    resource=lambda _: "cluster",
+    result=Collected,
     idempotent=True,
 )

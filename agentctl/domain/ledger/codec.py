@@ -13,6 +13,7 @@ import msgspec
 from agentctl.canonical import sha256_hex
 from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.domain.ledger.envelope import FORMAT_READ_MAX, Envelope
+from agentctl.domain.ledger.packing import PackedError, packed, unpacked
 from agentctl.domain.ledger.state import State
 from agentctl.domain.storage.keys import numbered_key
 
@@ -65,9 +66,11 @@ def digest_of_bytes(data: bytes) -> str:
 
 
 def encode_envelope(envelope: Envelope) -> bytes:
-    """Returns the exact bytes of a ledger object."""
-    plain: dict[str, object] = msgspec.to_builtins(envelope, order="deterministic")
-    plain["state"] = _state_plain(envelope.state)
+    """Returns the exact bytes of a ledger object; a large state in it is packed."""
+    state = _state_plain(envelope.state)
+    bare = msgspec.structs.replace(envelope, state=State())
+    plain: dict[str, object] = msgspec.to_builtins(bare, order="deterministic")
+    plain["state"] = packed(msgspec.json.encode(state)) or state
     return _pretty(plain)
 
 
@@ -93,8 +96,8 @@ def decode_envelope(data: bytes, *, seq: int) -> DecodedEnvelope:
     if future is not None:
         return DecodedEnvelope(envelope=None, diagnostics=(future,))
     try:
-        envelope = msgspec.json.decode(data, type=Envelope)
-    except (msgspec.DecodeError, UnicodeError) as failure:
+        envelope = _unpacked(data) or msgspec.json.decode(data, type=Envelope)
+    except (msgspec.DecodeError, PackedError, UnicodeError) as failure:
         return DecodedEnvelope(envelope=None, diagnostics=(_invalid(path, failure),))
     if envelope.seq != seq:
         fault = broken(seq, f"it says that it is object {envelope.seq}")
@@ -119,14 +122,15 @@ def link_fault(envelope: Envelope, before: bytes | None) -> Diagnostic | None:
     if before is None:
         missing = envelope.previous is not None or envelope.seq != 1
         return broken(envelope.seq, "the object before it is missing") if missing else None
-    decoded = decode_envelope(before, seq=envelope.seq - 1)
     if envelope.previous != digest_of_bytes(before):
         return broken(envelope.seq, "the object before it is not the one that it names")
-    if decoded.envelope is None:
-        return decoded.diagnostics[0]
-    if envelope.epoch < decoded.envelope.epoch:
+    try:
+        link = msgspec.json.decode(before, type=_Link)
+    except (msgspec.DecodeError, UnicodeError) as failure:
+        return _invalid(ledger_key(envelope.seq - 1), failure)
+    if envelope.epoch < link.epoch:
         return broken(envelope.seq, "its epoch is lower than that of the object before it")
-    if envelope.cluster_id != decoded.envelope.cluster_id:
+    if envelope.cluster_id != link.cluster_id:
         return broken(envelope.seq, "it belongs to another cluster than the object before it")
     return None
 
@@ -141,8 +145,19 @@ def broken(seq: int, why: str) -> Diagnostic:
     )
 
 
+class _Shallow(msgspec.Struct, frozen=True, kw_only=True):
+    state: msgspec.Raw = msgspec.Raw()
+
+
 class _Nonce(msgspec.Struct, frozen=True, kw_only=True):
     nonce: str
+
+
+class _Link(msgspec.Struct, frozen=True, kw_only=True):
+    """What the next object is compared with, beside the digest of all of it."""
+
+    epoch: int
+    cluster_id: str
 
 
 def _pretty(plain: object) -> bytes:
@@ -167,6 +182,17 @@ def _state_plain(state: State) -> dict[str, object]:
                 if value is not None or field in _TOMBSTONE_SEED_FIELDS
             }
     return plain
+
+
+def _unpacked(data: bytes) -> Envelope | None:
+    """Returns a ledger object whose state is packed; None where *data* is an ordinary one."""
+    state = msgspec.json.decode(data, type=_Shallow).state
+    if not state or bytes(state)[:1] != b'"':
+        return None
+    plain = msgspec.json.decode(data)
+    text = unpacked(plain["state"])
+    envelope = msgspec.convert(plain | {"state": {}}, Envelope)
+    return msgspec.structs.replace(envelope, state=msgspec.json.decode(text, type=State))
 
 
 def _future(data: bytes, path: str) -> Diagnostic | None:

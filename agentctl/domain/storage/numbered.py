@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from agentctl.domain.storage.effects import Machine, create, list_keys, read
+from agentctl.domain.storage.effects import Machine, create, delete, list_keys, read
 from agentctl.domain.storage.keys import number_of, numbered_key
 from agentctl.domain.storage.protocol import CorruptError, UnavailableError
 
@@ -35,16 +35,36 @@ class Lost(msgspec.Struct, frozen=True, kw_only=True, tag="lost"):
 
     number: int
     data: bytes
-    """The other's object."""
+    """The other's object; empty where it has been collected since."""
 
 
 Appended = Won | Lost
 
 
+def append_collected(folder: str, number: int, data: bytes, nonce_of: NonceOf) -> Machine[Appended]:
+    """Writes object *number*, whose predecessor the caller has read, of a log that is collected.
+
+    A writer that was paused until its number had been written, followed and collected finds the
+    number free again. So the predecessor is looked at after the write: objects are collected in
+    order, oldest first, so while *number* - 1 is there, *number* was never taken before. Where it
+    is gone, this writer's object is taken back and the number is lost.
+
+    Raises:
+        UnavailableError: the store did not answer; the outcome is unknown.
+    """
+    written = yield from _write(folder, number, data, nonce_of)
+    if number == 1 or isinstance(written, Lost):
+        return written
+    if (yield from read(numbered_key(folder, number - 1))) is not None:
+        return written
+    yield from delete(numbered_key(folder, number))
+    return Lost(number=number, data=b"")
+
+
 def append(
     folder: str, number: int, data: bytes, nonce_of: NonceOf | None = None
 ) -> Machine[Appended]:
-    """Writes object *number*, which is 1 or has a predecessor.
+    """Writes object *number*, which is 1 or has a predecessor, of a log that keeps every object.
 
     A lost response is resolved by reading again before any retry: an object with this writer's
     nonce is this writer's. Without *nonce_of*, for objects that bear no nonce, only an outcome that
@@ -54,28 +74,10 @@ def append(
         CorruptError: there is no object *number* - 1.
         UnavailableError: the store did not answer; the outcome is unknown.
     """
-    assert number >= 1, number
     if number > 1 and (yield from read(numbered_key(folder, number - 1))) is None:
         msg = f"{folder} has no object {number - 1}, so {number} is not written"
         raise CorruptError(msg)
-    key = numbered_key(folder, number)
-    unknown = False
-    for attempt in range(ATTEMPT_COUNT_MAX):
-        try:
-            if (yield from create(key, data)):
-                return Won(number=number)
-        except UnavailableError:
-            unknown = True
-            found = yield from read(key)
-            if found is None and attempt == ATTEMPT_COUNT_MAX - 1:
-                raise
-        else:
-            found = yield from read(key)
-        if found is not None:
-            mine = _same_writer(found.data, data, nonce_of=nonce_of, unknown=unknown)
-            return Won(number=number) if mine else Lost(number=number, data=found.data)
-    msg = f"{key} exists and cannot be read"
-    raise UnavailableError(msg)
+    return (yield from _write(folder, number, data, nonce_of))
 
 
 def newest(folder: str, hint: int = 0) -> Machine[tuple[int, bytes] | None]:
@@ -125,6 +127,28 @@ def numbers_in(folder: str, after: int = 0) -> Machine[tuple[int, ...]]:
     keys = yield from list_keys(f"{folder.removesuffix('/')}/", after=behind)
     numbers = (number_of(folder, key) for key in keys)
     return tuple(number for number in numbers if number is not None and number > after)
+
+
+def _write(folder: str, number: int, data: bytes, nonce_of: NonceOf | None) -> Machine[Appended]:
+    assert number >= 1, number
+    key = numbered_key(folder, number)
+    unknown = False
+    for attempt in range(ATTEMPT_COUNT_MAX):
+        try:
+            if (yield from create(key, data)):
+                return Won(number=number)
+        except UnavailableError:
+            unknown = True
+            found = yield from read(key)
+            if found is None and attempt == ATTEMPT_COUNT_MAX - 1:
+                raise
+        else:
+            found = yield from read(key)
+        if found is not None:
+            mine = _same_writer(found.data, data, nonce_of=nonce_of, unknown=unknown)
+            return Won(number=number) if mine else Lost(number=number, data=found.data)
+    msg = f"{key} exists and cannot be read"
+    raise UnavailableError(msg)
 
 
 def _same_writer(found: bytes, mine: bytes, *, nonce_of: NonceOf | None, unknown: bool) -> bool:

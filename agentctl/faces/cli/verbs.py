@@ -96,7 +96,7 @@ SECTIONS: Final[tuple[tuple[str, tuple[Verb, ...]], ...]] = (
                 "state",
                 "state",
                 "The ledger's objects, and what differs.",
-                ("state_list", "state_show", "state_diff"),
+                ("state_list", "state_show", "state_diff", "state_collect"),
             ),
             Verb("ops", "ops", "The changes that were made, and by whom.", ("ops", "ops_diff")),
             Verb(

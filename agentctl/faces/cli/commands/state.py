@@ -51,6 +51,19 @@ def diff(a: int, b: int | None, **_: object) -> None:
     run_operation("state_diff", {"a": a, "b": b}, show=_diff)
 
 
+@command.command("collect", epilog=example("agentctl state collect --dry-run"))
+@click.option("--dry-run", is_flag=True, help="Only say what may go.")
+@shared
+def collect(dry_run: bool, **_: object) -> None:  # noqa: FBT001  # a flag
+    """Remove ledger objects beyond the newest hundred, ended leases and forgotten keys.
+
+    Commands that write do the same now and then by themselves.
+    """
+    from agentctl.faces.cli.session import run_operation
+
+    run_operation("state_collect", {"dry_run": dry_run})
+
+
 def _list(data: "Listed") -> str:
     from agentctl.views.state_text import revisions_text
 
