@@ -252,6 +252,7 @@ _GRAPH: Final = {
     "graph_detached": "The graph is detached; `agentctl graph restore ID` brings it back until its time is over.",
     "graph_not_detached": "The graph is not detached.",
     "graph_purge_not_due": "The detached graph is kept until the time named; then it is purged.",
+    "graph_revert_refused": "A graph cannot go back to that commit, or it cannot be pinned: its data is gone, or it is of an earlier graph.",
     "graph_restore_refused": "The graph cannot be restored: it was purged, or a newer graph of that id lives.",
     "read_set_conflict": "Another writer committed first; read the new head and try again.",
     "load_line_invalid": "A line of the input is not a row of the schema; nothing was loaded.",

@@ -16,6 +16,7 @@ import msgspec
 
 from agentctl.domain.ledger.observations import LiveGraph
 from agentctl.domain.storage.protocol import BackendError, ObjectStore
+from agentctl.graph import pinning
 from agentctl.graph.commit import (
     Commit,
     TypeState,
@@ -45,6 +46,7 @@ from agentctl.graph.port import (
     CommitInfo,
     GraphError,
     LoadReport,
+    Pin,
     ReadReply,
     SchemaPayload,
     Stamp,
@@ -249,6 +251,22 @@ class LanceGraphs:
         commits = await self._roots.log.newest_first(graph_id, limit=limit)
         return tuple(commit_info(commit) for commit in commits)
 
+    async def pin(self, graph_id: str, number: int, *, stamp: Stamp) -> Pin:
+        """Keeps commit *number* of `main` for the op of *stamp*."""
+        return await pinning.pin(self._roots, graph_id, number, stamp=stamp)
+
+    async def unpin(self, graph_id: str, number: int, *, op: str) -> None:
+        """Lets go of a commit, as far as *op* needed it."""
+        await pinning.unpin(self._roots, graph_id, number, op=op)
+
+    async def pins(self, graph_id: str) -> tuple[Pin, ...]:
+        """Returns every pin of a graph, by commit."""
+        return await pinning.pins(self._roots, graph_id)
+
+    async def revert(self, graph_id: str, number: int, *, observed: int, stamp: Stamp) -> int:
+        """Makes what commit *number* named the newest again, by one commit `revert`."""
+        return await pinning.revert(self._roots, graph_id, number, observed=observed, stamp=stamp)
+
     async def _observed(self, nothing: LiveGraph, head: Commit) -> LiveGraph:
         folder = self._roots.folder(nothing.graph_id, head.incarnation)
         live = msgspec.structs.replace(
@@ -257,6 +275,7 @@ class LanceGraphs:
             commit=head.n,
             nonce=head.nonce,
             incarnation=head.incarnation,
+            content=pinning.content_digest(head),
             source_digest=head.schema.source_digest,
             shape_digest=head.schema.shape_digest,
             ir=await self._roots.ir(nothing.graph_id, head),

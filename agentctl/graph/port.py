@@ -98,6 +98,20 @@ class CommitInfo(msgspec.Struct, frozen=True, kw_only=True):
     """Of the graph whose commit it is; an older one's lie below a newer one's."""
 
 
+class Pin(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A commit that is kept for an op: ``_graph/pins/<n>.<op>.json``."""
+
+    version: Literal[1] = 1
+    commit: int
+    """Of `main`."""
+    incarnation: str
+    op: str
+    """The op that needs it; no other lets go of it."""
+    at: str
+    content: str
+    """Digest of what the commit names; a revert to it has the same."""
+
+
 class GraphPort(Protocol):
     """Graphs of one storage root, by id."""
 
@@ -174,4 +188,26 @@ class GraphPort(Protocol):
 
     async def history(self, graph_id: str, *, limit: int = 50) -> tuple[CommitInfo, ...]:
         """Returns the newest commits of `main`, newest first."""
+        ...
+
+    async def pin(self, graph_id: str, number: int, *, stamp: Stamp) -> Pin:
+        """Keeps commit *number* of `main` for the op of *stamp*; repeating it is harmless.
+
+        `graph_revert_refused` where it is no commit of a graph, or its data is not all there.
+        """
+        ...
+
+    async def unpin(self, graph_id: str, number: int, *, op: str) -> None:
+        """Lets go of a commit, as far as *op* needed it; repeating it is harmless."""
+        ...
+
+    async def pins(self, graph_id: str) -> tuple[Pin, ...]:
+        """Returns every pin of a graph, by commit."""
+        ...
+
+    async def revert(self, graph_id: str, number: int, *, observed: int, stamp: Stamp) -> int:
+        """Makes what commit *number* named the newest again, by one commit `revert` on *observed*.
+
+        `graph_revert_refused` as of `pin`, and for a commit of an earlier incarnation.
+        """
         ...

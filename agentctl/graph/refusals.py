@@ -93,6 +93,18 @@ def restore_refused(graph_id: str, why: str) -> GraphError:
     )
 
 
+def revert_refused(graph_id: str, why: str) -> GraphError:
+    """Returns `graph_revert_refused`."""
+    return GraphError(
+        error(
+            "graph_revert_refused",
+            graph_address(graph_id),
+            f"The graph {graph_id!r} cannot go back: {why}.",
+            remedy=f"agentctl graph show {graph_id}",
+        )
+    )
+
+
 def busy(graph_id: str, said: str) -> GraphError:
     """Returns `graph_busy`."""
     return GraphError(

@@ -29,12 +29,22 @@ from agentctl.graph.lines import Fault, LineReader, Row
 from agentctl.graph.location import BeforeWrite
 from agentctl.graph.log import check_epoch, check_observed, require_live
 from agentctl.graph.migration import check_migration, check_types
-from agentctl.graph.port import CommitInfo, GraphError, LoadReport, ReadReply, SchemaPayload, Stamp
+from agentctl.graph.pinning import REVERTIBLE, content_digest
+from agentctl.graph.port import (
+    CommitInfo,
+    GraphError,
+    LoadReport,
+    Pin,
+    ReadReply,
+    SchemaPayload,
+    Stamp,
+)
 from agentctl.graph.refusals import (
     conflict,
     foreign,
     not_detached,
     restore_refused,
+    revert_refused,
     root_missing,
 )
 from agentctl.graph.replies import column_infos
@@ -61,6 +71,8 @@ class MemoryRoot:
         """Incarnations whose data is gone."""
         self.purging: set[str] = set()
         """Incarnations whose purge was begun: what is left of their data is no graph any more."""
+        self.pins: dict[tuple[int, str], Pin] = {}
+        """By commit and op."""
         self.foreign: str | None = None
         """Why another program owns it."""
 
@@ -119,6 +131,7 @@ class MemoryGraphs:
             commit=head.n,
             nonce=head.nonce,
             incarnation=head.incarnation,
+            content=content_digest(head),
             source_digest=None if gone else head.schema.source_digest,
             shape_digest=None if gone else head.schema.shape_digest,
             ir=None if gone else found.irs[head.schema.ir_digest],
@@ -284,6 +297,51 @@ class MemoryGraphs:
         """Returns the newest commits, newest first."""
         found = self._roots.by_id.get(graph_id, MemoryRoot())
         return tuple(commit_info(commit) for commit in reversed(found.commits))[:limit]
+
+    async def pin(self, graph_id: str, number: int, *, stamp: Stamp) -> Pin:
+        """Keeps a commit for the op of *stamp*."""
+        here, commit = self._held(graph_id, number)
+        self._before_write("pin")
+        made = Pin(
+            commit=number,
+            incarnation=commit.incarnation,
+            op=stamp.op,
+            at=stamp.at,
+            content=content_digest(commit),
+        )
+        return here.pins.setdefault((number, stamp.op), made)
+
+    async def unpin(self, graph_id: str, number: int, *, op: str) -> None:
+        """Lets go of a commit, as far as *op* needed it."""
+        self._before_write("unpin")
+        self._root(graph_id).pins.pop((number, op), None)
+
+    async def pins(self, graph_id: str) -> tuple[Pin, ...]:
+        """Returns every pin, by commit."""
+        found = self._roots.by_id.get(graph_id, MemoryRoot()).pins
+        return tuple(found[key] for key in sorted(found))
+
+    async def revert(self, graph_id: str, number: int, *, observed: int, stamp: Stamp) -> int:
+        """Makes what a commit named the newest again."""
+        here, head, done = self._begin(graph_id, observed, stamp)
+        if done is not None:
+            return done
+        _, target = self._held(graph_id, number)
+        if target.incarnation != head.incarnation:
+            raise revert_refused(graph_id, f"{commit_id(number)} is of an earlier graph of that id")
+        commit = next_commit(head, "revert", stamp, schema=target.schema, types=target.types)
+        return self._commit(here, commit, here.tables[target.nonce])
+
+    def _held(self, graph_id: str, number: int) -> tuple[MemoryRoot, Commit]:
+        here, head = self._head(graph_id)
+        if not 1 <= number <= head.n:
+            raise revert_refused(graph_id, f"there is no commit {commit_id(number)}")
+        commit = here.commits[number - 1]
+        if commit.kind not in REVERTIBLE:
+            raise revert_refused(graph_id, f"{commit_id(number)} is a {commit.kind}")
+        if commit.incarnation in here.purging and commit.types:
+            raise revert_refused(graph_id, f"the data of {commit_id(number)} is gone")
+        return here, commit
 
     def _root(self, graph_id: str) -> MemoryRoot:
         found = self._roots.by_id.get(graph_id)

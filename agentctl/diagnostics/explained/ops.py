@@ -3,6 +3,12 @@
 from typing import Final
 
 EXPLAINED: Final = {
+    "graph_revert_refused": (
+        "Going back makes what an earlier commit named the newest again, so that commit has to be "
+        "of the same graph, has to hold one, and all its data has to be there. It does not: it was "
+        "never made, it is a tombstone, it belongs to an earlier graph of that id, or what it "
+        "names was collected. Nothing was changed. `agentctl graph show ID` lists the commits."
+    ),
     "op_has_no_snapshot": (
         "An op records digests and positions when it begins and, once it succeeded, when it ends. "
         "This one failed, was cancelled or is still at work, so there is nothing to compare with. "

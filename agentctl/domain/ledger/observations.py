@@ -23,6 +23,8 @@ class LiveGraph(msgspec.Struct, frozen=True, kw_only=True):
     nonce: str | None = None
     """Of that commit."""
     incarnation: str | None = None
+    content: str | None = None
+    """Digest of all that the newest commit names; a revert has that of the commit it goes back to."""
     source_digest: str | None = None
     """SHA-256 of the schema file's bytes in force; None unless live or detached."""
     shape_digest: str | None = None
