@@ -1,0 +1,1 @@
+"""What `agentctl reconcile` does next: a pure machine over events. Nothing here acts or waits."""
