@@ -67,3 +67,12 @@ def _reached(server: ObjectServer, monkeypatch: pytest.MonkeyPatch) -> S3Root:
     for name, value in server.environ.items():
         monkeypatch.setenv(name, value)
     return server.new_root()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Prints the counts that tests recorded as their evidence, also those of other processes."""
+    for kind in ("passed", "failed"):
+        for report in terminalreporter.getreports(kind):
+            for name, told in getattr(report, "user_properties", ()):
+                if name == "evidence":
+                    terminalreporter.write_line(str(told))

@@ -38,7 +38,7 @@ def replay(outcome: Outcome) -> str:
 
 @pytest.mark.parametrize("chunk", range(CHUNKS))
 def test_whatever_happens_all_holds_when_it_is_quiet_again(
-    chunk: int, capsys: pytest.CaptureFixture[str]
+    chunk: int, record_property: Callable[[str, object], None]
 ) -> None:
     each = SEEDS // CHUNKS
     seeds = range(chunk * each, (chunk + 1) * each)
@@ -51,12 +51,9 @@ def test_whatever_happens_all_holds_when_it_is_quiet_again(
         faults += outcome.faults
         transitions += outcome.transitions
         commands += outcome.commands
-    with capsys.disabled():
-        print(  # noqa: T201  # the count is the evidence
-            f"\nseeds {seeds.start}..{seeds.stop - 1}: {commands} commands,"
-            f" faults {dict(sorted(faults.items()))},"
-            f" {len(transitions)} transitions {dict(sorted(transitions.items()))}"
-        )
+    told = f"simulation, seeds {seeds.start}..{seeds.stop - 1}, {commands} commands"
+    record_property("evidence", f"{told}, faults {dict(sorted(faults.items()))}")
+    record_property("evidence", f"{told}, transitions {dict(sorted(transitions.items()))}")
     if LONG:
         assert set(faults) == FAULTS
 

@@ -27,8 +27,8 @@ class StuckError(Exception):
 class VirtualLoop(asyncio.SelectorEventLoop):
     """An event loop that never waits."""
 
-    def __init__(self) -> None:
-        self._virtual_s = _HOUR_S
+    def __init__(self, begins_s: float) -> None:
+        self._virtual_s = begins_s
         self._numbers = itertools.count()
         super().__init__(_Selector(self._pass))
         self.set_task_factory(self._make_task)  # type: ignore[arg-type]  # any coroutine
@@ -49,13 +49,13 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return _NumberedTask(next(self._numbers), coro, loop=loop, **more)
 
 
-def run_virtually(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Returns what *main* returns, run on a virtual loop of its own.
+def run_virtually(main: Callable[[], Coroutine[Any, Any, T]], *, begins_s: float = _HOUR_S) -> T:
+    """Returns what *main* returns, run on a virtual loop of its own, whose clock begins at *begins_s*.
 
     Raises:
         StuckError: nothing can happen any more and *main* has not ended.
     """
-    loop = VirtualLoop()
+    loop = VirtualLoop(begins_s)
     try:
         with _inline_threads(), _numbered_scopes(), _counted_secrets():
             return loop.run_until_complete(main())

@@ -11,13 +11,18 @@ from agentctl.testing.crash import Crash
 class Machine:
     """A host: its clock's error, and which processes it runs."""
 
-    def __init__(self, host: str, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, host: str, loop: asyncio.AbstractEventLoop, *, first_pid: int = 101) -> None:
         self.host = host
         self.loop = loop
         self.offset_s = 0.0
         """How wrong its wall clock is."""
         self.living: dict[int, Process] = {}
-        self._pid = 100
+        self._pid = first_pid - 1
+
+    @property
+    def newest_pid(self) -> int:
+        """The last process that was started."""
+        return self._pid
 
     def start(self, name: str, seed: str) -> "Process":
         """Returns a new process."""

@@ -1,0 +1,79 @@
+"""Every command, struck at every one of its writes, in every way: the next command mends it.
+
+The commands are the cases of `agentctl.testing.crash_cases`; their writes are counted, not listed.
+Before each point the storage is copied from a template. A few points of each case run always, all of
+them on memory with the slow tests, and all of them on a disk under the long profile.
+"""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from agentctl.engine import moving
+from agentctl.testing.crash_cases import CASES
+from agentctl.testing.crash_suite import ALL_FAULTS, Case, points, strike, survey
+from agentctl.testing.simulation.world import Bug
+from agentctl.testing.sites import Disk, LocalDisk, MemoryDisk
+
+LONG = os.environ.get("AGENTCTL_TEST_PROFILE") == "long"
+SAMPLE = 7
+IN_MEMORY = tuple(f for f in ALL_FAULTS if f != "torn")
+"""A write in memory is one moment: there is nothing in the middle of it."""
+Evidence = Callable[[str, object], None]
+BY_NAME = {case.name: case for case in CASES}
+
+
+def name_of(case: Case) -> str:
+    return case.name
+
+
+def struck_everywhere(case: Case, path: Path, disk: Disk, *, every: int) -> str:
+    """Strikes a case at every n-th point; returns what was done, in words."""
+    surveyed = survey(case, path, disk)
+    faults = IN_MEMORY if isinstance(disk, MemoryDisk) else ALL_FAULTS
+    chosen = list(points(surveyed.writes, faults))[::every]
+    for at, fault in chosen:
+        strike(surveyed, path / f"{at}-{fault}", at, fault)
+    return f"{case.name}: {surveyed.writes} writes, {len(chosen)} runs"
+
+
+@pytest.mark.parametrize("case", CASES, ids=name_of)
+def test_the_next_command_mends_what_a_struck_one_left(case: Case, tmp_path: Path) -> None:
+    assert struck_everywhere(case, tmp_path, MemoryDisk(), every=SAMPLE)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", CASES, ids=name_of)
+def test_every_write_is_a_crash_point_in_memory(
+    case: Case, tmp_path: Path, record_property: Evidence
+) -> None:
+    told = struck_everywhere(case, tmp_path, MemoryDisk(), every=1)
+
+    record_property("evidence", f"crash suite, memory, {told}")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", CASES, ids=name_of)
+def test_every_write_is_a_crash_point_on_a_disk(
+    case: Case, tmp_path: Path, record_property: Evidence
+) -> None:
+    disk = LocalDisk(tmp_path / "disk")
+
+    told = struck_everywhere(case, tmp_path, disk, every=1 if LONG else SAMPLE)
+
+    record_property("evidence", f"crash suite, disk, {told}")
+
+
+async def skipped(*_: object) -> None:
+    """What a planted bug does in place of a write."""
+
+
+def test_a_step_without_its_sidecar_is_caught(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(moving, "write_sidecar", skipped)
+
+    with pytest.raises((AssertionError, Bug), match="graph migrate"):
+        struck_everywhere(BY_NAME["apply: schema"], tmp_path, MemoryDisk(), every=1)
