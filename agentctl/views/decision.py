@@ -136,6 +136,7 @@ def _facts(facts: DecisionFacts) -> list[Line]:
     elif facts.queries:
         lines += _fact("in use", _broken(facts), risk=True)
     lines += _asks(facts)
+    lines += _rules(facts)
     tried = "not tried in a sandbox"
     if not facts.source_in_folder:
         tried += " · asked from a draft, not in the folder"
@@ -220,6 +221,24 @@ def _asks(facts: DecisionFacts) -> list[Line]:
     before = facts.deletes_asked_before
     history = f"first {verb} it ever asked for" if before == 0 else f"asked for {before} before"
     return _fact("asks", f"{who} · {history}", risk=not facts.requester_enrolled)
+
+
+def _rules(facts: DecisionFacts) -> list[Line]:
+    """Returns what the applied approval rules ask, where any is about it, and who approved so far."""
+    asked = facts.asked
+    if not asked.rules:
+        return []
+    parts = [_count(asked.count, "person", "people")]
+    parts += [f"each of {' or '.join(safe(n, 20) for n in names)}" for names in asked.roles]
+    parts += ["not who asked"] if asked.separate else []
+    parts += [f"key at least {asked.assurance}"] if asked.assurance != "file" else []
+    parts.append(f"by {', '.join(safe(rule, 40) for rule in asked.rules)}")
+    lines = _fact("needs", " · ".join(parts), risk=asked.unmet is not None)
+    if facts.approvers:
+        lines += _fact("", f"approved by {', '.join(safe(who, 24) for who in facts.approvers)}")
+    if facts.unfit is not None:
+        lines += _fact("", safe(facts.unfit, _REASON_CELLS_MAX), risk=True)
+    return lines
 
 
 def _words_of_the_asker(facts: DecisionFacts) -> list[Line]:

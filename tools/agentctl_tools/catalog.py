@@ -23,6 +23,7 @@ from agentctl_tools import (
     freezes,
     graphs,
     identity,
+    identity_changes,
     import_cluster,
     lint,
     load,
@@ -96,6 +97,14 @@ _ALL: Final = (
     backup.VERIFY,
     identity.SHOW,
     identity.LIST,
+    identity_changes.ADD,
+    identity_changes.ADD_HUMAN,
+    identity_changes.GROUPS,
+    identity_changes.REVOKE,
+    identity_changes.ROTATE,
+    identity_changes.DELEGATE,
+    identity_changes.RECOVERY,
+    identity_changes.RECOVER,
     doctor.OPERATION,
 )
 

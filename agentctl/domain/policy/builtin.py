@@ -100,6 +100,13 @@ permit (
   resource
 ) when { principal.enrolled };
 
+@id("builtin:whoever-has-the-recovery-code-recovers")
+permit (
+  principal is AgentCtl::Human,
+  action == AgentCtl::Action::"principal_recover",
+  resource
+);
+
 @id("builtin:enrolled-humans-consent")
 permit (
   principal is AgentCtl::Human,
@@ -122,6 +129,7 @@ forbid (
     AgentCtl::Action::"principal_delegate",
     AgentCtl::Action::"principal_add_human",
     AgentCtl::Action::"principal_revoke",
+    AgentCtl::Action::"principal_recover",
     AgentCtl::Action::"graph_purge_now"
   ],
   resource

@@ -71,6 +71,7 @@ ACTIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "principal_add_human": ("Cluster",),
     "principal_revoke": ("Cluster",),
     "principal_add": ("Cluster",),
+    "principal_recover": ("Cluster",),
 }
 """Every action, and the entity types it may be about."""
 

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING
 from agentctl.adapters.backends.open import open_store
 from agentctl.adapters.keys.agent import AgentSigner, agent_keys, agent_socket
 from agentctl.adapters.keys.hardware import HardwareSigner
-from agentctl.adapters.keys.keyfile import KeyFileError, has_passphrase, keys_folder, public_of_file
+from agentctl.adapters.keys.keyfile import (
+    KeyFileError,
+    has_passphrase,
+    keys_folder,
+    make_key,
+    public_of_file,
+)
+from agentctl.adapters.keys.recovery_code import SEED_BYTES, code_of, seed_of
 from agentctl.adapters.keys.signer import KeyFileSigner, SeedSigner
 from agentctl.adapters.keys.sshsig import verify
 from agentctl.adapters.keys.terminal import (
@@ -21,11 +28,12 @@ from agentctl.adapters.keys.terminal import (
     read_passphrase_from_terminal,
 )
 from agentctl.adapters.sources.directory import Folder
+from agentctl.domain.policy.caller import PrincipalKind
 from agentctl.domain.policy.principals import FirstHuman
 from agentctl.domain.policy.public_key import is_hardware
 from agentctl.domain.storage.protocol import ObjectStore
 from agentctl.engine.cluster import Cluster, ClusterOpenError, open_cluster
-from agentctl.engine.identity import principal_name
+from agentctl.engine.identity import key_path, principal_name
 from agentctl.engine.principals import Signer
 from agentctl.engine.world import SystemWorld, World
 from agentctl_tools.folder_check import cache_of
@@ -108,6 +116,25 @@ class Composition:
         if where is None or key not in agent_keys(where):
             return None
         return AgentSigner(where, key)
+
+    def make_key(self, kind: PrincipalKind, principal_id: str, passphrase: bytes) -> str:
+        """Makes a key file in this user's keys folder; returns the public text.
+
+        Raises:
+            KeyFileError: there is one of that name.
+        """
+        path = key_path(self.keys, kind, principal_id)
+        return make_key(path, passphrase=passphrase, comment=principal_id)
+
+    def new_recovery(self) -> tuple[str, str]:
+        """Returns a fresh recovery code and the public key that stands for it."""
+        seed = self.world.entropy(SEED_BYTES)
+        return code_of(seed), SeedSigner(seed).key
+
+    def recovery_signer(self, code: str) -> Signer | None:
+        """Returns what signs with a recovery code; None where it was not copied right."""
+        seed = seed_of(code)
+        return SeedSigner(seed) if seed is not None else None
 
     def is_locked(self, path: Path) -> bool:
         """Returns whether a key file needs a passphrase."""

@@ -46,7 +46,14 @@ async def request_named(session: Session, named: str, *, intent: str | None) -> 
     return str(answer.request_id) if asked.ok else asked
 
 
-async def decide(session: Session, request_id: str, verdict: Verdict, reason: str | None) -> Ended:
+async def decide(
+    session: Session,
+    request_id: str,
+    verdict: Verdict,
+    reason: str | None,
+    *,
+    break_glass: bool = False,
+) -> Ended:
     """Shows the facts of a request, asks what must be asked, and decides through the door."""
     shown = await session.call("approval_show", {"id": request_id})
     if not isinstance(shown.data, DecisionFacts):
@@ -58,12 +65,17 @@ async def decide(session: Session, request_id: str, verdict: Verdict, reason: st
         "verdict": verdict,
         "gate_digest": facts.request.gate_digest,
         "reason": reason,
+        "break_glass": break_glass,
     }
     if not session.caller.enrolled:
         return Ended(envelope=await session.call("decide", arguments))
     refusal = undecidable(facts)
     if refusal is not None:
         return Ended(envelope=failed((refusal,)))
+    if verdict == "approve" and facts.unfit is not None and not break_glass:
+        return Ended(envelope=failed((unfit(facts),)))
+    if break_glass:
+        tell_of_emergency(facts)
     if verdict == "approve":
         arguments["confirmation"] = ask_name(facts)
     key = await human_key(session)
@@ -86,6 +98,23 @@ def undecidable(facts: DecisionFacts) -> Diagnostic | None:
     code = "approval_stale" if facts.standing == "stale" else "approval_closed"
     remedy = f"agentctl approvals request {facts.request.statement.resource}"
     return error(code, request_id, f"the request is {facts.standing}", remedy=remedy)
+
+
+def unfit(facts: DecisionFacts) -> Diagnostic:
+    """Returns why the caller's approval would not count, so that nobody signs in vain."""
+    assert facts.unfit is not None
+    remedy = "Somebody whom the rules name approves it: agentctl identity list"
+    return error("approver_unfit", facts.request.statement.resource, facts.unfit, remedy=remedy)
+
+
+def tell_of_emergency(facts: DecisionFacts) -> None:
+    """Says what it means to decide alone, before anything is signed."""
+    asked = facts.asked
+    rules = ", ".join(safe(rule, 40) for rule in asked.rules) or "no rule"
+    sys.stderr.write(
+        f"EMERGENCY: you decide alone what {rules} asks {asked.count} for. Everyone is told, and a\n"
+        "second human must close the review: agentctl approvals review\n"
+    )
 
 
 def ask_name(facts: DecisionFacts) -> str:
