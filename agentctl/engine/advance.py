@@ -15,6 +15,8 @@ from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.domain.config.digests import graph_composite
 from agentctl.domain.config.model import BlobBase, DesiredCluster, DesiredGraph
 from agentctl.domain.ledger.observations import LiveGraph
+from agentctl.domain.ledger.renaming import renamed
+from agentctl.domain.ledger.roots import root_of
 from agentctl.domain.ledger.state import (
     AppliedResource,
     ApprovalUse,
@@ -137,7 +139,7 @@ def graph_moved(state: State, *, live: LiveGraph, schema_digest: str, at: str) -
     graph, schema = graph_address(live.graph_id), schema_address(live.graph_id)
     resources = dict(state.applied_revision.resources)
     resources[schema] = AppliedResource(digest=schema_digest)
-    resources.setdefault(graph, AppliedResource(digest=""))
+    resources.setdefault(graph, new_graph(state, live.graph_id))
     state = with_resources(state, resources)
     state = with_statuses(state, {graph: APPLIED, schema: APPLIED})
     seen: dict[str, Observation] = {
@@ -147,6 +149,12 @@ def graph_moved(state: State, *, live: LiveGraph, schema_digest: str, at: str) -
     if isinstance(before, Tombstone) and before.incarnation not in {None, live.incarnation}:
         seen[f"{graph}@{before.incarnation}"] = before
     return with_observations(state, seen)
+
+
+def new_graph(state: State, graph_id: str) -> AppliedResource:
+    """Returns the record of a graph that had none; another graph may keep the root of its name."""
+    root = root_of(state, graph_id)
+    return AppliedResource(digest="", root=None if root == graph_id else root)
 
 
 def graph_detached(  # noqa: PLR0913  # a tombstone's fields
@@ -184,7 +192,7 @@ def graph_restored(state: State, tombstone: Tombstone, live: LiveGraph, *, at: s
     graph = graph_address(live.graph_id)
     schema = schema_address(live.graph_id)
     kept = dict(tombstone.resources or {})
-    kept.setdefault(graph, AppliedResource(digest=""))
+    kept.setdefault(graph, new_graph(state, live.graph_id))
     kept[schema] = AppliedResource(digest=live.source_digest or "")
     state = with_resources(state, dict(state.applied_revision.resources) | kept)
     state = with_statuses(state, dict.fromkeys(kept, APPLIED))
@@ -224,7 +232,8 @@ def payloads_applied(state: State, changes: Iterable[Change], desired: DesiredCl
         if change.disposition != "applied" or parsed is None or change.metadata_change == "forget":
             continue
         if parsed.kind == "graph":
-            graph = desired.graph(parsed.name)
+            # A graph that moves keeps the settings that it has; others are a change of their own.
+            graph = desired.graph(parsed.name) if change.moved_from is None else None
             if graph is not None and change.resource in resources:
                 recorded = with_settings(resources[change.resource], graph)
                 resources[change.resource] = recorded
@@ -240,18 +249,19 @@ def payloads_applied(state: State, changes: Iterable[Change], desired: DesiredCl
 
 
 def covering_applied(state: State, changes: Iterable[Change]) -> State:
-    """Returns *state* without what was forgotten, and without the old addresses of what moved.
+    """Returns *state* without what was forgotten, and with the new addresses of what moved.
 
     A graph takes its schema, its queries and its observation along; its data is not looked at.
     """
+    changes = tuple(changes)
     for change in changes:
         if change.disposition != "applied":
             continue
         if change.metadata_change == "moved" and change.moved_from is not None:
-            state = without(state, (change.moved_from,))
+            state = renamed(state, change.moved_from, change.resource)
         elif change.metadata_change == "forget":
             state = _forgotten(state, change.resource)
-    return state
+    return with_resources(state, state.applied_revision.resources) if changes else state
 
 
 def _forgotten(state: State, address: str) -> State:

@@ -27,6 +27,7 @@ from agentctl.engine.journal import Journal
 from agentctl.engine.keys_once import KeysOnce
 from agentctl.engine.leases import Leases
 from agentctl.engine.ledger import Ledger
+from agentctl.engine.named_graphs import NamedGraphs
 from agentctl.engine.principals import Principals, PrincipalsBrokenError
 from agentctl.engine.world import World
 from agentctl.graph.port import GraphPort
@@ -58,7 +59,8 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True):
     storage: str
     """The storage root as written; ``.`` for the folder itself."""
     make_store: MakeStore
-    graphs: GraphPort
+    graphs: NamedGraphs
+    """By the ids that the ledger gives them."""
     world: World
     verify: Verify
     ledger: Ledger
@@ -126,7 +128,7 @@ async def open_cluster(
         store=store,
         storage=root.written,
         make_store=make_store,
-        graphs=make_graphs(store),
+        graphs=NamedGraphs(make_graphs(store), ledger),
         world=world,
         verify=verify,
         ledger=ledger,

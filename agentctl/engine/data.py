@@ -125,7 +125,7 @@ async def load(  # what a load is
     assert head is not None
     await cluster.freezes.require_thawed(graph_address(graph), head.envelope.freezes)
     async with cluster.leases.hold(
-        main_lease(graph), principal=caller.id, operation="load"
+        main_lease(await cluster.graphs.root_of(graph)), principal=caller.id, operation="load"
     ) as lease:
         op_id = cluster.journal.mint_id(caller.nid)
         stamp = _stamp(cluster, caller, op_id, intent, lease)

@@ -12,6 +12,7 @@ from agentctl.diagnostics.bag import Bag, has_errors, sort_diagnostics
 from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.domain.ledger.envelope import RevisionKind
 from agentctl.domain.ledger.observations import LiveGraph
+from agentctl.domain.ledger.roots import tombstone_root
 from agentctl.domain.ledger.state import State, Tombstone
 from agentctl.domain.ops.record import OpVerb
 from agentctl.domain.policy.caller import Caller
@@ -123,7 +124,12 @@ async def graph_purge(cluster: Cluster, caller: Caller, graph: str, intent: str)
     async def act(tombstone: Tombstone, live: LiveGraph, stamp: Stamp) -> Diagnostic | None:
         del live, stamp
         assert tombstone.incarnation is not None
-        due = DuePurge(key=key, graph_id=graph, incarnation=tombstone.incarnation)
+        due = DuePurge(
+            key=key,
+            graph_id=graph,
+            root=tombstone_root(key, tombstone),
+            incarnation=tombstone.incarnation,
+        )
         trouble = await purge(cluster, due)
         return msgspec.structs.replace(trouble, severity="error") if trouble is not None else None
 
@@ -143,7 +149,9 @@ async def _run(
     async with (
         cluster.leases.hold(CLUSTER, principal=caller.id, operation=step.action) as lease,
         cluster.leases.hold(
-            main_lease(graph), principal=caller.id, operation=step.action
+            main_lease(await cluster.graphs.root_of(graph)),
+            principal=caller.id,
+            operation=step.action,
         ) as branch,
     ):
         told = Bag()

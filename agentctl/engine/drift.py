@@ -24,6 +24,7 @@ from agentctl.domain.ledger.state import (
 )
 from agentctl.engine.advance import (
     APPLIED,
+    new_graph,
     observed,
     recorded_digests,
     with_observations,
@@ -109,7 +110,7 @@ def _live(state: State, graph: DesiredGraph, live: LiveGraph, *, at: str) -> See
     expected = recorded if recorded is not None else graph.schema.digest
     resources = dict(state.applied_revision.resources)
     resources[schema] = AppliedResource(digest=live.source_digest)
-    resources.setdefault(address, AppliedResource(digest=""))
+    resources.setdefault(address, new_graph(state, graph.id))
     state = with_resources(state, resources)
     seen: dict[str, Observation] = {
         address: observed(live, desired_schema_digest=graph.schema.digest, at=at)
@@ -244,7 +245,7 @@ def _tombstone_found(state: State, live: LiveGraph, *, at: str) -> Seen:
         incarnation=live.incarnation,
         graph_uri=live.uri,
         resources={
-            graph: AppliedResource(digest=""),
+            graph: new_graph(state, live.graph_id),
             schema: AppliedResource(digest=live.source_digest or ""),
         },
     )

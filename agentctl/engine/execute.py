@@ -17,6 +17,7 @@ from agentctl.engine.advance import graph_purged
 from agentctl.engine.bounded import run_bounded
 from agentctl.engine.consent import consented, fresh_gate, spend
 from agentctl.engine.frozen_graphs import hold_frozen
+from agentctl.engine.rename import rename_graph
 from agentctl.engine.running import Running
 from agentctl.engine.seal import delete_graph
 from agentctl.engine.steps import create_graph, publish_payload, update_schema
@@ -97,6 +98,9 @@ async def _payloads(running: Running, planned: Stages) -> bool:
 
 async def _payload(running: Running, change: Change, *, written: bool) -> bool:
     """Makes one change that moves no graph; returns whether the run may go on."""
+    if change.moved_from is not None and change.resource.startswith("graph."):
+        await rename_graph(running, change)
+        return True
     approval_id = None
     if change.gate is not None:
         approval_id = await consented(running, change, fresh_gate(running, change, None))

@@ -107,6 +107,11 @@ class Ledger:
         self._hint = found.seq
         return head
 
+    @property
+    def newest_known(self) -> int:
+        """The newest seq that this process has read or written; 0 where it knows of none."""
+        return self._hint
+
     async def at(self, seq: int) -> Head | None:
         """Returns object *seq*, or None where there is none (any more).
 

@@ -67,7 +67,7 @@ async def hold_graph(running: Running, graph_id: str, operation: str) -> AsyncIt
     """
     cluster, caller = running.task.cluster, running.task.caller
     async with cluster.leases.hold(
-        main_lease(graph_id),
+        main_lease(await cluster.graphs.root_of(graph_id)),
         principal=caller.id,
         operation=operation,
         wait_s=running.task.graph_wait_s,
@@ -77,9 +77,9 @@ async def hold_graph(running: Running, graph_id: str, operation: str) -> AsyncIt
         yield Held(lease=lease, live=live)
 
 
-def main_lease(graph_id: str) -> str:
-    """Returns the name of the lease of a graph's `main`."""
-    return f"{graph_address(graph_id)}@main"
+def main_lease(root: str) -> str:
+    """Returns the name of the lease of a graph's `main`, by the root that it keeps when renamed."""
+    return f"{graph_address(root)}@main"
 
 
 async def fence_graph(cluster: Cluster, graph_id: str, lease: Lease, stamp: Stamp) -> LiveGraph:

@@ -25,7 +25,7 @@ from agentctl.engine.ledger import Head
 from agentctl.engine.revisions import revision_of
 from agentctl.engine.running import Running
 from agentctl.engine.sweep import Swept, remove_settled
-from agentctl.ids import CLUSTER
+from agentctl.ids import CLUSTER, Address
 
 
 class ClusterSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,12 +89,19 @@ async def record(running: Running, head: Head, swept: Swept, target: Target) -> 
 
 
 def cluster_settings(running: Running) -> ClusterSettings | None:
-    """Returns what is protected and how an apply works from now on; None where neither changed."""
-    changed = any(c.resource == CLUSTER and c.disposition == "applied" for c in running.changes)
-    if not changed:
+    """Returns what is protected and how an apply works from now on; None where neither changed.
+
+    Protection follows what moves to another address.
+    """
+    applied = [c for c in running.changes if c.disposition == "applied"]
+    desired, before = running.task.desired, running.task.inputs
+    if any(c.resource == CLUSTER for c in applied):
+        return ClusterSettings(protected=desired.protect, settings=wanted_settings(desired.apply))
+    names = {c.moved_from: c.resource for c in applied if c.moved_from is not None}
+    protected = tuple(sorted(names.get(Address(a), a) for a in before.protected))
+    if protected == tuple(before.protected):
         return None
-    desired = running.task.desired
-    return ClusterSettings(protected=desired.protect, settings=wanted_settings(desired.apply))
+    return ClusterSettings(protected=protected, settings=before.settings)
 
 
 def nothing_left(changes: Iterable[Change]) -> bool:

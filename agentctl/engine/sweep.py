@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from agentctl.diagnostics.diagnostic import Diagnostic, warning
+from agentctl.domain.ledger.roots import tombstone_root
 from agentctl.domain.ledger.sidecar import Sidecar
 from agentctl.domain.ledger.state import State, Tombstone
 from agentctl.domain.policy.caller import Caller
@@ -53,6 +54,8 @@ class DuePurge(msgspec.Struct, frozen=True, kw_only=True):
     key: str
     """Of its tombstone among the observations."""
     graph_id: str
+    root: str
+    """Where its data lie, whatever is called so today."""
     incarnation: str
 
 
@@ -150,7 +153,12 @@ async def remove_settled(cluster: Cluster, sidecars: Iterable[Sidecar]) -> tuple
 def due_purges(state: State, now: str) -> tuple[DuePurge, ...]:
     """Returns the detached graphs whose time is over at *now*, in order of their keys."""
     return tuple(
-        DuePurge(key=key, graph_id=_graph_of(key), incarnation=tombstone.incarnation)
+        DuePurge(
+            key=key,
+            graph_id=_graph_of(key),
+            root=tombstone_root(key, tombstone),
+            incarnation=tombstone.incarnation,
+        )
         for key, tombstone in sorted(state.observations.items())
         if isinstance(tombstone, Tombstone)
         and tombstone.incarnation is not None
@@ -163,7 +171,7 @@ def due_purges(state: State, now: str) -> tuple[DuePurge, ...]:
 async def purge(cluster: Cluster, due: DuePurge) -> Diagnostic | None:
     """Removes the data of one detached incarnation; returns a warning where it has to go on later."""
     try:
-        await cluster.graphs.purge(due.graph_id, incarnation=due.incarnation)
+        await cluster.graphs.port.purge(due.root, incarnation=due.incarnation)
     except (GraphError, BackendError) as failure:
         return warning(
             "graph_delete_incomplete",

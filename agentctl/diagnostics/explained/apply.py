@@ -79,6 +79,11 @@ EXPLAINED: Final[dict[str, str]] = {
         "checked is not what would be recorded. The step was not done. Run the command again; it "
         "reads the file as it is now."
     ),
+    "graph_move_failed": (
+        "A graph was to get another id, and under that id lies a graph that the ledger does not "
+        "record. Nothing was renamed. A rename touches no data: the graph keeps its root, and the "
+        "ledger says under which id it is known. Choose another id, or take the other root away."
+    ),
     "interrupted": (
         "Somebody pressed Ctrl-C, or the process was told to end. The step that had begun was "
         "finished, no further one was begun, and what was done is recorded like that of any "

@@ -55,9 +55,10 @@ def _roots_of_others(state: State, graph_id: str) -> frozenset[str]:
         if (parsed := parse_address(address)) is not None and parsed.kind == "graph"
     }
     for key, seen in state.observations.items():
-        waits = isinstance(seen, Tombstone) and seen.purged_at is None
-        if waits and key.partition("@")[0] != own and isinstance(seen, Tombstone):
-            taken.add(tombstone_root(key, seen))
+        is_purged = isinstance(seen, Tombstone) and seen.purged_at is not None
+        graph = key.partition("@")[0]
+        if not is_purged and graph != own:
+            taken.add(_root_seen(seen) or graph.removeprefix("graph."))
     return frozenset(taken)
 
 

@@ -19,6 +19,8 @@ class AppliedResource(
     embedding_provider: str | None = None
     embedding_profile: Mapping[str, object] | None = None
     external_blob_policy: Mapping[str, object] | None = None
+    root: str | None = None
+    """Of a graph that was renamed: the name of the root where its data lie. None where it is its id."""
 
 
 class AppliedRevision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -11,7 +11,7 @@ import msgspec
 from agentctl.domain.config.model import DesiredPolicy
 from agentctl.domain.ledger.state import AppliedResource, GraphObserved, Tombstone
 from agentctl.domain.plan.classes import classes_of
-from agentctl.domain.plan.covered import with_covered
+from agentctl.domain.plan.covered import rebound, with_covered
 from agentctl.domain.plan.groups import groups_in_force
 from agentctl.domain.plan.inputs import PlanInputs
 from agentctl.domain.plan.migrate import plan_migration
@@ -61,7 +61,7 @@ def last_recorded_version(inputs: PlanInputs, graph_id: str) -> int | None:
 
 def digest_changes(inputs: PlanInputs, lost: frozenset[str]) -> tuple[Change, ...]:
     """Returns every difference with its classes, bindings and migration, sorted by address."""
-    recorded = _still_there(inputs.recorded, lost)
+    recorded = _still_there(rebound(inputs.recorded, inputs), lost)
     wanted = inputs.desired.resource_digests
     policies: dict[str, DesiredPolicy] = {
         policy_address(p.name): p for p in inputs.desired.policies

@@ -5,13 +5,15 @@ are taken out, and one change stands for all of them; it touches no data, and le
 deletion. What is protected and how an apply works are settings of the cluster, under one change.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import msgspec
 
 from agentctl.canonical import digest_of
 from agentctl.domain.config.model import Move
+from agentctl.domain.ledger.state import AppliedResource
+from agentctl.domain.plan.approval_rules import covers
 from agentctl.domain.plan.inputs import PlanInputs
 from agentctl.domain.plan.model import BindingChange, Change, SettingsChange
 from agentctl.domain.plan.recorded import wanted_settings
@@ -38,12 +40,33 @@ def is_covering(change: Change) -> bool:
 
 def _moves(inputs: PlanInputs) -> list[Change]:
     """A move is one while its source is recorded and its target is not; before and after it is none."""
+    names = renames(inputs)
+    return [_move(move, inputs) for move in inputs.desired.moved if move.source in names]
+
+
+def renames(inputs: PlanInputs) -> Mapping[str, str]:
+    """Returns the new address by the old one, of the moves that the plan makes."""
     recorded = inputs.recorded
-    return [
-        _move(move, inputs)
+    return {
+        move.source: move.target
         for move in inputs.desired.moved
         if move.source in recorded and move.target not in recorded
-    ]
+    }
+
+
+def rebound(
+    recorded: Mapping[str, AppliedResource], inputs: PlanInputs
+) -> dict[str, AppliedResource]:
+    """Returns *recorded* with policies bound to the new addresses of the graphs that move."""
+    names = renames(inputs)
+    return {
+        address: resource
+        if resource.applies_to is None
+        else msgspec.structs.replace(
+            resource, applies_to=tuple(sorted(names.get(a, a) for a in resource.applies_to))
+        )
+        for address, resource in recorded.items()
+    }
 
 
 def _move(move: Move, inputs: PlanInputs) -> Change:
@@ -52,12 +75,13 @@ def _move(move: Move, inputs: PlanInputs) -> Change:
     policy = next((p for p in inputs.desired.policies if f"policy.{p.name}" == move.target), None)
     bindings = None
     if policy is not None:
-        old = before.applies_to
+        old = rebound({move.source: before}, inputs)[move.source].applies_to
         bindings = BindingChange(
             before=None if old is None else tuple(sorted(old)),
             after=tuple(sorted(policy.applies_to)),
         )
     same = bindings is None or (before.digest == after and bindings.before == bindings.after)
+    same = same and not _is_ruled(move, inputs)
     return Change(
         resource=move.target,
         operation="update",
@@ -68,6 +92,20 @@ def _move(move: Move, inputs: PlanInputs) -> Change:
         moved_from=move.source,
         bindings=bindings,
     )
+
+
+def _is_ruled(move: Move, inputs: PlanInputs) -> bool:
+    """Returns whether rules know the resource by its name, so that another name may escape them."""
+    if move.source in inputs.protected:
+        return True
+    for rule in inputs.approval_rules:
+        content = rule.content
+        if content is None:
+            return True
+        if any(covers(w, move.source) != covers(w, move.target) for w in content.match.resources):
+            return True
+    scopes = {s for r in inputs.recorded.values() for s in r.applies_to or ()}
+    return move.source.startswith("graph.") and bool(scopes & {CLUSTER, move.source})
 
 
 def _forgettings(inputs: PlanInputs) -> list[Change]:
@@ -88,7 +126,9 @@ def _forgettings(inputs: PlanInputs) -> list[Change]:
 def _protection(inputs: PlanInputs) -> list[Change]:
     """What is protected and how an apply works stand in the ledger under no address of their own."""
     wanted = wanted_settings(inputs.desired.apply)
-    before: dict[str, object] = {"protect": sorted(inputs.protected), "apply": inputs.settings}
+    names = renames(inputs)
+    protected = sorted(names.get(address, address) for address in inputs.protected)
+    before: dict[str, object] = {"protect": protected, "apply": inputs.settings}
     after: dict[str, object] = {"protect": sorted(inputs.desired.protect), "apply": wanted}
     differ = [name for name in before if before[name] != after[name]]
     if not differ:

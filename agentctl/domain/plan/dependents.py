@@ -9,9 +9,11 @@ from collections.abc import Iterable
 import msgspec
 
 from agentctl.domain.plan.model import Change, Disposition
-from agentctl.ids import SETTINGS_KINDS, parse_address
+from agentctl.ids import SETTINGS_KINDS, Kind, parse_address
 
 _HELD: frozenset[Disposition] = frozenset({"blocked", "deferred"})
+_BOUND_KINDS: frozenset[Kind] = SETTINGS_KINDS | {"policy"}
+"""Kinds that cannot be bound to a new address before the move to it is made."""
 _NEEDED_AS_WANTED = frozenset({"query", "schema"})
 """Kinds of which an update that waits holds back what was checked against the wanted content."""
 
@@ -20,7 +22,9 @@ def hold_dependents(changes: Iterable[Change]) -> tuple[Change, ...]:
     """Returns *changes*, those of settings kinds blocked that refer to what does not come."""
     all_ = tuple(changes)
     missing = {address for c in all_ if _does_not_come(c) for address in c.dependents}
-    return tuple(_held(c) if c.resource in missing else c for c in all_)
+    unmoved = {a for c in all_ if c.moved_from and c.disposition in _HELD for a in c.dependents}
+    held = (_held(c, SETTINGS_KINDS) if c.resource in missing else c for c in all_)
+    return tuple(_held(c, _BOUND_KINDS) if c.resource in unmoved else c for c in held)
 
 
 def _does_not_come(change: Change) -> bool:
@@ -31,9 +35,9 @@ def _does_not_come(change: Change) -> bool:
     return change.operation == "create" or wanted
 
 
-def _held(change: Change) -> Change:
+def _held(change: Change, kinds: frozenset[Kind]) -> Change:
     parsed = parse_address(change.resource)
-    settings = parsed is not None and parsed.kind in SETTINGS_KINDS
-    if not settings or change.disposition != "applied" or change.operation == "delete":
+    holds = parsed is not None and parsed.kind in kinds
+    if not holds or change.disposition != "applied" or change.operation == "delete":
         return change
     return msgspec.structs.replace(change, disposition="blocked", reason="dependency_not_applied")

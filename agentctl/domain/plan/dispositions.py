@@ -255,8 +255,6 @@ def _of_covering(
     """Of a move, a forgetting, or a setting of the cluster; none touches data."""
     ends = [change.resource] if change.moved_from is None else [change.resource, change.moved_from]
     parsed = [p for end in ends if (p := parse_address(end)) is not None]
-    if change.moved_from is not None and any(p.kind == "graph" for p in parsed):
-        return UNSUPPORTED
     owners = [p.graph for p in parsed if p.graph is not None]
     if any(graphs[owner].pending for owner in owners if owner in graphs):
         return PENDING

@@ -1,0 +1,138 @@
+"""Graphs by the ids that the ledger gives them, over a port that knows roots. Source: ADR 13.
+
+A graph's data never move: a rename is a ledger commit, and this is where its new id is read as the
+old root. The names are those of the newest ledger object that this process knows; whoever writes to
+a graph holds the lease of its root, so two names never stand for two writers.
+"""
+
+from collections.abc import AsyncIterator, Iterable, Mapping
+from typing import Literal
+
+import msgspec
+
+from agentctl.domain.ledger.observations import LiveGraph
+from agentctl.domain.ledger.roots import renamed_roots, root_of
+from agentctl.domain.ledger.state import State
+from agentctl.engine.ledger import Ledger
+from agentctl.graph.port import (
+    CommitInfo,
+    GraphError,
+    GraphPort,
+    LoadReport,
+    ReadReply,
+    SchemaPayload,
+    Stamp,
+)
+from agentctl.ids import graph_address
+from agentctl.languages.query.plan import CheckedQuery
+
+
+class NamedGraphs:
+    """The graphs of one cluster; `GraphPort` by id."""
+
+    def __init__(self, port: GraphPort, ledger: Ledger) -> None:
+        self.port = port
+        """By root."""
+        self._ledger = ledger
+        self._seq = 0
+        self._state = State()
+
+    async def root_of(self, graph_id: str) -> str:
+        """Returns the root of a graph: its id, unless it was renamed."""
+        return root_of(await self._named(), graph_id)
+
+    def uri(self, graph_id: str) -> str:
+        """Returns the location of a graph's root, as far as this process has read the ledger."""
+        return self.port.uri(root_of(self._state, graph_id))
+
+    async def observe(self, graph_id: str) -> LiveGraph:
+        """Returns what the graph's root holds."""
+        live = await self.port.observe(await self.root_of(graph_id))
+        return msgspec.structs.replace(live, graph_id=graph_id)
+
+    async def roots(self) -> tuple[str, ...]:
+        """Returns the ids of all roots on the storage, sorted; of a renamed graph its id."""
+        names = renamed_roots(await self._named())
+        return tuple(sorted({names.get(root, root) for root in await self.port.roots()}))
+
+    async def create(
+        self, graph_id: str, *, schema: SchemaPayload, incarnation: str, stamp: Stamp
+    ) -> int:
+        """Makes the graph's root with empty datasets."""
+        root = await self.root_of(graph_id)
+        try:
+            return await self.port.create(root, schema=schema, incarnation=incarnation, stamp=stamp)
+        except GraphError as failure:
+            raise _named(failure, graph_id, root) from failure
+
+    async def migrate(
+        self, graph_id: str, *, schema: SchemaPayload, observed: int, stamp: Stamp
+    ) -> int:
+        """Makes *schema* the one in force."""
+        root = await self.root_of(graph_id)
+        try:
+            return await self.port.migrate(root, schema=schema, observed=observed, stamp=stamp)
+        except GraphError as failure:
+            raise _named(failure, graph_id, root) from failure
+
+    async def detach(self, graph_id: str, *, observed: int, stamp: Stamp) -> int:
+        """Writes the tombstone commit of `main`."""
+        return await self.port.detach(await self.root_of(graph_id), observed=observed, stamp=stamp)
+
+    async def restore(self, graph_id: str, *, incarnation: str, stamp: Stamp) -> int:
+        """Writes a `restore` commit."""
+        root = await self.root_of(graph_id)
+        return await self.port.restore(root, incarnation=incarnation, stamp=stamp)
+
+    async def purge(self, graph_id: str, *, incarnation: str) -> None:
+        """Removes the data of a detached incarnation; one that lies elsewhere is purged by `port`."""
+        await self.port.purge(await self.root_of(graph_id), incarnation=incarnation)
+
+    async def fence(self, graph_id: str, *, observed: int, stamp: Stamp) -> int:
+        """Writes a `fence` commit."""
+        return await self.port.fence(await self.root_of(graph_id), observed=observed, stamp=stamp)
+
+    async def load(
+        self,
+        graph_id: str,
+        lines: AsyncIterator[bytes] | Iterable[bytes],
+        *,
+        mode: Literal["append", "merge", "overwrite"],
+        stamp: Stamp,
+    ) -> LoadReport:
+        """Loads NDJSON lines by one commit, or nothing at all."""
+        root = await self.root_of(graph_id)
+        return await self.port.load(root, lines, mode=mode, stamp=stamp)
+
+    async def run(
+        self,
+        graph_id: str,
+        query: CheckedQuery,
+        params: Mapping[str, object],
+        *,
+        limit: int | None = None,
+    ) -> ReadReply:
+        """Runs a checked query on the newest commit of `main`."""
+        return await self.port.run(await self.root_of(graph_id), query, params, limit=limit)
+
+    async def history(self, graph_id: str, *, limit: int = 50) -> tuple[CommitInfo, ...]:
+        """Returns the newest commits of `main`, newest first."""
+        return await self.port.history(await self.root_of(graph_id), limit=limit)
+
+    async def _named(self) -> State:
+        """Returns the state whose names hold, read again where the ledger has moved."""
+        known = self._ledger.newest_known
+        if known == 0 or known != self._seq:
+            head = await self._ledger.head()
+            self._seq = head.seq if head is not None else 0
+            self._state = head.envelope.state if head is not None else State()
+        return self._state
+
+
+def _named(failure: GraphError, graph_id: str, root: str) -> GraphError:
+    """Returns *failure* as one of the graph, where the port spoke of its root."""
+    told = failure.diagnostic
+    if root != graph_id and told.path == graph_address(root):
+        told = msgspec.structs.replace(told, path=graph_address(graph_id))
+        return type(failure)(told)
+    return failure
