@@ -44,8 +44,8 @@ HISTORY_MAX: Final = 100
 """How far back the ledger is searched for what an interrupted op recorded."""
 DECISION_ACTIONS: Final = frozenset({"decide", "submit_decision"})
 """Actions whose truth is the artifact among their op's targets."""
-FREEZE_ACTIONS: Final = frozenset({"freeze", "thaw"})
-"""Actions whose truth is the record among their op's targets."""
+RECORD_ACTIONS: Final = frozenset({"freeze", "thaw", "force_unlock"})
+"""Actions without a lease whose truth is the record among their op's targets."""
 LEASELESS_LIFE: Final = timedelta(minutes=10)
 """A force-unlock and a decision hold no lease; one older than this is not at work any more."""
 _DECISION: Final = "approval:"
@@ -139,7 +139,7 @@ async def abandon_load(cluster: Cluster, op: Op, lease: Lease, graph: str, reaso
 async def settle_cluster_ops(cluster: Cluster, lease: Lease) -> None:
     """Ends the cluster ops whose process died: as what the ledger says became of them."""
     horizon = format_instant(cluster.world.now() - LEASELESS_LIFE)
-    leaseless = DECISION_ACTIONS | FREEZE_ACTIONS | {"force_unlock"}
+    leaseless = DECISION_ACTIONS | RECORD_ACTIONS
     left = [
         o
         for o in await cluster.journal.unfinished()
@@ -154,7 +154,7 @@ async def settle_cluster_ops(cluster: Cluster, lease: Lease) -> None:
     for op in left:
         head_of = recorded.get(op.id)
         decided = op.action in DECISION_ACTIONS and await _is_decided(cluster, op)
-        if decided or (op.action in FREEZE_ACTIONS and await is_told(cluster.store, op)):
+        if decided or (op.action in RECORD_ACTIONS and await is_told(cluster.store, op)):
             head_of = await cluster.ledger.head()
         await _settle(cluster, op, lease, head_of)
 

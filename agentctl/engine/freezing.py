@@ -248,9 +248,9 @@ def thaw_fault(record: ThawRecord, registry: Registry, verify: Verify) -> str | 
 
 
 async def is_told(store: ObjectStore, op: Op) -> bool:
-    """Returns whether the record that the op of a freeze or thaw tells of is there, and is its own."""
+    """Returns whether the record that an op without a lease tells of is there, and is its own."""
     for key in op.targets:
-        found = await store.read(key) if key.startswith(f"{FREEZES_FOLDER}/") else None
+        found = await store.read(key) if key.startswith("__cluster/") else None
         if found is not None and op.id.encode() in found.data:
             return True
     return False

@@ -26,6 +26,7 @@ from agentctl.domain.storage.lease import (
     SeedLock,
     Sighting,
     Takeable,
+    UnlockConsent,
     beat_key,
     decide,
     decode_beat,
@@ -221,7 +222,14 @@ class Leases:
         )
         return None if found is None else await self._held(resource, found[0])
 
-    async def force_unlock(self, lock_id: str, *, by: str = "") -> ForceUnlocked:
+    async def force_unlock(
+        self,
+        lock_id: str,
+        *,
+        by: str = "",
+        op: str | None = None,
+        consent: UnlockConsent | None = None,
+    ) -> ForceUnlocked:
         """Ends the lease of exactly that id; its holder's next check or commit fails.
 
         Nothing held, a record that cannot be read, another version of it and another id are each
@@ -233,7 +241,15 @@ class Leases:
             return _refused("state_lock_read_error", LEASES_FOLDER, str(failure))
         for lock in held:
             if lock.lock_id == lock_id:
-                return await self._force(lock, by=by)
+                forced = Forced(
+                    version=1,
+                    lock_id=lock_id,
+                    by=by,
+                    at=stamp_now(self._world),
+                    op=op,
+                    consent=consent,
+                )
+                return await self._force(lock, forced)
         for lock in held:
             if lock.diagnostic is not None:
                 return ForceUnlocked(unlocked=None, diagnostics=(lock.diagnostic,))
@@ -353,12 +369,10 @@ class Leases:
             safe_action=_safe_action(record, gone=gone, fresh=age_ms < record.ttl_s * 1000),
         )
 
-    async def _force(self, lock: LockInfo, *, by: str) -> ForceUnlocked:
-        assert lock.lock_id is not None
-        forced = Forced(lock_id=lock.lock_id, by=by, at=stamp_now(self._world))
+    async def _force(self, lock: LockInfo, forced: Forced) -> ForceUnlocked:
         try:
             await self._store.create(forced_key(lock.resource, lock.epoch), encode_record(forced))
-            await self._remove_copy(lock.lock_id)
+            await self._remove_copy(forced.lock_id)
         except BackendError as failure:
             return _refused("state_lock_error", lock.resource, str(failure))
         return ForceUnlocked(unlocked=lock)

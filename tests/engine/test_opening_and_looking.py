@@ -10,7 +10,8 @@ from agentctl.engine.binding import BINDING_KEY
 from agentctl.engine.cluster import ClusterOpenError
 from agentctl.engine.leases import LeaseLostError
 from agentctl.engine.planning import make_plan
-from agentctl.engine.status import force_unlock, locks, status
+from agentctl.engine.status import locks, status
+from agentctl.engine.unlocking import Consent, force_unlock
 from agentctl.engine.validate import validate
 from agentctl.testing.builders import (
     QUERY,
@@ -20,6 +21,7 @@ from agentctl.testing.builders import (
     recorded,
     wanting,
 )
+from agentctl.testing.consent import key_of
 
 
 async def test_a_folder_that_names_another_root_is_refused(tmp_path: Path) -> None:
@@ -158,7 +160,8 @@ async def test_a_lease_is_ended_by_its_exact_id_and_its_holder_writes_nothing_mo
     async with cluster.leases.hold("cluster", principal="tom", operation="apply") as lease:
         wrong = await force_unlock(cluster, bench.sarah, "01M7Y2EPRTEWD0F5S2VCD3P6X8", "stuck")
         agents = await force_unlock(cluster, bench.agent, lease.lock_id, "stuck")
-        right = await force_unlock(cluster, bench.sarah, lease.lock_id, "stuck")
+        sarahs = Consent(signer=key_of("sarah"), confirmation="cluster")
+        right = await force_unlock(cluster, bench.sarah, lease.lock_id, "stuck", consent=sarahs)
         with pytest.raises(LeaseLostError):
             await cluster.leases.check(lease)
     ops = [op for op in await cluster.journal.list() if op.action == "force_unlock"]

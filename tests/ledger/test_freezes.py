@@ -1,5 +1,6 @@
 """Freezing stops every commit at once; only an enrolled human thaws. Source: control-plane 3.2."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from agentctl.domain.ledger.freezes import (
     CONSENT_NAMESPACE,
     FREEZE_KEY,
     FreezeFile,
+    FreezeResult,
     ThawRecord,
     covers,
     encode,
@@ -123,7 +125,7 @@ async def test_a_frozen_graph_stands_still_and_the_others_go_on(tmp_path: Path) 
 
     result = await apply(await bench.open(), bench.sarah, wanting())
 
-    dispositions = {c.resource: (c.disposition, c.reason) for c in result.changes}
+    dispositions = {str(c.resource): (c.disposition, c.reason) for c in result.changes}
     assert dispositions["schema.supply"] == ("blocked", "frozen")
     assert dispositions["schema.parts"] == ("applied", None)
     assert [d.code for d in result.diagnostics if d.severity == "error"] == ["frozen"]
@@ -174,10 +176,10 @@ async def test_a_freeze_holds_against_a_command_that_has_the_lease_and_the_next_
     assert (await kinds(cluster))[0] == "freeze"
 
 
-async def _while_time_passes(bench: Bench, cluster: Cluster) -> freeze_ops.FreezeResult:
+async def _while_time_passes(bench: Bench, cluster: Cluster) -> FreezeResult:
     import anyio
 
-    made: list[freeze_ops.FreezeResult] = []
+    made: list[FreezeResult] = []
 
     async def freeze() -> None:
         made.append(await freeze_ops.freeze(cluster, bench.agent, "cluster", WHY))
@@ -347,7 +349,7 @@ def _forged(good: ThawRecord, forgery: str) -> bytes:
         return encode(ThawRecord(op=None, statement=statement, key=key, signature=signature))
 
     altered = msgspec.structs.replace(good.statement, reason="another")
-    return {
+    made: dict[str, Callable[[], bytes]] = {
         "other key": lambda: signed("mallory"),
         "other cluster": lambda: signed("sarah", cluster_id="0" * 64),
         "other freeze": lambda: signed("sarah", freeze="another"),
@@ -356,7 +358,8 @@ def _forged(good: ThawRecord, forgery: str) -> bytes:
         "of a revoked human": lambda: encode(good),
         "of an agent": lambda: signed("agent", by="agent:sarah"),
         "no thaw at all": lambda: b"{}",
-    }[forgery]()
+    }
+    return made[forgery]()
 
 
 async def test_a_thaw_outlives_the_key_that_signed_it_once_it_is_recorded(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from inline_snapshot import snapshot
 
 from agentctl.domain.ledger.codec import ledger_key
-from agentctl.domain.ledger.differences import diff_envelopes
+from agentctl.domain.ledger.differences import StateDiff, diff_envelopes
 from agentctl.domain.ledger.envelope import ChainHead, Envelope
 from agentctl.domain.ledger.state import AppliedResource, AppliedRevision, ResourceStatus, State
 from agentctl.domain.ledger.summaries import Listed, RevisionShown
@@ -87,6 +87,8 @@ async def test_a_difference_says_what_is_new_gone_and_changed(tmp_path: Path) ->
     there = (await call(cluster, bench.agent, "state_diff", {"a": 2, "b": 3})).data
     back = (await call(cluster, bench.agent, "state_diff", {"a": 3, "b": 2})).data
 
+    assert isinstance(there, StateDiff)
+    assert isinstance(back, StateDiff)
     assert _resources(there) == [("added", "policy.base")]
     assert _resources(back) == [("removed", "policy.base")]
     assert diff_text(there).split("resources")[1].split("\n\n")[0] == snapshot("""\
@@ -95,8 +97,8 @@ async def test_a_difference_says_what_is_new_gone_and_changed(tmp_path: Path) ->
 """)
 
 
-def _resources(diff: object) -> list[tuple[str, str]]:
-    return [(d.kind, d.key) for d in diff.differences if d.section == "resources"]  # type: ignore[attr-defined]
+def _resources(diff: StateDiff) -> list[tuple[str, str]]:
+    return [(d.kind, d.key) for d in diff.differences if d.section == "resources"]
 
 
 NAMES = st.sampled_from(["graph.a", "graph.b", "schema.a", "query.a.q", "policy.p"])

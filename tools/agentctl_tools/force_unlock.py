@@ -4,7 +4,7 @@ from typing import Annotated
 
 import msgspec
 
-from agentctl.engine import status as engine
+from agentctl.engine import unlocking as engine
 from agentctl.engine.results import ForceUnlockResult
 from agentctl_tools.envelopes import answer
 from agentctl_tools.fields import Intent
@@ -16,11 +16,17 @@ class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     lock_id: Annotated[str, msgspec.Meta(description="Exactly as `locks` shows it.")]
     intent: Intent
+    confirmation: str | None = None
+    """What a person typed, where the holder still shows life: the name of what is leased."""
 
 
 async def _handle(call: Call) -> Envelope:
+    given = call.arguments
+    consent = None
+    if call.signer is not None:
+        consent = engine.Consent(signer=call.signer, confirmation=given.confirmation)
     result = await engine.force_unlock(
-        call.cluster, call.caller, call.arguments.lock_id, call.arguments.intent
+        call.cluster, call.caller, given.lock_id, given.intent, consent=consent
     )
     told = "The lease was removed." if result.lock_removed else "No lease was removed."
     return answer(result, told)

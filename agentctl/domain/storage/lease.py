@@ -9,6 +9,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from agentctl.canonical import canonical_bytes
 from agentctl.domain.storage.keys import number_of, numbered_key
 from agentctl.ids import numbered, path_part
 
@@ -48,13 +49,48 @@ class Beat(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     released: bool = False
 
 
-class Forced(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class UnlockStatement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a human signs to end the lease of a holder that still shows life.
+
+    In namespace ``agentctl-consent-v1``. The lock id makes it good for one epoch of one resource.
+    """
+
+    statement: Literal["agentctl/force-unlock/v1"] = "agentctl/force-unlock/v1"
+    cluster_id: str
+    resource: str
+    epoch: int
+    lock_id: str
+    holder: str
+    operation: str
+    reason: str
+    by: str
+    at: str
+    audit_head: str | None
+    audit_length: int
+    nonce: str
+
+
+class UnlockConsent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The signed statement."""
+
+    statement: UnlockStatement
+    key: str
+    signature: str
+
+
+class Forced(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
     """``<epoch>.forced.json`` beside it, create-only: somebody gave the exact id to end it."""
 
-    version: Literal[1] = 1
+    version: Literal[1]
     lock_id: str
     by: str
     at: str
+    op: str | None = None
+    """The Op that tells of it."""
+    consent: UnlockConsent | None = None
+    """Where its holder still showed life."""
 
 
 class SeedLock(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -126,6 +162,11 @@ def beat_key(resource: str, epoch: int) -> str:
 def forced_key(resource: str, epoch: int) -> str:
     """Returns the key of what ended it by force."""
     return f"{lease_folder(resource)}/{numbered(epoch)}.forced.json"
+
+
+def unlock_bytes(statement: UnlockStatement) -> bytes:
+    """Returns the exact bytes that are signed."""
+    return canonical_bytes(statement)
 
 
 def newest_by_folder(keys: tuple[str, ...]) -> dict[str, int]:
