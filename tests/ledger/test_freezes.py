@@ -303,6 +303,7 @@ async def test_nobody_but_an_enrolled_human_with_their_own_key_thaws(tmp_path: P
     assert len(await freeze_ops.freezes(cluster, bench.sarah)) == 1
 
 
+Forge = Callable[[], bytes]
 FORGERIES = [
     "other key",
     "other cluster",
@@ -349,7 +350,7 @@ def _forged(good: ThawRecord, forgery: str) -> bytes:
         return encode(ThawRecord(op=None, statement=statement, key=key, signature=signature))
 
     altered = msgspec.structs.replace(good.statement, reason="another")
-    made: dict[str, Callable[[], bytes]] = {
+    made: dict[str, Forge] = {
         "other key": lambda: signed("mallory"),
         "other cluster": lambda: signed("sarah", cluster_id="0" * 64),
         "other freeze": lambda: signed("sarah", freeze="another"),
