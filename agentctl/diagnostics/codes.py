@@ -187,6 +187,7 @@ _RECOVERY: Final = {
     "graph_observation_error": "A graph could not be observed.",
     "graph_missing": "The ledger records a graph whose root is gone.",
     "schema_mismatch": "The live graph has another schema than the ledger records.",
+    "git_commit_unreadable": "A git ref or commit cannot be read as a cluster folder.",
     "graph_rewound": "The live graph is older than the ledger saw it; commits are lost.",
     "graph_undeclared": "A root on the storage is neither declared nor recorded; it was not adopted.",
     "graph_tombstone_rebuilt": "A detached graph that the ledger did not record as deleted; now it does.",

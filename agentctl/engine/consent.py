@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from agentctl.diagnostics.diagnostic import warning
+from agentctl.diagnostics.diagnostic import Diagnostic, warning
 from agentctl.domain.approval.machine import Standing
+from agentctl.domain.approval.records import DecisionArtifact
 from agentctl.domain.ledger.observations import LiveGraph
 from agentctl.domain.plan.diff import draft_plan
 from agentctl.domain.plan.inputs import GateStanding
@@ -62,7 +63,11 @@ async def consented(running: Running, change: Change, gate: Gate | None) -> str 
         standing = (await standings_of(running.task.cluster, (gate,))).get(gate.key)
     if standing is not None and standing.state == "approved":
         assert standing.artifact is not None, "an approval is an artifact"
-        return standing.artifact.approval_id
+        if standing.artifact.break_glass is not msgspec.UNSET:
+            running.told.add(_alone(standing.artifact))
+        approval_id = standing.artifact.approval_id
+        running.companions[approval_id] = tuple(a.approval_id for a in standing.approvals)
+        return approval_id
     why = told(standing) if standing is not None else None
     running.told.add(
         warning(
@@ -84,8 +89,21 @@ async def consented(running: Running, change: Change, gate: Gate | None) -> str 
 
 
 def spend(running: Running, approval_id: str) -> None:
-    """Records in memory that the decision is used up; the ledger commit makes it so."""
-    running.state = with_approval_used(
-        running.state, approval_id, at=running.at, op=running.task.op.id
+    """Records in memory that the decision is used up, with all that counted beside it.
+
+    The ledger commit makes it so.
+    """
+    for used in dict.fromkeys((approval_id, *running.companions.get(approval_id, ()))):
+        running.state = with_approval_used(
+            running.state, used, at=running.at, op=running.task.op.id
+        )
+        running.used.append(used)
+
+
+def _alone(artifact: DecisionArtifact) -> Diagnostic:
+    return warning(
+        "break_glass_used",
+        artifact.resource,
+        f"{artifact.approver} decided alone about {artifact.resource}, in an emergency",
+        remedy=f"agentctl approvals review {artifact.approval_id} --reason TEXT",
     )
-    running.used.append(approval_id)

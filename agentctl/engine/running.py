@@ -70,6 +70,8 @@ class Running:
         self.settled: list[Sidecar] = []
         """Sidecars to be removed once the ledger has recorded `state`."""
         self.used: list[str] = []
+        self.companions: dict[str, tuple[str, ...]] = {}
+        """By the id of a deciding approval: those of all that count beside it, used up with it."""
         self.stopped = False
         """Set by the first graph-moving failure; the rest is skipped."""
         self.interrupted = False

@@ -60,7 +60,7 @@ async def test_a_gate_stands_after_an_approval_and_not_before() -> None:
     assert await standing(bench, gate) == Standing(state="waiting", request=request)
     artifact = await bench.decide(request)
     assert await standing(bench, gate) == Standing(
-        state="approved", request=request, artifact=artifact
+        state="approved", request=request, artifact=artifact, approvals=(artifact,)
     )
 
 

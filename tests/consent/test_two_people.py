@@ -105,6 +105,82 @@ def test_each_of_them_is_listed_with_their_groups(_team: Team) -> None:  # noqa:
     assert told.count("groups ops") == 2
 
 
+def test_somebody_of_the_role_decides_alone_and_a_second_human_closes_the_review(
+    tmp_path: Path,
+) -> None:
+    team = Team(tmp_path)
+    team.rule(TWO_OF_OPS)
+    team.remove_spare(TWO_OF_OPS)
+    asked = team.sarah.json("approvals", "list")["requests"][0]["request_id"]
+    refused, told = team.approves(team.sarah, "graph.spare", "--break-glass", "--reason", "fire")
+    team.signs("identity", "groups", team.me, "ops", "breakglass", about=team.me)
+    code, alone = team.approves(team.sarah, "graph.spare", "--break-glass", "--reason", "fire")
+    applied = team.sarah.run("apply", "--require-converged")
+    listed = team.tom.json("approvals", "review")["emergencies"]
+    approval = listed[0]["artifact"]["approval_id"]
+    doctor = team.tom.run("doctor")
+    own = team.sarah.run("approvals", "review", approval, "--reason", "fine")
+    closed = team.tom.run("approvals", "review", approval, "--reason", "there was a fire")
+
+    assert asked
+    assert refused == 1
+    assert "not in the group breakglass" in told
+    assert code == 0, alone
+    assert "EMERGENCY: you decide alone" in alone
+    assert applied.returncode == 0, applied.stderr
+    assert "break_glass_used" in applied.stderr
+    assert "break_glass_open" in doctor.stderr
+    assert "break-glass: fire" in team.tom.done("ops", "log")
+    assert "nobody reviews their own decision" in own.stderr
+    assert closed.returncode == 0, closed.stderr
+    assert "review: justified, tom" in team.tom.done("approvals", "review")
+    assert "break_glass_open" not in team.tom.run("doctor").stderr
+
+
+def test_a_lost_key_is_replaced_by_the_recovery_code_that_is_typed(tmp_path: Path) -> None:
+    team = Team(tmp_path)
+    made = team.sarah.json("identity", "recovery")["recovery_code"]
+    lost = next(p for p in team.sarah.keys.iterdir() if p.name == f"human-{team.me}")
+    lost.unlink()
+    public = team.sarah.done("identity", "key", "again", "--no-passphrase")
+    (tmp_path / "new.pub").write_text(public)
+    before = team.sarah.json("identity", "show")["identity"]
+
+    def recover(code: str) -> tuple[int, str]:
+        return team.sarah.on_a_terminal(
+            "identity", "recover", team.me, "--key", tmp_path / "new.pub",
+            typed=[("Recovery code", code)],
+        )  # fmt: skip
+
+    wrong = recover("0000-0000")
+    right = recover(made.lower())
+    after = team.sarah.json("identity", "show")["identity"]
+
+    assert not before["enrolled"]
+    assert wrong[0] == 1
+    assert "recovery_code_invalid" in wrong[1]
+    assert right[0] == 0, right[1]
+    assert made not in right[1]
+    assert (after["id"], after["enrolled"]) == (team.me, True)
+    assert all(made.encode() not in p.read_bytes() for p in team.sarah.folder.rglob("*.json"))
+
+
+def test_a_delegate_counts_while_it_lasts(tmp_path: Path) -> None:
+    team = Team(tmp_path)
+    team.signs("identity", "groups", "tom", about="tom")
+    team.rule("\napprovals:\n  deletions:\n    need: {roles: [ops]}\n")
+    team.remove_spare("\napprovals:\n  deletions:\n    need: {roles: [ops]}\n")
+    alone, told = team.tom.on_a_terminal("approve", "graph.spare")
+    team.signs(
+        "identity", "delegate", "tom", "--resource", "graph.spare", "--for", "1h", about="tom"
+    )
+    code, answer = team.approves(team.tom, "graph.spare")
+
+    assert alone == 1
+    assert "tom is not in one of ops" in told
+    assert code == 0, answer
+
+
 def test_somebody_whose_key_was_revoked_sees_and_decides_nothing(_team: Team) -> None:  # noqa: PT019
     team = _team
     team.signs("identity", "revoke", "tom", "--reason", "left", about="tom")

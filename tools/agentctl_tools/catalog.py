@@ -7,6 +7,7 @@ from typing import Final, get_args
 from agentctl.domain.policy.request import ACTIONS
 from agentctl_tools import (
     apply,
+    approval_review,
     approval_show,
     approval_wait,
     approvals_list,
@@ -73,6 +74,8 @@ _ALL: Final = (
     approvals_list.OPERATION,
     approval_show.SHOW,
     approval_show.EXPORT,
+    approval_review.LIST,
+    approval_review.CLOSE,
     refresh.OPERATION,
     import_cluster.OPERATION,
     locks.OPERATION,

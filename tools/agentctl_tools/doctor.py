@@ -6,6 +6,7 @@ from agentctl.diagnostics.bag import has_errors, sort_diagnostics
 from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.engine import status as engine
 from agentctl.engine import trust
+from agentctl.engine.emergencies import open_reviews
 from agentctl_tools.operation import Call, Envelope, Operation
 
 
@@ -34,6 +35,7 @@ async def _handle(call: Call) -> Envelope:
     if not call.arguments.trust_only:
         found += (await engine.status(cluster, call.caller)).diagnostics
         found += await cluster.ledger.verify()
+        found += await open_reviews(cluster)
         verified = await cluster.audit.verify()
         found += verified.diagnostics
         length = verified.length

@@ -27,6 +27,26 @@ EXPLAINED: Final[dict[str, str]] = {
         "list stays readable and nobody is worn down by asking. Withdraw requests, or wait until "
         "some are decided or expire."
     ),
+    "break_glass_open": (
+        "Somebody of the group `breakglass` decided alone what the approval rules ask more for. That "
+        "counts at once, and stays marked: a second human looks at what happened and closes the "
+        "review with what they found, signed. Until then every status and doctor says so."
+    ),
+    "break_glass_used": (
+        "The apply used a decision that somebody of the group `breakglass` made alone. The op, the "
+        "audit chain and the decision say so; a second human closes the review afterwards with "
+        "`agentctl approvals review`."
+    ),
+    "notify_failed": (
+        "A command, address or file of the operator's `notify:` section did not take a notice in "
+        "time, or failed. Nothing waits for it: the request, the decision or the freeze that it told "
+        "of is recorded. Try the section with `agentctl notify --test`."
+    ),
+    "notify_invalid": (
+        "The operator's profile outside the cluster folder says under `notify:` whom to tell, by a "
+        "command, a signed webhook or a file. What is written there cannot be read, so nobody is "
+        "told. Mend the file that the message names."
+    ),
     "approver_unfit": (
         "The applied approval rules say who must approve this gate: how many people, of which "
         "groups, with which kind of key, and whether somebody else than who asked. An approval that "

@@ -89,6 +89,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     state: StandingState = "none"
     request: ApprovalRequest | None = None
     artifact: DecisionArtifact | None = None
+    approvals: tuple[DecisionArtifact, ...] = ()
+    """All that count, where it is approved; they are used up together."""
     why: Moved | None = None
     """The first thing that moved beyond what the decision covers: its field, old and new."""
     moved: tuple[Moved, ...] = ()
@@ -307,6 +309,7 @@ def _approved(gate: Gate, review: Review) -> Standing:
         state="stale" if beyond else "approved",
         request=review.request,
         artifact=review.artifact,
+        approvals=review.approvals,
         why=beyond[0] if beyond else None,
         moved=beyond or compared.within,
     )

@@ -37,7 +37,7 @@ from agentctl.domain.policy.principals import (
     Verify,
     decode_record,
 )
-from agentctl.domain.policy.public_key import raw_public
+from agentctl.domain.policy.public_key import is_hardware, raw_public
 from agentctl.domain.storage.chain import ChainHead
 from agentctl.ids import is_resource_id
 from agentctl.instants import parse_instant
@@ -217,7 +217,18 @@ def _rotate(registry: Registry, body: RotateBody, vouched: Vouched) -> Registry:
     _check_key(registry, body.new)
     former = {**registry.former_keys, **({target.key: target.id} if target.key else {})}
     registry = msgspec.structs.replace(registry, former_keys=former)
-    return _with(registry, msgspec.structs.replace(target, key=body.new))
+    worth = _worth_of_new_key(target, body.new)
+    return _with(registry, msgspec.structs.replace(target, key=body.new, assurance=worth))
+
+
+def _worth_of_new_key(target: Principal, key: str) -> Assurance | None:
+    """Returns what a replaced key is worth: what can be told by looking at it, and no more.
+
+    Whether an agent asks before it signs with the new one, no record says; so it counts as a file.
+    """
+    if target.assurance in (None, "demo"):
+        return target.assurance
+    return "touch" if is_hardware(key) else "file"
 
 
 def _regroup(registry: Registry, body: GroupsBody, vouched: Vouched) -> Registry:
@@ -301,6 +312,11 @@ def _check_new(registry: Registry, body: AddBody) -> None:
     _require(body.id.casefold() not in taken, "its id is taken, or differs only in case")
     _require((body.kind == "human") == (body.assurance is not None), "humans have an assurance")
     _require(body.kind != "human" or body.key is not None, "a human has a key")
+    hardware = body.key is not None and is_hardware(body.key)
+    _require(
+        body.kind != "human" or (body.assurance == "touch") == hardware,
+        "a hardware key is of assurance touch, and no other is",
+    )
     if body.key is not None:
         _check_key(registry, body.key)
 
@@ -314,8 +330,9 @@ def _check_groups(body: AddBody | GroupsBody) -> None:
 
 def _check_key(registry: Registry, key: str) -> None:
     _require(raw_public(key) is not None, "the key is no Ed25519 key in OpenSSH form")
-    used = {p.key for p in registry.principals.values()} | registry.former_keys.keys()
-    _require(key not in used | registry.recovery_keys, "the key is or was somebody's")
+    used = {p.key for p in registry.principals.values() if p.key} | registry.former_keys.keys()
+    taken = {raw_public(known) for known in used | registry.recovery_keys}
+    _require(raw_public(key) not in taken, "the key is or was somebody's")
 
 
 def _check_worth(vouched: Vouched, assurance: Assurance | None) -> None:

@@ -62,6 +62,8 @@ SECTIONS: Final[tuple[tuple[str, tuple[Verb, ...]], ...]] = (
                     "approvals",
                     "approval_show",
                     "approval_export",
+                    "approval_review",
+                    "emergencies",
                     "request_approval",
                     "submit_decision",
                 ),

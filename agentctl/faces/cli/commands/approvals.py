@@ -9,6 +9,7 @@ from agentctl.faces.cli.options import example, intent_option, shared
 
 if TYPE_CHECKING:
     from agentctl.domain.approval.facts import DecisionFacts
+    from agentctl_tools.approval_review import EmergencyList
     from agentctl_tools.approvals_list import RequestList
     from agentctl_tools.request_approval import Asked
 
@@ -82,6 +83,46 @@ def request(
     run_operation("request_approval", arguments, show=_asked)
 
 
+@command.command(
+    "review",
+    epilog=example(
+        "agentctl approvals review",
+        "agentctl approvals review 01J9ZC4R3QWE5T6Y7U8I9O0P1A --reason 'the disk was full'",
+    ),
+)
+@click.argument("approval_id", required=False, metavar="[APPROVAL]")
+@click.option("--reason", metavar="TEXT", help="What you found; kept in the record.")
+@click.option("--unjustified", is_flag=True, help="It should not have been decided alone.")
+@shared
+def review(
+    approval_id: str | None,
+    reason: str | None,
+    unjustified: bool,  # noqa: FBT001  # a flag
+    **_: object,
+) -> None:
+    """List the decisions that somebody made alone, or close the review of one that was not yours."""
+    from agentctl.faces.cli.session import Ended, Session, ended_with, run_command, run_operation
+
+    if approval_id is None:
+        run_operation("emergencies", {}, show=_emergencies)
+    if not (reason or "").strip():
+        msg = "A review needs a --reason: what you found."
+        raise click.UsageError(msg)
+    arguments = {
+        "approval_id": approval_id,
+        "finding": "unjustified" if unjustified else "justified",
+        "reason": reason,
+    }
+
+    async def main(session: Session) -> Ended:
+        from agentctl.faces.cli.human_key import human_key
+
+        signer = (await human_key(session)).signer() if session.caller.enrolled else None
+        return ended_with(await session.call("approval_review", arguments, signer=signer))
+
+    run_command(main)
+
+
 def _of_one(named: str, operation: str, *, show: Any) -> None:  # noqa: ANN401  # renders the data
     from agentctl.faces.cli.deciding import request_named
     from agentctl.faces.cli.session import Ended, Session, ended_with, run_command
@@ -105,6 +146,24 @@ def _list(data: "RequestList") -> str:
         lines.append(f"{one.request_id}  {statement.operation} {safe(statement.resource)}")
         lines.append(f"  asked by {safe(one.requester)}{behalf}, until {one.expires_at}")
         lines.append(f"  {safe(one.requester)} says, unverified: {safe(one.intent, 120)}")
+    return "\n".join(lines)
+
+
+def _emergencies(data: "EmergencyList") -> str:
+    from agentctl.views.decision import safe
+
+    lines: list[str] = []
+    for one in data.emergencies:
+        artifact, review = one.artifact, one.review
+        used = "used" if one.used else "not used"
+        lines.append(f"{artifact.approval_id}  {artifact.operation} {safe(artifact.resource)}")
+        lines.append(f"  {safe(artifact.approver)} alone at {artifact.decided_at}, {used}")
+        lines.append(f"  said: {safe(artifact.reason or '', 200)}")
+        if review is None:
+            lines.append("  review: open")
+        else:
+            lines.append(f"  review: {review.finding}, {safe(review.reviewer)}")
+            lines.append(f"  found: {safe(review.reason, 200)}")
     return "\n".join(lines)
 
 
