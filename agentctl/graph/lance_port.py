@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import msgspec
 
 from agentctl.domain.ledger.observations import LiveGraph
+from agentctl.domain.ledger.peeks import Peek
 from agentctl.domain.storage.protocol import BackendError, ObjectStore
 from agentctl.graph import pinning
 from agentctl.graph.commit import (
@@ -42,6 +43,7 @@ from agentctl.graph.log import (
     require_live,
 )
 from agentctl.graph.migration import check_migration, check_types
+from agentctl.graph.peeking import questions
 from agentctl.graph.port import (
     CommitInfo,
     GraphError,
@@ -60,6 +62,7 @@ from agentctl.graph.roots import GraphRoots, tag_of
 from agentctl.graph.runnable import require_runnable
 from agentctl.ids import ulid
 from agentctl.languages.query.plan import CheckedQuery
+from agentctl.languages.schema.ir import SchemaIr
 
 if TYPE_CHECKING:
     from agentctl.graph.tables import Tables
@@ -163,6 +166,18 @@ class LanceGraphs:
         commit = next_commit(head, "schema", stamp, schema=ref, types=types)
         return await self._roots.log.append(graph_id, commit, head=head)
 
+    async def peek(self, graph_id: str, ir: SchemaIr, *, rows_max: int) -> tuple[Peek, ...]:
+        """Returns, in counts, what of the rows in force *ir* would not permit, or would drop."""
+        head = require_live(graph_id, await self._roots.log.head(graph_id))
+        asked = questions(await self._roots.ir(graph_id, head), ir)
+
+        def look(tables: "Tables") -> tuple[Peek, ...]:
+            from agentctl.graph.peeked import peeked
+
+            return tuple(peeked(tables, head, q, rows_max=rows_max) for q in asked)
+
+        return await self._roots.on_tables(graph_id, head.incarnation, look) if asked else ()
+
     async def detach(self, graph_id: str, *, observed: int, stamp: Stamp) -> int:
         """Writes the tombstone commit of `main`; all data is kept."""
         head, done = await self._roots.begin(graph_id, observed, stamp)
@@ -195,8 +210,8 @@ class LanceGraphs:
 
             return lacks_data(tables, head)
 
-        lost = await self._roots.on_tables(graph_id, incarnation, is_lost)
-        if lost:
+        lost = await self._roots.folder(graph_id, incarnation).lost(head.types)
+        if lost is not None or await self._roots.on_tables(graph_id, incarnation, is_lost):
             raise restore_refused(graph_id, "its data was purged")
         # A tombstone names what its predecessor named, so that it stays pinned.
         return await self._roots.log.append(

@@ -14,6 +14,7 @@ import msgspec
 
 from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.domain.ledger.observations import LiveGraph
+from agentctl.domain.ledger.peeks import Peek
 from agentctl.languages.query.plan import CheckedQuery
 from agentctl.languages.schema.ir import SchemaIr
 
@@ -142,6 +143,14 @@ class GraphPort(Protocol):
         stores a new source (an empty migration). Identities are those of the IR. Where the schema
         permits less than before, the rows are looked at first: `schema_rows_violate` tells of those
         that it does not permit, and nothing is changed. Anything else is a bug of the caller.
+        """
+        ...
+
+    async def peek(self, graph_id: str, ir: SchemaIr, *, rows_max: int) -> tuple[Peek, ...]:
+        """Returns, in counts, what of the rows in force *ir* would not permit, or would drop.
+
+        Looks at no more than *rows_max* rows for each thing that it asks, and changes nothing. *ir*
+        is one that graphs may not hold yet: what is asked of rows does not depend on that.
         """
         ...
 

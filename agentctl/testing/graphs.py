@@ -13,6 +13,7 @@ import msgspec
 
 from agentctl.diagnostics.diagnostic import error
 from agentctl.domain.ledger.observations import LiveGraph
+from agentctl.domain.ledger.peeks import Peek
 from agentctl.graph.chunks import each_chunk
 from agentctl.graph.commit import (
     Commit,
@@ -29,6 +30,7 @@ from agentctl.graph.lines import Fault, LineReader, Row
 from agentctl.graph.location import BeforeWrite
 from agentctl.graph.log import check_epoch, check_observed, require_live
 from agentctl.graph.migration import check_migration, check_types
+from agentctl.graph.peeking import counted, questions
 from agentctl.graph.pinning import REVERTIBLE, content_digest
 from agentctl.graph.port import (
     CommitInfo,
@@ -187,6 +189,18 @@ class MemoryGraphs:
         states = _states(schema.ir, tables, head.n + 1)
         commit = next_commit(head, "schema", stamp, schema=_ref(here, schema), types=states)
         return self._commit(here, commit, tables)
+
+    async def peek(self, graph_id: str, ir: SchemaIr, *, rows_max: int) -> tuple[Peek, ...]:
+        """Returns, in counts, what of the rows in force *ir* would not permit, or would drop."""
+        here, head = self._head(graph_id)
+        require_live(graph_id, head)
+        tables = here.tables[head.nonce]
+        found: list[Peek] = []
+        for question in questions(here.irs[head.schema.ir_digest], ir):
+            rows = list(tables.get(question.type_id, {}).values())
+            values = (tuple(row.values.get(c) for c in question.columns) for row in rows[:rows_max])
+            found.append(counted(question, values, total=len(rows)))
+        return tuple(found)
 
     async def detach(self, graph_id: str, *, observed: int, stamp: Stamp) -> int:
         """Writes the tombstone commit."""

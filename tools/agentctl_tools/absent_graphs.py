@@ -5,6 +5,7 @@ from typing import Literal, NoReturn
 
 from agentctl.diagnostics.diagnostic import error
 from agentctl.domain.ledger.observations import LiveGraph
+from agentctl.domain.ledger.peeks import Peek
 from agentctl.graph.port import (
     CommitInfo,
     GraphError,
@@ -14,6 +15,7 @@ from agentctl.graph.port import (
     Stamp,
 )
 from agentctl.languages.query.plan import CheckedQuery
+from agentctl.languages.schema.ir import SchemaIr
 
 INSTALL = "pip install 'agentctl[graph]'"
 
@@ -61,6 +63,16 @@ class AbsentGraphs:
         stamp: Stamp,  # noqa: ARG002
     ) -> int:
         """Refuses."""
+        _absent(graph_id)
+
+    async def peek(
+        self,
+        graph_id: str,
+        ir: SchemaIr,  # noqa: ARG002
+        *,
+        rows_max: int,  # noqa: ARG002
+    ) -> tuple[Peek, ...]:
+        """Looks at no row."""
         _absent(graph_id)
 
     async def detach(self, graph_id: str, *, observed: int, stamp: Stamp) -> int:  # noqa: ARG002

@@ -1,0 +1,26 @@
+"""Answers a peek from a dataset, batch by batch, in a worker thread."""
+
+import pyarrow.compute as pc
+
+from agentctl.domain.ledger.peeks import Peek
+from agentctl.graph.commit import Commit
+from agentctl.graph.peeking import Counting, Question
+from agentctl.graph.tables import Tables
+
+
+def peeked(tables: Tables, commit: Commit, question: Question, *, rows_max: int) -> Peek:
+    """Returns the answer, of the version that *commit* names, of at most *rows_max* rows."""
+    state = commit.types[question.type_id]
+    counting = Counting(question)
+    if state.rows and rows_max:
+        dataset = tables.open(question.type_id, state.lance_version)
+        scanner = dataset.scanner(columns=list(question.columns), limit=rows_max)
+        for batch in scanner.to_batches():
+            if len(question.columns) == 1:
+                for entry in pc.value_counts(batch.column(0)).to_pylist():
+                    counting.add((entry["values"],), entry["counts"])
+            else:
+                columns = [batch.column(n).to_pylist() for n in range(len(question.columns))]
+                for row in zip(*columns, strict=True):
+                    counting.add(row)
+    return counting.answer(state.rows)
