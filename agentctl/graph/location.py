@@ -20,6 +20,8 @@ from agentctl.graph.threads import in_thread
 
 REMOVAL_COUNT_MAX: Final = 16
 """How many objects are removed at a time."""
+GOING_NAME: Final = "going"
+"""The object that says that the removal of an incarnation was begun; on a store without folders."""
 
 BeforeWrite = Callable[[str], None]
 """Told of each write of a dataset before it happens; a crash point in tests."""
@@ -52,7 +54,7 @@ class DataFolder(Protocol):
         ...
 
     async def lost(self, type_ids: Iterable[str]) -> str | None:
-        """Returns a type whose dataset is not there, or None."""
+        """Returns a type whose dataset is not there or is being removed, or None."""
         ...
 
     async def remove(self, before_write: BeforeWrite) -> None:
@@ -138,7 +140,7 @@ class StoredFolder:
         return object_uri(self._root, dataset_key(self._graph_id, self._incarnation, type_id))
 
     def make_room(self, type_id: str) -> bool:
-        """Returns True: a store needs no folders, and Lance overwrites what is not there."""
+        """Returns True: a store needs no folders, and only Lance can tell what lies there."""
         assert type_id, "a type"
         return True
 
@@ -151,19 +153,27 @@ class StoredFolder:
         return not await self._store.list(self._prefix)
 
     async def lost(self, type_ids: Iterable[str]) -> str | None:
-        """Returns a type whose dataset is not there, or None."""
+        """Returns a type whose dataset is not there, or all of whose data is being removed."""
+        going = await self._store.read(self._prefix + GOING_NAME) is not None
         for type_id in type_ids:
             key = dataset_key(self._graph_id, self._incarnation, type_id)
-            if not await self._store.list(f"{key}/_versions/"):
+            if going or not await self._store.list(f"{key}/_versions/"):
                 return type_id
         return None
 
     async def remove(self, before_write: BeforeWrite) -> None:
-        """Removes everything, the manifests first."""
+        """Removes everything; a mark goes before and is removed last.
+
+        Manifests cannot vanish together here, so the mark says that a removal was begun.
+        """
         assert callable(before_write), "of the store it is told by the store"
-        keys = await self._store.list(self._prefix)
+        mark = self._prefix + GOING_NAME
+        keys = [key for key in await self._store.list(self._prefix) if key != mark]
+        if keys:
+            await self._store.create(mark, b"")
         await self._remove([key for key in keys if "/_versions/" in key])
         await self._remove([key for key in keys if "/_versions/" not in key])
+        await self._store.delete(mark)
 
     async def _remove(self, keys: list[str]) -> None:
         limit = anyio.CapacityLimiter(REMOVAL_COUNT_MAX)
@@ -172,9 +182,12 @@ class StoredFolder:
             async with limit:
                 await self._store.delete(key)
 
-        async with anyio.create_task_group() as tasks:
-            for key in keys:
-                tasks.start_soon(remove, key)
+        try:
+            async with anyio.create_task_group() as tasks:
+                for key in keys:
+                    tasks.start_soon(remove, key)
+        except BaseExceptionGroup as failures:  # the first one ended the others
+            raise failures.exceptions[0] from None
 
 
 def _size_bytes(root: Path) -> int:

@@ -55,7 +55,7 @@ class Tables:
         """Makes an empty dataset, over what an unfinished create left; returns its version."""
         schema = physical_schema(ir_type)
         self._before_write(f"create {ir_type.name}")
-        unfinished = self._folder.make_room(ir_type.id)
+        unfinished = self._folder.make_room(ir_type.id) and self._is_begun(ir_type.id)
         made = lance.write_dataset(
             schema.empty_table(),
             self._folder.dataset(ir_type.id),
@@ -140,6 +140,13 @@ class Tables:
     def _dataset(self, type_id: str, version: int | None = None) -> "lance.LanceDataset":
         place = self._folder.dataset(type_id)
         return lance.dataset(place, version=version, storage_options=self._options)
+
+    def _is_begun(self, type_id: str) -> bool:
+        try:
+            self._dataset(type_id)
+        except ValueError:
+            return False
+        return True
 
     def _on_top(self, ir_type: IrType, version: int) -> "lance.LanceDataset":
         """Returns the dataset with *version*'s content as its newest version."""

@@ -1,12 +1,13 @@
 """What graphs hold beyond plain properties, and which migrations they carry out, in both ports."""
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from agentctl.adapters.backends.local import LocalStore
+from agentctl.adapters.backends.s3 import S3Store
 from agentctl.canonical import sha256_hex
 from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.domain.plan.migrate import plan_migration
@@ -27,11 +28,21 @@ def minter() -> Callable[[], str]:
     return lambda: ulid(1_000_000, next(numbers).to_bytes(10))
 
 
-@pytest.fixture(params=[pytest.param("lance", marks=pytest.mark.slow), "memory"])
-def graphs(request: pytest.FixtureRequest, tmp_path: Path) -> GraphPort:
+@pytest.fixture(
+    params=[
+        pytest.param("lance", marks=pytest.mark.slow),
+        pytest.param("lance on S3", marks=pytest.mark.slow),
+        "memory",
+    ]
+)
+async def graphs(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[GraphPort]:
     if request.param == "memory":
-        return MemoryGraphs(mint=minter())
-    return LanceGraphs(LocalStore(tmp_path), mint=minter(), index_rows_min=1)
+        yield MemoryGraphs(mint=minter())
+        return
+    on_s3 = request.param == "lance on S3"
+    store = S3Store(request.getfixturevalue("seaweed_root")) if on_s3 else LocalStore(tmp_path)
+    yield LanceGraphs(store, mint=minter(), index_rows_min=1)
+    await store.aclose()
 
 
 class Graph:
