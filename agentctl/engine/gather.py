@@ -4,9 +4,12 @@ from collections.abc import Iterable, Mapping
 
 import anyio
 import msgspec
+from anyio import to_thread
 
+from agentctl.adapters.sources.committed import is_commit, load_commit
 from agentctl.diagnostics.bag import has_errors
 from agentctl.diagnostics.diagnostic import Diagnostic
+from agentctl.domain.config.load import LoadedCluster
 from agentctl.domain.config.model import DesiredCluster
 from agentctl.domain.ledger.envelope import AppliedSettings
 from agentctl.domain.ledger.observations import LiveGraph
@@ -23,6 +26,8 @@ from agentctl.engine.revisions import load_revision, revision_of
 
 FOLDER = "folder"
 DRAFT_PREFIX = "draft:"
+COMMIT_PREFIX = "commit:"
+"""Of the folder as a commit of its git repository has it."""
 OBSERVERS_MAX = 4
 """How many graphs are observed at a time."""
 
@@ -31,7 +36,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     """The folder, or a draft over it, as a command found it."""
 
     name: str
-    """``folder`` or ``draft:<id>``."""
+    """``folder``, ``draft:<id>``, ``revision:<seq>`` or ``commit:<id>``."""
     desired: DesiredCluster | None
     """None exactly where the diagnostics have an error."""
     diagnostics: tuple[Diagnostic, ...]
@@ -42,6 +47,17 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     def draft_id(self) -> str | None:
         """The draft, or None for the folder."""
         return draft_of(self.name)
+
+    @property
+    def commit(self) -> str | None:
+        """The git commit, where it is one."""
+        return commit_named(self.name)
+
+
+def commit_named(target: str) -> str | None:
+    """Returns the git commit that a target names; None for any other."""
+    commit = target.removeprefix(COMMIT_PREFIX)
+    return commit if commit != target and is_commit(commit) else None
 
 
 def draft_of(target: str) -> str | None:
@@ -64,6 +80,10 @@ async def load_target(
     if seq is not None:
         found_then = await load_revision(cluster.store, cluster.ledger, seq)
         return Target(name=name, desired=found_then.desired, diagnostics=found_then.diagnostics)
+    commit = commit_named(name)
+    if commit is not None:
+        loaded = await to_thread.run_sync(load_commit, cluster.folder.path, commit)
+        return _judged(cluster, name, loaded)
     overlay: Mapping[str, bytes | None] | None = None
     confined = not caller.at_terminal
     draft_id = draft_of(name)
@@ -74,6 +94,11 @@ async def load_target(
         overlay = found
         confined = confined or await is_of_another(cluster, caller, draft_id)
     loaded = await cluster.folder.load(overlay=overlay, confined=confined, remembered=remembered)
+    return _judged(cluster, name, loaded)
+
+
+def _judged(cluster: Cluster, name: str, loaded: LoadedCluster) -> Target:
+    """Returns what was loaded as a target; one that names another storage root is refused."""
     diagnostics = loaded.diagnostics
     if loaded.desired is not None:
         written = loaded.desired.storage

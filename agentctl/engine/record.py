@@ -73,7 +73,7 @@ async def record(running: Running, head: Head, swept: Swept, target: Target) -> 
             op=task.op.id,
             lease=task.lease,
             state=state,
-            source=AppliedSource(digest=desired.source_digest),
+            source=AppliedSource(digest=desired.source_digest, commit=target.commit),
             own=own,
         )
     left = await remove_settled(task.cluster, (*swept.settled, *running.settled))

@@ -6,20 +6,24 @@ from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.domain.config.load import LoadedCluster
 from agentctl.domain.policy.caller import Caller
 from agentctl.engine.cluster import Cluster
-from agentctl.engine.gather import is_of_another
+from agentctl.engine.gather import commit_named, is_of_another
 from agentctl.engine.revisions import revision_of
 
 FOLDER: Final = "folder"
+_WIRES: Final = frozenset({"mcp", "http"})
+"""Where a caller sees no repository, and names no commit of it."""
 _DRAFT: Final = "draft:"
 _REVISION: Final = "revision:"
 """Of a rollback: an earlier revision, which nobody else's and no folder's words are in."""
+_COMMIT: Final = "commit:"
+"""Of a reconciler: the folder as a git commit has it."""
 
 
 def target_of(text: str) -> str:
     """Returns ``folder`` or ``draft:<id>`` for what a caller wrote; whether it exists is not asked."""
     if text in {"cluster", FOLDER}:
         return FOLDER
-    return text if text.startswith((_DRAFT, _REVISION)) else f"{_DRAFT}{text}"
+    return text if text.startswith((_DRAFT, _REVISION, _COMMIT)) else f"{_DRAFT}{text}"
 
 
 def draft_of(target: str) -> str | None:
@@ -29,13 +33,13 @@ def draft_of(target: str) -> str | None:
 
 def shown(target: str) -> str:
     """Returns *target* as a caller would write it in `in`."""
-    return target if target.startswith(_REVISION) else draft_of(target) or "cluster"
+    return target if target.startswith((_REVISION, _COMMIT)) else draft_of(target) or "cluster"
 
 
 def resource_of(text: str) -> str:
     """Returns what policy decides over for a call that is about *text*."""
     target = target_of(text)
-    return "cluster" if target == FOLDER or target.startswith(_REVISION) else target
+    return "cluster" if target == FOLDER or target.startswith((_REVISION, _COMMIT)) else target
 
 
 async def refusal_of(
@@ -50,6 +54,9 @@ async def refusal_of(
     A draft of somebody else looks like one that is not there. An earlier revision is only for what
     looks at a rollback, with *revisions*.
     """
+    if target.startswith(_COMMIT):
+        known = commit_named(target) is not None
+        return None if known and caller.via not in _WIRES else _no_target(target)
     if target.startswith(_REVISION):
         return None if revisions and revision_of(target) is not None else _no_target(target)
     draft_id = draft_of(target)

@@ -243,6 +243,11 @@ EXPLAINED: Final[dict[str, str]] = {
         "changed it. A plan compares with what is really there. `agentctl refresh` records it, "
         "and the plan then shows how to get back to the folder's."
     ),
+    "git_commit_unreadable": (
+        "A ref was named and git gives no commit for it, or the commit has no `cluster.yaml` where "
+        "the folder lies. See `git log -1 REF` there; a remote ref has to be fetched first. Files "
+        "outside the folder and links are not followed in a commit."
+    ),
     "graph_rewound": (
         "The newest commit of the graph is an older one than the ledger saw: an old copy of its "
         "root was put back, or the root was made anew. What came after is gone from here. Restore "
