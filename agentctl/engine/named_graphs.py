@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 
 from agentctl.domain.ledger.observations import LiveGraph
+from agentctl.domain.ledger.peeks import Peek
 from agentctl.domain.ledger.roots import renamed_roots, root_of
 from agentctl.domain.ledger.state import State
 from agentctl.engine.ledger import Ledger
@@ -19,12 +20,14 @@ from agentctl.graph.port import (
     GraphError,
     GraphPort,
     LoadReport,
+    Pin,
     ReadReply,
     SchemaPayload,
     Stamp,
 )
 from agentctl.ids import graph_address
 from agentctl.languages.query.plan import CheckedQuery
+from agentctl.languages.schema.ir import SchemaIr
 
 
 class NamedGraphs:
@@ -75,6 +78,10 @@ class NamedGraphs:
         except GraphError as failure:
             raise _named(failure, graph_id, root) from failure
 
+    async def peek(self, graph_id: str, ir: SchemaIr, *, rows_max: int) -> tuple[Peek, ...]:
+        """Returns, in counts, what of the rows in force *ir* would not permit, or would drop."""
+        return await self.port.peek(await self.root_of(graph_id), ir, rows_max=rows_max)
+
     async def detach(self, graph_id: str, *, observed: int, stamp: Stamp) -> int:
         """Writes the tombstone commit of `main`."""
         return await self.port.detach(await self.root_of(graph_id), observed=observed, stamp=stamp)
@@ -118,6 +125,23 @@ class NamedGraphs:
     async def history(self, graph_id: str, *, limit: int = 50) -> tuple[CommitInfo, ...]:
         """Returns the newest commits of `main`, newest first."""
         return await self.port.history(await self.root_of(graph_id), limit=limit)
+
+    async def pin(self, graph_id: str, number: int, *, stamp: Stamp) -> Pin:
+        """Keeps a commit for the op of *stamp*."""
+        return await self.port.pin(await self.root_of(graph_id), number, stamp=stamp)
+
+    async def unpin(self, graph_id: str, number: int, *, op: str) -> None:
+        """Lets go of a commit, as far as *op* needed it."""
+        await self.port.unpin(await self.root_of(graph_id), number, op=op)
+
+    async def pins(self, graph_id: str) -> tuple[Pin, ...]:
+        """Returns every pin of a graph, by commit."""
+        return await self.port.pins(await self.root_of(graph_id))
+
+    async def revert(self, graph_id: str, number: int, *, observed: int, stamp: Stamp) -> int:
+        """Makes what an earlier commit named the newest again."""
+        root = await self.root_of(graph_id)
+        return await self.port.revert(root, number, observed=observed, stamp=stamp)
 
     async def _named(self) -> State:
         """Returns the state whose names hold, read again where the ledger has moved."""
