@@ -29,7 +29,7 @@ from agentctl.engine import trust
 from agentctl.engine.advance import RETENTION_DAYS
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.gather import FOLDER, draft_of, observe_graph
-from agentctl.engine.planning import make_plan, plan_for
+from agentctl.engine.planning import BEFORE_DECIDING, make_plan, plan_for
 from agentctl.ids import parse_address
 from agentctl.instants import format_instant
 
@@ -103,11 +103,11 @@ async def _look_again(
     cluster: Cluster, caller: Caller, request: ApprovalRequest, kept: KeptPlan | Diagnostic
 ) -> _Seen:
     target = kept.plan.target if isinstance(kept, KeptPlan) else FOLDER
-    planned = await make_plan(cluster, caller, target=target)
+    planned = await make_plan(cluster, caller, target=target, look=BEFORE_DECIDING)
     if planned.plan is None and target != FOLDER:
         # The draft may be gone; the folder may hold what it brought.
         target = FOLDER
-        planned = await make_plan(cluster, caller, target=target)
+        planned = await make_plan(cluster, caller, target=target, look=BEFORE_DECIDING)
     gate = next((g for g in planned.gates if g.key == request.gate_key), None)
     address = parse_address(request.statement.resource)
     live = None

@@ -17,10 +17,12 @@ from agentctl.domain.plan.statement import Gate
 from agentctl.domain.policy.caller import Caller
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.consent import for_plan, standings_of
+from agentctl.engine.draft_commit import not_merged
 from agentctl.engine.gather import FOLDER, Target, load_target, plan_inputs
 from agentctl.engine.ledger import Head
 from agentctl.engine.looking import look as look_anew
 from agentctl.engine.observe import state_seen
+from agentctl.engine.peeking import peek
 from agentctl.engine.results import DesiredRevision, PlanResult
 from agentctl.engine.sidecars import pending_warnings, read_sidecars
 from agentctl.engine.world import stamp_now
@@ -31,10 +33,14 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
 
     refresh: bool = False
     """Whether payloads and live graphs are held against the ledger, and drift is shown."""
+    peek: bool = False
+    """Whether rows are counted that a wanted schema would not permit."""
 
 
 GLANCE: Final = Look()
 """The ledger is taken at its word."""
+BEFORE_DECIDING: Final = Look(peek=True)
+"""What a person should know before they decide."""
 
 
 class Planned(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,6 +77,10 @@ async def make_plan(
         looked = await look_anew(cluster, found.desired, inputs.state, pending=pending)
         inputs = msgspec.structs.replace(inputs, state=looked.state, live=looked.live)
         told.extend(d for d in looked.diagnostics if d.severity == "error")
+    if look.peek:
+        peeked = await peek(cluster, inputs)
+        inputs = peeked.inputs
+        told.extend(peeked.diagnostics)
     draft = draft_plan(inputs)
     plan = finish(draft, for_plan(await standings_of(cluster, draft.gates)))
     if keep:
@@ -132,6 +142,10 @@ async def _around(cluster: Cluster, target: Target) -> list[Diagnostic]:
                 detail=holder.safe_action,
             )
         )
+    if target.name == FOLDER and target.desired is not None:
+        digest = target.desired.source_digest
+        unmerged = await not_merged(cluster, await cluster.ledger.head(), digest)
+        told.extend([unmerged] if unmerged is not None else [])
     if target.desired is not None:
         moved = await base_moved(cluster, target)
         if moved is not None:

@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from agentctl.domain.ledger.drift import Drift
+from agentctl.domain.ledger.peeks import Peek
 from agentctl.domain.plan.model import GATED, ApprovalNeed, Change, SettingsChange
 from agentctl.domain.plan.statement import Gate
 from agentctl.domain.plan.unheld import stopping
@@ -100,7 +101,19 @@ def change_notes(change: Change) -> tuple[str, ...]:
         notes.extend(step_text(step) for step in change.migration.steps)
         if not change.migration.steps:
             notes.append("stores the new text; no type or property changes")
+    notes.extend(peek_text(peek) for peek in change.peeks)
     return tuple(notes)
+
+
+def peek_text(peek: Peek) -> str:
+    """Returns the answer of the rows in a line."""
+    where = safe(peek.where)
+    seen = "" if peek.whole else f" (of {peek.looked_at:,} looked at)"
+    if peek.need == "are_dropped":
+        return f"peek {where}: {counted(peek.looked_at - peek.nulls, 'value')} would go{seen}"
+    told = f"{peek.broken:,} of {counted(peek.rows, 'row')} break it{seen}"
+    nulls = f", {peek.nulls:,} without a value" if peek.nulls else ""
+    return f"peek {where}: {told}{nulls}"
 
 
 def change_remark(change: Change) -> str:
@@ -200,7 +213,12 @@ def _next_steps(plan: PlanShown) -> tuple[NextStep, ...]:
     if kind == "revision":
         verb, option = "rollback", f" --to {argument(name, 'SEQ')}"
     if stopping(plan.diagnostics):
-        return (NextStep(command=f"agentctl {'plan' if kind != 'revision' else verb}{option}", why="once the errors are gone"),)
+        return (
+            NextStep(
+                command=f"agentctl {'plan' if kind != 'revision' else verb}{option}",
+                why="once the errors are gone",
+            ),
+        )
     steps: list[NextStep] = []
     if any(c.disposition == "applied" for c in plan.changes):
         waits = any(not n.satisfied for n in plan.approvals_required)

@@ -25,6 +25,8 @@ class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """Keeps the plan under its id. What comes over a wire always is."""
     refresh: bool = False
     """Looks at payloads and live graphs first, and shows drift."""
+    peek: bool = False
+    """Counts the rows that a wanted schema would not permit."""
 
 
 class PlanAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,7 +58,7 @@ async def _handle(call: Call) -> Envelope:
     if refusal is not None:
         return failed((refusal,))
     keep = call.arguments.keep or call.caller.via in {"mcp", "http"}
-    look = planning.Look(refresh=call.arguments.refresh)
+    look = planning.Look(refresh=call.arguments.refresh, peek=call.arguments.peek)
     planned = await planning.make_plan(
         call.cluster, call.caller, target=target, keep=keep, look=look
     )

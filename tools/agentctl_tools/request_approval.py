@@ -54,7 +54,11 @@ async def _handle(call: Call) -> Envelope:
     if refusal is not None:
         return failed((refusal,))
     planned = await planning.make_plan(
-        call.cluster, call.caller, target=target_of(given.within), keep=True
+        call.cluster,
+        call.caller,
+        target=target_of(given.within),
+        keep=True,
+        look=planning.BEFORE_DECIDING,
     )
     if planned.plan is None:
         return failed(planned.result.diagnostics)

@@ -156,5 +156,6 @@ def _complete(change: Change, inputs: PlanInputs, lost: frozenset[str]) -> Chang
         live, graph = inputs.live.get(parsed.name), inputs.desired.graph(parsed.name)
         if live is not None and live.presence == "live" and live.ir is not None and graph:
             migration = plan_migration(live.ir, graph.schema.catalog)
-    change = msgspec.structs.replace(change, migration=migration)
+    peeks = inputs.peeks.get(parsed.name, ()) if migration is not None else ()
+    change = msgspec.structs.replace(change, migration=migration, peeks=peeks)
     return msgspec.structs.replace(change, classes=classes_of(change, parsed, inputs, lost))

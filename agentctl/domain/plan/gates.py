@@ -163,11 +163,24 @@ def _narrowing(change: Change, migration: Migration, inputs: PlanInputs, graph_i
     gate = _gate(
         change,
         inputs,
-        reason=f"permits less than before: {_steps_text(migration)}",
+        reason=f"permits less than before: {_steps_text(migration)}{_breaking(change)}",
         effect=Effect(commit=_effect(live).commit),
         incarnation=live.incarnation if live else None,
     )
     return msgspec.structs.replace(gate, migration_digest=steps_digest(migration))
+
+
+def _breaking(change: Change) -> str:
+    """Says what the rows would say to it, where they were asked."""
+    if not change.peeks:
+        return ""
+    broken = [p for p in change.peeks if p.broken]
+    if broken:
+        told = ", ".join(f"{_count(p.broken, 'row')} of {p.where}" for p in broken)
+        return f"; the rows refuse it now: {told}"
+    if all(p.whole for p in change.peeks):
+        return "; no row breaks it"
+    return "; no row that was looked at breaks it"
 
 
 def steps_digest(migration: Migration) -> str:

@@ -13,6 +13,7 @@ import msgspec
 from agentctl.domain.config.model import DesiredCluster
 from agentctl.domain.ledger.envelope import AppliedSettings
 from agentctl.domain.ledger.observations import LiveGraph
+from agentctl.domain.ledger.peeks import Peek
 from agentctl.domain.ledger.sidecar import Sidecar
 from agentctl.domain.ledger.state import AppliedResource, State
 from agentctl.domain.plan.approval_rules import AppliedRule
@@ -54,6 +55,8 @@ class PlanInputs(msgspec.Struct, frozen=True, kw_only=True):
     """How an apply works, as it was applied: it judges, not what the plan brings."""
     live: Mapping[str, LiveGraph] = msgspec.field(default_factory=dict)
     """By graph id: every graph that is declared or recorded."""
+    peeks: Mapping[str, tuple[Peek, ...]] = msgspec.field(default_factory=dict)
+    """By graph id: what was asked of its rows, where that was wanted; shown, and never sealed."""
     pending: Mapping[str, Sidecar | None] = msgspec.field(default_factory=dict)
     """By graph id: sidecars that the recovery sweep kept, None for one that cannot be read. Empty for `plan`, which assumes none."""
     retention_days: int = 7

@@ -7,6 +7,7 @@ import msgspec
 
 from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.domain.config.model import Dependency
+from agentctl.domain.ledger.peeks import Peek
 from agentctl.ids import Address
 
 ChangeVerb = Literal["create", "update", "delete"]
@@ -60,6 +61,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     moved_from: Address | None = None
     """Where the resource is recorded, which gets this address."""
     migration: Migration | None = None
+    peeks: tuple[Peek, ...] = ()
+    """Of a schema's update: what was asked of the rows, where that was wanted; not sealed."""
     group: str | None = None
     """The apply group."""
     dependents: tuple[Address, ...] = ()

@@ -1,8 +1,10 @@
 """What a plan says besides its changes: refused migrations, lost graphs, likely mistakes."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
 
 from agentctl.diagnostics.diagnostic import Diagnostic, error, warning
+from agentctl.domain.ledger.peeks import PeekNeed
 from agentctl.domain.plan.changes import last_recorded_version
 from agentctl.domain.plan.inputs import PlanInputs
 from agentctl.domain.plan.migrate import rename_diagnostics
@@ -11,6 +13,16 @@ from agentctl.domain.plan.places import place_of
 from agentctl.domain.plan.refusals import MIGRATION_RULES
 from agentctl.domain.plan.unheld import unheld_diagnostics
 from agentctl.ids import ParsedAddress, graph_address, parse_address, schema_address
+
+NEEDS: Final[Mapping[PeekNeed, str]] = {
+    "have_a_value": "have a value",
+    "have_one_of": "have one of the enum's values",
+    "are_in_range": "lie in the range",
+    "match": "match the pattern",
+    "are_unique": "differ from all others",
+    "are_dropped": "stay",
+}
+"""What the rows should do, in words."""
 
 REFUSALS_TOLD_MAX = 100
 """Of one schema; the plan's steps have them all."""
@@ -44,6 +56,7 @@ def _of_schema_update(
             remedy="agentctl refresh",
         )
         return
+    yield from _of_peeks(change)
     graph, live = inputs.desired.graph(parsed.name), inputs.live.get(parsed.name)
     if graph is None or live is None or live.ir is None:
         return
@@ -60,6 +73,21 @@ def _of_schema_update(
             where=place_of(entity, graph.schema.catalog),
             remedy="Change the schema so that this goes away; nothing was applied.",
         )
+
+
+def _of_peeks(change: Change) -> Iterator[Diagnostic]:
+    """Rows that were asked and would refuse the schema: it is told before anybody decides."""
+    for peek in change.peeks:
+        if peek.broken:
+            least = "" if peek.whole else "at least "
+            yield warning(
+                "schema_rows_violate",
+                change.resource,
+                f"{peek.where}: {least}{peek.broken:,} of {peek.rows:,} rows do not"
+                f" {NEEDS[peek.need]}",
+                detail="The update would be refused when it is applied, and nothing would change.",
+                remedy="Correct those rows, or let the schema permit them.",
+            )
 
 
 def _of_deferred(changes: tuple[Change, ...], inputs: PlanInputs) -> Iterator[Diagnostic]:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 @click.option(
     "--refresh", is_flag=True, help="Look at payloads and live graphs first, and show drift."
 )
+@click.option("--peek", is_flag=True, help="Count the rows that a narrower schema would refuse.")
 @click.option("--markdown", is_flag=True, help="Print Markdown, for a pull request.")
 @click.option("--exit-code", "tell", is_flag=True, help="Exit 10 where there is something to do.")
 @no_cache_option
@@ -43,6 +44,7 @@ def command(**given: Any) -> None:  # noqa: ANN401  # the options above
         draft=given["draft"],
         out=given["out"],
         refresh=given["refresh"],
+        peek=given["peek"],
         markdown=given["markdown"],
         tell=given["tell"],
     )
@@ -62,6 +64,7 @@ class Asked(NamedTuple):
     draft: str | None
     out: Path | None
     refresh: bool
+    peek: bool
     markdown: bool
     tell: bool
 
@@ -73,6 +76,7 @@ async def _plan(session: "Session", asked: Asked) -> "Ended":
         "in": asked.draft or "cluster",
         "keep": asked.out is not None,
         "refresh": asked.refresh,
+        "peek": asked.peek,
     }
     envelope = await session.call("plan", arguments)
     if envelope.data is None:
