@@ -92,6 +92,8 @@ _LEDGER: Final = {
     "frozen": "Commits of this scope are frozen until an enrolled human thaws it.",
     "freeze_not_found": "No freeze of that id, or over that scope, is in force.",
     "freeze_not_recorded": "A freeze or a thaw is in force and the ledger does not have it yet.",
+    "format_too_new": "An object was written by a newer release, in a format that this one does not know.",
+    "format_unreadable": "An object of the storage root has no format number that can be read, or no known name.",
     "revision_not_found": "The ledger has no object of that number, or has it no more.",
     "invalid_freeze_record": "A thaw in the storage root does not hold and is obeyed by nobody.",
     "state_missing": "The cluster has no ledger yet. `agentctl import` makes its first revision, `agentctl init` a whole new cluster.",
@@ -167,6 +169,9 @@ _APPLY: Final = {
     "homecoming_conflict": "A file of the folder has neither its old nor its new content; put one of them back and run the command again.",
     "homecoming_settled": "An interrupted command had begun to write a draft's files into the folder; they were finished, or put back.",
     "applied_source_not_in_folder": "The applied revision came from a draft whose files are not what the folder holds now.",
+    "draft_committed": "The draft is a commit on its own branch; merge it.",
+    "draft_commit_failed": "The draft could not be committed to the folder's git repository; nothing was recorded.",
+    "applied_commit_not_merged": "What is applied is a commit that is not on main; merge it.",
     "outcome_unknown": "A step was started and its outcome could not be observed; run `agentctl refresh`.",
 }
 

@@ -9,7 +9,9 @@ from collections.abc import Iterable
 
 import msgspec
 
+from agentctl.diagnostics.bag import has_errors
 from agentctl.diagnostics.diagnostic import Diagnostic, error
+from agentctl.domain.config.drafting import DraftChanges
 from agentctl.domain.ledger.codec import state_text
 from agentctl.domain.ledger.envelope import AppliedSettings, AppliedSource, RevisionKind
 from agentctl.domain.ledger.state import State
@@ -18,6 +20,7 @@ from agentctl.domain.plan.recorded import wanted_settings
 from agentctl.engine.advance import has_converged, with_config_digest
 from agentctl.engine.bracket import end_op, fail_op
 from agentctl.engine.cluster import Cluster
+from agentctl.engine.draft_commit import commit_draft, repository
 from agentctl.engine.gather import Target
 from agentctl.engine.homecoming import bring_home
 from agentctl.engine.leases import Lease
@@ -33,6 +36,15 @@ class ClusterSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     protected: tuple[str, ...]
     settings: AppliedSettings
+
+
+class Home(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a draft that was applied."""
+
+    source: AppliedSource | None = None
+    """What the ledger is to name, where the draft became a commit."""
+    diagnostics: tuple[Diagnostic, ...] = ()
+    """With an error nothing was written."""
 
 
 class Recorded(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,10 +71,10 @@ async def record(running: Running, head: Head, swept: Swept, target: Target) -> 
     moves = state_text(state) != head.state_text or own is not None
     done = any(o.outcome == "done" for o in running.outcomes)
     await task.cluster.leases.check(task.lease)
-    told = await _come_home(running, target) if done or converged else ()
-    if told:
-        await fail_op(task.cluster, task.op, task.lease, told[0].message)
-        return Recorded(head=head, converged=False, written=False, diagnostics=told)
+    home = await _come_home(running, target, head) if done or converged else Home()
+    if has_errors(home.diagnostics):
+        await fail_op(task.cluster, task.op, task.lease, home.diagnostics[0].message)
+        return Recorded(head=head, converged=False, written=False, diagnostics=home.diagnostics)
     new_head = head
     if moves or source_moved(head, target):
         await task.cluster.catalog.publish_source(desired.files, desired.source_digest)
@@ -73,7 +85,7 @@ async def record(running: Running, head: Head, swept: Swept, target: Target) -> 
             op=task.op.id,
             lease=task.lease,
             state=state,
-            source=AppliedSource(digest=desired.source_digest, commit=target.commit),
+            source=home.source or AppliedSource(digest=desired.source_digest, commit=target.commit),
             own=own,
         )
     left = await remove_settled(task.cluster, (*swept.settled, *running.settled))
@@ -85,7 +97,8 @@ async def record(running: Running, head: Head, swept: Swept, target: Target) -> 
         await fail_op(task.cluster, task.op, task.lease, "interrupted")
     else:
         await end_op(task.cluster, task.op, task.lease, new_head)
-    return Recorded(head=new_head, converged=converged, written=moves, diagnostics=left)
+    told = (*home.diagnostics, *left)
+    return Recorded(head=new_head, converged=converged, written=moves, diagnostics=told)
 
 
 def cluster_settings(running: Running) -> ClusterSettings | None:
@@ -162,14 +175,24 @@ async def consume(cluster: Cluster, approval_id: str, *, op: str, seq: int) -> N
     await cluster.approvals.consume(approval_id, op=op, ledger_seq=seq)
 
 
-async def _come_home(running: Running, target: Target) -> tuple[Diagnostic, ...]:
-    """Writes a draft's files to the folder; returns why it could not, and then nothing was written."""
+async def _come_home(running: Running, target: Target, head: Head) -> Home:
+    """Commits a draft where the folder is in a git repository; else writes its files to the folder."""
     if target.draft_id is None:
-        return ()
+        return Home()
     cluster = running.task.cluster
     changes = await cluster.drafts.changes(target.draft_id)
     if isinstance(changes, Diagnostic):
-        return (changes,)
+        return Home(diagnostics=(changes,))
+    found = await repository(cluster)
+    if found is not None:
+        source, told = await commit_draft(running, found, changes, head)
+        return Home(source=source, diagnostics=(told,))
+    return Home(diagnostics=await _written(running, changes))
+
+
+async def _written(running: Running, changes: DraftChanges) -> tuple[Diagnostic, ...]:
+    """Writes a draft's files to the folder; returns why it could not, and then nothing was written."""
+    cluster = running.task.cluster
     try:
         return await bring_home(cluster.folder, cluster.store, running.task.op.id, changes)
     except OSError as failure:

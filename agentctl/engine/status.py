@@ -12,6 +12,7 @@ from agentctl.domain.ledger.state import State
 from agentctl.domain.policy.caller import Caller
 from agentctl.engine.advance import recorded_digests
 from agentctl.engine.cluster import Cluster
+from agentctl.engine.draft_commit import not_merged
 from agentctl.engine.drafts import HOMECOMINGS
 from agentctl.engine.leases import LockInfo
 from agentctl.engine.ledger import Head, LedgerUnreadableError
@@ -26,6 +27,8 @@ async def status(cluster: Cluster, caller: Caller) -> StatusResult:  # noqa: ARG
     head = await _head(cluster, told)
     told.add(*pending_warnings(await read_sidecars(cluster.store)))
     told.add(*await _homecomings(cluster))
+    unmerged = await not_merged(cluster, head)
+    told.add(*(() if unmerged is None else (unmerged,)))
     holder = await cluster.leases.holder()
     if holder is not None and holder.diagnostic is not None:
         told.add(msgspec.structs.replace(holder.diagnostic, severity="warning"))

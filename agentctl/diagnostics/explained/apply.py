@@ -84,6 +84,22 @@ EXPLAINED: Final[dict[str, str]] = {
         "record. Nothing was renamed. A rename touches no data: the graph keeps its root, and the "
         "ledger says under which id it is known. Choose another id, or take the other root away."
     ),
+    "draft_committed": (
+        "The folder is in a git repository, so the applied draft became a commit on "
+        "`agentctl/<draft>`, whose message has the intent, the plan and the op. The worktree and "
+        "the index were left as they are. Merge the branch, so that the folder holds what is "
+        "applied."
+    ),
+    "draft_commit_failed": (
+        "The applied draft was to become a commit of the folder's git repository, and git "
+        "refused: the message says why. Nothing was recorded in the ledger. Mend the repository "
+        "(or the branch `agentctl/<draft>`, if somebody moved it) and apply the draft again."
+    ),
+    "applied_commit_not_merged": (
+        "The newest applied revision came from a draft, as a commit on a branch of its own, and "
+        "that commit is not part of main. Until it is merged the folder does not hold what is "
+        "applied, and a plan of the folder proposes to take the draft's changes back."
+    ),
     "interrupted": (
         "Somebody pressed Ctrl-C, or the process was told to end. The step that had begun was "
         "finished, no further one was begun, and what was done is recorded like that of any "
