@@ -109,23 +109,34 @@ class GraphDetails(msgspec.Struct, frozen=True, kw_only=True):
     """Newest first."""
 
 
-async def load(  # what a load is
-    cluster: Cluster, caller: Caller, graph: str, lines: Lines, mode: Mode, intent: str
+async def load(  # noqa: PLR0913  # what a load is
+    cluster: Cluster,
+    caller: Caller,
+    graph: str,
+    lines: Lines,
+    mode: Mode,
+    intent: str,
+    *,
+    wait_s: float = 0,
 ) -> tuple[LoadReport, Op | None]:
     """Loads NDJSON lines into a recorded graph by one commit, or nothing at all.
 
     Raises:
         FrozenError: the graph or the cluster is frozen.
-        StateLockHeldError: another writer holds the graph.
+        StateLockHeldError: another writer holds the graph, for longer than *wait_s* seconds.
     """
     head = await cluster.ledger.head()
     refusal = _load_refusal(head, graph, intent)
     if refusal is not None:
         return _nothing(refusal), None
     assert head is not None
+    cluster.ledger.require_writable(head)
     await cluster.freezes.require_thawed(graph_address(graph), head.envelope.freezes)
     async with cluster.leases.hold(
-        main_lease(await cluster.graphs.root_of(graph)), principal=caller.id, operation="load"
+        main_lease(await cluster.graphs.root_of(graph)),
+        principal=caller.id,
+        operation="load",
+        wait_s=wait_s,
     ) as lease:
         op_id = cluster.journal.mint_id(caller.nid)
         stamp = _stamp(cluster, caller, op_id, intent, lease)

@@ -57,7 +57,9 @@ class _Step(msgspec.Struct, frozen=True, kw_only=True):
     moved: Callable[[State, Tombstone, LiveGraph], State]
 
 
-async def graph_restore(cluster: Cluster, caller: Caller, graph: str, intent: str) -> GraphMoved:
+async def graph_restore(
+    cluster: Cluster, caller: Caller, graph: str, intent: str, *, wait_s: float = 0
+) -> GraphMoved:
     """Brings a detached graph back, with its schema and its queries.
 
     Raises:
@@ -96,10 +98,12 @@ async def graph_restore(cluster: Cluster, caller: Caller, graph: str, intent: st
         act=act,
         moved=moved,
     )
-    return await _run(cluster, caller, graph, intent, step)
+    return await _run(cluster, caller, graph, intent, step, wait_s=wait_s)
 
 
-async def graph_purge(cluster: Cluster, caller: Caller, graph: str, intent: str) -> GraphMoved:
+async def graph_purge(
+    cluster: Cluster, caller: Caller, graph: str, intent: str, *, wait_s: float = 0
+) -> GraphMoved:
     """Removes the data of a detached graph whose time is over.
 
     Raises:
@@ -140,18 +144,21 @@ async def graph_purge(cluster: Cluster, caller: Caller, graph: str, intent: str)
     step = _Step(
         action="graph_purge", verb="delete", kind="record", refusal=refusal, act=act, moved=moved
     )
-    return await _run(cluster, caller, graph, intent, step)
+    return await _run(cluster, caller, graph, intent, step, wait_s=wait_s)
 
 
-async def _run(
-    cluster: Cluster, caller: Caller, graph: str, intent: str, step: _Step
+async def _run(  # a step, and how long it may wait
+    cluster: Cluster, caller: Caller, graph: str, intent: str, step: _Step, *, wait_s: float
 ) -> GraphMoved:
     async with (
-        cluster.leases.hold(CLUSTER, principal=caller.id, operation=step.action) as lease,
+        cluster.leases.hold(
+            CLUSTER, principal=caller.id, operation=step.action, wait_s=wait_s
+        ) as lease,
         cluster.leases.hold(
             main_lease(await cluster.graphs.root_of(graph)),
             principal=caller.id,
             operation=step.action,
+            wait_s=wait_s,
         ) as branch,
     ):
         told = Bag()

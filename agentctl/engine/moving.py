@@ -17,6 +17,7 @@ from agentctl.domain.ledger.observations import LiveGraph
 from agentctl.domain.ledger.sidecar import Sidecar, StepKind
 from agentctl.domain.plan.dispositions import FailedStep
 from agentctl.domain.plan.model import Change
+from agentctl.domain.storage.lease import TTL_S
 from agentctl.domain.storage.protocol import BackendError
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.freezing import FrozenError
@@ -31,8 +32,8 @@ from agentctl.graph.port import GraphError, ReadSetConflictError, Stamp
 from agentctl.ids import graph_address
 
 FENCE_ATTEMPTS_MAX = 3
-GRAPH_WAIT_S = 30.0
-"""How long a step waits for a graph that another writer holds."""
+GRAPH_WAIT_S = TTL_S + 2.0
+"""How long a step waits for a graph that another writer holds: until one that died is taken over."""
 
 FAILED: dict[StepKind, FailedStep] = {
     "graph_create": "graph_create_failed",
@@ -66,8 +67,14 @@ async def hold_graph(running: Running, graph_id: str, operation: str) -> AsyncIt
         StateLockHeldError: another writer holds it and did not let go in time.
     """
     cluster, caller = running.task.cluster, running.task.caller
+    name = main_lease(await cluster.graphs.root_of(graph_id))
+    locked = running.task.held.get(name)
+    if locked is not None:
+        stamp = running.stamp(epoch=locked.epoch, nonce=running.mint_nonce())
+        yield Held(lease=locked, live=await fence_graph(cluster, graph_id, locked, stamp))
+        return
     async with cluster.leases.hold(
-        main_lease(await cluster.graphs.root_of(graph_id)),
+        name,
         principal=caller.id,
         operation=operation,
         wait_s=running.task.graph_wait_s,

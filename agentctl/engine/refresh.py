@@ -7,7 +7,6 @@ what is past its time. Where a ledger was lost, `import` is how it is made again
 from the graphs, consumed approvals stay consumed, and what cannot be made again is told.
 """
 
-from agentctl.adapters.backends.probe import probe
 from agentctl.diagnostics.bag import Bag, has_errors, sort_diagnostics
 from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.domain.config.model import DesiredCluster
@@ -29,6 +28,7 @@ from agentctl.engine.leases import CLUSTER, Lease
 from agentctl.engine.ledger import Head
 from agentctl.engine.looking import look, other_roots
 from agentctl.engine.observe import state_seen
+from agentctl.engine.proving import unsafe_root
 from agentctl.engine.ready import settled_head
 from agentctl.engine.rebuilding import heal_rules, rebuild
 from agentctl.engine.record import commit_revision, consume
@@ -37,7 +37,9 @@ from agentctl.engine.sweep import Swept, due_purges, purge, remove_settled, swee
 from agentctl.engine.world import stamp_now
 
 
-async def refresh(cluster: Cluster, caller: Caller, intent: str) -> RefreshResult:
+async def refresh(
+    cluster: Cluster, caller: Caller, intent: str, *, wait_s: float = 0
+) -> RefreshResult:
     """Returns what the ledger records after it learned what is there.
 
     Raises:
@@ -45,11 +47,15 @@ async def refresh(cluster: Cluster, caller: Caller, intent: str) -> RefreshResul
         LeaseLostError: the lease was taken over.
         BackendError: the storage failed.
     """
-    async with cluster.leases.hold(CLUSTER, principal=caller.id, operation="refresh") as lease:
+    async with cluster.leases.hold(
+        CLUSTER, principal=caller.id, operation="refresh", wait_s=wait_s
+    ) as lease:
         return await _Look(cluster, caller, intent, lease).refresh()
 
 
-async def import_(cluster: Cluster, caller: Caller, intent: str) -> RefreshResult:
+async def import_(
+    cluster: Cluster, caller: Caller, intent: str, *, wait_s: float = 0
+) -> RefreshResult:
     """Makes the ledger's first revision from the graphs that are there.
 
     Raises:
@@ -57,7 +63,9 @@ async def import_(cluster: Cluster, caller: Caller, intent: str) -> RefreshResul
         LeaseLostError: the lease was taken over.
         BackendError: the storage failed.
     """
-    async with cluster.leases.hold(CLUSTER, principal=caller.id, operation="import") as lease:
+    async with cluster.leases.hold(
+        CLUSTER, principal=caller.id, operation="import", wait_s=wait_s
+    ) as lease:
         return await _Look(cluster, caller, intent, lease).first()
 
 
@@ -102,8 +110,7 @@ class _Look:
             )
             return await self._answer("import", head)
         desired = await self._desired()
-        second = cluster.make_store(cluster.storage, cluster.folder.path)
-        unsafe = await probe(cluster.store, second)
+        unsafe = await unsafe_root(cluster)
         if unsafe is not None:
             self._told.add(unsafe)
         if desired is None or unsafe is not None:

@@ -14,7 +14,7 @@ from agentctl.testing.builders import (
     folder_files,
 )
 from agentctl.testing.crash_suite import Case
-from agentctl.testing.sites import AGENT, Site, do
+from agentctl.testing.sites import AGENT, Site, died_holding, do
 from agentctl_tools.operation import Envelope
 
 TIGHTER_SCHEMA: Final = SCHEMA.replace("  version: String?\n", "  version: String\n")
@@ -210,10 +210,7 @@ async def _force_unlock(site: Site, cluster: Cluster) -> Envelope:
 async def _lock_left(site: Site) -> None:
     """A process died while it held the lease of the cluster."""
     await _wider(site)
-    cluster = await site.open()
-    hold = cluster.leases.hold("cluster", principal="tom", operation="apply")
-    await hold.__aenter__()
-    site.start()
+    await died_holding(site, site.start(), "cluster")
 
 
 async def _created(site: Site, cluster: Cluster) -> None:

@@ -22,7 +22,7 @@ from agentctl.graph.port import GraphPort
 from agentctl.ids import ulid
 from agentctl.testing.builders import Files
 from agentctl.testing.consent import caller, key_of
-from agentctl.testing.crash import NEVER
+from agentctl.testing.crash import NEVER, Crash
 from agentctl.testing.faults import Fault, Faults, FaultyFolder, FaultyStore, faulty_graphs
 from agentctl.testing.graphs import MemoryGraphs, MemoryRoots
 from agentctl.testing.simulation.machines import Machine, Process
@@ -211,6 +211,28 @@ async def do(
         return failed(known)
 
 
+async def died_holding(site: Site, process: Process, resource: str) -> None:
+    """Lets *process* take a lease and die with it."""
+    cluster = await site.opened(Faults(process))
+    try:
+        async with cluster.leases.hold(resource, principal="tom", operation="load"):
+            process.kill()
+            process.require_alive()
+    except Crash:
+        return
+
+
 NOWHERE = NEVER
 """No write is struck."""
-__all__ = ["AGENT", "NOWHERE", "SARAH", "Disk", "Fault", "LocalDisk", "MemoryDisk", "Site", "do"]
+__all__ = [
+    "AGENT",
+    "NOWHERE",
+    "SARAH",
+    "Disk",
+    "Fault",
+    "LocalDisk",
+    "MemoryDisk",
+    "Site",
+    "died_holding",
+    "do",
+]

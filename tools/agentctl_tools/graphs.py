@@ -7,6 +7,7 @@ from agentctl_tools.envelopes import answer, count, done, refused
 from agentctl_tools.fields import GraphId, Intent
 from agentctl_tools.nearness import nearest
 from agentctl_tools.operation import Call, Envelope, Operation
+from agentctl_tools.waiting import WaitS
 
 
 class ListArguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -24,6 +25,7 @@ class MoveArguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     graph: GraphId
     intent: Intent
+    wait_s: WaitS = 0.0
 
 
 class GraphList(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,14 +55,18 @@ async def _show(call: Call) -> Envelope:
 
 async def _restore(call: Call) -> Envelope:
     given = call.arguments
-    result = await detached.graph_restore(call.cluster, call.caller, given.graph, given.intent)
+    result = await detached.graph_restore(
+        call.cluster, call.caller, given.graph, given.intent, wait_s=given.wait_s
+    )
     back = "The graph is back. Declare it in cluster.yaml, or the next plan deletes it again."
     return answer(result, back if result.ok else "The graph was not restored.")
 
 
 async def _purge(call: Call) -> Envelope:
     given = call.arguments
-    result = await detached.graph_purge(call.cluster, call.caller, given.graph, given.intent)
+    result = await detached.graph_purge(
+        call.cluster, call.caller, given.graph, given.intent, wait_s=given.wait_s
+    )
     return answer(result, "Its data is gone." if result.ok else "Nothing was purged.")
 
 

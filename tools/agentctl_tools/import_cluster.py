@@ -7,16 +7,20 @@ from agentctl.engine.results import RefreshResult
 from agentctl_tools.envelopes import answer
 from agentctl_tools.fields import Intent
 from agentctl_tools.operation import Call, Envelope, Operation
+from agentctl_tools.waiting import WaitS
 
 
 class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What `import` takes."""
 
     intent: Intent
+    wait_s: WaitS = 0.0
 
 
 async def _handle(call: Call) -> Envelope:
-    result = await engine.import_(call.cluster, call.caller, call.arguments.intent)
+    result = await engine.import_(
+        call.cluster, call.caller, call.arguments.intent, wait_s=call.arguments.wait_s
+    )
     if not result.ok:
         return answer(result, "Nothing was imported.")
     return answer(result, f"The ledger is at revision {result.state_observations.state_revision}.")

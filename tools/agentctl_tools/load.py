@@ -15,6 +15,7 @@ from agentctl.graph.port import LoadReport
 from agentctl_tools.envelopes import count, done, failed, refused
 from agentctl_tools.fields import GraphId, Intent
 from agentctl_tools.operation import Call, Envelope, Operation
+from agentctl_tools.waiting import WaitS
 
 
 class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -24,6 +25,7 @@ class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     file: Annotated[str, msgspec.Meta(description="NDJSON, one row a line.")]
     mode: Literal["append", "merge", "overwrite"] = "append"
     intent: Intent
+    wait_s: WaitS = 0.0
 
 
 class LoadAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,7 +55,13 @@ async def _handle(call: Call) -> Envelope:
             remedy="Name a file of NDJSON lines.",
         )
     report, op = await data.load(
-        call.cluster, call.caller, given.graph, _lines(path), mode=given.mode, intent=given.intent
+        call.cluster,
+        call.caller,
+        given.graph,
+        _lines(path),
+        mode=given.mode,
+        intent=given.intent,
+        wait_s=given.wait_s,
     )
     told = tuple(_of_file(d, given.file) for d in report.diagnostics)
     report = msgspec.structs.replace(report, diagnostics=told)

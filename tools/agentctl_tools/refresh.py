@@ -7,16 +7,20 @@ from agentctl.engine.results import RefreshResult
 from agentctl_tools.envelopes import answer, count
 from agentctl_tools.fields import Intent
 from agentctl_tools.operation import Call, Envelope, Operation
+from agentctl_tools.waiting import WaitS
 
 
 class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What `refresh` takes."""
 
     intent: Intent
+    wait_s: WaitS = 0.0
 
 
 async def _handle(call: Call) -> Envelope:
-    result = await engine.refresh(call.cluster, call.caller, call.arguments.intent)
+    result = await engine.refresh(
+        call.cluster, call.caller, call.arguments.intent, wait_s=call.arguments.wait_s
+    )
     drifted = sum(s.status == "drifted" for s in result.resource_statuses.values())
     if not result.ok:
         return answer(result, "The refresh did not finish.")

@@ -45,6 +45,14 @@ def intent_option(command: F) -> F:
     return click.option("-m", "--intent", metavar="TEXT", help="Why; kept in the record.")(command)
 
 
+def wait_option(command: F) -> F:
+    """Adds ``--wait``: how long a lease that somebody else holds is waited for."""
+    about = "For a held lease."
+    return click.option("--wait", "wait_s", metavar="SECONDS", type=float, default=0.0, help=about)(
+        command
+    )
+
+
 def concise_option(command: F) -> F:
     """Adds ``--concise``: each diagnostic on one line."""
     about = "Print each diagnostic on one line, without its excerpt."

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from agentctl.faces.cli.options import example, intent_option, shared
+from agentctl.faces.cli.options import example, intent_option, shared, wait_option
 
 if TYPE_CHECKING:
     from agentctl_tools.graphs import GraphList
@@ -38,25 +38,27 @@ def show(graph: str, **_: object) -> None:
 @command.command("restore", epilog=example("agentctl graph restore modules"))
 @click.argument("graph", metavar="ID")
 @intent_option
+@wait_option
 @shared
-def restore(graph: str, intent: str | None, **_: object) -> None:
+def restore(graph: str, intent: str | None, wait_s: float, **_: object) -> None:
     """Bring a detached graph back, with its schema and its queries."""
     from agentctl.faces.cli.session import run_operation
 
     why = intent if intent is not None else f"restore graph {graph}"
-    run_operation("graph_restore", {"graph": graph, "intent": why})
+    run_operation("graph_restore", {"graph": graph, "intent": why, "wait_s": wait_s})
 
 
 @command.command("purge", epilog=example("agentctl graph purge modules"))
 @click.argument("graph", metavar="ID")
 @intent_option
+@wait_option
 @shared
-def purge(graph: str, intent: str | None, **_: object) -> None:
+def purge(graph: str, intent: str | None, wait_s: float, **_: object) -> None:
     """Remove the data of a detached graph whose time is over."""
     from agentctl.faces.cli.session import run_operation
 
     why = intent if intent is not None else f"purge graph {graph}"
-    run_operation("graph_purge", {"graph": graph, "intent": why})
+    run_operation("graph_purge", {"graph": graph, "intent": why, "wait_s": wait_s})
 
 
 def _list(data: "GraphList") -> str:

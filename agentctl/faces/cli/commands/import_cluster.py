@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from agentctl.faces.cli.options import example, intent_option, shared
+from agentctl.faces.cli.options import example, intent_option, shared, wait_option
 
 if TYPE_CHECKING:
     from agentctl.views.shapes import StatusShown
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 @click.command("import", epilog=example("agentctl import --config supply"))
 @intent_option
+@wait_option
 @shared
-def command(intent: str | None, **_: object) -> None:
+def command(intent: str | None, wait_s: float, **_: object) -> None:
     """Make the first revision of a ledger, from the graphs that are there."""
     from agentctl.faces.cli.session import run_operation
 
-    run_operation(
-        "import", {"intent": intent if intent is not None else "import the cluster"}, show=_text
-    )
+    why = intent if intent is not None else "import the cluster"
+    run_operation("import", {"intent": why, "wait_s": wait_s}, show=_text)
 
 
 def _text(data: "StatusShown") -> str:

@@ -2,7 +2,7 @@
 
 import click
 
-from agentctl.faces.cli.options import example, intent_option, shared
+from agentctl.faces.cli.options import example, intent_option, shared, wait_option
 
 
 @click.command(
@@ -20,10 +20,14 @@ from agentctl.faces.cli.options import example, intent_option, shared
     help="append refuses a key that is there, merge updates it, overwrite replaces the types.",
 )
 @intent_option
+@wait_option
 @shared
-def command(graph: str, file: str, mode: str, intent: str | None, **_: object) -> None:
+def command(
+    graph: str, file: str, mode: str, intent: str | None, wait_s: float, **_: object
+) -> None:
     """Load NDJSON rows into a graph, by one commit or not at all."""
     from agentctl.faces.cli.session import run_operation
 
     why = intent if intent is not None else f"load {graph}"
-    run_operation("load", {"graph": graph, "file": file, "mode": mode, "intent": why})
+    arguments = {"graph": graph, "file": file, "mode": mode, "intent": why, "wait_s": wait_s}
+    run_operation("load", arguments)
