@@ -113,6 +113,27 @@ async def plan_for(cluster: Cluster, caller: Caller, plan_id: str) -> KeptPlan |
     return kept
 
 
+async def plan_of_file(cluster: Cluster, data: bytes, *, path: str) -> KeptPlan | Diagnostic:
+    """Returns the plan that a file holds, where it is one of this cluster.
+
+    It is not kept: what a plan shows besides what is sealed is whatever the file says, and others
+    would read it under a digest that they trust.
+    """
+    kept = decode_kept(data, path=path)
+    if isinstance(kept, Diagnostic):
+        return kept
+    registry = await cluster.principals.registry()
+    if kept.plan.cluster_id != registry.cluster_id:
+        return error(
+            "invalid_plan_file",
+            path,
+            f"this is a plan of another cluster, {kept.plan.cluster_id[:12]}, and this one is"
+            f" {registry.cluster_id[:12]}",
+            remedy="agentctl plan --out FILE",
+        )
+    return kept
+
+
 def plan_key(plan_id: str) -> str:
     """Returns where the plan of that digest is kept."""
     return f"__cluster/plans/{plan_id}.json"

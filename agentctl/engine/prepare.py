@@ -10,8 +10,8 @@ from agentctl.diagnostics.bag import Bag
 from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.domain.config.model import DesiredCluster
 from agentctl.domain.ledger.codec import state_cas, state_text
-from agentctl.domain.ops.record import Op
-from agentctl.domain.plan.codec import Difference, same_effects, what_moved
+from agentctl.domain.ops.record import Constraints, Op
+from agentctl.domain.plan.codec import Difference, KeptPlan, same_effects, what_moved
 from agentctl.domain.plan.diff import draft_plan, finish
 from agentctl.domain.plan.inputs import PlanDraft, PlanInputs
 from agentctl.domain.plan.model import Plan
@@ -25,6 +25,7 @@ from agentctl.engine.ledger import Head
 from agentctl.engine.looking import look
 from agentctl.engine.moving import GRAPH_WAIT_S
 from agentctl.engine.planning import base_moved, plan_for
+from agentctl.engine.rebuilding import heal_rules
 from agentctl.engine.revisions import RollbackOf
 from agentctl.engine.sweep import Swept, sweep
 
@@ -38,6 +39,8 @@ class ApplyRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Why; never blank."""
     plan_id: str | None = None
     """A kept plan; the apply goes on only if a fresh plan has the same effects."""
+    plan: KeptPlan | None = None
+    """The plan of that id, where it is not a kept one but came as a file."""
     exact: bool = False
     """Whether the fresh plan must have the very digest of `plan_id`."""
     without_gated: bool = True
@@ -49,6 +52,8 @@ class ApplyRequest(msgspec.Struct, frozen=True, kw_only=True):
     """How long to wait for the cluster's lease."""
     graph_wait_s: float = GRAPH_WAIT_S
     """How long each step waits for a graph that another writer holds."""
+    constraints: Constraints = Constraints()
+    """Gates before anything is done, and actions where it fails."""
     rollback: RollbackOf | None = None
     """What is undone, where the target is an earlier revision."""
 
@@ -138,6 +143,7 @@ class Preparation:
     async def _looked(self, desired: DesiredCluster, swept: Swept) -> Swept:
         """Returns *swept* with the state that a refresh would record; drift is planned from it."""
         pending = frozenset(swept.pending_among(known_graphs(desired, swept.state)))
+        await heal_rules(self._cluster, desired, swept.state)
         looked = await look(self._cluster, desired, swept.state, pending=pending)
         self._told.add(*looked.diagnostics)
         return msgspec.structs.replace(swept, state=looked.state)
@@ -181,7 +187,9 @@ class Preparation:
         """Returns why the plan that was asked for is not the one that would be carried out."""
         if self._request.plan_id is None:
             return None
-        kept = await plan_for(self._cluster, self._caller, self._request.plan_id)
+        kept = self._request.plan or await plan_for(
+            self._cluster, self._caller, self._request.plan_id
+        )
         if isinstance(kept, Diagnostic):
             return kept
         if kept.plan.target != fresh.target:

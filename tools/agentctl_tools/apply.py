@@ -6,7 +6,7 @@ from typing import Annotated
 import msgspec
 
 from agentctl.diagnostics.diagnostic import Diagnostic, error
-from agentctl.domain.plan.codec import KeptPlan, decode_kept
+from agentctl.domain.plan.codec import KeptPlan
 from agentctl.domain.plan.model import ApprovalNeed, Change
 from agentctl.engine import apply as engine
 from agentctl.engine import planning
@@ -91,6 +91,7 @@ async def _handle(call: Call) -> Envelope:
             target=target,
             intent=given.intent,
             plan_id=kept.digest if kept is not None else None,
+            plan=kept if given.plan_file is not None else None,
             exact=given.exact,
             without_gated=without_gated,
             idempotency_key=given.idempotency_key,
@@ -110,17 +111,13 @@ async def _handle(call: Call) -> Envelope:
 
 
 async def _kept(call: Call) -> KeptPlan | Diagnostic | None:
-    """Returns the plan that the call names; one that came as a file is kept from now on."""
+    """Returns the plan that the call names, by its id or as a file."""
     given = call.arguments
     if given.plan_file is None:
         if given.plan_id is None:
             return None
         return await planning.plan_for(call.cluster, call.caller, given.plan_id)
-    data = given.plan_file.encode()
-    kept = decode_kept(data, path="FILE")
-    if isinstance(kept, KeptPlan):
-        await call.cluster.store.create(planning.plan_key(kept.digest), data)
-    return kept
+    return await planning.plan_of_file(call.cluster, given.plan_file.encode(), path="FILE")
 
 
 def _target(given: Arguments, kept: KeptPlan | None) -> str | Diagnostic:

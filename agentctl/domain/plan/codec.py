@@ -87,6 +87,10 @@ def encode_kept(plan: Plan, *, sources: Mapping[str, str], made_at: str, made_by
 def decode_kept(data: bytes, *, path: str) -> KeptPlan | Diagnostic:
     """Returns the plan that `encode_kept` wrote, or what is wrong with *data*, which *path* holds."""
     try:
+        found = msgspec.json.decode(data, type=_Format)
+        if found.format != FORMAT:
+            told = f"its format is {found.format}, and this release reads {FORMAT}"
+            return _invalid(path, told)
         codes = msgspec.json.decode(data, type=_Codes)
         unknown = [d.code for d in codes.plan.diagnostics if d.code not in CODES]
         if unknown:
@@ -131,6 +135,12 @@ def same_effects(old: Plan, fresh: Plan) -> tuple[Difference, ...]:
         if address not in left and now != was.after_digest:
             found.append(Difference(what=f"{address} after", old=was.after_digest, new=now))
     return tuple(sorted(found, key=lambda d: d.what))
+
+
+class _Format(msgspec.Struct, frozen=True, kw_only=True):
+    """The number alone, read first: a later format may have anything beside it."""
+
+    format: int
 
 
 class _Code(msgspec.Struct, frozen=True, kw_only=True):
