@@ -14,6 +14,7 @@ import msgspec
 
 from agentctl.adapters.sources.directory import Folder
 from agentctl.diagnostics.diagnostic import Diagnostic
+from agentctl.domain.approval.notices import Notice
 from agentctl.domain.config.cluster_file import ParsedConfig
 from agentctl.domain.policy.principals import Verify
 from agentctl.domain.storage.protocol import ObjectStore, UnsuitableError
@@ -37,6 +38,7 @@ _NOT_THERE: Final = frozenset(
 )
 MakeStore = Callable[[str, Path], ObjectStore]
 """Takes a storage root as written (``.`` for the folder itself) and the folder it is relative to."""
+Tell = Callable[[Notice], Awaitable[tuple[Diagnostic, ...]]]
 MakeGraphs = Callable[[ObjectStore], GraphPort]
 
 
@@ -73,6 +75,10 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True):
     approvals: Approvals
     drafts: Drafts
     catalog: Catalog
+    tell: Tell | None = None
+    """Tells people elsewhere; returns what of that did not work. None where nobody is to be told."""
+    sleep: Callable[[float], Awaitable[None]] = anyio.sleep
+    """How the engine waits."""
     name: str | None = None
     """`metadata.name` of the folder, where cluster.yaml could be read."""
 
@@ -141,6 +147,7 @@ async def open_cluster(
         approvals=Approvals(store, world, principals, audit, ledger, verify),
         drafts=Drafts(store, folder, world),
         catalog=Catalog(store),
+        sleep=sleep,
         name=parsed.name,
     )
 

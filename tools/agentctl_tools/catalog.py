@@ -29,6 +29,7 @@ from agentctl_tools import (
     lint,
     load,
     locks,
+    notices,
     ops,
     ops_diff,
     plan,
@@ -42,6 +43,7 @@ from agentctl_tools import (
     state,
     status,
     submit_decision,
+    upgrade,
     validate,
 )
 from agentctl_tools.operation import Operation, OperationClass
@@ -75,6 +77,7 @@ _ALL: Final = (
     approval_show.SHOW,
     approval_show.EXPORT,
     approval_review.LIST,
+    notices.OPERATION,
     approval_review.CLOSE,
     refresh.OPERATION,
     import_cluster.OPERATION,
@@ -87,6 +90,7 @@ _ALL: Final = (
     state.SHOW,
     state.DIFF,
     state.COLLECT,
+    upgrade.OPERATION,
     load.OPERATION,
     graphs.LIST,
     graphs.SHOW,

@@ -4,11 +4,13 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from agentctl.domain.approval.notices import of_decision
 from agentctl.domain.approval.records import DecisionArtifact
 from agentctl.engine import decisions
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.results import ApproveResult
 from agentctl_tools.envelopes import answer, failed, refused
+from agentctl_tools.notices import telling, where_of
 from agentctl_tools.operation import Call, Envelope, Operation
 
 
@@ -68,7 +70,11 @@ async def _handle(call: Call) -> Envelope:
     if not isinstance(decided, DecisionArtifact):
         return failed(decided, summary="Nothing was decided.")
     told = {"approve": "Approved", "deny": "Denied", "request_changes": "Sent back"}
-    return answer(approve_result(call.cluster, decided), f"{told[decided.decision]}: {resource}.")
+    envelope = answer(
+        approve_result(call.cluster, decided), f"{told[decided.decision]}: {resource}."
+    )
+    notice = of_decision(request, decided, await where_of(call.cluster))
+    return await telling(call.cluster, envelope, notice)
 
 
 def approve_result(cluster: Cluster, artifact: DecisionArtifact) -> ApproveResult:

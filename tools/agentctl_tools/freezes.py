@@ -14,6 +14,7 @@ from agentctl.engine.cluster import Cluster
 from agentctl.instants import format_instant
 from agentctl_tools.envelopes import answer, count, done, failed, refused
 from agentctl_tools.fields import Intent
+from agentctl_tools.notices import telling_of_freeze
 from agentctl_tools.operation import Call, Envelope, Operation
 
 
@@ -59,7 +60,8 @@ async def _freeze(call: Call) -> Envelope:
     if isinstance(until, Diagnostic):
         return failed((until,))
     result = await engine.freeze(call.cluster, call.caller, given.scope, given.intent, until=until)
-    return answer(result, "Frozen." if result.ok else "Nothing was frozen.")
+    envelope = answer(result, "Frozen." if result.ok else "Nothing was frozen.")
+    return await telling_of_freeze(call, envelope, given.scope) if result.ok else envelope
 
 
 async def _thaw(call: Call) -> Envelope:

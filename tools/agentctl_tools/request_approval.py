@@ -5,6 +5,7 @@ from typing import Annotated
 
 import msgspec
 
+from agentctl.domain.approval.notices import of_request
 from agentctl.domain.approval.records import ApprovalRequest
 from agentctl.domain.plan.model import Plan
 from agentctl.domain.plan.statement import Gate
@@ -12,6 +13,7 @@ from agentctl.engine import planning
 from agentctl.ids import parse_address
 from agentctl_tools.envelopes import done, failed, refused
 from agentctl_tools.fields import IdempotencyKey, In, Intent
+from agentctl_tools.notices import telling, where_of
 from agentctl_tools.once import conflict_of
 from agentctl_tools.operation import Call, Envelope, Next, Operation
 from agentctl_tools.targets import refusal_of, target_of
@@ -75,7 +77,8 @@ async def _handle(call: Call) -> Envelope:
     )
     if not isinstance(request, ApprovalRequest):
         return failed(request)
-    return _asked(call, request)
+    notice = of_request("requested", request, await where_of(call.cluster))
+    return await telling(call.cluster, _asked(call, request), notice)
 
 
 def _asked(call: Call, request: ApprovalRequest) -> Envelope:

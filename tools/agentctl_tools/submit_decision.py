@@ -4,12 +4,14 @@ from typing import Annotated
 
 import msgspec
 
+from agentctl.domain.approval.notices import of_decision
 from agentctl.domain.approval.records import DecisionArtifact
 from agentctl.engine import decisions
 from agentctl.engine.results import ApproveResult
 from agentctl_tools.decide import approve_result
 from agentctl_tools.envelopes import answer, failed
 from agentctl_tools.fields import IdempotencyKey, Intent
+from agentctl_tools.notices import telling, where_of
 from agentctl_tools.once import conflict_of
 from agentctl_tools.operation import Call, Envelope, Operation
 
@@ -37,7 +39,12 @@ async def _handle(call: Call) -> Envelope:
     )
     if not isinstance(recorded, DecisionArtifact):
         return failed(recorded, summary="The decision does not hold.")
-    return answer(approve_result(call.cluster, recorded), f"Recorded: {recorded.decision}.")
+    envelope = answer(approve_result(call.cluster, recorded), f"Recorded: {recorded.decision}.")
+    request = await call.cluster.approvals.find(recorded.request_id)
+    if request is None:
+        return envelope
+    notice = of_decision(request, recorded, await where_of(call.cluster))
+    return await telling(call.cluster, envelope, notice)
 
 
 OPERATION = Operation(

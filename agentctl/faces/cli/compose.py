@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from agentctl.adapters.backends.open import open_store
 from agentctl.adapters.keys.agent import AgentSigner, agent_keys, agent_socket
 from agentctl.adapters.keys.hardware import HardwareSigner
@@ -27,7 +29,10 @@ from agentctl.adapters.keys.terminal import (
     has_controlling_terminal,
     read_passphrase_from_terminal,
 )
+from agentctl.adapters.notify.once import tell
 from agentctl.adapters.sources.directory import Folder
+from agentctl.diagnostics.diagnostic import Diagnostic
+from agentctl.domain.approval.notices import Notice
 from agentctl.domain.policy.caller import PrincipalKind
 from agentctl.domain.policy.principals import FirstHuman
 from agentctl.domain.policy.public_key import is_hardware
@@ -78,13 +83,17 @@ class Composition:
         Raises:
             ClusterOpenError: it cannot be opened; the diagnostics say why.
         """
-        return await open_cluster(
+        cluster = await open_cluster(
             Folder(config, memory=cache_of if cached else None),
             make_store=self.make_store,
             make_graphs=make_graphs,
             world=self.world,
             verify=verify,
         )
+        return msgspec.structs.replace(cluster, tell=self._tell)
+
+    async def _tell(self, notice: Notice) -> tuple[Diagnostic, ...]:
+        return await tell(notice, os.environ, Path.home())
 
     async def aclose(self) -> None:
         """Closes the connections of all stores that were opened."""

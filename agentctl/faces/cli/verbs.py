@@ -68,6 +68,7 @@ SECTIONS: Final[tuple[tuple[str, tuple[Verb, ...]], ...]] = (
                     "submit_decision",
                 ),
             ),
+            Verb("notify", "notify", "Tell people of requests that run out.", ("notify",)),
         ),
     ),
     (
@@ -92,6 +93,7 @@ SECTIONS: Final[tuple[tuple[str, tuple[Verb, ...]], ...]] = (
             Verb("import", "import_cluster", "Make the first revision of a ledger.", ("import",)),
             Verb("locks", "locks", "Who holds which lease.", ("locks",)),
             Verb("force-unlock", "force_unlock", "Remove a lease by its id.", ("force_unlock",)),
+            Verb("upgrade", "upgrade", "Which formats the storage holds.", ("upgrade_check",)),
             Verb("freeze", "freeze", "Stop every commit at once.", ("freeze", "freezes")),
             Verb("thaw", "thaw", "End a freeze, with your key.", ("thaw", "freezes")),
             Verb(
