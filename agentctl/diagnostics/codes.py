@@ -239,6 +239,8 @@ _DOOR: Final = {
     "graph_not_found": "The cluster has no such graph.",
     "op_illegal_transition": "An op cannot go from its status to the one asked for; a finished op never changes.",
     "op_not_found": "There is no op of that id.",
+    "constraint_failed": "A gate of the op said no before anything was done; the detail lists all that did.",
+    "constraint_invalid": "A gate or recovery action names no resource, or has a parameter that its kind does not take.",
     "op_has_no_snapshot": "The op did not end well, so nothing was recorded of its end.",
     "op_not_undoable": "The op did not succeed, or moved nothing that could be taken back.",
     "revision_not_found": "The ledger has no object of that number, or it was collected.",

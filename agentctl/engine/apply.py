@@ -9,6 +9,7 @@ to do writes nothing.
 """
 
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 
 import msgspec
 
@@ -21,8 +22,9 @@ from agentctl.domain.plan.model import ApprovalNeed, Change, Plan
 from agentctl.domain.policy.caller import Caller
 from agentctl.engine.advance import has_converged, payloads_applied, waiting_recorded
 from agentctl.engine.bounded import CONCURRENCY_DEFAULT
-from agentctl.engine.bracket import Begin, abandon_op, begin_op, fail_op
+from agentctl.engine.bracket import Begin, abandon_op, fail_op
 from agentctl.engine.cluster import Cluster
+from agentctl.engine.constraints import Gated, begin_gated, constraint_faults, spelled_out
 from agentctl.engine.events import ApplyEvent, EventStream, OnEvent
 from agentctl.engine.execute import carry_out, steps_of
 from agentctl.engine.leases import CLUSTER, Lease
@@ -101,6 +103,9 @@ class _Attempt:
                 error("intent_required", "intent", "a change needs an intent: why it is wanted")
             )
             return await self._refusal(await self._cluster.ledger.head())
+        self._told.add(*constraint_faults(self._request.constraints))
+        if has_errors(self._told):
+            return await self._refusal(await self._cluster.ledger.head())
         head = await settled_head(self._cluster, self._lease, self._told)
         if head is None:
             return await self._refusal(None)
@@ -142,7 +147,7 @@ class _Attempt:
     async def _carry_out(
         self, prepared: Prepared, head: Head, is_interrupted: Callable[[], bool]
     ) -> ApplyResult:
-        cluster, desired = self._cluster, prepared.desired
+        edges = ((edge.source, edge.target) for edge in prepared.plan.dependencies)
         begin = Begin(
             action=self._request.action,
             verb=_verb(prepared.plan.changes, self._request),
@@ -150,10 +155,29 @@ class _Attempt:
             targets=_targets(prepared.plan.changes),
             op_id=prepared.op_id,
             lineage=_lineage(head, self._request),
+            constraints=spelled_out(self._request.constraints, edges, self._lease),
+            inputs_digest=prepared.plan.digest,
         )
-        op = await begin_op(
-            cluster, self._caller, begin, lease=self._lease, head=head, live=prepared.inputs.live
-        )
+        async with AsyncExitStack() as stack:
+            gated = await begin_gated(
+                self._cluster,
+                self._caller,
+                begin,
+                lease=self._lease,
+                head=head,
+                live=prepared.inputs.live,
+                stack=stack,
+            )
+            if gated.refusal is not None:
+                self._told.add(gated.refusal)
+                refused = await self._answer(head, prepared.plan.changes)
+                return msgspec.structs.replace(refused, op=gated.op.id)
+            return await self._execute(prepared, head, gated, is_interrupted)
+
+    async def _execute(
+        self, prepared: Prepared, head: Head, gated: Gated, is_interrupted: Callable[[], bool]
+    ) -> ApplyResult:
+        cluster, desired, op = self._cluster, prepared.desired, gated.op
         task = Task(
             cluster=cluster,
             caller=self._caller,
@@ -166,18 +190,21 @@ class _Attempt:
             plan=prepared.plan,
             steps_total=len(steps_of(prepared.plan.changes)),
             concurrency=prepared.inputs.settings.concurrency or CONCURRENCY_DEFAULT,
+            held=gated.held,
             is_interrupted=is_interrupted,
         )
         running = Running(task, prepared.swept.state, self._events)
         running.used.extend(prepared.swept.used)
         recorded: Recorded | None = None
         try:
-            if await carry_out(running):
+            carried = await carry_out(running)
+            if not carried or (running.stopped and op.constraints.on_failure):
+                why = "a step failed" if carried else "a payload could not be written"
+                await fail_op(cluster, op, self._lease, why)
+            else:
                 running.state = payloads_applied(running.state, running.changes, desired)
                 running.state = waiting_recorded(running.state, running.changes, desired)
                 recorded = await record(running, head, prepared.swept, prepared.target)
-            else:
-                await fail_op(cluster, op, self._lease, "a payload could not be written")
         except Exception as failure:
             await abandon_op(cluster, op, self._lease, str(failure))
             raise

@@ -6,7 +6,7 @@ under it, and settles those that look so: by what is recorded, never by running 
 Source: ops 2, 5.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
 
@@ -22,17 +22,17 @@ from agentctl.domain.ops.record import (
     Op,
     OpActor,
     OpVerb,
-    Snapshot,
 )
 from agentctl.domain.policy.caller import Caller
 from agentctl.domain.storage.protocol import BackendError
-from agentctl.engine.advance import recorded_digests
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.freezing import is_told
 from agentctl.engine.gather import known_graphs, observe_graphs
 from agentctl.engine.journal import OpRejectedError
-from agentctl.engine.leases import Lease
+from agentctl.engine.leases import Lease, LeaseLostError
 from agentctl.engine.ledger import Head
+from agentctl.engine.recovering import recover_op
+from agentctl.engine.snapshots import snapshot as snapshot  # noqa: PLC0414  # others know it from here
 from agentctl.graph.port import GraphError
 from agentctl.instants import format_instant
 
@@ -64,6 +64,10 @@ class Begin(msgspec.Struct, frozen=True, kw_only=True):
     """None for a cluster op, whose parent is that of the newest ledger object."""
     op_id: str | None = None
     """Where something had to name the op first."""
+    constraints: Constraints | None = None
+    """Gates and recovery actions, spelled out; None for the lease of the command alone."""
+    inputs_digest: str | None = None
+    """Of what it is about to do, where that can be named."""
 
 
 async def begin_op(
@@ -76,7 +80,17 @@ async def begin_op(
     live: Mapping[str, LiveGraph],
 ) -> Op:
     """Records a running op; nothing of it may be done before this returns."""
-    new = NewOp(
+    assert begin.constraints is None, "an op with gates begins by `constraints.begin_gated`"
+    op = await cluster.journal.begin(
+        new_op(cluster, caller, begin, lease), pre=snapshot(head, live.values())
+    )
+    return await cluster.journal.move(op.id, "running", epoch=lease.epoch)
+
+
+def new_op(cluster: Cluster, caller: Caller, begin: Begin, lease: Lease) -> NewOp:
+    """Returns what the journal is told of an op that begins."""
+    own = Constraints(pre=(Constraint(kind="concurrent_lock", resource=lease.resource),))
+    return NewOp(
         id=begin.op_id,
         actor=OpActor(nid=caller.nid, identity=caller.identity, source=caller.source),
         on_behalf_of=caller.on_behalf_of,
@@ -86,11 +100,10 @@ async def begin_op(
         operation=begin.verb,
         action=begin.action,
         targets=begin.targets,
-        constraints=Constraints(pre=(Constraint(kind="concurrent_lock", resource=lease.resource),)),
+        constraints=begin.constraints or own,
         lineage=begin.lineage,
+        inputs_digest=begin.inputs_digest,
     )
-    op = await cluster.journal.begin(new, pre=snapshot(head, live.values()))
-    return await cluster.journal.move(op.id, "running", epoch=lease.epoch)
 
 
 async def end_op(cluster: Cluster, op: Op, lease: Lease, head: Head | None) -> Op:
@@ -103,10 +116,16 @@ async def end_op(cluster: Cluster, op: Op, lease: Lease, head: Head | None) -> O
 
 
 async def fail_op(cluster: Cluster, op: Op, lease: Lease, reason: str) -> None:
-    """Records that an op failed; one that another holder has settled meanwhile stays as it is."""
+    """Records that an op failed, after its recovery actions where it has any.
+
+    One that another holder has settled meanwhile stays as it is.
+    """
     try:
+        if op.constraints.on_failure:
+            await recover_op(cluster, await cluster.journal.get(op.id) or op, lease, reason)
+            return
         await cluster.journal.move(op.id, "failed", epoch=lease.epoch, reason=reason)
-    except OpRejectedError:
+    except (OpRejectedError, LeaseLostError):
         return
 
 
@@ -185,23 +204,10 @@ async def settle_graph_ops(cluster: Cluster, lease: Lease, address: str) -> None
         await _settle(cluster, op, lease, await cluster.ledger.head() if op.id in made else None)
 
 
-def snapshot(head: Head | None, live: Iterable[LiveGraph]) -> Snapshot:
-    """Returns digests and positions of the cluster as it is now."""
-    return Snapshot(
-        seq=head.seq if head is not None else None,
-        state_cas=head.state_cas if head is not None else None,
-        resource_digests=recorded_digests(head.envelope.state) if head is not None else {},
-        graphs={
-            graph.graph_id: None if graph.commit is None else f"main:{graph.commit}"
-            for graph in live
-        },
-    )
-
-
 async def _settle(cluster: Cluster, op: Op, lease: Lease, head: Head | None) -> None:
     if op.status == "pending":
         await cluster.journal.move(op.id, "cancelled", epoch=lease.epoch, reason=DIED)
-    elif head is not None:
+    elif head is not None and op.status == "running":
         await end_op(cluster, op, lease, head)
     else:
         await fail_op(cluster, op, lease, DIED)

@@ -25,8 +25,10 @@ from agentctl.domain.ops.machine import (
     status_key,
 )
 from agentctl.domain.ops.record import (
+    ArchiveState,
     Constraint,
     Constraints,
+    GateOutcome,
     Lineage,
     NewOp,
     Op,
@@ -63,12 +65,25 @@ class OpRejectedError(Exception):
         self.illegal = illegal
 
 
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """What a move tells besides its status."""
+
+    gates: tuple[GateOutcome, ...] = ()
+    recovery: tuple[GateOutcome, ...] = ()
+    needs_human: bool = False
+
+
+NOTHING_TOLD: Final = Told()
+
+
 class Journal:
     """The ops of one storage root."""
 
     def __init__(self, store: ObjectStore, world: World) -> None:
         self._store = store
         self._world = world
+        self.is_archived = False
+        """Whether an archive is configured: what ends then waits for it."""
 
     def mint_id(self, nid: str) -> str:
         """Returns a fresh op id, for `NewOp.id` where something has to name the op first."""
@@ -99,6 +114,7 @@ class Journal:
             constraints=_redacted(new.constraints),
             snapshots=Snapshots(pre=pre_key(identifier)),
             lineage=lineage,
+            inputs_digest=new.inputs_digest,
             started_at=stamp_now(self._world),
         )
         if new.id is not None and await self._store.read(op_key(new.id)) is not None:
@@ -119,6 +135,7 @@ class Journal:
         epoch: int,
         reason: str | None = None,
         post: Snapshot | None = None,
+        told: Told = NOTHING_TOLD,
     ) -> Op:
         """Moves the op of that id to *status* and returns it.
 
@@ -141,6 +158,10 @@ class Journal:
                 at=stamp_now(self._world),
                 epoch=epoch,
                 reason=None if reason is None else redact_text(reason),
+                gates=_clean(told.gates),
+                recovery=_clean(told.recovery),
+                needs_human=told.needs_human,
+                archive=self._archive_state() if status in TERMINAL else None,
             )
             if await self._create_once(status_key(op, len(events) + 1), _text(event)):
                 moved = materialise(record, (*events, event))
@@ -210,6 +231,9 @@ class Journal:
     async def post(self, op: str) -> Snapshot | None:
         """Returns what the op ended with; it may be there before the op is told to have succeeded."""
         return await self._snapshot(post_key(op)) if _ID.fullmatch(op) else None
+
+    def _archive_state(self) -> ArchiveState | None:
+        return "pending" if self.is_archived else None
 
     async def _lineage_of(self, new: NewOp) -> Lineage:
         if new.lineage is None:
@@ -320,6 +344,13 @@ def _redacted(constraints: Constraints) -> Constraints:
         constraints,
         pre=tuple(clean(one) for one in constraints.pre),
         on_failure=tuple(clean(one) for one in constraints.on_failure),
+    )
+
+
+def _clean(outcomes: tuple[GateOutcome, ...]) -> tuple[GateOutcome, ...]:
+    return tuple(
+        msgspec.structs.replace(o, reason=None if o.reason is None else redact_text(o.reason))
+        for o in outcomes
     )
 
 

@@ -5,7 +5,7 @@ consumed approvals whose mark was not written. Then the recorded composites are 
 """
 
 from agentctl.diagnostics.bag import Bag, has_errors
-from agentctl.diagnostics.diagnostic import Diagnostic, error
+from agentctl.engine.absent import state_missing as state_missing  # noqa: PLC0414  # others know it from here
 from agentctl.engine.advance import composite_diagnostics
 from agentctl.engine.bracket import settle_cluster_ops
 from agentctl.engine.cluster import Cluster
@@ -29,6 +29,7 @@ async def settled_head(cluster: Cluster, lease: Lease, told: Bag) -> Head | None
     if head is None:
         told.add(state_missing())
         return None
+    cluster.ledger.require_writable(head)
     if lease.fence_needed:
         head = await cluster.ledger.fence(lease)
         assert head is not None, "a ledger does not go away"
@@ -56,10 +57,3 @@ async def repair_consumptions(cluster: Cluster, head: Head) -> None:
             await cluster.approvals.consume(
                 approval_id, op=use.consumed_by_operation, ledger_seq=head.seq
             )
-
-
-def state_missing() -> Diagnostic:
-    """Returns that the cluster has no ledger yet."""
-    return error(
-        "state_missing", "cluster", "the cluster has no ledger yet", remedy="agentctl import"
-    )

@@ -54,6 +54,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     steps_total: int
     concurrency: int = CONCURRENCY_DEFAULT
     """How many steps run at a time."""
+    held: Mapping[str, Lease] = msgspec.field(default_factory=dict)
+    """Leases of graphs that the gates of the op took for all its steps, by name."""
     is_interrupted: Callable[[], bool] = bool
     """Asked before each step: whether whoever runs the apply wants it to end."""
 

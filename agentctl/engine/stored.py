@@ -7,10 +7,10 @@ import msgspec
 from agentctl.diagnostics.bag import has_errors
 from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.domain.ledger.observations import LiveGraph
+from agentctl.engine.absent import state_missing
 from agentctl.engine.advance import recorded_digests
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.gather import observe_graph
-from agentctl.engine.ready import state_missing
 from agentctl.ids import Address, ParsedAddress, graph_address, parse_address
 from agentctl.languages.query.compile import check_query, parse_query_file
 from agentctl.languages.query.plan import CheckedQuery

@@ -9,6 +9,16 @@ EXPLAINED: Final = {
         "never made, it is a tombstone, it belongs to an earlier graph of that id, or what it "
         "names was collected. Nothing was changed. `agentctl graph show ID` lists the commits."
     ),
+    "constraint_failed": (
+        "Whoever asked for the change also asked for gates: a lock, a kept plan, a healthy "
+        "resource, a backup, a proof that it can be restored. All of them are looked at before "
+        "anything is done, and some said no. Nothing was changed; what other gates made, a pin "
+        "for one, is named in the op. Mend what the detail lists and run the command again."
+    ),
+    "constraint_invalid": (
+        "A gate is a kind, a resource and parameters of its kind. This one names no resource, has "
+        "a parameter that its kind does not take, or a value that is none. Nothing was done."
+    ),
     "op_has_no_snapshot": (
         "An op records digests and positions when it begins and, once it succeeded, when it ends. "
         "This one failed, was cancelled or is still at work, so there is nothing to compare with. "

@@ -106,6 +106,10 @@ def materialise(op: Op, events: Iterable[StatusEvent]) -> Op | IllegalTransition
         reason=None,
         ended_at=None,
         snapshots=Snapshots(pre=op.snapshots.pre),
+        gates=(),
+        recovery=(),
+        needs_human=False,
+        archive=None,
     )
     for event in events:
         moved = move(now.status, event.status)
@@ -117,6 +121,10 @@ def materialise(op: Op, events: Iterable[StatusEvent]) -> Op | IllegalTransition
             status=moved.to,
             reason=event.reason,
             ended_at=event.at if finished else None,
+            gates=event.gates or now.gates,
+            recovery=event.recovery or now.recovery,
+            needs_human=event.needs_human,
+            archive=event.archive if finished else None,
             snapshots=Snapshots(
                 pre=op.snapshots.pre,
                 post=post_key(op.id) if moved.to == "success" else None,

@@ -17,6 +17,8 @@ OpStatus = Literal[
     "rolled_back",
     "cancelled",
 ]
+ArchiveState = Literal["pending", "done"]
+"""`pending`: an archive is configured and does not hold the op yet; a later sweep tries again."""
 ConstraintKind = Literal["backup", "restore", "health_check", "dry_run_check", "concurrent_lock"]
 
 
@@ -55,6 +57,20 @@ class Constraints(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     on_failure: tuple[RecoveryAction, ...] = ()
 
 
+class GateOutcome(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
+    """What one gate, or one recovery action, came to."""
+
+    kind: ConstraintKind
+    resource: str
+    passed: bool
+    reason: str | None = None
+    """Why it said no, or what it saw."""
+    artifact: str | None = None
+    """Of a backup: what can be gone back to."""
+
+
 class Snapshots(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
 ):
@@ -71,6 +87,8 @@ class Artifacts(
 
     bundles: tuple[str, ...] = ()
     archive_snapshot: str | None = None
+    pins: tuple[str, ...] = ()
+    """``graph.<id>@main:<n>``: commits that are kept for this op."""
 
 
 class Lineage(
@@ -111,6 +129,16 @@ class Op(
     radicle_rid: str | None = None
     started_at: str
     ended_at: str | None = None
+    gates: tuple[GateOutcome, ...] = ()
+    """Every gate that was evaluated, in order."""
+    recovery: tuple[GateOutcome, ...] = ()
+    """Every recovery action that was carried out, in order."""
+    needs_human: bool = False
+    """Of a failed op: its recovery failed too, so that what it left is nobody's plan."""
+    inputs_digest: str | None = None
+    """Of what it would do, where that can be named: the plan digest."""
+    archive: ArchiveState | None = None
+    """None where no archive was configured when it ended."""
 
 
 class StatusEvent(
@@ -122,6 +150,10 @@ class StatusEvent(
     at: str
     epoch: int
     reason: str | None = None
+    gates: tuple[GateOutcome, ...] = ()
+    recovery: tuple[GateOutcome, ...] = ()
+    needs_human: bool = False
+    archive: ArchiveState | None = None
 
 
 class Snapshot(
@@ -135,6 +167,8 @@ class Snapshot(
     resource_digests: Mapping[str, str]
     graphs: Mapping[str, str | None]
     """Newest commit id of `main` by graph id."""
+    contents: Mapping[str, str] = msgspec.field(default_factory=dict)
+    """Digest of what that commit names, by graph id: equal again after a graph went back."""
 
 
 class NewOp(msgspec.Struct, frozen=True, kw_only=True):
@@ -151,5 +185,6 @@ class NewOp(msgspec.Struct, frozen=True, kw_only=True):
     lineage: Lineage | None = None
     """None for a cluster op: its parent is the op of the newest ledger object."""
     on_behalf_of: str | None = None
+    inputs_digest: str | None = None
     id: str | None = None
     """Minted before, where a key or a sidecar had to name it already."""
