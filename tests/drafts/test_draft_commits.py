@@ -38,8 +38,8 @@ def plain_git(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def git(folder: Path, *words: str) -> str:
     identity = ("-c", "user.name=tester", "-c", "user.email=t@localhost")
-    done = subprocess.run(  # noqa: S603  # our own words
-        ["git", *identity, *words],  # noqa: S607  # the machine's git
+    done = subprocess.run(  # our own words
+        ["git", *identity, *words],  # the machine's git
         cwd=folder,
         capture_output=True,
         text=True,

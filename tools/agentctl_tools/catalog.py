@@ -13,6 +13,7 @@ from agentctl_tools import (
     approvals_list,
     audit,
     backup,
+    config_kept,
     config_read,
     decide,
     deps,
@@ -51,6 +52,9 @@ from agentctl_tools.operation import Operation, OperationClass
 _ALL: Final = (
     status.OPERATION,
     config_read.OPERATION,
+    config_kept.SHOW,
+    config_kept.DIFF,
+    config_kept.RESTORE,
     validate.OPERATION,
     deps.OPERATION,
     lint.OPERATION,

@@ -36,6 +36,12 @@ SECTIONS: Final[tuple[tuple[str, tuple[Verb, ...]], ...]] = (
                 "Work with edits that are not in the folder yet.",
                 ("draft_list", "draft_show", "draft_diff", "draft_edit", "draft_discard"),
             ),
+            Verb(
+                "config",
+                "config",
+                "The sources that were applied.",
+                ("config_show", "config_diff", "config_restore"),
+            ),
         ),
     ),
     (
