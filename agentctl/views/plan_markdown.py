@@ -8,8 +8,9 @@ from typing import Final
 
 from agentctl.domain.plan.model import Change
 from agentctl.domain.plan.statement import Gate
-from agentctl.domain.plan.unheld import stopping
+from agentctl.views.plan_folding import Folded, folded
 from agentctl.views.plan_parts import (
+    NAMED_MAX,
     DriftPart,
     GatePart,
     PlanParts,
@@ -19,6 +20,7 @@ from agentctl.views.plan_parts import (
     gated,
     need_remark,
     plan_parts,
+    verdict,
 )
 from agentctl.views.shapes import PlanShown
 from agentctl.views.wording import counted, paragraph, safe
@@ -33,11 +35,9 @@ def plan_markdown(plan: PlanShown, *, gates: Iterable[Gate] = ()) -> str:
         told = "Nothing to do." if plan.ok else f"No plan: {counted(errors, 'error')}."
         return paragraph(["### Plan", "", told, *_drift(drift_parts(plan))])
     parts = plan_parts(plan, gates)
-    lines = ["### Plan", "", f"{parts.counts[0].upper()}{parts.counts[1:]}."]
-    stops = stopping(plan.diagnostics)
-    if stops:
-        lines += ["", f"**It cannot be applied: {counted(len(stops), 'error')}.**"]
-    lines += [*_gates(parts), *_held_back(parts), *_drift(parts.drift)]
+    lines = ["### Plan", "", f"**{_words(verdict(plan, parts))}**", ""]
+    lines.append(f"{parts.counts[0].upper()}{parts.counts[1:]}.")
+    lines += [*_gates(parts), *_held_back(parts), *_reading(parts), *_drift(parts.drift)]
     lines += [*_free(parts), *_next(parts)]
     if plan.plan_digest is not None:
         lines += ["", f"Plan digest {_code(safe(plan.plan_digest))}"]
@@ -62,7 +62,9 @@ def _gate(part: GatePart) -> list[str]:
     along = {c.resource for c in part.along}
     others = [_code(safe(a)) for a in part.change.dependents if a not in along]
     if others:
-        lines.append(f"  - depends on it: {', '.join(others)}")
+        more = len(others) - NAMED_MAX
+        told = f" and {more:,} more" if more > 0 else ""
+        lines.append(f"  - depends on it: {', '.join(others[:NAMED_MAX])}{told}")
     lines.append(f"  - decision: {_words(need_remark(part.need))}")
     return lines
 
@@ -71,6 +73,13 @@ def _held_back(parts: PlanParts) -> list[str]:
     if not parts.held_back:
         return []
     return ["", "#### Held back", "", *_list(parts.held_back)]
+
+
+def _reading(parts: PlanParts) -> list[str]:
+    if not parts.reading:
+        return []
+    listed = [f"- {_code(p.where)} {p.name}: {_code(p.text)}" for p in parts.reading]
+    return ["", "#### Text that agents will read", "", *listed]
 
 
 def _drift(drift: tuple[DriftPart, ...] | None) -> list[str]:
@@ -86,19 +95,23 @@ def _free(parts: PlanParts) -> list[str]:
     if not parts.free:
         return []
     title = counted(len(parts.free), "reversible change")
+    shown = folded(parts.free, whole=False)
     return [
         "",
         f"<details><summary>{title}</summary>",
         "",
-        *_list(parts.free),
+        *_list(shown),
         "",
         "</details>",
     ]
 
 
-def _list(changes: Iterable[Change]) -> list[str]:
+def _list(changes: Iterable[Change | Folded]) -> list[str]:
     lines: list[str] = []
     for change in changes:
+        if isinstance(change, Folded):
+            lines.append(f"- {change.operation} {_words(change.words)}")
+            continue
         remark = change_remark(change)
         lines.append(
             f"- {change.operation} {_code(safe(change.resource))}"

@@ -3,7 +3,7 @@
 The text, the Markdown and the terminal's list are renderings of these parts.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 import msgspec
@@ -17,6 +17,16 @@ from agentctl.views.migration_text import step_text
 from agentctl.views.shapes import PlanShown
 from agentctl.views.wording import argument, counted, reason_words, safe, short_digest
 
+VERDICTS: Final = {
+    "irreversible": "cannot be undone",
+    "authority": "of authority",
+    "narrowing": "narrowing",
+}
+"""Classes in the order in which a reader must see them, in words."""
+NAMED_MAX: Final = 8
+"""How many of what goes along with a gate, or depends on it, are named."""
+READING_CELLS_MAX: Final = 400
+_WORDS_STEPS: Final = frozenset({"update_type_metadata", "update_property_metadata"})
 SYMBOLS: Final = {"create": "+", "update": "~", "delete": "-"}
 
 
@@ -30,6 +40,17 @@ class GatePart(msgspec.Struct, frozen=True, kw_only=True):
     """Changes that go with it."""
     effect: tuple[str, ...]
     """What is lost, a line each; empty where the gate is not known here or nothing is."""
+
+
+class ReadingPart(msgspec.Struct, frozen=True, kw_only=True):
+    """Words of a schema that agents are given, as they will be."""
+
+    where: str
+    """``schema.g Type`` or ``schema.g Type.property``."""
+    name: str
+    """``@description`` or ``@instruction``."""
+    text: str
+    """Shown safely; ``none`` where there are none any more."""
 
 
 class DriftPart(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,6 +77,8 @@ class PlanParts(msgspec.Struct, frozen=True, kw_only=True):
     """Blocked or deferred for another reason than a gate of their own."""
     free: tuple[Change, ...]
     """What an apply makes without asking anyone."""
+    reading: tuple[ReadingPart, ...]
+    """What is told to agents, where that changes."""
     drift: tuple[DriftPart, ...] | None
     """None where the plan did not look."""
     counts: str
@@ -72,6 +95,7 @@ def plan_parts(plan: PlanShown, gates: Iterable[Gate] = ()) -> PlanParts:
         gates=tuple(sorted((p for p in parts if p is not None), key=_weight)),
         held_back=tuple(c for c in rest if c.disposition in {"blocked", "deferred"}),
         free=tuple(c for c in rest if c.disposition not in {"blocked", "deferred"}),
+        reading=tuple(part for change in plan.changes for part in _reading(change)),
         drift=drift_parts(plan),
         counts=_counts(plan),
         next_steps=_next_steps(plan),
@@ -83,6 +107,35 @@ def drift_parts(plan: PlanShown) -> tuple[DriftPart, ...] | None:
     if plan.drift is None:
         return None
     return tuple(DriftPart(address=safe(d.address), words=_drift(d)) for d in plan.drift)
+
+
+def verdict(plan: PlanShown, parts: PlanParts) -> str:
+    """Returns what a reader needs first: what cannot be undone, what gives power, and the rest."""
+    told: list[str] = []
+    for class_, words in VERDICTS.items():
+        gates = [p for p in parts.gates if class_ in p.change.classes]
+        if gates:
+            open_ = sum(not p.need.satisfied for p in gates)
+            waits = (
+                "decided"
+                if not open_
+                else f"{open_} of them undecided"
+                if open_ < len(gates)
+                else "undecided"
+            )
+            told.append(f"{counted(len(gates), 'change')} {words} ({waits})")
+    if parts.held_back:
+        told.append(f"{len(parts.held_back):,} held back")
+    free = sum(c.disposition != "derived" for c in parts.free)
+    if free or not told:
+        told.append(f"{free:,} reversible")
+    errors = len(stopping(plan.diagnostics))
+    if errors:
+        told.insert(0, f"cannot be applied: {counted(errors, 'error')}")
+    if parts.drift:
+        told.append(f"{counted(len(parts.drift), 'resource')} drifted")
+    text = "; ".join(told)
+    return f"{text[0].upper()}{text[1:]}."
 
 
 def change_notes(change: Change) -> tuple[str, ...]:
@@ -143,6 +196,26 @@ def need_remark(need: ApprovalNeed) -> str:
             return f"request {request} expired"
 
 
+def _reading(change: Change) -> Iterator[ReadingPart]:
+    for step in change.migration.steps if change.migration is not None else ():
+        if step.get("kind") not in _WORDS_STEPS:
+            continue
+        name = step.get("property_name")
+        of = str(step.get("name") or step.get("type_name"))
+        where = f"{safe(change.resource)} {safe(of)}" + (f".{safe(str(name))}" if name else "")
+        words = _annotations(step)
+        for word in words:
+            text = safe(str(word.get("value")), READING_CELLS_MAX)
+            yield ReadingPart(where=where, name=f"@{safe(str(word.get('name')))}", text=text)
+        if not words:
+            yield ReadingPart(where=where, name="@description", text="none any more")
+
+
+def _annotations(step: Mapping[str, object]) -> list[Mapping[str, object]]:
+    listed = step.get("annotations")
+    return [a for a in listed if isinstance(a, Mapping)] if isinstance(listed, list | tuple) else []
+
+
 def _drift(drift: Drift) -> str:
     if drift.why is not None:
         return f"{drift.words}: {safe(drift.why)}"
@@ -175,7 +248,9 @@ def _gate_part(
 
 
 def _weight(part: GatePart) -> tuple[int, str]:
-    return (0 if "irreversible" in part.change.classes else 1, part.change.resource)
+    classes = part.change.classes
+    weight = next((n for n, class_ in enumerate(VERDICTS) if class_ in classes), len(VERDICTS))
+    return (weight, part.change.resource)
 
 
 def _effect(gate: Gate) -> tuple[str, ...]:

@@ -3,14 +3,16 @@
 Nothing is said by colour, diagnostics are printed beside it by the face.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from agentctl.domain.plan.model import Change
 from agentctl.domain.plan.statement import Gate
 from agentctl.domain.plan.unheld import stopping
 from agentctl.foreign import cells
+from agentctl.views.plan_folding import Folded, folded
 from agentctl.views.plan_parts import (
+    NAMED_MAX,
     SYMBOLS,
     DriftPart,
     GatePart,
@@ -22,6 +24,7 @@ from agentctl.views.plan_parts import (
     gated,
     need_remark,
     plan_parts,
+    verdict,
 )
 from agentctl.views.shapes import PlanShown
 from agentctl.views.wording import counted, paragraph, safe
@@ -31,14 +34,25 @@ REMARK_COLUMN: Final = 56
 """Where what is said about a change begins, where its address leaves room."""
 
 
-def plan_text(plan: PlanShown, *, gates: Iterable[Gate] = ()) -> str:
-    """Returns the plan; *gates* bring the row counts of what would be lost."""
+def plan_text(plan: PlanShown, *, gates: Iterable[Gate] = (), whole: bool = False) -> str:
+    """Returns the plan; *gates* bring the row counts of what would be lost.
+
+    Where there are many reversible changes, like ones are folded, unless the *whole* is wanted.
+    """
     if not plan.changes:
         drift = _drift(drift_parts(plan))
         return paragraph([*drift, *_nothing(plan)])
     parts = plan_parts(plan, gates)
-    lines = [_heading(plan), "", *_gates(parts), *_held_back(parts), *_drift(parts.drift)]
-    lines += _free(parts)
+    lines = [
+        _heading(plan),
+        verdict(plan, parts),
+        "",
+        *_gates(parts),
+        *_held_back(parts),
+        *_reading(parts),
+        *_drift(parts.drift),
+    ]
+    lines += _free(parts, whole=whole)
     lines.append(f"Plan: {parts.counts}.")
     errors = stopping(plan.diagnostics)
     if errors:
@@ -61,6 +75,16 @@ def _nothing(plan: PlanShown) -> list[str]:
         return ["Nothing to do: the cluster is what the configuration says."]
     errors = sum(d.severity == "error" for d in plan.diagnostics)
     return [f"No plan: {counted(errors, 'error')}."]
+
+
+def _reading(parts: PlanParts) -> list[str]:
+    """Words that steer agents are shown whole, for a person to judge."""
+    if not parts.reading:
+        return []
+    lines = ["Text that agents will read"]
+    for part in parts.reading:
+        lines += [f"  {part.where} {part.name}", f"      {part.text}"]
+    return [*lines, ""]
 
 
 def _drift(drift: tuple[DriftPart, ...] | None) -> list[str]:
@@ -105,16 +129,21 @@ def _gate(part: GatePart) -> list[str]:
     lines += [f"      {line}" for line in part.effect]
     lines += [f"      {note}" for note in change_notes(part.change)]
     if part.along:
-        names = ", ".join(safe(c.resource) for c in part.along)
-        lines.append(f"      with it: {names}")
+        lines.append(f"      with it: {_few([c.resource for c in part.along])}")
     along = {c.resource for c in part.along}
-    others = [safe(a) for a in part.change.dependents if a not in along]
+    others = [a for a in part.change.dependents if a not in along]
     if others:
-        lines.append(f"      depends on it: {', '.join(others)}")
+        lines.append(f"      depends on it: {_few(others)}")
     lines.append(f"      decision: {need_remark(part.need)}")
     if part.need.satisfied and part.change.disposition == "blocked":
         lines.append(f"      {change_remark(part.change)}")
     return lines
+
+
+def _few(addresses: Sequence[str]) -> str:
+    named = ", ".join(safe(a) for a in addresses[:NAMED_MAX])
+    more = len(addresses) - NAMED_MAX
+    return f"{named} and {more:,} more" if more > 0 else named
 
 
 def _held_back(parts: PlanParts) -> list[str]:
@@ -127,11 +156,14 @@ def _held_back(parts: PlanParts) -> list[str]:
     return [*lines, ""]
 
 
-def _free(parts: PlanParts) -> list[str]:
+def _free(parts: PlanParts, *, whole: bool) -> list[str]:
     if not parts.free:
         return []
-    lines = [f"Reversible ({len(parts.free)})"]
-    for change in parts.free:
+    lines = [f"Reversible ({len(parts.free):,})"]
+    for change in folded(parts.free, whole=whole):
+        if isinstance(change, Folded):
+            lines.append(f"  {SYMBOLS[change.operation]} {change.operation} {change.words}")
+            continue
         lines.append(change_line(change, remark=change_remark(change)))
         lines += [f"      {note}" for note in change_notes(change)]
     return [*lines, ""]

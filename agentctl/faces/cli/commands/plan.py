@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     "--refresh", is_flag=True, help="Look at payloads and live graphs first, and show drift."
 )
 @click.option("--peek", is_flag=True, help="Count the rows that a narrower schema would refuse.")
+@click.option("--all", "whole", is_flag=True, help="List every change, also where many are alike.")
 @click.option("--markdown", is_flag=True, help="Print Markdown, for a pull request.")
 @click.option("--exit-code", "tell", is_flag=True, help="Exit 10 where there is something to do.")
 @no_cache_option
@@ -45,6 +46,7 @@ def command(**given: Any) -> None:  # noqa: ANN401  # the options above
         out=given["out"],
         refresh=given["refresh"],
         peek=given["peek"],
+        whole=given["whole"],
         markdown=given["markdown"],
         tell=given["tell"],
     )
@@ -65,6 +67,7 @@ class Asked(NamedTuple):
     out: Path | None
     refresh: bool
     peek: bool
+    whole: bool
     markdown: bool
     tell: bool
 
@@ -90,20 +93,20 @@ async def _plan(session: "Session", asked: Asked) -> "Ended":
         await _write(asked.out, kept.data)
     return Ended(
         envelope=envelope,
-        text=_text(answer, markdown=asked.markdown),
+        text=_text(answer, asked),
         raw=result,
         code=ExitCode.PLANNED if asked.tell and result.changes else None,
     )
 
 
-def _text(answer: Any, *, markdown: bool) -> str:  # noqa: ANN401  # a PlanAnswer, by the registry
-    if markdown:
+def _text(answer: Any, asked: Asked) -> str:  # noqa: ANN401  # a PlanAnswer, by the registry
+    if asked.markdown:
         from agentctl.views.plan_markdown import plan_markdown
 
         return plan_markdown(answer.result, gates=answer.gates)
     from agentctl.views.plan_text import plan_text
 
-    return plan_text(answer.result, gates=answer.gates)
+    return plan_text(answer.result, gates=answer.gates, whole=asked.whole)
 
 
 async def _write(out: Path, kept: object) -> None:
