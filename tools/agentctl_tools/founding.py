@@ -19,6 +19,7 @@ from agentctl.diagnostics.bag import has_errors, sort_diagnostics
 from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.identity import FirstIdentity, make_first_identity
+from agentctl.engine.proving import unsafe_root
 from agentctl.ids import is_resource_id
 from agentctl_tools.callers import operator_of
 from agentctl_tools.door import call
@@ -77,6 +78,14 @@ async def found(
             config_dir=cluster.config_dir,
             written=written,
             diagnostics=loaded.diagnostics,
+        )
+    unsafe = await unsafe_root(cluster)
+    if unsafe is not None:
+        return Founded(
+            ok=False,
+            config_dir=cluster.config_dir,
+            written=written,
+            diagnostics=(unsafe,),
         )
     identity = await make_first_identity(
         cluster.principals,

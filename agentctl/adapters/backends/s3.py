@@ -42,7 +42,16 @@ T = TypeVar("T")
 
 
 class _PlainSession(AIOHTTPSession):  # type: ignore[misc]  # untyped
-    """Sends each request once: aiohttp repeats a PUT on its own when a kept connection was closed."""
+    """Sends each request once, at once.
+
+    aiohttp repeats a PUT on its own when a kept connection was closed. botocore asks whether it may
+    send a body, which costs a round trip and is not covered by the read timeout.
+    """
+
+    async def send(self, request: Any) -> Any:  # noqa: ANN401  # botocore's
+        if "Expect" in request.headers:  # it is not signed
+            del request.headers["Expect"]
+        return await super().send(request)
 
     async def _get_session(self, proxy_url: str | None) -> Any:  # noqa: ANN401  # aiohttp's
         session = await super()._get_session(proxy_url)

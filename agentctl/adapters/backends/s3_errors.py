@@ -5,11 +5,17 @@ an answer, or with an answer that servers also give after the work was done, is 
 the outcome of a write is unknown then.
 """
 
+from http import HTTPStatus
 from typing import Final
 
 import msgspec
 
-from agentctl.domain.storage.protocol import BackendError, RefusedError, UnavailableError
+from agentctl.domain.storage.protocol import (
+    BackendError,
+    RefusedError,
+    UnavailableError,
+    UnsuitableError,
+)
 from agentctl.foreign import Foreign, show
 
 TEXT_MAX: Final = 300
@@ -119,6 +125,8 @@ def failure_of(error: Exception, what: str) -> BackendError:
             f"{what}: the storage refused the request ({said})",
             remedy="agentctl doctor says what this storage can and cannot do.",
         )
+    if status == HTTPStatus.NOT_IMPLEMENTED or code == "NotImplemented":
+        return UnsuitableError(f"{what}: the storage does not know this request ({said})")
     return UnavailableError(f"{what}: {said}")
 
 
