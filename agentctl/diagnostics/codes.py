@@ -192,6 +192,7 @@ _RECOVERY: Final = {
     "graph_observation_error": "A graph could not be observed.",
     "graph_missing": "The ledger records a graph whose root is gone.",
     "schema_mismatch": "The live graph has another schema than the ledger records.",
+    "reconcile_no_progress": "An apply did nothing though a plan has something to apply; it is tried again later.",
     "git_commit_unreadable": "A git ref or commit cannot be read as a cluster folder.",
     "graph_rewound": "The live graph is older than the ledger saw it; commits are lost.",
     "graph_undeclared": "A root on the storage is neither declared nor recorded; it was not adopted.",

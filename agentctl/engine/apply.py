@@ -34,6 +34,7 @@ from agentctl.engine.prepare import ApplyRequest as ApplyRequest  # noqa: PLC041
 from agentctl.engine.prepare import Preparation, Prepared
 from agentctl.engine.ready import settled_head
 from agentctl.engine.record import Recorded, record, source_moved
+from agentctl.engine.replaying import keep_answer, replayed
 from agentctl.engine.results import ApplyResult, DesiredRevision
 from agentctl.engine.running import Running, Task
 from agentctl.engine.sweep import due_purges, remove_settled
@@ -209,7 +210,10 @@ class _Attempt:
             await abandon_op(cluster, op, self._lease, str(failure))
             raise
         self._told.add(*running.told, *(recorded.diagnostics if recorded is not None else ()))
-        return await self._done(prepared, running, head, recorded)
+        result = await self._done(prepared, running, head, recorded)
+        if not running.stopped and recorded is not None:
+            await keep_answer(cluster, self._caller, self._request, result)
+        return result
 
     async def _done(
         self, prepared: Prepared, running: Running, head: Head, recorded: Recorded | None
@@ -234,12 +238,13 @@ class _Attempt:
         """Returns the answer of an apply that did nothing."""
         state = prepared.swept.state
         result = await self._answer(head, prepared.plan.changes)
-        return msgspec.structs.replace(
+        result = msgspec.structs.replace(
             result,
             converged=not prepared.plan.changes and has_converged(state, prepared.desired),
             op=prepared.earlier.id if prepared.earlier is not None else None,
             approvals_required=open_gates(prepared.plan),
         )
+        return await replayed(self._cluster, self._caller, self._request, result)
 
     async def _refusal(self, head: Head | None) -> ApplyResult:
         return await self._answer(head, ())

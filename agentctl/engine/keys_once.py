@@ -17,6 +17,7 @@ from agentctl.engine.world import World, stamp_now
 from agentctl.instants import parse_instant
 
 KEYS_FOLDER: Final = "__cluster/keys"
+_RESULT: Final = ".result.json"
 LIFE: Final = timedelta(days=7)
 """How long a key is remembered."""
 
@@ -29,6 +30,15 @@ class KeyRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     request_digest: str
     """SHA-256 of the canonical arguments: the same key with others is a conflict."""
     at: str
+
+
+class KeptResult(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``<the same>.result.json``, create-only: what the request was answered."""
+
+    version: Literal[1] = 1
+    op: str
+    request_digest: str
+    result: msgspec.Raw
 
 
 class Claimed(msgspec.Struct, frozen=True, kw_only=True, tag="claimed"):
@@ -74,7 +84,7 @@ class KeysOnce:
                 continue  # Swept in between.
             earlier = _decode(found.data, where)
             if self._is_over(earlier):
-                await self._store.delete(where)
+                await self._forget(where)
                 continue
             if earlier.request_digest == request_digest:
                 return Repeated(op=earlier.op)
@@ -83,15 +93,43 @@ class KeysOnce:
             conflict = error("idempotency_conflict", earlier.op, message, remedy=remedy)
             return Conflicting(diagnostic=conflict)
 
+    async def keep_result(self, where: str, *, request_digest: str, op: str, result: bytes) -> None:
+        """Keeps what the request of a claimed key (`key_of`) was answered, for whoever repeats it."""
+        kept = KeptResult(op=op, request_digest=request_digest, result=msgspec.Raw(result))
+        await self._create(_result_key(where), msgspec.json.encode(kept) + b"\n")
+
+    async def kept_result(self, where: str, *, request_digest: str, op: str) -> bytes | None:
+        """Returns what op *op* was answered for that request; None where the answer was not kept.
+
+        A process may have died between the end of its op and the answer: then the op tells.
+        """
+        found = await self._store.read(_result_key(where))
+        if found is None:
+            return None
+        try:
+            kept = msgspec.json.decode(found.data, type=KeptResult)
+        except (msgspec.DecodeError, UnicodeError) as failure:
+            msg = f"{found.key} is not what its format says: {failure}"
+            raise CorruptError(msg) from failure
+        mine = (kept.op, kept.request_digest) == (op, request_digest)
+        return bytes(kept.result) if mine else None
+
     async def sweep(self) -> int:
         """Removes the keys whose time is over; returns how many."""
         removed = 0
         for where in await self._store.list(f"{KEYS_FOLDER}/"):
+            if where.endswith(_RESULT):
+                continue
             found = await self._store.read(where)
             if found is not None and self._is_over(_decode(found.data, where)):
-                await self._store.delete(where)
+                await self._forget(where)
                 removed += 1
         return removed
+
+    async def _forget(self, where: str) -> None:
+        """Removes a key and its answer, the answer first: it is never found under a later claim."""
+        await self._store.delete(_result_key(where))
+        await self._store.delete(where)
 
     def _is_over(self, record: KeyRecord) -> bool:
         return self._world.now() - parse_instant(record.at) > LIFE
@@ -109,6 +147,10 @@ class KeysOnce:
 def key_of(principal: str, operation: str, key: str) -> str:
     """Returns where the claim of a key is kept."""
     return f"{KEYS_FOLDER}/{digest_of([principal, operation, key])}.json"
+
+
+def _result_key(where: str) -> str:
+    return where.removesuffix(".json") + _RESULT
 
 
 def _decode(data: bytes, where: str) -> KeyRecord:

@@ -181,7 +181,7 @@ class Ledger:
             BackendError: the store failed; the outcome is unknown, `head` shows it.
         """
         assert lease.resource == CLUSTER, "the ledger moves under the cluster's lease"
-        _require_writable(base)
+        self.require_writable(base)
         if base is not None:
             assert cluster_id == base.envelope.cluster_id, "a ledger belongs to one cluster"
             if lease.epoch < base.envelope.epoch:
@@ -210,6 +210,20 @@ class Ledger:
         head = await self._append(envelope, lease)
         await self._write_copy(head)
         return head
+
+    def writer_fault(self, head: Head | None) -> Diagnostic | None:
+        """Returns why this release may not write to a cluster whose newest object is *head*."""
+        return _writer_fault(head)
+
+    def require_writable(self, head: Head | None) -> None:
+        """Makes sure that this release may write to a cluster whose newest object is *head*.
+
+        Raises:
+            LedgerUnreadableError: a newer release has written, and asks for at least its format.
+        """
+        fault = _writer_fault(head)
+        if fault is not None:
+            raise LedgerUnreadableError(fault)
 
     async def fence(self, lease: Lease, *, op: str | None = None) -> Head | None:
         """Makes the former holder's next commit impossible; returns the new head.
@@ -345,17 +359,15 @@ def _faults(seq: int, data: bytes, before: tuple[int, bytes] | None) -> tuple[Di
     return () if fault is None else (fault,)
 
 
-def _require_writable(base: Head | None) -> None:
+def _writer_fault(base: Head | None) -> Diagnostic | None:
     if base is None or base.envelope.min_writer <= FORMAT_READ_MAX:
-        return
-    raise LedgerUnreadableError(
-        error(
-            "unsupported_state_version",
-            ledger_key(base.seq),
-            f"writing this ledger needs format {base.envelope.min_writer}, and this release "
-            f"writes {FORMAT_READ_MAX}",
-            remedy="Use a newer agentctl.",
-        )
+        return None
+    return error(
+        "unsupported_state_version",
+        ledger_key(base.seq),
+        f"writing this ledger needs format {base.envelope.min_writer}, and this release "
+        f"writes {FORMAT_READ_MAX}",
+        remedy="Use a newer agentctl.",
     )
 
 

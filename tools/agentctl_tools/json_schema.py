@@ -80,6 +80,7 @@ _OF_OPERATIONS: Final[dict[str, tuple[str, str]]] = {
     "state-show": ("state_show", "`agentctl state show SEQ --json`"),
     "state-collect": ("state_collect", "`agentctl state collect --json`"),
     "state-diff": ("state_diff", "`agentctl state diff A B --json`"),
+    "upgrade": ("upgrade_check", "`agentctl upgrade --json`"),
     "ops": ("ops", "`agentctl ops list --json` and `ops show ID --json`"),
     "query": ("run_query", "`agentctl query --json`"),
     "load": ("load", "`agentctl load --json`"),

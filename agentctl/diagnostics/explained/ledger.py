@@ -29,6 +29,16 @@ EXPLAINED: Final[dict[str, str]] = {
         "command is at work. The ledger, too, records them, and that needs the cluster's lease, "
         "which somebody else has. Nothing is to be done: the next command that writes does it."
     ),
+    "format_too_new": (
+        "Every persistent format has a number, and this object's is higher than what this release "
+        "was built for. It might be misread, so nothing of it is believed. `docs/formats.md` has "
+        "the numbers of this release; use the one that wrote the object, or a newer one."
+    ),
+    "format_unreadable": (
+        "`upgrade --check` looks at a few objects of every format, and this one is damaged, has no "
+        "number, or has a name that no format uses. Nothing was changed. The commands that need "
+        "the object tell more; where it came from somewhere else, move it out of the root."
+    ),
     "revision_not_found": (
         "The ledger counts its objects from 1 and keeps at least the newest hundred; the number "
         "that was asked for was never given out, or its object has been collected since. Nothing "

@@ -32,7 +32,7 @@ _LEFT_OUT: Final = (
     "__cluster/probe",
 )
 """Of the moment or of the old place: who holds what, what was asked, who may call."""
-_OF_ORIGIN: Final = ("ledger/", "audit/", "principals/", "approvals/")
+_OF_ORIGIN: Final = ("ledger/", "audit/", "principals/", "approvals/", "freezes/")
 _NOT_RESTORED: Final = ("__cluster/state.json", "__cluster/freeze.json")
 _WRITTEN_ONCE: Final = re.compile(
     r"__cluster/(?:ledger|audit|principals|resources|sources|origin|approvals)/.+"

@@ -29,6 +29,7 @@ SECTIONS: Final[tuple[tuple[str, tuple[Verb, ...]], ...]] = (
             Verb("deps", "deps", "What depends on what in the folder.", ("deps",)),
             Verb("plan", "plan", "Show what an apply would do.", ("plan",)),
             Verb("apply", "apply", "Carry out what needs no decision, or has one.", ("apply",)),
+            Verb("reconcile", "reconcile", "Plan and apply on every change.", ("reconcile",)),
             Verb("rollback", "rollback", "Reach an earlier revision again.", ("rollback",)),
             Verb(
                 "draft",
