@@ -108,6 +108,8 @@ class Preparation:
         desired = await self._desired()
         if desired is None or self.target is None:
             return None
+        # A look is at another time in each plan; what it finds is in the changes, and so is sealed.
+        recorded_cas = state_cas(state_text(swept.state))
         if self._request.refresh:
             swept = await self._looked(desired, swept)
         inputs = await plan_inputs(
@@ -117,7 +119,7 @@ class Preparation:
             desired=desired,
             head=head,
             state=swept.state,
-            state_cas=state_cas(state_text(swept.state)),
+            state_cas=recorded_cas,
             pending=swept.pending_among(known_graphs(desired, swept.state)),
         )
         draft = draft_plan(inputs)

@@ -295,12 +295,18 @@ def _next_steps(plan: PlanShown) -> tuple[NextStep, ...]:
             ),
         )
     steps: list[NextStep] = []
+    if plan.drift and verb == "apply":
+        option = f"{option} --refresh"
     if any(c.disposition == "applied" for c in plan.changes):
         waits = any(not n.satisfied for n in plan.approvals_required)
         whole = "makes all of it" if plan.ok else "makes what is not held back"
         why = "makes what waits for nobody" if waits else whole
         steps.append(NextStep(command=f"agentctl {verb}{option}", why=why))
-    steps += [_ask(need, option) for need in plan.approvals_required if not need.satisfied]
+    steps += [
+        _ask(need, option.removesuffix(" --refresh"))
+        for need in plan.approvals_required
+        if not need.satisfied
+    ]
     return tuple(steps)
 
 

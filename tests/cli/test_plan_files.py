@@ -133,3 +133,21 @@ def test_a_plan_that_looks_shows_drift_as_a_section_of_its_own(run: Run, supply:
     assert ("query.supply.impact", "create") in [
         (c["resource"], c["operation"]) for c in document["changes"]
     ]
+
+
+def test_a_sealed_plan_that_looked_is_applied_by_an_apply_that_looks(
+    run: Run, supply: Path, tmp_path: Path
+) -> None:
+    run("apply", "--config", supply)
+    (payload,) = (supply / "__cluster" / "resources" / "query").rglob("*.gq")
+    payload.unlink()
+    out = tmp_path / "plan.json"
+    shown = run("plan", "--config", supply, "--refresh", "--out", out)
+
+    blind = run("apply", out, "--config", supply)
+    looking = run("apply", out, "--refresh", "--config", supply)
+
+    assert "agentctl apply --refresh" in shown.stdout
+    assert blind.exit_code == 4, blind.output
+    assert looking.exit_code == 0, looking.output
+    assert payload.exists()
