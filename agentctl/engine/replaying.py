@@ -26,7 +26,6 @@ class Answered(msgspec.Struct, frozen=True, kw_only=True):
     op: str
     applied_count: int
     deferred_count: int
-    converged: bool
     plan_digest: str | None
     steps: tuple[StepOutcome, ...]
     approvals_required: tuple[ApprovalNeed, ...]
@@ -42,7 +41,6 @@ async def keep_answer(
         op=result.op,
         applied_count=result.applied_count,
         deferred_count=result.deferred_count,
-        converged=result.converged,
         plan_digest=result.plan_digest,
         steps=result.steps,
         approvals_required=result.approvals_required,

@@ -18,7 +18,6 @@ def told(result: ApplyResult) -> tuple[object, ...]:
         result.op,
         result.applied_count,
         result.deferred_count,
-        result.converged,
         result.plan_digest,
         result.steps,
     )
