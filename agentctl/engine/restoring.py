@@ -13,7 +13,7 @@ import anyio
 import msgspec
 
 from agentctl.diagnostics.diagnostic import Diagnostic, error
-from agentctl.domain.ledger.state import GraphObserved, Observation, State, Tombstone
+from agentctl.domain.ledger.state import Observation, State
 from agentctl.domain.policy.caller import Caller
 from agentctl.domain.policy.principals import AddBody, Registry, RestoredFrom, Verify
 from agentctl.domain.storage.backup import ORIGIN, Manifest, restored_key
@@ -154,7 +154,7 @@ class Restoring:
                     op=op.id,
                     lease=lease,
                     cluster_id=registry.cluster_id,
-                    state=_at_home(old.envelope.state, cluster),
+                    state=_at_home(old.envelope.state, cluster.store.uri),
                     audit=await cluster.audit.head(),
                     principals=registry.head,
                     source=old.envelope.source,
@@ -219,19 +219,13 @@ def living(registry: Registry) -> tuple[AddBody, ...]:
     )
 
 
-def _at_home(state: State, cluster: Cluster) -> State:
+def _at_home(state: State, store_uri: str) -> State:
     """Returns *state* with the locations of graphs as they are in the new root."""
     seen: dict[str, Observation] = {}
     for address, observation in state.observations.items():
-        graph_id = address.removeprefix("graph.").partition("@")[0]
-        match observation:
-            case GraphObserved():
-                seen[address] = msgspec.structs.replace(
-                    observation, graph_uri=cluster.graphs.uri(graph_id)
-                )
-            case Tombstone():
-                uri = cluster.graphs.uri(graph_id) if observation.graph_uri else None
-                seen[address] = msgspec.structs.replace(observation, graph_uri=uri)
+        there = observation.graph_uri
+        here = f"{store_uri}/graphs/{there.rpartition('/graphs/')[2]}" if there else there
+        seen[address] = msgspec.structs.replace(observation, graph_uri=here)
     return msgspec.structs.replace(state, observations=seen)
 
 
