@@ -7,17 +7,19 @@ everywhere; the column told is that of the strongest attacker that this set-up h
 
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Literal
 from urllib.parse import unquote, urlsplit
 
 import msgspec
 
+from agentctl.adapters.keys.agent import agent_keys, agent_socket
 from agentctl.adapters.keys.keyfile import KeyFileError, has_passphrase, keys_folder, public_of_file
 from agentctl.diagnostics.diagnostic import Diagnostic, warning
 from agentctl.domain.policy.caller import Caller
 from agentctl.domain.policy.principals import Principal, Registry
+from agentctl.domain.policy.public_key import is_hardware
 from agentctl.engine.cluster import Cluster
 from agentctl.foreign import Foreign, show
 
@@ -32,6 +34,13 @@ class HumanKeyFile(msgspec.Struct, frozen=True, kw_only=True):
     passphrase: bool
     shared: bool
     """Whether its mode lets other users read it."""
+    hardware: bool = False
+    """Whether it is the handle of a hardware key, which signs only when it is touched."""
+
+    @property
+    def signs_alone(self) -> bool:
+        """Whether whoever reads the file can sign with it, without a person."""
+        return not self.passphrase and not self.hardware
 
 
 class TrustFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +56,8 @@ class TrustFacts(msgspec.Struct, frozen=True, kw_only=True):
     humans: int
     """How many humans are enrolled and not revoked."""
     demo_humans: tuple[str, ...] = ()
+    agent_humans: tuple[str, ...] = ()
+    """Those whose key the user's ssh-agent holds, though it was not enrolled as one that asks."""
 
 
 class Trust(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,8 +78,16 @@ def assess(facts: TrustFacts) -> Trust:
         extra = "; a demo key decides here, which proves no person"
     elif not facts.humans:
         extra = "; no human is enrolled, so nothing gated can be decided"
-    elif any(not key.passphrase for key in facts.human_keys):
+    elif any(key.signs_alone for key in facts.human_keys):
         extra = "; the human key has no passphrase and proves no person"
+    elif facts.agent_humans:
+        extra = (
+            "; the human key is in an ssh-agent that signs for whoever asks, and proves no person"
+        )
+    elif facts.human_keys and all(key.hardware for key in facts.human_keys):
+        extra = (
+            "; the human key is touched for each decision: a person was there, whatever they saw"
+        )
     return Trust(column=column, line=f"column {column}: {why}{extra}", diagnostics=_findings(facts))
 
 
@@ -81,11 +100,14 @@ async def trust(cluster: Cluster, caller: Caller, *, keys: Path | None = None) -
     assert caller.id, "somebody asks"
     registry = await cluster.principals.registry()
     folder = keys if keys is not None else keys_folder(os.environ, Path.home())
-    return assess(gather_facts(cluster.store.uri, folder, registry, cluster.world.user))
+    held = agent_keys(agent_socket(os.environ))
+    return assess(gather_facts(cluster.store.uri, folder, registry, cluster.world.user, held))
 
 
-def gather_facts(storage_uri: str, keys: Path, registry: Registry, user: str) -> TrustFacts:
-    """Looks at the storage root and the key files."""
+def gather_facts(
+    storage_uri: str, keys: Path, registry: Registry, user: str, held: Collection[str] = ()
+) -> TrustFacts:
+    """Looks at the storage root and the key files; *held* are the keys of the user's ssh-agent."""
     parts = urlsplit(storage_uri)
     local = parts.scheme == "file"
     humans = [p for p in registry.principals.values() if p.kind == "human" and not p.revoked]
@@ -97,6 +119,7 @@ def gather_facts(storage_uri: str, keys: Path, registry: Registry, user: str) ->
         human_keys=tuple(_key_files(keys, humans)),
         humans=len(humans),
         demo_humans=tuple(p.id for p in humans if p.assurance == "demo"),
+        agent_humans=tuple(p.id for p in humans if p.key in held and p.assurance == "file"),
     )
 
 
@@ -127,7 +150,17 @@ def _findings(facts: TrustFacts) -> tuple[Diagnostic, ...]:
             remedy=f"ssh-keygen -p -f '{key.path}'",
         )
         for key in facts.human_keys
-        if not key.passphrase
+        if key.signs_alone
+    ]
+    found += [
+        warning(
+            "human_key_unprotected",
+            human,
+            f"the ssh-agent holds the key of {human} and may sign without asking",
+            detail="Whoever has a shell as the same user can sign with it, agents included.",
+            remedy="ssh-add -d, then ssh-add -c; enrol it with --assurance agent",
+        )
+        for human in facts.agent_humans
     ]
     found += [
         warning(
@@ -167,11 +200,16 @@ def _key_file(path: Path, by_key: dict[str | None, str]) -> HumanKeyFile | None:
             return None
         return HumanKeyFile(principal=owner, path=str(path), passphrase=True, shared=True)
     try:
-        owner = by_key.get(public_of_file(path))
+        text = public_of_file(path)
+        owner = by_key.get(text)
         if owner is None:
             return None
         return HumanKeyFile(
-            principal=owner, path=str(path), passphrase=has_passphrase(path), shared=False
+            principal=owner,
+            path=str(path),
+            passphrase=has_passphrase(path),
+            shared=False,
+            hardware=is_hardware(text),
         )
     except KeyFileError:
         return None

@@ -8,6 +8,7 @@ import pytest
 from agentctl.adapters.keys.keyfile import make_key
 from agentctl.domain.policy.principals import NO_CHAIN, Assurance, Principal, Registry
 from agentctl.engine.trust import HumanKeyFile, TrustFacts, assess, gather_facts
+from agentctl.testing.authenticator import Authenticator
 
 KEY = HumanKeyFile(
     principal="sarah", path="/home/sarah/keys/human-sarah", passphrase=True, shared=False
@@ -119,3 +120,29 @@ def test_without_a_keys_folder_there_are_no_keys(tmp_path: Path) -> None:
     facts = gather_facts(f"file://{tmp_path}", tmp_path / "none", NO_CHAIN, "sarah")
 
     assert (facts.human_keys, facts.humans) == ((), 0)
+
+
+def test_a_hardware_keys_handle_signs_nothing_alone(tmp_path: Path) -> None:
+    key = Authenticator(bytes(32))
+    key.write_handle(tmp_path / "human-sarah")
+    facts = gather_facts(f"file://{tmp_path}", tmp_path, registry_of(key.key, "touch"), "sarah")
+    told = assess(msgspec.structs.replace(facts, is_root=False))
+
+    assert facts.human_keys[0].hardware
+    assert told.diagnostics == ()
+    assert told.line.endswith("a person was there, whatever they saw")
+
+
+@pytest.mark.parametrize(("assurance", "warned"), [("file", True), ("agent", False)])
+def test_a_key_in_an_ssh_agent_counts_as_enrolled_that_way_or_is_warned_of(
+    tmp_path: Path,
+    assurance: Assurance,
+    warned: bool,  # noqa: FBT001  # a column of the table
+) -> None:
+    key = make_key(tmp_path / "key", passphrase=b"", comment="sarah")
+    registry = registry_of(key, assurance)
+    facts = gather_facts(f"file://{tmp_path}", tmp_path / "none", registry, "sarah", (key,))
+    told = assess(msgspec.structs.replace(facts, is_root=False))
+
+    assert [d.code for d in told.diagnostics] == (["human_key_unprotected"] if warned else [])
+    assert ("signs for whoever asks" in told.line) == warned

@@ -647,7 +647,15 @@ GATE_FIELDS = (
     "effect", "dependents", "readers", "tolerance", "expires_at", "nonce", "on_behalf_of",
     "incarnation", "migration_digest",
 )  # fmt: skip
-DECISION_FIELDS = ("gate_digest", "decision", "reason", "approver", "decided_at", "seen", "break_glass")
+DECISION_FIELDS = (
+    "gate_digest",
+    "decision",
+    "reason",
+    "approver",
+    "decided_at",
+    "seen",
+    "break_glass",
+)
 
 
 class Decided(msgspec.Struct, frozen=True, kw_only=True):

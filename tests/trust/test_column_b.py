@@ -8,7 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from agentctl.domain.approval.records import DecisionArtifact
+from agentctl.domain.approval.words import compare_words
 from agentctl.engine.trust import TrustFacts, assess
+from agentctl.testing.authenticator import Authenticator
+from agentctl.testing.consent import Consent, caller, consent, key_of
 from agentctl.testing.shell import AUDIT, Shell
 
 AGENT = """
@@ -152,6 +156,60 @@ def test_a_typed_passphrase_is_lost_once_a_shell_tampers_with_the_programs(
 
     assert loot.read_bytes() == b"correct horse"
     assert_says_column_b(trust_line(removing))
+
+
+async def touched_cluster() -> tuple[Consent, Authenticator]:
+    """A cluster whose rules ask for a touched key, which tina has."""
+    bench = await consent()
+    key = Authenticator(bytes(range(32)))
+    added = await bench.principals.add(
+        principal_id="tina",
+        kind="human",
+        key=key.key,
+        assurance="touch",
+        by="sarah",
+        signer=key_of("sarah"),
+    )
+    assert not isinstance(added, tuple)
+    await bench.apply_rules(hardware={"assurance": "touch"})
+    return bench, key
+
+
+async def test_a_touched_key_holds_against_a_shell_without_a_person() -> None:
+    """B may ask the authenticator as often as it likes: nobody touches it, so nothing is signed."""
+    bench, key = await touched_cluster()
+    request = await bench.ask()
+    key.flags = 0
+
+    answer = await bench.approvals.decide(
+        caller("tina"), request.request_id, verdict="approve", reason=None, signer=key
+    )
+    by_file = await bench.try_to_decide(request, by="sarah")
+
+    assert isinstance(answer, tuple)
+    assert answer[0].code == "signature_invalid"
+    assert isinstance(by_file, tuple), "a key in a file is worth less than the rule asks"
+    assert (await bench.standing()).state == "waiting"
+
+
+async def test_a_touched_key_proves_a_person_but_not_what_the_person_was_shown() -> None:
+    """B shows one page and has another request signed: the person touches, and it counts.
+
+    The table says so: a person was present, though B may have shown them another page.
+    """
+    bench, key = await touched_cluster()
+    shown = await bench.ask(bench.gate("scratch"))
+    signed = await bench.ask()
+    assert shown.gate_digest != signed.gate_digest
+
+    answer = await bench.approvals.decide(
+        caller("tina"), signed.request_id, verdict="approve", reason=None, signer=key
+    )
+
+    assert isinstance(answer, DecisionArtifact)
+    assert answer.assurance == "touch"
+    assert (await bench.standing()).state == "approved"
+    assert compare_words(shown.gate_digest) != compare_words(signed.gate_digest)
 
 
 @pytest.mark.slow
