@@ -122,7 +122,7 @@ TABLE_OF_DECISIONS = (
         "a change does not shorten the wait after a failure",
         BACKING_OFF,
         Saw(now_s=9, mark=NEW),
-        waits(),
+        waits(11.0),
         "waiting",
         "storage_unavailable",
     ),
@@ -438,7 +438,8 @@ def test_whatever_the_world_answers_it_goes_on_and_a_dry_run_never_acts(
                 event = Asked(now_s=now, gate_key=action.gate.gate_key)
             case Sleep():
                 assert not mode.once
-                assert action.seconds <= mode.poll_s
+                patient = loop.why in FAILURES and loop.why != "frozen"
+                assert action.seconds <= (BACKOFF_MAX_S if patient else mode.poll_s)
                 idle = 0
                 now += max(action.seconds, 0.01)
                 event = Woke(now_s=now)

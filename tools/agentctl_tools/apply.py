@@ -37,6 +37,8 @@ class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     exact: bool = False
     without_gated: bool | None = None
     """Over a wire open gates stop everything by default; at a terminal they only wait."""
+    refresh: bool = False
+    """Looks at payloads and live graphs first, and corrects drift as well."""
     idempotency_key: IdempotencyKey = None
     wait_s: Annotated[float, msgspec.Meta(ge=0, le=WAIT_S_MAX)] = 0.0
 
@@ -94,6 +96,7 @@ async def _handle(call: Call) -> Envelope:
             plan=kept if given.plan_file is not None else None,
             exact=given.exact,
             without_gated=without_gated,
+            refresh=given.refresh,
             idempotency_key=given.idempotency_key,
             wait_s=given.wait_s,
         ),

@@ -259,6 +259,11 @@ EXPLAINED: Final[dict[str, str]] = {
         "changed it. A plan compares with what is really there. `agentctl refresh` records it, "
         "and the plan then shows how to get back to the folder's."
     ),
+    "reconcile_no_progress": (
+        "`agentctl reconcile` planned, applied, and the next plan was as before: what was to be "
+        "applied was held by something that no plan sees, a busy graph for one. It waits longer "
+        "each time. `agentctl apply` says what holds it."
+    ),
     "git_commit_unreadable": (
         "A ref was named and git gives no commit for it, or the commit has no `cluster.yaml` where "
         "the folder lies. See `git log -1 REF` there; a remote ref has to be fetched first. Files "

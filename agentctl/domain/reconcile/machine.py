@@ -89,7 +89,7 @@ def _saw(loop: Loop, event: Event) -> Step:
     due = event.now_s >= loop.due_s
     if loop.mark is None or loop.again:
         return _plan(loop, event.mark, closely=loop.closely)
-    if loop.why in FAILURES and loop.why != "frozen" and not due:
+    if _backs_off(loop) and not due:
         return _sleep(loop, event.now_s)
     if changed:
         return _plan(_changed(loop), event.mark, closely=loop.why in FAILURES)
@@ -97,6 +97,11 @@ def _saw(loop: Loop, event: Event) -> Step:
         anew = msgspec.structs.replace(loop, asked=frozenset())
         return _plan(anew, event.mark, closely=True)
     return _sleep(loop, event.now_s)
+
+
+def _backs_off(loop: Loop) -> bool:
+    """Returns whether it looks for nothing until its time has come; a thaw is heeded at once."""
+    return loop.why in FAILURES and loop.why != "frozen"
 
 
 def _changed(loop: Loop) -> Loop:
@@ -193,7 +198,9 @@ def _settle(loop: Loop, why: Reason, now_s: float) -> Step:
 
 
 def _sleep(loop: Loop, now_s: float) -> Step:
-    seconds = max(0.0, min(loop.mode.poll_s, loop.due_s - now_s))
+    seconds = max(0.0, loop.due_s - now_s)
+    if not _backs_off(loop):
+        seconds = min(loop.mode.poll_s, seconds)
     return Step(loop=_in(loop, "waiting"), action=Sleep(seconds=seconds))
 
 

@@ -73,6 +73,8 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
     """Convergence was required and a decision is awaited."""
     as_json: bool = False
     """Whether the one JSON document is printed, also without `--json`."""
+    printed: bool = False
+    """Whether all of it was printed while the command ran."""
     code: ExitCode | None = None
     """In place of what the diagnostics say, where nothing went wrong."""
 
@@ -168,7 +170,9 @@ async def _run(composition: Composition, settings: Settings, main: Main, via: Vi
 def finish(ended: Ended, settings: Settings) -> NoReturn:
     """Prints how a command ended and exits: data on stdout, talk on stderr."""
     envelope = ended.envelope
-    if settings.as_json or ended.as_json:
+    if ended.printed:
+        pass
+    elif settings.as_json or ended.as_json:
         print_json(_document(ended))
     else:
         if ended.text:

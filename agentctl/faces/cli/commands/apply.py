@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     help="Go on where a fresh plan has the same effects as the one in FILE.",
 )
 @click.option("--draft", metavar="ID", help="Apply a draft, and bring its files home.")
+@click.option("--refresh", is_flag=True, help="Look at live graphs first, and correct drift.")
 @click.option("--all-or-nothing", is_flag=True, help="Do nothing while a gate is open.")
 @click.option(
     "--wait", "wait_s", metavar="SECONDS", type=float, default=0.0, help="For a held lease."
@@ -50,12 +51,13 @@ def command(**given: Any) -> None:  # noqa: ANN401  # the options above
     run_command(main)
 
 
-def _arguments(  # the options of the verb
+def _arguments(  # noqa: PLR0913  # the options of the verb
     *,
     plan: str | None,
     same_effects: Path | None,
     draft: str | None,
     all_or_nothing: bool,
+    refresh: bool,
     wait_s: float,
     intent: str | None,
     **_: object,
@@ -67,6 +69,7 @@ def _arguments(  # the options of the verb
     arguments: dict[str, object] = {
         "intent": intent if intent is not None else f"apply {target}",
         "without_gated": not all_or_nothing,
+        "refresh": refresh,
         "wait_s": wait_s,
     }
     if draft:

@@ -1,0 +1,223 @@
+"""`reconcile`: keeps the cluster what the folder, or a git ref, says, as far as policy lets it.
+
+Each plan, apply and request that it makes is a call of its own through the door, so policy decides
+over it and the audit chain records it, as if somebody had typed it. It never consents.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Final
+
+import msgspec
+
+from agentctl.diagnostics.bag import sort_diagnostics
+from agentctl.diagnostics.diagnostic import Diagnostic, error
+from agentctl.domain.plan.model import ApprovalNeed
+from agentctl.domain.reconcile.events import FAILURES, REASONS, Found, Mark, Mode
+from agentctl.domain.reconcile.telling import Told, Transition
+from agentctl.engine import reconcile as engine
+from agentctl.engine.reconcile import ActFailedError, Looked
+from agentctl.engine.reconciling import (
+    Eye,
+    cause_of,
+    found_in,
+    has_due_purges,
+    has_moved,
+    lasting_drift,
+    open_needs,
+)
+from agentctl.engine.results import ApplyResult
+from agentctl_tools.envelopes import done, failed
+from agentctl_tools.failures import diagnostics_of
+from agentctl_tools.fields import Intent
+from agentctl_tools.operation import Call, Envelope, Operation
+from agentctl_tools.plan import PlanAnswer
+
+INTERVAL_S_MIN: Final = 1.0
+INTERVAL_S_MAX: Final = 86_400.0
+TOLD_MAX: Final = 5
+"""Of the mistakes, one line of output names as many."""
+
+
+class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What `reconcile` takes."""
+
+    intent: Intent
+    once: bool = False
+    dry_run: bool = False
+    interval_s: Annotated[float, msgspec.Meta(ge=INTERVAL_S_MIN, le=INTERVAL_S_MAX)] = 300.0
+    ref: Annotated[str, msgspec.Meta(min_length=1, max_length=250)] | None = None
+    """A git ref that is watched in place of the folder."""
+
+
+class ReconcileResult(msgspec.Struct, frozen=True, kw_only=True):
+    """How it ended."""
+
+    ok: bool
+    config_dir: str
+    last: Transition
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+
+class _Acts:
+    """What a reconciler does, each through the door."""
+
+    def __init__(self, call: Call, given: Arguments) -> None:
+        self._call = call
+        self._intent = given.intent
+        self._ref = given.ref
+        self._eye = Eye(call.cluster, given.ref)
+        self._held: tuple[Diagnostic, ...] = ()
+        """What the last apply told, where it did nothing."""
+
+    async def look(self) -> Mark:
+        try:
+            return await self._eye.look()
+        except Exception as failure:
+            known = diagnostics_of(failure)
+            if known is None:
+                raise
+            raise _failure(known) from failure
+
+    async def plan(self, *, closely: bool) -> Looked:
+        target = self._eye.target
+        if target is None:
+            return Looked(found=Found(invalid=True), told=Told(diagnostics=(self._no_commit(),)))
+        envelope = await self._through("plan", {"in": target, "refresh": closely})
+        answer = envelope.data
+        if not isinstance(answer, PlanAnswer):
+            raise _failure(envelope.diagnostics)
+        result = answer.result
+        if answer.plan is None and cause_of(result.diagnostics) != "failed":
+            raise _failure(result.diagnostics)
+        purges = await has_due_purges(self._call.cluster)
+        found = found_in(result, planned=answer.plan is not None, purges=purges)
+        told = Told(
+            plan=result.plan_digest,
+            waiting=tuple(need.resource for need in open_needs(result.approvals_required)),
+            drifted=tuple(drift.address for drift in lasting_drift(result)),
+            diagnostics=_errors(result.diagnostics) or self._held,
+        )
+        return Looked(found=found, told=told)
+
+    async def apply(self, *, closely: bool) -> Looked:
+        arguments = {
+            "in": self._eye.target,
+            "intent": self._intent,
+            "without_gated": True,
+            "refresh": closely,
+        }
+        envelope = await self._through("apply", arguments)
+        result = envelope.data
+        if not isinstance(result, ApplyResult):
+            raise _failure(envelope.diagnostics)
+        told = Told(
+            plan=result.plan_digest,
+            op=result.op,
+            done=result.applied_count,
+            waiting=tuple(need.resource for need in open_needs(result.approvals_required)),
+            diagnostics=_errors(result.diagnostics),
+        )
+        if not result.ok:
+            raise ActFailedError(cause_of(result.diagnostics), told)
+        moved = has_moved(result)
+        self._held = () if moved else _holding(result.diagnostics)
+        return Looked(moved=moved, told=told)
+
+    async def ask(self, gate: ApprovalNeed) -> Looked:
+        arguments = {"gate": gate.gate_key, "intent": self._intent, "in": self._eye.target}
+        envelope = await self._through("request_approval", arguments)
+        if not envelope.ok and cause_of(envelope.diagnostics) != "failed":
+            raise _failure(envelope.diagnostics)
+        return Looked(
+            told=Told(waiting=(gate.resource,), diagnostics=_errors(envelope.diagnostics))
+        )
+
+    async def _through(self, name: str, arguments: Mapping[str, object]) -> Envelope:
+        from agentctl_tools import door  # the door knows every operation, this one too
+
+        call = self._call
+        return await door.call(
+            call.cluster, call.caller, name, arguments, is_interrupted=call.is_interrupted
+        )
+
+    def _no_commit(self) -> Diagnostic:
+        return error(
+            "git_commit_unreadable",
+            self._ref or "HEAD",
+            "the git ref names no commit here",
+            remedy="See `git log -1 REF` in the cluster's folder; a remote ref is to be fetched.",
+        )
+
+
+async def _handle(call: Call) -> Envelope:
+    given = call.arguments
+    assert isinstance(given, Arguments)
+    mode = Mode(
+        once=given.once,
+        dry_run=given.dry_run,
+        interval_s=given.interval_s,
+        poll_s=min(Mode().poll_s, given.interval_s),
+    )
+
+    async def tell(transition: Transition) -> None:
+        if call.notify is not None:
+            await call.notify(transition)
+
+    last = await engine.reconcile(
+        _Acts(call, given),
+        mode,
+        world=call.cluster.world,
+        sleep=call.cluster.sleep,
+        tell=tell,
+        is_interrupted=call.is_interrupted,
+    )
+    assert last.why is not None, "an end has a reason"
+    bad = last.why in FAILURES or last.why == "folder_invalid"
+    told = last.told.diagnostics
+    if last.why == "no_progress":
+        told = (*told, _no_progress())
+    result = ReconcileResult(
+        ok=not bad, config_dir=call.cluster.config_dir, last=last, diagnostics=told
+    )
+    summary = f"Ended: {REASONS[last.why]}."
+    if bad:
+        return failed(told, summary=summary, data=result)
+    return done(summary, data=result, ok=True)
+
+
+def _failure(diagnostics: Iterable[Diagnostic]) -> ActFailedError:
+    found = tuple(diagnostics)
+    return ActFailedError(cause_of(found), Told(diagnostics=_errors(found)))
+
+
+def _errors(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """Returns the first errors: why it waits, not all that a plan would tell."""
+    return tuple(d for d in sort_diagnostics(diagnostics) if d.severity == "error")[:TOLD_MAX]
+
+
+def _holding(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """Returns what may have kept an apply from doing anything, which is told as warnings."""
+    waits = {"approval_required", "apply_dependency_blocked"}
+    found = (d for d in sort_diagnostics(diagnostics) if d.severity == "warning")
+    return tuple(d for d in found if d.code not in waits)[:TOLD_MAX]
+
+
+def _no_progress() -> Diagnostic:
+    return error(
+        "reconcile_no_progress",
+        "cluster",
+        "an apply did nothing, and a plan still has something to apply",
+        remedy="See what holds it: agentctl plan, then agentctl apply",
+    )
+
+
+OPERATION = Operation(
+    name="reconcile",
+    operation_class="write",
+    action="cluster_apply",
+    arguments=Arguments,
+    handler=_handle,
+    describe="Real. Plans and applies on every change, as far as policy lets it; asks for the rest.",
+    resource=lambda _: "cluster",
+    result=ReconcileResult,
+)
