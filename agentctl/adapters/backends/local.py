@@ -11,7 +11,6 @@ import contextlib
 import errno
 import os
 import secrets
-import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -19,9 +18,11 @@ from typing import Final, TypeVar
 
 from anyio import to_thread
 
+from agentctl.adapters.backends.disk import Disk, RealDisk
 from agentctl.domain.storage.keys import is_key, is_prefix
 from agentctl.domain.storage.protocol import (
     BackendError,
+    RefusedError,
     StoredObject,
     UnavailableError,
     UnsuitableError,
@@ -31,6 +32,9 @@ TEMPORARY_PREFIX: Final = ".agentctl-tmp-"
 TEMPORARY_AGE_MAX_S: Final = 3600.0
 """A writer holds its temporary file for milliseconds; one this old belongs to a dead process."""
 
+_NOT_THERE: Final = (FileNotFoundError, NotADirectoryError)
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+_DENIED: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 _NO_HARD_LINKS: Final = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
 
 T = TypeVar("T")
@@ -39,9 +43,11 @@ T = TypeVar("T")
 class LocalStore:
     """Objects as files under *root*, which is made at the first write."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, disk: Disk | None = None) -> None:
         self.root = root.absolute()
-        self._swept: set[Path] = set()
+        self._disk = disk if disk is not None else RealDisk()
+        self._settled: set[Path] = set()
+        """Folders whose own names are known to be durable."""
 
     @property
     def uri(self) -> str:
@@ -56,7 +62,7 @@ class LocalStore:
     async def read(self, key: str) -> StoredObject | None:
         """Returns the object, or None where there is none."""
         path = self.path_of(key)
-        data = await _in_thread(lambda: _read(path))
+        data = await _in_thread(lambda: self._read(path))
         return None if data is None else StoredObject(key=key, data=data)
 
     async def create(self, key: str, data: bytes) -> bool:
@@ -72,7 +78,7 @@ class LocalStore:
     async def delete(self, key: str) -> None:
         """Removes the object; one that is not there is no error."""
         path = self.path_of(key)
-        await _in_thread(lambda: _delete(path))
+        await _in_thread(lambda: self._delete(path))
 
     async def list(self, prefix: str, *, after: str = "") -> tuple[str, ...]:
         """Returns the keys that begin with *prefix* and sort behind *after*, in order of bytes."""
@@ -82,12 +88,12 @@ class LocalStore:
     async def folders(self, prefix: str) -> tuple[str, ...]:
         """Returns the names of the folders right below *prefix*, in order."""
         assert prefix == "" or prefix.endswith("/"), prefix
-        return await _in_thread(lambda: _folders(self._start(prefix)))
+        return await _in_thread(lambda: self._folders(prefix))
 
     async def size_bytes(self, prefix: str) -> int:
         """Returns the sum of the sizes of the objects whose keys begin with *prefix*."""
         keys = await self.list(prefix)
-        return await _in_thread(lambda: sum(_size(self.path_of(key)) for key in keys))
+        return await _in_thread(lambda: sum(self._size(self.path_of(key)) for key in keys))
 
     async def clock(self) -> datetime | None:
         """Returns None: a disk has the clock of the machine that asks."""
@@ -99,131 +105,139 @@ class LocalStore:
     def _create(self, path: Path, data: bytes) -> bool:
         with self._temporary(path.parent, data) as temporary:
             try:
-                os.link(temporary, path)
+                self._disk.link(temporary, path)
+                made = True
             except FileExistsError:
-                return False
+                made = False
             except OSError as failure:
                 if failure.errno in _NO_HARD_LINKS:
                     msg = f"the file system of {path.parent} has no hard links"
                     raise UnsuitableError(msg) from failure
                 raise
-        _sync_folder(path.parent)
-        return True
+        # Also where another one made it: what a caller was told of must not vanish in a crash.
+        self._sync_names(path.parent)
+        return made
 
     def _replace(self, path: Path, data: bytes) -> None:
         with self._temporary(path.parent, data) as temporary:
-            temporary.replace(path)
-        _sync_folder(path.parent)
+            self._disk.rename(temporary, path)
+        self._sync_names(path.parent)
+
+    def _delete(self, path: Path) -> None:
+        try:
+            self._disk.unlink(path)
+        except _NOT_THERE:
+            return
+        self._sync_names(path.parent)
+
+    def _read(self, path: Path) -> bytes | None:
+        try:
+            return self._disk.read(path)
+        except (*_NOT_THERE, IsADirectoryError):
+            return None
 
     @contextlib.contextmanager
     def _temporary(self, folder: Path, data: bytes) -> Iterator[Path]:
         """Gives a durable temporary file with *data* beside where it will go, and removes it."""
-        _make_folder(folder)
-        self._sweep(folder)
+        self._settle(folder)
         path = folder / f"{TEMPORARY_PREFIX}{os.getpid()}-{secrets.token_hex(8)}"
         try:
-            with path.open("xb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
+            self._disk.write_new(path, data)
+            self._disk.sync_file(path)
             yield path
         finally:
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # it was renamed, or is swept one day
+                self._disk.unlink(path)
+
+    def _settle(self, folder: Path) -> None:
+        """Makes *folder* and those above it, each durable in the one above; once for each store.
+
+        A folder that is there may have been made a moment ago by a process that dies before it
+        is durable, so its name is made durable by whoever is first to rely on it.
+        """
+        if folder in self._settled:
+            return
+        if folder != self.root and folder != folder.parent:
+            self._settle(folder.parent)
+        there = self._disk.is_folder(folder)
+        if not there:
+            self._make_above(folder)
+            self._disk.make_folder(folder)
+        with contextlib.suppress(*((PermissionError,) if there else ())):
+            self._disk.sync_folder(folder.parent)
+        self._settled.add(folder)
+        self._sweep(folder)
+
+    def _make_above(self, folder: Path) -> None:
+        """Makes the folders above a root that has none yet."""
+        missing = []
+        while not self._disk.is_folder(folder.parent):
+            folder = folder.parent
+            missing.append(folder)
+        for made in reversed(missing):
+            self._disk.make_folder(made)
+            self._disk.sync_folder(made.parent)
 
     def _sweep(self, folder: Path) -> None:
-        """Removes what dead writers left in *folder*; once for each folder and store."""
-        if folder in self._swept:
-            return
-        self._swept.add(folder)
-        oldest = time.time() - TEMPORARY_AGE_MAX_S
-        for path in folder.glob(f"{TEMPORARY_PREFIX}*"):
-            with contextlib.suppress(OSError):
-                if path.stat().st_mtime < oldest:
-                    path.unlink()
+        """Removes what dead writers left in *folder*."""
+        for entry in self._disk.entries(folder):
+            if entry.name.startswith(TEMPORARY_PREFIX):
+                with contextlib.suppress(OSError):
+                    if self._disk.age_s(folder / entry.name) > TEMPORARY_AGE_MAX_S:
+                        self._disk.unlink(folder / entry.name)
+
+    def _sync_names(self, folder: Path) -> None:
+        try:
+            self._disk.sync_folder(folder)
+        except OSError as failure:
+            msg = f"the names in {folder} may not be durable: {failure}"
+            raise UnavailableError(msg) from failure
 
     def _list(self, prefix: str, after: str) -> tuple[str, ...]:
         above = prefix.rpartition("/")[0]
         behind = after.encode()
         found = (
             key
-            for key in _files(self._start(prefix), f"{above}/" if above else "")
+            for key in self._files(self._start(prefix), f"{above}/" if above else "")
             if key.startswith(prefix) and key.encode() > behind
         )
         return tuple(sorted(found, key=str.encode))
+
+    def _folders(self, prefix: str) -> tuple[str, ...]:
+        try:
+            entries = self._disk.entries(self._start(prefix))
+        except _NOT_THERE:
+            return ()
+        names = (e.name for e in entries if e.is_folder and not e.name.startswith("."))
+        return tuple(sorted(names, key=str.encode))
+
+    def _files(self, folder: Path, prefix: str) -> Iterator[str]:
+        """Yields the keys of the files below *folder*, in no order; links are not followed."""
+        waiting = [(folder, prefix)]
+        while waiting:
+            path, above = waiting.pop()
+            try:
+                entries = self._disk.entries(path)
+            except _NOT_THERE:
+                continue  # Removed meanwhile, or never there: no objects.
+            for entry in entries:
+                if entry.name.startswith("."):
+                    continue
+                if entry.is_folder:
+                    waiting.append((path / entry.name, f"{above}{entry.name}/"))
+                elif entry.is_file:
+                    yield above + entry.name
 
     def _start(self, prefix: str) -> Path:
         """Returns the folder that holds whatever begins with *prefix*."""
         above = prefix.rpartition("/")[0]
         return self.root.joinpath(*above.split("/")) if above else self.root
 
-
-def _folders(folder: Path) -> tuple[str, ...]:
-    try:
-        with os.scandir(folder) as entries:
-            names = [e.name for e in entries if e.is_dir(follow_symlinks=False)]
-    except (FileNotFoundError, NotADirectoryError):
-        return ()
-    return tuple(sorted((n for n in names if not n.startswith(".")), key=str.encode))
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except (FileNotFoundError, NotADirectoryError):
-        return 0
-
-
-def _files(folder: Path, prefix: str) -> Iterator[str]:
-    """Yields the keys of the files below *folder*, in no order; links are not followed."""
-    waiting = [(os.fspath(folder), prefix)]
-    while waiting:
-        path, above = waiting.pop()
+    def _size(self, path: Path) -> int:
         try:
-            entries = os.scandir(path)
-        except (FileNotFoundError, NotADirectoryError):
-            continue  # Removed meanwhile, or never there: no objects.
-        with entries:
-            for entry in entries:
-                if entry.name.startswith("."):
-                    continue
-                if entry.is_dir(follow_symlinks=False):
-                    waiting.append((entry.path, f"{above}{entry.name}/"))
-                elif entry.is_file(follow_symlinks=False):
-                    yield above + entry.name
-
-
-def _read(path: Path) -> bytes | None:
-    try:
-        return path.read_bytes()
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        return None
-
-
-def _delete(path: Path) -> None:
-    try:
-        path.unlink()
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    _sync_folder(path.parent)
-
-
-def _make_folder(folder: Path) -> None:
-    """Makes *folder* and those above it, each durable in the one above."""
-    missing = []
-    while not folder.is_dir():
-        missing.append(folder)
-        folder = folder.parent
-    for made in reversed(missing):
-        made.mkdir(exist_ok=True)
-        _sync_folder(made.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+            return self._disk.size(path)
+        except _NOT_THERE:
+            return 0
 
 
 async def _in_thread(work: Callable[[], T]) -> T:
@@ -233,5 +247,17 @@ async def _in_thread(work: Callable[[], T]) -> T:
     except BackendError:
         raise
     except OSError as failure:
-        msg = f"the disk failed: {failure}"
-        raise UnavailableError(msg) from failure
+        raise _failure(failure) from failure
+
+
+def _failure(failure: OSError) -> BackendError:
+    """Returns what a failure before any name was given means."""
+    if failure.errno in _FULL:
+        remedy = "Make room on the disk, then run the command again; what was written is whole."
+        code = "storage_full"
+        return RefusedError(code, f"the disk has no room left: {failure}", remedy=remedy)
+    if failure.errno in _DENIED:
+        remedy = "Let this user read and write the storage root, or run as one that may."
+        code = "storage_denied"
+        return RefusedError(code, f"the file system refuses: {failure}", remedy=remedy)
+    return UnavailableError(f"the disk failed: {failure}")
