@@ -9,18 +9,23 @@ from datetime import datetime
 
 import msgspec
 
+from agentctl.adapters.backends.drive import drive
+from agentctl.canonical import sha256_hex
+from agentctl.diagnostics.diagnostic import error
 from agentctl.domain.approval.decision import check_artifact, request_fault
 from agentctl.domain.approval.machine import Review, reviews, shadowing
 from agentctl.domain.approval.records import ApprovalRecords, ApprovalRequest, DecisionArtifact
+from agentctl.domain.ledger.envelope import Envelope
 from agentctl.domain.ledger.state import AppliedResource
 from agentctl.domain.plan.approval_rules import AppliedRule
 from agentctl.domain.policy.principals import Registry, Verify
+from agentctl.domain.storage.numbered import read_one
 from agentctl.domain.storage.protocol import ObjectStore
 from agentctl.engine.approval_records import read_records
 from agentctl.engine.approval_rules import applied_rules
 from agentctl.engine.catalog import Catalog
-from agentctl.engine.ledger import Ledger
-from agentctl.engine.principals import Principals
+from agentctl.engine.ledger import Head, Ledger
+from agentctl.engine.principals import PRINCIPALS_FOLDER, Principals, PrincipalsBrokenError
 from agentctl.engine.world import World
 
 
@@ -78,12 +83,15 @@ class Reading:
 
     async def records(self) -> ApprovalRecords:
         """Returns all records as they are stored, and what cannot be read as diagnostics."""
-        return (await self._ledger_and_records())[1]
+        return (await self._ledger_and_records(await self._ledger.head()))[1]
 
     async def snapshot(self) -> Snapshot:
         """Returns everything about consent as it is now."""
         registry = await self._principals.registry()
-        recorded, records = await self._ledger_and_records()
+        head = await self._ledger.head()
+        if head is not None:
+            await self._held(registry, head.envelope)
+        recorded, records = await self._ledger_and_records(head)
         rules = await applied_rules(self._catalog, recorded)
         now = await self.now()
         return Snapshot(
@@ -94,10 +102,28 @@ class Reading:
             now=now,
         )
 
+    async def _held(self, registry: Registry, envelope: Envelope) -> None:
+        """Makes sure that the chain still begins with what the newest ledger object saw of it.
+
+        A record taken from its end would bring back a revoked key, and the chain alone cannot tell.
+        """
+        seen = envelope.principals
+        if seen.length == 0 or envelope.cluster_id != registry.cluster_id:
+            return
+        last = await drive(self._store, read_one(PRINCIPALS_FOLDER, seen.length))
+        if last is not None and f"sha256:{sha256_hex(last)}" == seen.head:
+            return
+        told = error(
+            "principals_chain_broken",
+            PRINCIPALS_FOLDER,
+            f"the ledger saw {seen.length} records of the principals chain, and they are not these",
+            remedy="Restore the folder __cluster/principals/ from a backup.",
+        )
+        raise PrincipalsBrokenError((told,))
+
     async def _ledger_and_records(
-        self,
+        self, head: Head | None
     ) -> tuple[Mapping[str, AppliedResource], ApprovalRecords]:
-        head = await self._ledger.head()
         state = head.envelope.state if head is not None else None
         recorded = state.applied_revision.resources if state is not None else {}
         used = state.approval_records if state is not None else ()

@@ -19,7 +19,6 @@ from agentctl.domain.plan.approval_rules import AppliedRule, requirements, rules
 from agentctl.domain.plan.statement import Effect, Gate
 from agentctl.domain.policy.caller import Caller, PrincipalKind, Via
 from agentctl.domain.policy.principals import Assurance, FirstHuman
-from agentctl.domain.storage.chain import ChainHead
 from agentctl.engine.approvals import Approvals
 from agentctl.engine.auditlog import AuditLog
 from agentctl.engine.catalog import payload_key
@@ -112,7 +111,7 @@ class Consent:
                 cluster_id=self.cluster_id,
                 state=msgspec.structs.replace(state, state_revision=count),
                 audit=await self.audit.head(),
-                principals=ChainHead(length=0, head=None),
+                principals=(await self.principals.registry()).head,
                 source=None,
             )
 

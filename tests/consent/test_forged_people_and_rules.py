@@ -44,6 +44,7 @@ from agentctl.domain.policy.principals import (
     record_bytes,
 )
 from agentctl.domain.policy.public_key import PublicKey, parse_public
+from agentctl.engine.principals import PrincipalsBrokenError
 from agentctl.instants import format_instant
 from agentctl.testing.authenticator import Authenticator
 from agentctl.testing.consent import PLAN, Consent, caller, consent, key_of
@@ -104,8 +105,6 @@ async def append(bench: Consent, kind: Any, body: Any, by: str | None, signer: S
 
 
 async def is_refused_chain(bench: Consent) -> bool:
-    from agentctl.engine.principals import PrincipalsBrokenError
-
     try:
         await bench.principals.registry()
     except PrincipalsBrokenError:
@@ -267,16 +266,32 @@ async def test_a_group_that_somebody_gave_themselves_in_anothers_name() -> None:
     assert await is_refused_chain(bench)
 
 
-async def test_a_record_of_groups_taken_from_the_chains_end() -> None:
-    """Without the record that took tom out he would be in again; the ledger tells its length."""
+async def test_a_revocation_taken_from_the_chains_end() -> None:
+    """Without its last record the chain holds, and the revoked key with it; the ledger knows better."""
     bench = await consent()
-    await bench.regroup("tom", "ops")
-    with_tom = (await bench.principals.registry()).head
-    await bench.regroup("tom")
+    request = await bench.ask()
+    artifact = signed(request, "tom")
+    done = await bench.principals.revoke(
+        principal_id="tom", reason="left", by="sarah", signer=key_of("sarah")
+    )
+    assert not isinstance(done, tuple)
+    await bench.apply_rules()
     del bench.store.objects[chain(bench)[-1]]
 
-    assert (await bench.principals.registry()).head == with_tom
-    assert with_tom.length == len(chain(bench))
+    assert (await bench.principals.registry()).human("tom") is not None
+    with pytest.raises(PrincipalsBrokenError, match="the ledger saw"):
+        await opens(bench, artifact)
+
+
+async def test_another_record_in_place_of_the_chains_last() -> None:
+    bench = await consent()
+    await bench.regroup("tom")
+    await bench.apply_rules()
+    del bench.store.objects[chain(bench)[-1]]
+    await bench.regroup("tom", "ops")
+
+    with pytest.raises(PrincipalsBrokenError, match="the ledger saw"):
+        await bench.standing()
 
 
 async def test_a_record_of_the_middle_of_the_chain_taken_away() -> None:
