@@ -34,6 +34,7 @@ from agentctl.engine.moving import fence_graph, main_lease
 from agentctl.engine.ready import state_missing
 from agentctl.engine.stored import StoredQuery, stored_queries, stored_query
 from agentctl.engine.world import mint_nonce, stamp_now
+from agentctl.graph.chunks import each_chunk
 from agentctl.graph.port import CommitInfo, GraphError, LoadReport, ReadReply, Stamp
 from agentctl.graph.runnable import refusal
 from agentctl.ids import Address, graph_address, is_resource_id
@@ -147,7 +148,8 @@ async def load(  # noqa: PLR0913  # what a load is
         op = await _begin_load(cluster, caller, lease, head, live, op_id=op_id, intent=intent)
         write = msgspec.structs.replace(stamp, nonce=mint_nonce(cluster.world))
         try:
-            report = await cluster.graphs.load(graph, lines, mode=mode, stamp=write)
+            watched = _watched(cluster, graph, lines)
+            report = await cluster.graphs.load(graph, watched, mode=mode, stamp=write)
         except GraphError as failure:
             await fail_op(cluster, op, lease, failure.diagnostic.message)
             return _nothing(failure.diagnostic), await cluster.journal.get(op.id)
@@ -217,6 +219,18 @@ async def graph_show(cluster: Cluster, caller: Caller, graph: str) -> GraphDetai
         error=live.error,
         commits=await cluster.graphs.history(graph) if readable else (),
     )
+
+
+async def _watched(cluster: Cluster, graph: str, lines: Lines) -> AsyncIterator[bytes]:
+    """Gives the lines, and looks behind the last one whether the graph may still be written to.
+
+    Raises:
+        FrozenError: it was frozen while the lines came in.
+    """
+    async for chunk in each_chunk(lines):
+        for line in chunk:
+            yield line
+    await cluster.freezes.require_thawed(graph_address(graph))
 
 
 def _load_refusal(head: Head | None, graph: str, intent: str) -> Diagnostic | None:

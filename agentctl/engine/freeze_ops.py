@@ -8,6 +8,8 @@ of its own, checked whenever it is read.
 
 from typing import Final
 
+import msgspec
+
 from agentctl.diagnostics.bag import Bag, has_errors, sort_diagnostics
 from agentctl.diagnostics.diagnostic import Diagnostic, error, warning
 from agentctl.domain.ledger.envelope import Freeze
@@ -19,6 +21,7 @@ from agentctl.domain.ledger.freezes import (
     ThawRecord,
     ThawSeen,
     ThawStatement,
+    frozen,
     record_key,
     thaw_bytes,
     thaw_key,
@@ -123,6 +126,13 @@ async def holding(cluster: Cluster, head: Head | None) -> tuple[Freeze, ...]:
     return await cluster.freezes.in_force(head.envelope.freezes if head is not None else ())
 
 
+async def frozen_warnings(cluster: Cluster, head: Head | None) -> tuple[Diagnostic, ...]:
+    """Returns a warning for each freeze in force, and for each thaw that is obeyed by nobody."""
+    held = (frozen(freeze, freeze.scope) for freeze in await holding(cluster, head))
+    told = (msgspec.structs.replace(one, severity="warning") for one in held)
+    return (*told, *await cluster.freezes.remarks())
+
+
 def freeze_not_found(named: str) -> Diagnostic:
     """Returns that nothing of that name is frozen."""
     return error(
@@ -189,7 +199,9 @@ async def _record(cluster: Cluster, caller: Caller, op: Op, told: Bag) -> Head |
         ) as lease:
             fenced = lease.fence_needed
             head = await (cluster.ledger.fence(lease) if fenced else cluster.ledger.head())
+            cluster.leases.fenced(lease)
             assert head is not None, "a ledger does not go away"
+            cluster.leases.fenced(lease)
             return await record_freezes(cluster, lease, head, op=op.id)
     except StateLockHeldError as busy:
         told.add(_unrecorded(busy.diagnostic.message))

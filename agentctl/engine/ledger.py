@@ -86,6 +86,8 @@ class Ledger:
         self._freezes = freezes or Freezes(store, world)
         self._hint = 0
         """The newest seq that this process knows of."""
+        self._proved: tuple[_Found, Head] | None = None
+        """The head that was read and proved last: the same bytes are not decoded again."""
 
     async def head(self) -> Head | None:
         """Returns the newest object, linked to the one before it; None where there is no ledger.
@@ -100,12 +102,14 @@ class Ledger:
             found = await self._newest(0)
         if found is None:
             return None
-        head = _head(found.seq, found.data)
-        fault = link_fault(head.envelope, found.before)
-        if fault is not None:
-            raise LedgerUnreadableError(fault)
+        if self._proved is None or self._proved[0] != found:
+            head = _head(found.seq, found.data)
+            fault = link_fault(head.envelope, found.before)
+            if fault is not None:
+                raise LedgerUnreadableError(fault)
+            self._proved = (found, head)
         self._hint = found.seq
-        return head
+        return self._proved[1]
 
     @property
     def newest_known(self) -> int:

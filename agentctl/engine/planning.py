@@ -18,6 +18,8 @@ from agentctl.domain.policy.caller import Caller
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.consent import for_plan, standings_of
 from agentctl.engine.draft_commit import not_merged
+from agentctl.engine.dry_runs import record_dry_run
+from agentctl.engine.freeze_ops import frozen_warnings
 from agentctl.engine.gather import FOLDER, Target, load_target, plan_inputs
 from agentctl.engine.ledger import Head
 from agentctl.engine.looking import look as look_anew
@@ -85,6 +87,7 @@ async def make_plan(
     plan = finish(draft, for_plan(await standings_of(cluster, draft.gates)))
     if keep:
         await _keep(cluster, caller, plan, found)
+        await record_dry_run(cluster, caller, plan, inputs, head)
     told.extend(plan.diagnostics)
     result = await _result(cluster, head, found, plan, told)
     result = msgspec.structs.replace(result, drift=looked.drift if looked else None)
@@ -150,8 +153,8 @@ async def base_moved(cluster: Cluster, target: Target) -> Diagnostic | None:
 
 
 async def _around(cluster: Cluster, target: Target) -> list[Diagnostic]:
-    """Returns what stands around a plan: a held lease, a draft whose base moved."""
-    told: list[Diagnostic] = []
+    """Returns what stands around a plan: a freeze, a held lease, a draft whose base moved."""
+    told: list[Diagnostic] = [*await frozen_warnings(cluster, None)]
     holder = await cluster.leases.holder()
     if holder is not None:
         told.append(

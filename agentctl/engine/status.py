@@ -14,6 +14,7 @@ from agentctl.engine.advance import recorded_digests
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.draft_commit import not_merged
 from agentctl.engine.drafts import HOMECOMINGS
+from agentctl.engine.freeze_ops import frozen_warnings
 from agentctl.engine.leases import LockInfo
 from agentctl.engine.ledger import Head, LedgerUnreadableError
 from agentctl.engine.observe import state_seen
@@ -25,6 +26,7 @@ async def status(cluster: Cluster, caller: Caller) -> StatusResult:  # noqa: ARG
     """Returns what the ledger says is deployed, and everything that is not as it should be."""
     told = Bag((await cluster.folder.header()).diagnostics)
     head = await _head(cluster, told)
+    told.add(*await frozen_warnings(cluster, head))
     told.add(*pending_warnings(await read_sidecars(cluster.store)))
     told.add(*await _homecomings(cluster))
     unmerged = await not_merged(cluster, head)

@@ -17,6 +17,7 @@ from agentctl.domain.ledger.state import State, Tombstone
 from agentctl.domain.policy.caller import Caller
 from agentctl.domain.storage.protocol import BackendError
 from agentctl.engine.cluster import Cluster
+from agentctl.engine.freezing import FrozenError
 from agentctl.engine.gather import observe_graph
 from agentctl.engine.recover import Evidence, SeenCommit, recover, recovered
 from agentctl.engine.sidecars import FoundSidecars, read_sidecars, remove_sidecar
@@ -170,6 +171,10 @@ def due_purges(state: State, now: str) -> tuple[DuePurge, ...]:
 
 async def purge(cluster: Cluster, due: DuePurge) -> Diagnostic | None:
     """Removes the data of one detached incarnation; returns a warning where it has to go on later."""
+    try:
+        await cluster.freezes.require_thawed(graph_address(due.graph_id))
+    except FrozenError as held:
+        return msgspec.structs.replace(held.diagnostic, severity="warning")
     try:
         await cluster.graphs.port.purge(due.root, incarnation=due.incarnation)
     except (GraphError, BackendError) as failure:

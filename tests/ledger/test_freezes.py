@@ -1,6 +1,7 @@
 """Freezing stops every commit at once; only an enrolled human thaws. Source: control-plane 3.2."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from agentctl.domain.ledger.freezes import (
     CONSENT_NAMESPACE,
     FREEZE_KEY,
     FreezeFile,
+    FreezeRecord,
     FreezeResult,
     ThawRecord,
     covers,
@@ -23,15 +25,28 @@ from agentctl.domain.ledger.freezes import (
 )
 from agentctl.engine import freeze_ops
 from agentctl.engine.apply import apply
+from agentctl.engine.bracket import LEASELESS_LIFE
 from agentctl.engine.cluster import Cluster
-from agentctl.engine.data import load
+from agentctl.engine.data import graph_list, load
 from agentctl.engine.freezing import CACHE_S, FrozenError
 from agentctl.engine.leases import CLUSTER
+from agentctl.engine.planning import make_plan
 from agentctl.engine.refresh import refresh
+from agentctl.engine.status import status
 from agentctl.instants import format_instant
-from agentctl.testing.builders import ROWS, WIDER_SCHEMA, Bench, folder_files, wanting
+from agentctl.testing.builders import (
+    ROWS,
+    WIDER_SCHEMA,
+    Bench,
+    ask,
+    cluster_yaml,
+    decide,
+    folder_files,
+    wanting,
+)
 from agentctl.testing.clock import START
 from agentctl.testing.consent import caller, key_of
+from agentctl.testing.crash import Crash
 from agentctl_tools.door import call
 
 WHY = "wrong rows are coming in"
@@ -429,3 +444,82 @@ async def test_the_thaw_verb_asks_for_the_name_of_what_is_frozen(tmp_path: Path)
     assert [d.code for d in unsigned.diagnostics] == ["human_key_missing"]
     assert done.summary == "Thawed."
     assert [d.code for d in again.diagnostics] == ["freeze_not_found"]
+
+
+async def test_a_freeze_that_comes_while_rows_come_in_stops_them(tmp_path: Path) -> None:
+    bench, cluster = await applied(tmp_path)
+    before = await cluster.graphs.history("supply")
+    other = await bench.open()
+
+    async def rows() -> AsyncIterator[bytes]:
+        for line in ROWS.splitlines(keepends=True):
+            yield line
+        await frozen(bench, other, "graph.supply")
+        cluster.world.advance(CACHE_S)  # type: ignore[attr-defined]  # a still world
+
+    with pytest.raises(FrozenError):
+        await load(cluster, bench.sarah, "supply", rows(), mode="append", intent="rows")
+
+    assert await cluster.graphs.history("supply") == before
+    assert {o.status for o in await other.journal.list() if o.action == "load"} == {"failed"}
+
+
+async def test_status_and_plan_say_what_is_frozen(tmp_path: Path) -> None:
+    bench, cluster = await applied(tmp_path)
+    await frozen(bench, cluster)
+
+    seen = await status(cluster, bench.sarah)
+    planned = await make_plan(cluster, bench.sarah)
+
+    for diagnostics in (seen.diagnostics, planned.result.diagnostics):
+        assert [(d.code, d.severity) for d in diagnostics] == [("frozen", "warning")]
+
+
+async def test_a_frozen_graph_is_not_purged(tmp_path: Path) -> None:
+    bench, cluster = await applied(tmp_path)
+    bench.write({"cluster.yaml": cluster_yaml("supply"), "parts.pg": None, "parts.gq": None})
+    await decide(cluster, await ask(cluster, bench.agent, "graph.parts"))
+    assert (await apply(cluster, bench.sarah, wanting())).converged
+    held = Freeze(id="parts", scope="graph.parts", since="", reason=WHY, by="sarah")
+    bench.objects[record_key("parts")] = encode(FreezeRecord(op=None, freeze=held))
+    bench.world.advance(8 * 86_400)
+
+    frozen_still = await refresh(await bench.open(), bench.sarah, "look")
+    later = await bench.open()
+    await thawed(later, held)
+    gone = await refresh(later, bench.sarah, "look")
+
+    assert [d.code for d in frozen_still.diagnostics] == ["frozen"]
+    assert gone.ok
+    live = {g.id: g.presence for g in await graph_list(later, bench.sarah)}
+    assert live["parts"] == "purged"
+
+
+async def test_every_crash_of_a_freeze_or_a_thaw_leaves_it_frozen_or_not(tmp_path: Path) -> None:
+    """Whatever write it died behind: the next command sees one of the two, and goes on."""
+    died = 0
+    for verb in ("freeze", "thaw"):
+        for at in range(1, 40):
+            path = tmp_path / f"{verb}{at}"
+            path.mkdir()
+            bench, cluster = await applied(path)
+            freeze = await frozen(bench, cluster) if verb == "thaw" else None
+            dying, store = await bench.crashing(at, "after")
+            with suppress(Crash):
+                await (thawed(dying, freeze) if freeze is not None else frozen(bench, dying))
+            holds = await freeze_ops.freezes(await bench.open(), bench.sarah)
+            for again in holds:
+                await thawed(await bench.open(), again)
+            bench.world.advance(LEASELESS_LIFE.total_seconds())
+            fresh = await bench.open()
+            assert (await apply(fresh, bench.sarah, wanting())).ok, (verb, at)
+            assert await fresh.ledger.verify() == ()
+            assert not await fresh.journal.unfinished()
+            head = await fresh.ledger.head()
+            assert head is not None
+            assert head.envelope.freezes == ()
+            if not store.crashed:
+                break
+            died += 1
+
+    assert died > 15
