@@ -158,7 +158,7 @@ async def abandon_load(cluster: Cluster, op: Op, lease: Lease, graph: str, reaso
 async def settle_cluster_ops(cluster: Cluster, lease: Lease) -> None:
     """Ends the cluster ops whose process died: as what the ledger says became of them."""
     horizon = format_instant(cluster.world.now() - LEASELESS_LIFE)
-    leaseless = DECISION_ACTIONS | RECORD_ACTIONS
+    leaseless = DECISION_ACTIONS | RECORD_ACTIONS | {"plan"}
     left = [
         o
         for o in await cluster.journal.unfinished()
