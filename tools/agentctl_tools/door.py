@@ -21,9 +21,9 @@ from agentctl.domain.policy.decide import Decision, authorise, denial
 from agentctl.engine.auditlog import AuditUnavailableError
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.principals import Signer
-from agentctl_tools.catalog import CONSENT_WORDS, OPERATIONS
 from agentctl_tools.envelopes import failed, refused
 from agentctl_tools.failures import diagnostics_of
+from agentctl_tools.lookup import find_operation
 from agentctl_tools.nearness import nearest
 from agentctl_tools.operation import Call, Envelope, Notify, Operation
 
@@ -55,7 +55,7 @@ async def call(  # noqa: PLR0913  # the door takes what a face knows, and nothin
         notify: takes the events of a long run.
         is_interrupted: whether a long run is to end at its next step.
     """
-    operation = OPERATIONS.get(name)
+    operation = find_operation(name)
     if _is_consent(name, operation) and not _may_consent(caller):
         return await _refuse_consent(cluster, caller, name, operation, arguments)
     if operation is None or _closed_to(caller, operation):
@@ -121,8 +121,14 @@ def invalid_arguments(kind: type[msgspec.Struct], told: str) -> Diagnostic:
 
 def _is_consent(name: str, operation: Operation | None) -> bool:
     if operation is None:
-        return name in CONSENT_WORDS
+        return name in _consent_words()
     return operation.operation_class == "human_only"
+
+
+def _consent_words() -> Mapping[str, str]:
+    from agentctl_tools.catalog import CONSENT_WORDS
+
+    return CONSENT_WORDS
 
 
 def _may_consent(caller: Caller) -> bool:
@@ -137,6 +143,8 @@ def _closed_to(caller: Caller, operation: Operation) -> bool:
 
 
 def _unknown(name: str) -> Envelope:
+    from agentctl_tools.catalog import OPERATIONS
+
     near = nearest(name, list(OPERATIONS))
     remedy = f"Did you mean `{near}`?" if near is not None else None
     return refused("unknown_operation", name, "there is no such operation here", remedy=remedy)
@@ -211,7 +219,7 @@ async def _refuse_consent(
     unrecorded = await _record(
         cluster,
         caller,
-        action=CONSENT_WORDS.get(name) or (operation.action if operation is not None else name),
+        action=_consent_words().get(name) or (operation.action if operation is not None else name),
         resource=resource,
         decision=Decision(allow=False),
         request_digest=_request_digest(arguments),
