@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from agentctl.adapters.backends.drive import drive
-from agentctl.diagnostics.diagnostic import Diagnostic, error, warning
+from agentctl.diagnostics.diagnostic import Diagnostic, error, note, warning
 from agentctl.domain.ledger.codec import (
     LEDGER_FOLDER,
     STATE_KEY,
@@ -277,6 +277,21 @@ class Ledger:
             f"state.json {what}; ledger object {head.seq} decides",
             detail="It was edited by hand, or a command died before it had written it. It is a "
             "copy: nothing of it is believed, and the next command that writes repairs it.",
+        )
+
+    async def repair_copy(self, head: Head) -> Diagnostic | None:
+        """Makes `state.json` the text of *head*, the newest; returns a note where it was another.
+
+        Only for a holder of the cluster's lease. Where the store fails, the next one does it.
+        """
+        found = await self._store.read(STATE_KEY)
+        if found is not None and found.data == head.state_text:
+            return None
+        await self._write_copy(head)
+        return note(
+            "state_cas_mismatch",
+            STATE_KEY,
+            f"state.json was not the text of ledger object {head.seq}, and was written anew",
         )
 
     async def _append(self, envelope: Envelope, lease: Lease) -> Head:

@@ -33,7 +33,10 @@ async def settled_head(cluster: Cluster, lease: Lease, told: Bag) -> Head | None
     if lease.fence_needed:
         head = await cluster.ledger.fence(lease)
         assert head is not None, "a ledger does not go away"
+        cluster.leases.fenced(lease)
     head = await record_freezes(cluster, lease, head)
+    repaired = await cluster.ledger.repair_copy(head)
+    told.add(*(() if repaired is None else (repaired,)))
     await cluster.freezes.require_thawed(CLUSTER, head.envelope.freezes)
     told.add(*await settle(cluster.folder, cluster.store))
     told.add(*composite_diagnostics(head.envelope.state))
