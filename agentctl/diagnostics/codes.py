@@ -172,6 +172,7 @@ _APPLY: Final = {
     "draft_committed": "The draft is a commit on its own branch; merge it.",
     "draft_commit_failed": "The draft could not be committed to the folder's git repository; nothing was recorded.",
     "applied_commit_not_merged": "What is applied is a commit that is not on main; merge it.",
+    "disposal_proposed": "A removal waits for a decision already; decide it, or take it back.",
     "outcome_unknown": "A step was started and its outcome could not be observed; run `agentctl refresh`.",
 }
 

@@ -17,6 +17,7 @@ from agentctl.engine.advance import graph_purged
 from agentctl.engine.bounded import run_bounded
 from agentctl.engine.consent import consented, fresh_gate, spend
 from agentctl.engine.frozen_graphs import hold_frozen
+from agentctl.engine.garbage import collect
 from agentctl.engine.rename import rename_graph
 from agentctl.engine.running import Running
 from agentctl.engine.seal import delete_graph
@@ -108,6 +109,8 @@ async def _payload(running: Running, change: Change, *, written: bool) -> bool:
             return True
     if change.operation == "delete" or not written:
         await running.started(change)
+        if change.metadata_change == "garbage":
+            await collect(running, change)
         await running.finished(change, "done")
     elif not await publish_payload(running, change):
         return False

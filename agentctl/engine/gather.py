@@ -21,6 +21,7 @@ from agentctl.domain.storage.protocol import BackendError
 from agentctl.engine.advance import RETENTION_DAYS
 from agentctl.engine.approval_rules import applied_rules
 from agentctl.engine.cluster import Cluster, moved_from
+from agentctl.engine.disposals import standing
 from agentctl.engine.ledger import Head
 from agentctl.engine.revisions import load_revision, revision_of
 
@@ -203,6 +204,7 @@ async def plan_inputs(  # noqa: PLR0913  # what a plan depends on
         approval_rules=await applied_rules(
             cluster.catalog, recorded.applied_revision.resources if recorded is not None else {}
         ),
+        disposal=next(iter(await standing(cluster.store)), None),
         settings=head.envelope.settings if head is not None else AppliedSettings(),
         live=await observe_graphs(cluster, known_graphs(desired, recorded)),
         pending=pending or {},

@@ -23,6 +23,7 @@ from agentctl_tools import (
     explain,
     force_unlock,
     freezes,
+    gc,
     graphs,
     identity,
     identity_changes,
@@ -53,6 +54,9 @@ from agentctl_tools.operation import Operation, OperationClass
 _ALL: Final = (
     status.OPERATION,
     config_read.OPERATION,
+    gc.LOOK,
+    gc.PROPOSE,
+    gc.WITHDRAW,
     config_kept.SHOW,
     config_kept.DIFF,
     config_kept.RESTORE,

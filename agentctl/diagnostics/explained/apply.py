@@ -100,6 +100,11 @@ EXPLAINED: Final[dict[str, str]] = {
         "that commit is not part of main. Until it is merged the folder does not hold what is "
         "applied, and a plan of the folder proposes to take the draft's changes back."
     ),
+    "disposal_proposed": (
+        "`agentctl gc --propose` puts a list of catalog objects that nothing names any more before "
+        "those who decide, and one such list waits already. It stands in each plan as the deletion "
+        "of `catalog`: approve it and apply, or take it back with `agentctl gc --withdraw`."
+    ),
     "interrupted": (
         "Somebody pressed Ctrl-C, or the process was told to end. The step that had begun was "
         "finished, no further one was begun, and what was done is recorded like that of any "

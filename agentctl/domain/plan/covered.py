@@ -19,13 +19,13 @@ from agentctl.domain.plan.model import BindingChange, Change, SettingsChange
 from agentctl.domain.plan.recorded import wanted_settings
 from agentctl.ids import CLUSTER, Address, parse_address, schema_address
 
-COVERING: Final = frozenset({"moved", "forget", "protect", "apply", "settings"})
+COVERING: Final = frozenset({"moved", "forget", "protect", "apply", "settings", "garbage"})
 """Values of `metadata_change` of the changes that are made here."""
 
 
 def with_covered(changes: Iterable[Change], inputs: PlanInputs) -> tuple[Change, ...]:
     """Returns *changes* with those that are covered replaced, sorted by address."""
-    own = [*_moves(inputs), *_forgettings(inputs), *_protection(inputs)]
+    own = [*_moves(inputs), *_forgettings(inputs), *_protection(inputs), *_disposals(inputs)]
     covered = {change.resource for change in own} | {
         change.moved_from for change in own if change.moved_from is not None
     }
@@ -120,6 +120,22 @@ def _forgettings(inputs: PlanInputs) -> list[Change]:
         )
         for address in inputs.desired.forget
         if address in recorded or _schema_of(address) in recorded
+    ]
+
+
+def _disposals(inputs: PlanInputs) -> list[Change]:
+    """What was proposed stands in every plan until it is carried out or taken back."""
+    proposed = inputs.disposal
+    if proposed is None:
+        return []
+    return [
+        Change(
+            resource=proposed.resource,
+            operation="delete",
+            classes=("irreversible",),
+            before_digest=proposed.digest,
+            metadata_change=proposed.kind,
+        )
     ]
 
 

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from typing import Final
 
 from agentctl.domain.config.model import DesiredCluster
+from agentctl.domain.plan.disposals import Disposal
 from agentctl.domain.plan.model import Change
+from agentctl.domain.plan.statement import Effect
 
 _REASONS: Final[Mapping[str, str]] = {
     "approval": "changes who must consent to what",
@@ -27,10 +29,20 @@ def settings_reason(change: Change, desired: DesiredCluster) -> str:
     return f"data may be read from or written to {where}"
 
 
-def covering_reason(change: Change) -> str:
+def covering_effect(change: Change, disposal: Disposal | None) -> Effect:
+    """Returns what is lost by it: nothing, but by a disposal."""
+    if change.metadata_change != "garbage" or disposal is None:
+        return Effect()
+    return Effect(bytes=disposal.bytes)
+
+
+def covering_reason(change: Change, disposal: Disposal | None = None) -> str:
     """Returns why what stands for a move, a forgetting or a setting of the cluster waits."""
     if change.metadata_change == "forget":
         return "leaves the ledger while its data stays; nothing watches over it then"
     if change.metadata_change == "moved":
         return f"moves {change.moved_from} here and changes who may do what"
+    if disposal is not None and change.metadata_change == disposal.kind:
+        count, size = len(disposal.keys), disposal.bytes
+        return f"removes {count:,} objects ({size:,} bytes) that nothing kept names; no way back"
     return _REASONS[change.metadata_change or "settings"]

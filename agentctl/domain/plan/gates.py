@@ -16,7 +16,7 @@ from agentctl.domain.ledger.observations import LiveGraph
 from agentctl.domain.plan.approval_rules import requirements, rules_digest
 from agentctl.domain.plan.changes import last_recorded_version
 from agentctl.domain.plan.covered import is_covering
-from agentctl.domain.plan.gate_reasons import covering_reason, settings_reason
+from agentctl.domain.plan.gate_reasons import covering_effect, covering_reason, settings_reason
 from agentctl.domain.plan.inputs import PlanInputs
 from agentctl.domain.plan.model import GATED, BindingChange, Change, Migration
 from agentctl.domain.plan.statement import Effect, Gate
@@ -104,8 +104,8 @@ def _covering(change: Change, inputs: PlanInputs) -> Gate:
     gate = _gate(
         change,
         inputs,
-        reason=covering_reason(change),
-        effect=Effect(),
+        reason=covering_reason(change, inputs.disposal),
+        effect=covering_effect(change, inputs.disposal),
         incarnation=live.incarnation if live else None,
     )
     bound = {"kind": change.metadata_change, "from": change.moved_from}

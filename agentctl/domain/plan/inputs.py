@@ -17,6 +17,7 @@ from agentctl.domain.ledger.peeks import Peek
 from agentctl.domain.ledger.sidecar import Sidecar
 from agentctl.domain.ledger.state import AppliedResource, State
 from agentctl.domain.plan.approval_rules import AppliedRule
+from agentctl.domain.plan.disposals import Disposal
 from agentctl.domain.plan.model import Plan
 from agentctl.domain.plan.statement import Gate
 
@@ -51,6 +52,8 @@ class PlanInputs(msgspec.Struct, frozen=True, kw_only=True):
     protected: tuple[str, ...] = ()
     approval_rules: tuple[AppliedRule, ...] = ()
     """The applied rules, which judge every gate of the plan."""
+    disposal: Disposal | None = None
+    """What somebody proposed to remove for good."""
     settings: AppliedSettings = AppliedSettings()
     """How an apply works, as it was applied: it judges, not what the plan brings."""
     live: Mapping[str, LiveGraph] = msgspec.field(default_factory=dict)

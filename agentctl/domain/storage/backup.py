@@ -26,6 +26,7 @@ _LEFT_OUT: Final = (
     "__cluster/binding.json",
     "__cluster/restoring.json",
     "__cluster/keys/",
+    "__cluster/disposals/",
     "__cluster/plans/",
     "__cluster/tokens/",
     "__cluster/homecoming/",

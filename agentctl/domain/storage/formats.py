@@ -116,6 +116,7 @@ FORMATS: Final = (
         r"__cluster/keys/[0-9a-f]{64}\.result\.json",
     ),
     _format("homecoming", "__cluster/homecoming/<op>.json", rf"__cluster/homecoming/{_PART}\.json"),
+    _format("disposal", "__cluster/disposals/<id>.json", rf"__cluster/disposals/{_PART}\.json"),
     _format("binding", "__cluster/binding.json", r"__cluster/binding\.json"),
     _format("proof of the store", "__cluster/probe.json", r"__cluster/probe\.json"),
     _format("restore mark", "__cluster/restoring.json", r"__cluster/restoring\.json"),

@@ -109,6 +109,12 @@ SECTIONS: Final[tuple[tuple[str, tuple[Verb, ...]], ...]] = (
                 "The ledger's objects, and what differs.",
                 ("state_list", "state_show", "state_diff", "state_collect"),
             ),
+            Verb(
+                "gc",
+                "gc",
+                "What of the catalog nothing names any more.",
+                ("gc", "gc_propose", "gc_withdraw"),
+            ),
             Verb("ops", "ops", "The changes that were made, and by whom.", ("ops", "ops_diff")),
             Verb(
                 "audit",
