@@ -68,6 +68,7 @@ async def collect_under_lease(cluster: Cluster, caller: Caller, *, dry_run: bool
     async with cluster.leases.hold(CLUSTER, principal=caller.id, operation="collect") as lease:
         if lease.fence_needed:
             await cluster.ledger.fence(lease)
+            cluster.leases.fenced(lease)
         await cluster.freezes.require_thawed(CLUSTER)
         return await collect(cluster)
 

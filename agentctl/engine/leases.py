@@ -133,6 +133,8 @@ class Leases:
         self._world = world
         self._sleep = sleep
         self._hints: dict[str, int] = {}
+        self._owed: set[str] = set()
+        """Lock ids of leases of this process whose fence is still owed."""
         self._watched: dict[str, tuple[int, bytes | None, float]] = {}
         """By resource: epoch, the bytes of its beat, and since when they stand (monotonic)."""
 
@@ -166,6 +168,8 @@ class Leases:
             ttl_s=ttl_s,
         )
         record, fence_needed = await self._acquire(asked, wait_s=wait_s)
+        if fence_needed:
+            self._owed.add(record.lock_id)
         beats = _Beats(self._store, self._world, record)
         ended: BaseException | None = None
         try:
@@ -188,6 +192,14 @@ class Leases:
             # Shielded: an unreleased lease makes the next command wait, or fence for nothing.
             with anyio.move_on_after(RELEASE_DEADLINE_S, shield=True):
                 await self._release(beats)
+
+    def fenced(self, lease: Lease) -> None:
+        """Takes note that no former holder of *lease* can commit any more.
+
+        A lease that is given back without it leaves the fence to the next holder: one that never
+        fenced must not hide from it that somebody who stood still may still write.
+        """
+        self._owed.discard(lease.lock_id)
 
     async def check(self, lease: Lease) -> None:
         """Makes sure that nobody has taken *lease* over or ended it by force.
@@ -321,6 +333,7 @@ class Leases:
             epoch=epoch,
             ttl_s=TTL_S if known is None else known.ttl_s,
             released=decoded is not None and decoded.released,
+            fence_owed=decoded is not None and decoded.fence_owed,
             forced=forced is not None,
             holder_gone=known is not None and self._is_gone(known),
             quiet_s=self._quiet_s(resource, epoch, None if beat is None else beat.data),
@@ -394,7 +407,7 @@ class Leases:
         try:
             if beats.record.resource == CLUSTER:
                 await self._remove_copy(beats.record.lock_id)
-            await beats.write(released=True)
+            await beats.write(released=True, fence_owed=beats.record.lock_id in self._owed)
         except BackendError as failure:
             logger.warning(
                 "a lease could not be released",
@@ -428,7 +441,7 @@ class _Beats:
         self._world = world
         self._count = 0
 
-    async def write(self, *, released: bool) -> None:
+    async def write(self, *, released: bool, fence_owed: bool = False) -> None:
         """Overwrites the beat."""
         self._count += 1
         beat = Beat(
@@ -436,6 +449,7 @@ class _Beats:
             beat=self._count,
             at=stamp_now(self._world),
             released=released,
+            fence_owed=fence_owed,
         )
         key = beat_key(self.record.resource, self.record.epoch)
         await self._store.replace(key, encode_record(beat))

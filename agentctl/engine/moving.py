@@ -107,6 +107,7 @@ async def fence_graph(cluster: Cluster, graph_id: str, lease: Lease, stamp: Stam
             await cluster.graphs.fence(graph_id, observed=live.commit, stamp=stamp)
         except ReadSetConflictError:
             continue  # The former holder got one more in before the fence: fence above it.
+        cluster.leases.fenced(lease)
         return await observe_graph(cluster, graph_id)
     raise LeaseLostError(lease.resource, "another writer goes on writing to the graph")
 

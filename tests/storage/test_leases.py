@@ -348,6 +348,7 @@ async def test_a_beat_that_cannot_be_written_does_not_end_the_work() -> None:
         epoch=st.integers(1, 100),
         ttl_s=st.integers(1, 60),
         released=st.booleans(),
+        fence_owed=st.booleans(),
         forced=st.booleans(),
         holder_gone=st.booleans(),
         quiet_s=st.floats(0, 120),
@@ -358,6 +359,23 @@ def test_a_lease_is_taken_only_for_one_of_the_four_reasons(seen: Sighting) -> No
     decision = decide(seen)
 
     if seen.released or seen.forced or seen.holder_gone or quiet:
-        assert decision == Takeable(epoch=seen.epoch + 1, fence_needed=not seen.released)
+        owed = seen.fence_owed or not seen.released
+        assert decision == Takeable(epoch=seen.epoch + 1, fence_needed=owed)
     else:
         assert decision == Held(epoch=seen.epoch)
+
+
+async def test_a_fence_that_is_owed_is_left_to_the_next_holder_until_it_is_paid() -> None:
+    """One that took over, and ended before it had fenced, leaves the paused holder able to write."""
+    store, slow, fast = MemoryStore(), StillWorld(host="slow"), StillWorld(host="fast")
+    paused = Leases(store, slow, sleep=slow.sleep)
+    leases = Leases(store, fast, sleep=fast.sleep)
+    async with _hold(paused) as lost:
+        await paused.force_unlock(lost.lock_id)
+        async with _hold(leases) as hasty:
+            assert hasty.fence_needed
+        async with _hold(leases) as careful:
+            assert careful.fence_needed
+            leases.fenced(careful)
+        async with _hold(leases) as after:
+            assert not after.fence_needed

@@ -47,6 +47,8 @@ class Beat(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Counts up, so that no two beats have the same bytes."""
     at: str
     released: bool = False
+    fence_owed: bool = False
+    """Whether its holder had to fence, and gave the lease back without having done so."""
 
 
 class UnlockStatement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -111,6 +113,8 @@ class Sighting(msgspec.Struct, frozen=True, kw_only=True):
     """Of the record, or `TTL_S` where the record cannot be read."""
     released: bool
     """Its holder said that it was done."""
+    fence_owed: bool = False
+    """And that the fence which it owed is still owed."""
     forced: bool
     """Somebody ended it by its exact id."""
     holder_gone: bool
@@ -124,7 +128,8 @@ class Takeable(msgspec.Struct, frozen=True, kw_only=True, tag="takeable"):
 
     epoch: int
     fence_needed: bool
-    """The last holder did not release: its next commit must first be made impossible."""
+    """A former holder did not release, and nobody fenced since: its next commit must first be made
+    impossible."""
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True, tag="held"):
@@ -138,7 +143,7 @@ def decide(seen: Sighting | None) -> Takeable | Held:
     if seen is None:
         return Takeable(epoch=1, fence_needed=False)
     if seen.released:
-        return Takeable(epoch=seen.epoch + 1, fence_needed=False)
+        return Takeable(epoch=seen.epoch + 1, fence_needed=seen.fence_owed)
     if seen.forced or seen.holder_gone or seen.quiet_s >= seen.ttl_s:
         return Takeable(epoch=seen.epoch + 1, fence_needed=True)
     return Held(epoch=seen.epoch)

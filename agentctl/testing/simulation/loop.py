@@ -58,10 +58,22 @@ def run_virtually(main: Callable[[], Coroutine[Any, Any, T]], *, begins_s: float
     loop = VirtualLoop(begins_s)
     try:
         with _inline_threads(), _numbered_scopes(), _counted_secrets():
-            return loop.run_until_complete(main())
+            try:
+                return loop.run_until_complete(main())
+            finally:
+                _end(loop)
     finally:
-        loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()
+
+
+def _end(loop: VirtualLoop) -> None:
+    """Cancels what is left, as `asyncio.run` does."""
+    left = [task for task in asyncio.all_tasks(loop) if not task.done()]
+    for task in left:
+        task.cancel()
+    if left:
+        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+    loop.run_until_complete(loop.shutdown_asyncgens())
 
 
 class _Selector(selectors.SelectSelector):

@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 import inspect
 import random
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
@@ -249,9 +249,10 @@ class _DistantGraphs:
 
         async def distant(*args: Any, **more: Any) -> object:  # noqa: ANN401  # any method's
             label = str(args[0]) if args else ""
+            here = [await _gathered(argument) for argument in args]
 
             def effect() -> object:
-                result = _run_now(method(*args, **more))
+                result = _run_now(method(*here, **more))
                 if name not in _READS:
                     self._network.trace.transitions[f"graph {name}"] += 1
                 return result
@@ -264,6 +265,13 @@ class _DistantGraphs:
 def distant_graphs(network: Network, process: Process, inner: MemoryGraphs) -> GraphPort:
     """Returns *inner* as *process* sees it: each call takes time, and may fail on either way."""
     return cast("GraphPort", _DistantGraphs(network, process, inner))
+
+
+async def _gathered(argument: object) -> object:
+    """Returns an argument as it travels: what comes in over time is read by the process first."""
+    if isinstance(argument, AsyncIterator):
+        return [item async for item in argument]
+    return argument
 
 
 def _run_now(coroutine: Coroutine[Any, Any, object]) -> object:
