@@ -199,7 +199,6 @@ async def _record(cluster: Cluster, caller: Caller, op: Op, told: Bag) -> Head |
         ) as lease:
             fenced = lease.fence_needed
             head = await (cluster.ledger.fence(lease) if fenced else cluster.ledger.head())
-            cluster.leases.fenced(lease)
             assert head is not None, "a ledger does not go away"
             cluster.leases.fenced(lease)
             return await record_freezes(cluster, lease, head, op=op.id)
