@@ -21,6 +21,7 @@ from benchmarks.processes import Best, Contender, race
 
 SIZES: Final = (100, 1_000, 10_000)
 QUERIES_PER_FILE: Final = 10
+QUERIES_PER_TYPE: Final = 20
 _TYPES_MAX: Final = 200
 _EDITED: Final = "queries/alone.gq"
 """A file of one query, so that an edit of it is one change."""
@@ -60,7 +61,7 @@ class Ours:
         made = BigCluster(
             files=max(1, size // QUERIES_PER_FILE),
             queries_per_file=QUERIES_PER_FILE,
-            types=min(_TYPES_MAX, max(10, size // 5)),
+            types=min(_TYPES_MAX, max(10, size // QUERIES_PER_TYPE)),
             held=True,
         )
         self._files = big_cluster(made)

@@ -147,7 +147,8 @@ def check_queries(
             bag.add(warning("query_typecheck_skipped", address, message, where=where))
             continue
         result = check(query)
-        bag.add(*(msgspec.structs.replace(d, path=address) for d in result.diagnostics))
+        if result.diagnostics:
+            bag.add(*(msgspec.structs.replace(d, path=address) for d in result.diagnostics))
         files.additions += result.additions
         if result.query is None:
             assert has_errors(result.diagnostics)
