@@ -1,6 +1,7 @@
 """What an apply leaves alone because its graph is frozen; the rest of the plan goes on."""
 
 from agentctl.domain.ledger.freezes import frozen
+from agentctl.engine.advance import belongs_to
 from agentctl.engine.freeze_ops import holding
 from agentctl.engine.running import Running
 
@@ -14,5 +15,9 @@ async def hold_frozen(running: Running) -> None:
             continue
         before = running.changes
         running.hold_back(graph_id, "frozen")
+        for change in before:
+            if change.moved_from is not None and belongs_to(change.moved_from, graph_id):
+                # Under another name it would not be frozen any more.
+                running.hold_back_one(change.resource, "frozen")
         if running.changes != before:
             running.told.add(frozen(freeze, freeze.scope))

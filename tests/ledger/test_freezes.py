@@ -35,13 +35,16 @@ from agentctl.engine.refresh import refresh
 from agentctl.engine.status import status
 from agentctl.instants import format_instant
 from agentctl.testing.builders import (
+    QUERY,
     ROWS,
+    SCHEMA,
     WIDER_SCHEMA,
     Bench,
     ask,
     cluster_yaml,
     decide,
     folder_files,
+    recorded,
     wanting,
 )
 from agentctl.testing.clock import START
@@ -523,3 +526,19 @@ async def test_every_crash_of_a_freeze_or_a_thaw_leaves_it_frozen_or_not(tmp_pat
             died += 1
 
     assert died > 15
+
+
+async def test_a_frozen_graph_does_not_escape_by_another_name(tmp_path: Path) -> None:
+    bench, cluster = await applied(tmp_path)
+    freeze = await frozen(bench, cluster, "graph.supply")
+    moved = "moved:\n  - {from: graph.supply, to: graph.stock}\n"
+    files = {"stock.pg": SCHEMA, "stock.gq": QUERY, "supply.pg": None, "supply.gq": None}
+    bench.write({"cluster.yaml": cluster_yaml("stock", "parts") + moved, **files})
+
+    held = await apply(await bench.open(), bench.sarah, wanting())
+    assert "graph.supply" in (await recorded(cluster)).applied_revision.resources
+    assert [d.code for d in held.diagnostics if d.severity == "error"] == ["frozen"]
+
+    await thawed(cluster, freeze)
+    await apply(await bench.open(), bench.sarah, wanting())
+    assert "graph.stock" in (await recorded(cluster)).applied_revision.resources
