@@ -159,6 +159,39 @@ async def _refresh(site: Site, cluster: Cluster) -> Envelope:
     return await do(cluster, "refresh", {"intent": "a look"})
 
 
+async def _lost(site: Site, prefix: str) -> None:
+    """Takes away what the storage has under *prefix*."""
+    store = site.disk.connect()
+    for key in await store.list(prefix):
+        await store.delete(key)
+
+
+async def _ledger_lost(site: Site) -> None:
+    await _wider(site)
+    await _lost(site, "__cluster/ledger/")
+    await _lost(site, "__cluster/state")
+
+
+async def _payload_lost(site: Site) -> None:
+    await _two_with_rows(site)
+    await _lost(site, "__cluster/resources/query/supply/")
+
+
+async def _edited_and_removed(site: Site) -> None:
+    await _spare_removed(site)
+    site.write({"supply.gq": f"{QUERY}\n{_MORE}"})
+
+
+async def _apply_closely(site: Site, cluster: Cluster) -> Envelope:
+    del site
+    return await do(cluster, "apply", {"intent": "correct the drift", "refresh": True})
+
+
+async def _reconcile(site: Site, cluster: Cluster) -> Envelope:
+    del site
+    return await do(cluster, "reconcile", {"intent": "keep it so", "once": True})
+
+
 async def _request(site: Site, cluster: Cluster) -> Envelope:
     del site
     arguments = {"gate": "graph.spare", "intent": "not used", "idempotency_key": "once"}
@@ -287,6 +320,13 @@ async def _tightened_once(site: Site, cluster: Cluster) -> None:
     assert len(used) == 1, used
 
 
+async def _reconciled(site: Site, cluster: Cluster) -> None:
+    await _asked_once(site, cluster)
+    head = await cluster.ledger.head()
+    assert head is not None
+    assert "query.supply.names" in head.envelope.state.applied_revision.resources
+
+
 async def _still_open(site: Site, cluster: Cluster) -> None:
     del site
     assert len(await cluster.drafts.list()) == 1
@@ -326,7 +366,24 @@ CASES: Final[tuple[Case, ...]] = (
         check=_created,
         again=frozenset({"state_already_exists"}),
     ),
+    Case(
+        name="import: over live graphs",
+        prepare=_ledger_lost,
+        command=_import,
+        check=_widened,
+        again=frozenset({"state_already_exists"}),
+    ),
     Case(name="refresh", prepare=_wider, command=_refresh, check=_widened),
+    Case(name="refresh: drift", prepare=_payload_lost, command=_refresh, check=_untouched),
+    Case(name="apply: drift", prepare=_payload_lost, command=_apply_closely, check=_untouched),
+    Case(
+        name="reconcile",
+        prepare=_edited_and_removed,
+        command=_reconcile,
+        check=_reconciled,
+        converges=False,
+        apply_first="waits",
+    ),
     Case(name="plan --keep", prepare=_wider, command=_keep_plan, check=_widened),
     Case(
         name="request approval",
