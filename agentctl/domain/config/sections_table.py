@@ -18,6 +18,7 @@ from agentctl.domain.config.forms import (
     PathForm,
     ReferenceForm,
     ScheduleForm,
+    SecretForm,
     Section,
     SurfaceForm,
     TextForm,
@@ -268,6 +269,14 @@ _ARCHIVE: Final = Section(
         ),
         "bucket": Field(form=TextForm(), about="The bucket."),
         "prefix": Field(form=TextForm(), about="What its keys begin with.", default="ops"),
+        "path": Field(
+            form=TextForm(),
+            about="Of `local`: a folder, relative to the cluster's; default `.ops-archive`.",
+        ),
+        "password": Field(
+            form=SecretForm(),
+            about="A reference to the password; default `${AGENTCTL_ARCHIVE_PASSWORD}`.",
+        ),
     }
 )
 

@@ -1,0 +1,1 @@
+"""Archives behind the tools that write them: restic and kopia, run as commands."""
