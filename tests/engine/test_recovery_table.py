@@ -131,6 +131,19 @@ def test_each_observation_has_the_verdict_of_its_row(case: Case) -> None:
     assert decision.keeps or not rule.spends or rule.verdict == "roll_forward"
 
 
+def test_the_codes_by_which_a_verdict_is_told() -> None:
+    told = {
+        verdict: {rule.code for rule in TABLE.values() if rule.verdict == verdict}
+        for verdict in ("roll_forward", "retire", "keep")
+    }
+
+    assert told == {
+        "roll_forward": {"cluster_recovery_rolled_forward", "graph_delete_incomplete"},
+        "retire": {"cluster_recovery_retired", None},
+        "keep": {"graph_create_incomplete", "cluster_recovery_pending"},
+    }
+
+
 def test_every_row_of_the_table_is_reached_and_every_sight_has_a_row() -> None:
     reached = {(c.kind, c.sight) for c in CASES}
     told_elsewhere = {(kind, "recorded") for kind in STEPS}
