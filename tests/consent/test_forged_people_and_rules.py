@@ -693,3 +693,13 @@ async def test_a_caller_who_says_they_are_tina_without_her_key() -> None:
 
     assert isinstance(answer, tuple)
     assert answer[0].code == "signature_invalid"
+
+
+@pytest.mark.parametrize(("kind", "via"), [("agent", "cli"), ("human", "mcp"), ("human", "http")])
+def test_the_recovery_code_is_taken_at_a_persons_terminal_only(kind: Any, via: Any) -> None:
+    from agentctl.domain.policy.decide import authorise
+
+    lost = caller("local:sarah", enrolled=False)
+
+    assert authorise(lost, "principal_recover", "cluster").allow
+    assert not authorise(caller("x", kind, via), "principal_recover", "cluster").allow

@@ -22,9 +22,9 @@ class Added(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """What `identity_add` takes."""
 
     id: Id
-    kind: Literal["agent", "service"]
+    of_kind: Literal["agent", "service"]
     key: Key | None = None
-    groups: Names = ()
+    in_groups: Names = ()
 
 
 class HumanAdded(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -33,14 +33,14 @@ class HumanAdded(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     id: Id
     key: Key
     assurance: Assurance | None = None
-    groups: Names = ()
+    in_groups: Names = ()
 
 
 class Regrouped(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What `identity_groups` takes."""
 
     id: Id
-    groups: Names
+    in_groups: Names
 
 
 class Revoked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -93,15 +93,15 @@ class ChainChanged(msgspec.Struct, frozen=True, kw_only=True):
 
 async def _add(call: Call) -> Envelope:
     given = call.arguments
-    new = NewPrincipal(id=given.id, kind=given.kind, key=given.key, groups=given.groups)
+    new = NewPrincipal(id=given.id, kind=given.of_kind, key=given.key, groups=given.in_groups)
     changed = await enrolling.add(call.cluster, call.caller, new, signer=call.signer)
-    return _told(changed, given.id, f"Known: {given.kind}.")
+    return _told(changed, given.id, f"Known: {given.of_kind}.")
 
 
 async def _add_human(call: Call) -> Envelope:
     given = call.arguments
     new = NewPrincipal(
-        id=given.id, kind="human", key=given.key, groups=given.groups, assurance=given.assurance
+        id=given.id, kind="human", key=given.key, groups=given.in_groups, assurance=given.assurance
     )
     changed = await enrolling.add(call.cluster, call.caller, new, signer=call.signer)
     return _told(changed, given.id, "Known: human.")
@@ -110,7 +110,7 @@ async def _add_human(call: Call) -> Envelope:
 async def _regroup(call: Call) -> Envelope:
     given = call.arguments
     changed = await enrolling.regroup(
-        call.cluster, call.caller, given.id, given.groups, signer=call.signer
+        call.cluster, call.caller, given.id, given.in_groups, signer=call.signer
     )
     return _told(changed, given.id, "The groups are these now.")
 

@@ -70,12 +70,12 @@ def enrol(principal_id: str, given: Mapping[str, Any]) -> NoReturn:
 
     async def main(session: Session) -> Ended:
         text = key if key is not None else _made(session, kind, principal_id)
-        arguments: dict[str, object] = {"id": principal_id, "key": text, "groups": groups}
+        arguments: dict[str, object] = {"id": principal_id, "key": text, "in_groups": groups}
         if kind == "human":
             arguments["assurance"] = given["assurance"]
             envelope = await _signed(session, "identity_add_human", arguments, principal_id)
         else:
-            arguments["kind"] = kind
+            arguments["of_kind"] = kind
             signer = (await human_key(session)).signer() if groups else None
             envelope = await session.call("identity_add", arguments, signer=signer)
         return ended_with(envelope, show=_changed)

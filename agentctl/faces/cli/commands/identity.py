@@ -84,7 +84,7 @@ def regroup(principal_id: str, groups: tuple[str, ...], **_: object) -> None:
     """Replace the groups of a principal, which are the roles of approval rules."""
     from agentctl.faces.cli.identity_acts import signed
 
-    signed("identity_groups", {"id": principal_id, "groups": groups}, about=principal_id)
+    signed("identity_groups", {"id": principal_id, "in_groups": groups}, about=principal_id)
 
 
 @command.command("revoke", epilog=example("agentctl identity revoke tom --reason 'left'"))
