@@ -29,6 +29,7 @@ from agentctl.testing.builders import (
     recorded,
     wanting,
 )
+from agentctl.testing.consent import key_of
 from agentctl.testing.crash import NEVER, Crash, DownStore
 from agentctl_tools.door import call
 from agentctl_tools.operation import Envelope
@@ -391,6 +392,31 @@ async def test_each_thing_it_does_is_decided_and_audited_like_any_other(tmp_path
         "cluster_apply",
         "approval_request",
     ]
+
+
+async def test_it_acts_no_more_for_somebody_who_was_revoked(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    cluster = await converged(bench)
+    await cluster.principals.add(
+        principal_id="ann",
+        kind="human",
+        key=key_of("ann").key,
+        assurance="file",
+        by="sarah",
+        signer=key_of("sarah"),
+    )
+
+    async def revoke() -> None:
+        await cluster.principals.revoke(
+            principal_id="sarah", reason="left", by="ann", signer=key_of("ann")
+        )
+        bench.write({"supply.gq": MORE})
+
+    watch = Watch(bench, revoke)
+    await watch.run(cluster, bench.sarah)
+
+    assert set(watch.story) == {"planning", "converged", "denied", "stopped"}
+    assert "query.supply.names" not in (await recorded(cluster)).applied_revision.resources
 
 
 async def test_nobody_starts_it_over_a_wire(tmp_path: Path) -> None:

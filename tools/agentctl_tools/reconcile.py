@@ -136,9 +136,32 @@ class _Acts:
         from agentctl_tools import door  # the door knows every operation, this one too
 
         call = self._call
+        await self._require_standing()
         return await door.call(
             call.cluster, call.caller, name, arguments, is_interrupted=call.is_interrupted
         )
+
+    async def _require_standing(self) -> None:
+        """Refuses to act for somebody who was revoked while this runs: that may be for months."""
+        caller = self._call.caller
+        if not caller.enrolled:
+            return
+        try:
+            registry = await self._call.cluster.principals.registry()
+        except Exception as failure:
+            known = diagnostics_of(failure)
+            if known is None:
+                raise
+            raise _failure(known) from failure
+        known_as = registry.principals.get(caller.id)
+        if known_as is None or known_as.revoked:
+            told = error(
+                "denied",
+                "cluster",
+                f"{caller.id}, for whom this reconciles, was revoked",
+                remedy="Let somebody else start it.",
+            )
+            raise _failure((told,))
 
     def _no_commit(self) -> Diagnostic:
         return error(
