@@ -1,0 +1,35 @@
+"""Every command again, struck at every one of its writes, with its storage on S3.
+
+The product's own client signs, sends and reads; moto answers in this process. The graphs stay in
+memory: those on S3 are the graph engine's, whose own writes `tests/conformance` looks at.
+"""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from agentctl.testing.crash_cases import CASES
+from agentctl.testing.crash_suite import ALL_FAULTS, Case, points, strike, survey
+from agentctl.testing.sites import Disk
+
+LONG = os.environ.get("AGENTCTL_TEST_PROFILE") == "long"
+SAMPLE = 11
+ON_S3 = tuple(f for f in ALL_FAULTS if f != "torn")
+"""S3 takes an object whole: a write that breaks off is one that did not happen."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_every_write_is_a_crash_point_on_s3(
+    case: Case, tmp_path: Path, bucket_disk: Disk, record_property: Callable[[str, object], None]
+) -> None:
+    surveyed = survey(case, tmp_path, bucket_disk)
+    chosen = list(points(surveyed.writes, ON_S3))[:: 1 if LONG else SAMPLE]
+
+    for at, fault in chosen:
+        strike(surveyed, tmp_path / f"{at}-{fault}", at, fault)
+
+    told = f"{case.name}: {surveyed.writes} writes, {len(chosen)} runs"
+    record_property("evidence", f"crash suite, S3, {told}")
