@@ -36,20 +36,26 @@ class Shell:
         self.home = root / "home"
         self.folder = root / "cluster"
         self.keys = self.home / ".config" / "agentctl" / "keys"
+        self.more_env: dict[str, str] = {}
+        """What this user's processes see besides, the credentials of a storage root for one."""
         self.home.mkdir(parents=True, exist_ok=True)
 
     @property
     def env(self) -> dict[str, str]:
         """What a process of this user sees."""
         kept = {k: os.environ[k] for k in ("PATH", "PYTHONPATH") if k in os.environ}
-        return kept | {
-            "HOME": str(self.home),
-            "XDG_CONFIG_HOME": str(self.home / ".config"),
-            "XDG_CACHE_HOME": str(self.home / ".cache"),
-            "LANG": "C.UTF-8",
-            "TERM": "xterm-256color",
-            "COLUMNS": "120",
-        }
+        return (
+            kept
+            | {
+                "HOME": str(self.home),
+                "XDG_CONFIG_HOME": str(self.home / ".config"),
+                "XDG_CACHE_HOME": str(self.home / ".cache"),
+                "LANG": "C.UTF-8",
+                "TERM": "xterm-256color",
+                "COLUMNS": "120",
+            }
+            | self.more_env
+        )
 
     def argv(self, *arguments: str | Path) -> list[str]:
         """Returns the command line of a call of the product over this user's folder."""

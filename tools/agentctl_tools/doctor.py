@@ -2,11 +2,16 @@
 
 import msgspec
 
+from agentctl.adapters.backends.abilities import abilities
+from agentctl.adapters.backends.ability import Ability
+from agentctl.adapters.backends.s3_settings import root_of
 from agentctl.diagnostics.bag import has_errors, sort_diagnostics
 from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.engine import status as engine
 from agentctl.engine import trust
+from agentctl.engine.cluster import Cluster
 from agentctl.engine.emergencies import open_reviews
+from agentctl.views.bucket_policy import bucket_policy
 from agentctl_tools.operation import Call, Envelope, Operation
 
 
@@ -15,6 +20,8 @@ class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     trust_only: bool = False
     """Leaves out the checks of the cluster."""
+    storage: bool = False
+    """Looks also at what the storage root can do."""
 
 
 class DoctorAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,6 +32,10 @@ class DoctorAnswer(msgspec.Struct, frozen=True, kw_only=True):
     trust_line: str
     audit_length: int | None
     diagnostics: tuple[Diagnostic, ...]
+    storage_uri: str | None = None
+    storage: tuple[Ability, ...] = ()
+    bucket_policy: str | None = None
+    """The policy by which a bucket refuses to overwrite; on S3."""
 
 
 async def _handle(call: Call) -> Envelope:
@@ -39,6 +50,7 @@ async def _handle(call: Call) -> Envelope:
         verified = await cluster.audit.verify()
         found += verified.diagnostics
         length = verified.length
+    able = await _storage(cluster) if call.arguments.storage else ()
     diagnostics = sort_diagnostics(found)
     ok = not has_errors(diagnostics)
     data = DoctorAnswer(
@@ -47,8 +59,22 @@ async def _handle(call: Call) -> Envelope:
         trust_line=standing.line,
         audit_length=length,
         diagnostics=diagnostics,
+        storage_uri=cluster.store.uri if able else None,
+        storage=able,
+        bucket_policy=_policy(cluster.store.uri) if able else None,
     )
     return Envelope(ok=ok, summary=f"trust: {standing.line}", data=data, diagnostics=diagnostics)
+
+
+async def _storage(cluster: Cluster) -> tuple[Ability, ...]:
+    return await abilities(cluster.store, cluster.world.now().timestamp())
+
+
+def _policy(uri: str) -> str | None:
+    if not uri.startswith("s3://"):
+        return None
+    root = root_of(uri)
+    return bucket_policy(root.bucket, root.prefix)
 
 
 OPERATION = Operation(

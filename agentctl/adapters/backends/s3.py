@@ -229,6 +229,18 @@ class S3Store:
 
         return await self._asked("ask the time", ask)
 
+    async def setting(self, ask: Callable[[Any, str], Awaitable[T]]) -> T:
+        """Returns what *ask*, given the client and the bucket, reads of the bucket's settings.
+
+        Raises:
+            RefusedError: the store does not tell these credentials, or has no such setting.
+        """
+
+        async def call() -> T:
+            return await ask(await self._connected(), self._root.bucket)
+
+        return await self._asked("look at the bucket", call)
+
     async def aclose(self) -> None:
         """Closes the connection; a later call opens one anew."""
         async with self._opening:

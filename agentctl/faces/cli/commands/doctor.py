@@ -7,21 +7,45 @@ import click
 from agentctl.faces.cli.options import example, shared
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from agentctl_tools.doctor import DoctorAnswer
 
 
-@click.command("doctor", epilog=example("agentctl doctor", "agentctl doctor --trust"))
+@click.command(
+    "doctor",
+    epilog=example("agentctl doctor", "agentctl doctor --trust", "agentctl doctor --storage"),
+)
 @click.option("--trust", is_flag=True, help="Only what holds against whom on this machine.")
+@click.option("--storage", is_flag=True, help="Only the storage root, and its bucket policy.")
 @shared
-def command(trust: bool, **_: object) -> None:  # noqa: FBT001  # a flag
+def command(trust: bool, storage: bool, **_: object) -> None:  # noqa: FBT001  # flags
     """Check that the cluster is whole, and say what holds against whom on this machine."""
     from agentctl.faces.cli.session import run_operation
 
-    run_operation("doctor", {"trust_only": trust}, show=_text)
+    only = trust or storage
+    show = _storage_text if storage else _text
+    run_operation("doctor", {"trust_only": only, "storage": storage or not trust}, show=show)
 
 
 def _text(data: "DoctorAnswer") -> str:
     lines = [data.trust_line]
     if data.audit_length is not None:
         lines.append(f"audit: {data.audit_length} records")
+    return "\n".join([*lines, *_storage_lines(data)])
+
+
+def _storage_text(data: "DoctorAnswer") -> str:
+    lines = list(_storage_lines(data))
+    if data.bucket_policy is not None:
+        lines += ["", "Bucket policy that enforces it; put your account and role in:", ""]
+        lines.append(data.bucket_policy)
     return "\n".join(lines)
+
+
+def _storage_lines(data: "DoctorAnswer") -> "Iterator[str]":
+    if not data.storage:
+        return
+    yield f"storage: {data.storage_uri}"
+    for ability in data.storage:
+        yield f"  {ability.holds:<7}  {ability.name}: {ability.says}"
