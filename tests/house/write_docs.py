@@ -8,6 +8,7 @@ import click
 
 from agentctl.diagnostics.codes import CODES
 from agentctl.diagnostics.explanations import EXPLANATIONS
+from agentctl.domain.storage.formats import FORMATS
 from agentctl.views.rules import SECTIONS
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -130,8 +131,30 @@ _AROUND_RECOVERY = (
 )
 
 
+def formats_page() -> str:
+    """Returns docs/formats.md: every persistent format with its number."""
+    lines = [*_ABOUT_FORMATS, "", "| format | objects | field | number |", "|---|---|---|---|"]
+    for one in FORMATS:
+        field = "" if one.field == "none" else f"`{one.field}`"
+        lines.append(f"| {one.name} | `{one.where}` | {field} | {one.number} |")
+    return "\n".join(lines) + "\n"
+
+
+_ABOUT_FORMATS = (
+    "# Formats",
+    "",
+    "Every object that is written for good has a format with a number.",
+    "A release reads all numbers up to its own and writes its own;"
+    " `agentctl upgrade --check` shows what a storage root holds.",
+    "A ledger object says what it asks of its readers and writers (`min_reader`, `min_writer`);"
+    " an older release refuses to write and names the number that it lacks.",
+    "A format without a field has had one form only, and counts as 1.",
+)
+
+
 def main() -> None:
     """Writes the pages."""
+    (DOCS / "formats.md").write_text(formats_page(), encoding="utf-8")
     (DOCS / "recovery.md").write_text(recovery_page(), encoding="utf-8")
     (DOCS / "diagnostics.md").write_text(diagnostics_page(), encoding="utf-8")
     (DOCS / "cli.md").write_text(commands_page(), encoding="utf-8")

@@ -79,17 +79,19 @@ async def test_a_ledger_object_that_cannot_be_trusted_stops_every_writer_and_is_
     assert head is not None
     key = ledger_key(head.seq)
     data = bench.objects[key]
-    fields: dict[str, object] = {
+    altered: dict[str, dict[str, object]] = {
         "unknown field": {"surprise": 1},
         "another number": {"seq": head.seq + 1},
         "another predecessor": {"previous": "sha256:" + "0" * 64},
         "lower epoch": {"epoch": 0},
         "of the future": {"version": 2},
         "needs a newer reader": {"min_reader": 2},
-    }.get(damage, {})
+    }
     short = {"cut short": data[: len(data) // 2], "empty": b""}
     bench.objects[key] = short.get(damage) or (
-        b"" if damage == "empty" else msgspec.json.encode(msgspec.json.decode(data) | fields)
+        b""
+        if damage == "empty"
+        else msgspec.json.encode(msgspec.json.decode(data) | altered.get(damage, {}))
     )
     before = recorded(bench)
     later = await bench.open()

@@ -123,6 +123,11 @@ FORMATS: Final = (
     _format("backup manifest", "backups/<id>.json", rf"backups/{_PART}\.json"),
     _format("draft", "sandboxes/<id>/sandbox.json", rf"sandboxes/{_PART}/sandbox\.json"),
     _format("draft edit", "sandboxes/<id>/edits/<n>.json", rf"sandboxes/{_PART}/edits/{_N}\.json"),
+    _format(
+        "archived bundle",
+        "__cluster/archive/<id>.json, ops/<id>/archive.json",
+        rf"__cluster/archive/{_PART}\.json|ops/{_PART}/archive\.json",
+    ),
     _format("op", "ops/<id>/op.json", rf"ops/{_PART}/op\.json", "none"),
     _format(
         "op snapshot", "ops/<id>/pre.json, post.json", rf"ops/{_PART}/(?:pre|post)\.json", "none"
