@@ -33,7 +33,7 @@ from agentctl.engine.advance import (
     without_digests,
 )
 from agentctl.engine.catalog import PayloadCheck
-from agentctl.ids import Kind, graph_address, parse_address, schema_address
+from agentctl.ids import Kind, graph_address, is_resource_id, parse_address, schema_address
 
 KEPT_KINDS: Final[frozenset[Kind]] = frozenset({"approval", "ops"})
 """Kinds that a lost payload takes nothing from: they still hold, and open nothing."""
@@ -206,23 +206,26 @@ def roots_seen(state: State, others: Iterable[LiveGraph], *, at: str) -> Seen:
     """Returns *state* after a look at roots that are neither declared nor recorded.
 
     None is adopted. A live one is told; of a detached one the tombstone is recorded where the ledger
-    has none, so that it can be restored. A root whose incarnation is recorded as deleted is known.
+    has none, so that it can be restored: unless the root's name is no graph's id, as that of a renamed
+    graph may be.
     """
     told: list[Diagnostic] = []
     for live in sorted(others, key=lambda g: g.graph_id):
         before = state.observations.get(graph_address(live.graph_id))
-        if live.presence == "detached" and not isinstance(before, Tombstone):
+        if isinstance(before, Tombstone) and live.presence == "detached":
+            continue
+        if live.presence == "detached" and is_resource_id(live.graph_id):
             seen = _tombstone_found(state, live, at=at)
             state = seen.state
             told.extend(seen.diagnostics)
-        elif live.presence in {"live", "foreign", "unreadable"}:
+        elif live.presence not in {"absent", "purged"}:
             told.append(_undeclared(live))
     return Seen(state=state, diagnostics=tuple(told))
 
 
 def _undeclared(live: LiveGraph) -> Diagnostic:
-    what = f"a live graph of {sum(live.rows.values()):,} rows"
-    if live.presence != "live":
+    what = f"a {live.presence} graph of {sum(live.rows.values()):,} rows"
+    if live.presence not in {"live", "detached"}:
         what = f"something that is no graph of ours ({live.error})"
     return warning(
         "graph_undeclared",

@@ -156,6 +156,23 @@ async def test_a_root_that_nobody_declares_is_told_and_not_adopted_until_it_is_d
     assert {"graph.spare", "schema.spare"} <= set(adopted)
 
 
+async def test_a_root_whose_name_is_no_graphs_id_is_told_whatever_it_holds(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    await deleted_spare(bench)
+    lose(bench, *LEDGER)
+    bench.roots.by_id["spare~2"] = bench.roots.by_id.pop("spare")
+    cluster = await bench.open()
+
+    imported = await import_(cluster, bench.sarah, "the ledger was lost")
+    again = await refresh(cluster, bench.sarah, "look")
+
+    assert imported.ok
+    for result in (imported, again):
+        told = [d for d in result.diagnostics if d.code == "graph_undeclared"]
+        assert ["holds a detached graph of" in d.message for d in told] == [True]
+    assert "graph.spare~2" not in (await recorded(cluster)).observations
+
+
 async def test_a_declared_graph_with_another_schema_is_drifted_and_recorded_as_it_is(
     tmp_path: Path,
 ) -> None:
