@@ -14,10 +14,10 @@ from agentctl.diagnostics.diagnostic import Diagnostic, note, warning
 from agentctl.domain.config.load import LoadedCluster
 from agentctl.engine.readings import GraphReading, QueryReading, additions, readings
 from agentctl.ids import query_address, schema_address
-from agentctl.languages.query.compile import CheckedResult
 from agentctl.languages.query.descriptor import result_columns
 from agentctl.languages.query.lint import Finding, lint_graph, lint_query
 from agentctl.languages.query.plan import CheckedQuery
+from agentctl.languages.query.results import CheckedResult
 from agentctl.languages.query.syntax import MutationBody, QueryDecl
 from agentctl.languages.schema.types import Catalog
 from agentctl.views.compat import differing_in_omnigraph

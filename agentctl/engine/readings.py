@@ -14,8 +14,8 @@ from agentctl.domain.config.paths import normal_path
 from agentctl.domain.config.snapshot import is_query_name
 from agentctl.domain.config.sources import Source
 from agentctl.domain.config.written import QueryMap, QueryPath, WrittenGraph
-from agentctl.languages.query.compile import CheckedResult, QueryFile
-from agentctl.languages.schema.compile import CompiledSchema
+from agentctl.languages.query.results import CheckedResult, QueryFile
+from agentctl.languages.schema.compiled import CompiledSchema
 from agentctl.languages.text.addition import Addition
 from agentctl.views.compat import config_additions
 

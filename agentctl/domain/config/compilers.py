@@ -1,6 +1,6 @@
 """How the files of a folder become meanings. Loading asks a `Compilers`, and never the languages.
 
-Each file is read once, however often it is asked about. `Languages` reads it anew; `Remembering` of
+Each file is read once, however often it is asked about; what reads it is loaded when it is needed. `Languages` reads it anew; `Remembering` of
 `remembered` asks a cache first. Both live as long as what was loaded through them.
 """
 
@@ -12,14 +12,9 @@ import msgspec
 from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.diagnostics.span import Span
 from agentctl.domain.config.sources import Source
-from agentctl.languages.query.compile import (
-    CheckedResult,
-    QueryFile,
-    check_query,
-    parse_query_file,
-)
 from agentctl.languages.query.plan import CheckedQuery
-from agentctl.languages.schema.compile import CompiledSchema, compile_schema
+from agentctl.languages.query.results import CheckedResult, QueryFile
+from agentctl.languages.schema.compiled import CompiledSchema
 from agentctl.languages.schema.types import Catalog
 from agentctl.languages.text.addition import Addition
 
@@ -132,9 +127,13 @@ class Languages:
         return self._judgements[key]
 
     def _compile(self, source: Source) -> CompiledSchema:
+        from agentctl.languages.schema.compile import compile_schema
+
         return compile_schema(source.data, file=source.path)
 
     def _parse(self, source: Source) -> QueryFile:
+        from agentctl.languages.query.compile import parse_query_file
+
         return parse_query_file(source.data, file=source.path)
 
     def _declare(self, source: Source) -> DeclaredFile:
@@ -165,6 +164,8 @@ def declared_of(parsed: QueryFile) -> DeclaredFile:
 
 def checked_of(parsed: QueryFile, catalog: Catalog) -> dict[str, CheckedResult]:
     """Returns what was parsed means over a schema, by name; of a repeated name the first."""
+    from agentctl.languages.query.compile import check_query
+
     found: dict[str, CheckedResult] = {}
     for declaration in parsed.declarations:
         if declaration.name not in found:

@@ -57,7 +57,7 @@ from agentctl.ids import (
 from agentctl.languages.text.addition import Addition
 
 if TYPE_CHECKING:
-    from agentctl.languages.schema.compile import CompiledSchema
+    from agentctl.languages.schema.compiled import CompiledSchema
 
 __all__ = [
     "FolderSnapshot",

@@ -24,7 +24,7 @@ from agentctl.domain.config.written import (
     WrittenGraph,
 )
 from agentctl.ids import Address, graph_address, is_resource_id, query_address
-from agentctl.languages.query.compile import CheckedResult
+from agentctl.languages.query.results import CheckedResult
 from agentctl.languages.schema.types import Catalog
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ digested here; it grants nothing. What does not decode is refused and made anew.
 import contextlib
 from collections import Counter
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Final, Literal, Protocol, TypeVar
 
 import msgspec
@@ -22,8 +23,8 @@ from agentctl.domain.config.compilers import (
     judged_of,
 )
 from agentctl.domain.config.sources import Source
-from agentctl.languages.query.compile import CheckedResult, QueryFile
-from agentctl.languages.schema.compile import CompiledSchema
+from agentctl.languages.query.results import CheckedResult, QueryFile
+from agentctl.languages.schema.compiled import CompiledSchema
 from agentctl.languages.schema.types import Catalog
 
 T = TypeVar("T")
@@ -32,9 +33,14 @@ Kind = Literal["schema", "queries", "declared", "checked", "judged"]
 
 _ENCODER: Final = msgspec.msgpack.Encoder()
 _SCHEMA: Final = msgspec.msgpack.Decoder(CompiledSchema)
-_QUERIES: Final = msgspec.msgpack.Decoder(QueryFile)
 _DECLARED: Final = msgspec.msgpack.Decoder(DeclaredFile)
 _CHECKED: Final = msgspec.msgpack.Decoder(Mapping[str, CheckedResult])
+
+
+@cache
+def _queries() -> msgspec.msgpack.Decoder[QueryFile]:
+    """Made when it is needed: a whole syntax tree has many types."""
+    return msgspec.msgpack.Decoder(QueryFile)
 
 
 class Entries(Protocol):
@@ -85,7 +91,7 @@ class Remembering(Languages):
             self._counts["query_files_parsed"] += 1
             return super(Remembering, self)._parse(source)
 
-        return self._asked("queries", (source,), _QUERIES, anew)
+        return self._asked("queries", (source,), _queries(), anew)
 
     def _declare(self, source: Source) -> DeclaredFile:
         self._entries.hold("queries", source.path, self._key("queries", (source,)))

@@ -3,33 +3,22 @@
 The one entry to the query language; never raises, whatever the bytes are.
 """
 
-import msgspec
 
 from agentctl.diagnostics.bag import sort_diagnostics
-from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.languages.query.catalog_index import index_catalog
 from agentctl.languages.query.context import Context
 from agentctl.languages.query.match_check import check_block
 from agentctl.languages.query.mutation_check import check_mutations
 from agentctl.languages.query.order_check import OrderChecker
 from agentctl.languages.query.output_check import OutputChecker
-from agentctl.languages.query.parse import QueryFile, parse_query_file
+from agentctl.languages.query.parse import parse_query_file
 from agentctl.languages.query.plan import CheckedQuery, Param
+from agentctl.languages.query.results import CheckedResult, QueryFile
 from agentctl.languages.query.scope import Scope
 from agentctl.languages.query.syntax import MutationBody, QueryDecl, ReadBody
 from agentctl.languages.schema.types import Catalog
-from agentctl.languages.text.addition import Addition
 
 __all__ = ["CheckedResult", "QueryDecl", "QueryFile", "check_query", "parse_query_file"]
-
-
-class CheckedResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What a declaration means over a schema; no query exactly where there are errors."""
-
-    query: CheckedQuery | None
-    diagnostics: tuple[Diagnostic, ...]
-    additions: tuple[Addition, ...] = ()
-    """What OmniGraph 0.10 would refuse or take for something else, as far as types tell."""
 
 
 def check_query(decl: QueryDecl, catalog: Catalog) -> CheckedResult:

@@ -19,9 +19,9 @@ from agentctl.diagnostics.span import Span
 from agentctl.languages.query.expression_syntax import ANONYMOUS
 from agentctl.languages.query.mutation_syntax import MUTATIONS, MutationParser
 from agentctl.languages.query.recovery import PARTS, declaration_begins
+from agentctl.languages.query.results import QueryFile
 from agentctl.languages.query.syntax import MutationBody, ParamSyntax, QueryDecl, ReadBody
 from agentctl.languages.schema.type_syntax import read_type
-from agentctl.languages.text.addition import Addition
 from agentctl.languages.text.cursor import OPENERS, HaltError
 from agentctl.languages.text.report import Report
 from agentctl.languages.text.sequence import another
@@ -37,16 +37,6 @@ _HARMLESS: Final = frozenset(QUERY_DIALECT.rule(n) for n in (13, 16, 17, 20, 27)
 """Mistakes that leave no doubt about what else the declaration says, so that it is checked too."""
 _PARAMS_REMEDY: Final = "Parameters come next, also where there are none: `query name() { … }`."
 _LOWER: Final = TokenKind.LOWER
-
-
-class QueryFile(msgspec.Struct, frozen=True, kw_only=True):
-    """What a query file declares."""
-
-    declarations: tuple[QueryDecl, ...]
-    """In the file's order, without those of which a mistake has taken something away."""
-    diagnostics: tuple[Diagnostic, ...]
-    additions: tuple[Addition, ...] = ()
-    """Constructs that OmniGraph 0.10 does not have, in the order of the text."""
 
 
 def parse_query_file(source: bytes, *, file: str) -> QueryFile:

@@ -3,28 +3,16 @@
 The one entry to the schema language; never raises, whatever the bytes are.
 """
 
-import msgspec
-
 from agentctl.diagnostics.bag import sort_diagnostics
 from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.languages.schema.check import check_schema
+from agentctl.languages.schema.compiled import CompiledSchema
 from agentctl.languages.schema.parse import SCHEMA_DIALECT, parse_schema
 from agentctl.languages.schema.shape import shape_digest
-from agentctl.languages.schema.types import Catalog
-from agentctl.languages.text.addition import Addition
 from agentctl.languages.text.report import Report
 from agentctl.languages.text.source import read_source
 
-
-class CompiledSchema(msgspec.Struct, frozen=True, kw_only=True):
-    """What a schema file means; the first two are None exactly where there are errors."""
-
-    catalog: Catalog | None
-    shape_digest: str | None
-    """``sha256:`` and the digest that formatting does not move."""
-    diagnostics: tuple[Diagnostic, ...]
-    additions: tuple[Addition, ...] = ()
-    """What OmniGraph 0.10 refuses or reads otherwise, in the order of the text."""
+__all__ = ["CompiledSchema", "compile_schema"]
 
 
 def compile_schema(source: bytes, *, file: str) -> CompiledSchema:
