@@ -591,3 +591,17 @@ def test_a_rule_about_another_class_or_resource_asks_nothing() -> None:
 
     assert requirements(rules, resource="graph.a", classes=("irreversible",)).count == 1
     assert requirements(rules, resource="policy.p", classes=("authority",)).count == 3
+
+
+async def test_nobody_approves_what_must_be_promoted_while_environments_are_not_known() -> None:
+    bench = await team(staged={"promoted_from": "stage"})
+
+    assert "stage had it before" in refusal(await bench.try_to_decide(await bench.ask()))
+
+
+def test_a_rule_that_nobody_can_meet_yet_can_be_taken_back() -> None:
+    rules = ruled([{"promoted_from": "stage", "need": {"count": 2}}])
+    taken_back = requirements(rules, resource="approval.r0", classes=("authority",))
+
+    assert requirements(rules, resource="policy.p", classes=("authority",)).unmet is not None
+    assert (taken_back.unmet, taken_back.count) == (None, 2)

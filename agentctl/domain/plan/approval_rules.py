@@ -22,6 +22,7 @@ LIFE_S: Final = 86_400
 ASSURANCES: Final[tuple[Assurance, ...]] = ("demo", "file", "agent", "touch")
 """What a human key is worth, in ascending order. Source: trust."""
 _WILDCARD: Final = ".*"
+_RULES: Final = "approval."
 
 
 class RuleMatch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -116,6 +117,9 @@ def requirements(
                 found, rules=(*found.rules, rule.address), unmet=found.unmet or why
             )
         elif _matches(content.match, resource, held):
+            if resource.startswith(_RULES):
+                # A rule that nobody can meet yet must not keep itself from being taken back.
+                content = msgspec.structs.replace(content, promoted_from=None)
             found = _with(found, rule.address, content)
     return found
 
