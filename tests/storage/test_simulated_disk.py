@@ -146,6 +146,22 @@ async def test_a_folder_that_another_one_began_is_made_durable_by_its_next_user(
         assert found.data == NEW
 
 
+async def test_a_copy_is_not_waited_for_and_may_be_old_or_broken_after_a_loss_of_power() -> None:
+    """The ledger's commit waits for the object that decides alone; who reads copies believes none."""
+    key, seen = "__cluster/state.json", set()
+    for seed in range(40):
+        disk = SimulatedDisk()
+        store = LocalStore(ROOT, disk=disk)
+        await store.create(key, OLD)
+        disk.operations.clear()
+        await store.replace(key, NEW)
+        assert not {"sync_file", "sync_folder"} & {name for name, _ in disk.operations}
+        found = await LocalStore(ROOT, disk=disk.crash(seed)).read(key)
+        seen.add(None if found is None else found.data)
+
+    assert seen == {OLD, NEW, NEW[: len(NEW) // 2], b""}
+
+
 async def test_a_numbered_log_has_no_gap_after_any_loss_of_power() -> None:
     async def write(store: LocalStore, upto: int) -> None:
         for number in range(1, upto + 1):

@@ -32,6 +32,10 @@ TEMPORARY_PREFIX: Final = ".agentctl-tmp-"
 TEMPORARY_AGE_MAX_S: Final = 3600.0
 """A writer holds its temporary file for milliseconds; one this old belongs to a dead process."""
 
+COPIES: Final = frozenset({"__cluster/state.json", "__cluster/lock.json"})
+"""Objects that repeat what others hold and that nothing is decided from, so they are not synced: a
+loss of power may leave them old or broken, which is told, and the next writer makes them again."""
+
 _NOT_THERE: Final = (FileNotFoundError, NotADirectoryError)
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _DENIED: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
@@ -73,7 +77,8 @@ class LocalStore:
     async def replace(self, key: str, data: bytes) -> None:
         """Writes the object, over what is there."""
         path = self.path_of(key)
-        await _in_thread(lambda: self._replace(path, data))
+        durable = key not in COPIES
+        await _in_thread(lambda: self._replace(path, data, durable=durable))
 
     async def delete(self, key: str) -> None:
         """Removes the object; one that is not there is no error."""
@@ -118,10 +123,11 @@ class LocalStore:
         self._sync_names(path.parent)
         return made
 
-    def _replace(self, path: Path, data: bytes) -> None:
-        with self._temporary(path.parent, data) as temporary:
+    def _replace(self, path: Path, data: bytes, *, durable: bool) -> None:
+        with self._temporary(path.parent, data, durable=durable) as temporary:
             self._disk.rename(temporary, path)
-        self._sync_names(path.parent)
+        if durable:
+            self._sync_names(path.parent)
 
     def _delete(self, path: Path) -> None:
         try:
@@ -137,13 +143,14 @@ class LocalStore:
             return None
 
     @contextlib.contextmanager
-    def _temporary(self, folder: Path, data: bytes) -> Iterator[Path]:
-        """Gives a durable temporary file with *data* beside where it will go, and removes it."""
+    def _temporary(self, folder: Path, data: bytes, *, durable: bool = True) -> Iterator[Path]:
+        """Gives a temporary file with *data* beside where it will go, and removes it."""
         self._settle(folder)
         path = folder / f"{TEMPORARY_PREFIX}{os.getpid()}-{secrets.token_hex(8)}"
         try:
             self._disk.write_new(path, data)
-            self._disk.sync_file(path)
+            if durable:
+                self._disk.sync_file(path)
             yield path
         finally:
             with contextlib.suppress(OSError):  # it was renamed, or is swept one day

@@ -4,7 +4,8 @@ Guarantees that every implementation gives, proved by one conformance suite:
 
 * **Atomic.** A reader sees an object whole or not at all, the old bytes or the new ones.
 * **Create-only.** Of any number of concurrent `create` calls for one key exactly one returns True.
-* **Durable.** When a write returns, the bytes survive a crash of the machine.
+* **Durable.** When a write returns, the bytes survive a crash of the machine; but for the few
+  objects that are copies of others (`state.json`, `lock.json`), which a disk may keep old or broken.
 * **Read your writes**, from any connection, listings included.
 * **Ordering.** A write that began after another one returned is the newer one, for every reader.
   Concurrent replaces of one key end with one of them, whole.
