@@ -16,6 +16,7 @@ from agentctl.domain.plan.order import Stages, stages
 from agentctl.engine.advance import graph_purged
 from agentctl.engine.bounded import run_bounded
 from agentctl.engine.consent import consented, fresh_gate, spend
+from agentctl.engine.erasure import erase_graph
 from agentctl.engine.frozen_graphs import hold_frozen
 from agentctl.engine.garbage import collect
 from agentctl.engine.rename import rename_graph
@@ -101,6 +102,9 @@ async def _payload(running: Running, change: Change, *, written: bool) -> bool:
     """Makes one change that moves no graph; returns whether the run may go on."""
     if change.moved_from is not None and change.resource.startswith("graph."):
         await rename_graph(running, change)
+        return True
+    if change.metadata_change == "erase":
+        await erase_graph(running, change)
         return True
     approval_id = None
     if change.gate is not None:

@@ -54,8 +54,8 @@ async def look(cluster: Cluster) -> Garbage:
     """
     keys = await _garbage(cluster)
     size = sum([await cluster.store.size_bytes(key) for key in keys])
-    proposed = await standing(cluster.store)
-    return Garbage(keys=keys, bytes=size, proposed=proposed[0] if proposed else None)
+    proposed = next((d for d in await standing(cluster.store) if d.kind == "garbage"), None)
+    return Garbage(keys=keys, bytes=size, proposed=proposed)
 
 
 async def propose(cluster: Cluster, caller: Caller, intent: str) -> Garbage | Diagnostic:
@@ -92,7 +92,7 @@ async def propose(cluster: Cluster, caller: Caller, intent: str) -> Garbage | Di
 
 async def withdraw(cluster: Cluster) -> tuple[Disposal, ...]:
     """Takes back what was proposed; returns it."""
-    found = await standing(cluster.store)
+    found = tuple(d for d in await standing(cluster.store) if d.kind == "garbage")
     for disposal in found:
         await cluster.store.delete(disposal_key(disposal))
     return found

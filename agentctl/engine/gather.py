@@ -204,7 +204,7 @@ async def plan_inputs(  # noqa: PLR0913  # what a plan depends on
         approval_rules=await applied_rules(
             cluster.catalog, recorded.applied_revision.resources if recorded is not None else {}
         ),
-        disposal=next(iter(await standing(cluster.store)), None),
+        disposals=await standing(cluster.store),
         settings=head.envelope.settings if head is not None else AppliedSettings(),
         live=await observe_graphs(cluster, known_graphs(desired, recorded)),
         pending=pending or {},

@@ -82,6 +82,14 @@ class NamedGraphs:
         """Returns, in counts, what of the rows in force *ir* would not permit, or would drop."""
         return await self.port.peek(await self.root_of(graph_id), ir, rows_max=rows_max)
 
+    async def erase(self, graph_id: str, *, observed: int, stamp: Stamp) -> int:
+        """Takes away for good what the newest commit does not name."""
+        root = await self.root_of(graph_id)
+        try:
+            return await self.port.erase(root, observed=observed, stamp=stamp)
+        except GraphError as failure:
+            raise _named(failure, graph_id, root) from failure
+
     async def detach(self, graph_id: str, *, observed: int, stamp: Stamp) -> int:
         """Writes the tombstone commit of `main`."""
         return await self.port.detach(await self.root_of(graph_id), observed=observed, stamp=stamp)

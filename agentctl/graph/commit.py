@@ -13,7 +13,16 @@ from agentctl.graph.layout import MAIN, commit_id
 from agentctl.graph.port import CommitInfo, Stamp
 
 CommitKind = Literal[
-    "create", "write", "schema", "branch", "merge", "fence", "tombstone", "restore", "revert"
+    "create",
+    "write",
+    "schema",
+    "branch",
+    "merge",
+    "fence",
+    "tombstone",
+    "restore",
+    "revert",
+    "erase",
 ]
 
 

@@ -17,7 +17,7 @@ import msgspec
 from agentctl.domain.ledger.observations import LiveGraph
 from agentctl.domain.ledger.peeks import Peek
 from agentctl.domain.storage.protocol import BackendError, ObjectStore
-from agentctl.graph import pinning
+from agentctl.graph import erasing, pinning
 from agentctl.graph.commit import (
     Commit,
     TypeState,
@@ -177,6 +177,10 @@ class LanceGraphs:
             return tuple(peeked(tables, head, q, rows_max=rows_max) for q in asked)
 
         return await self._roots.on_tables(graph_id, head.incarnation, look) if asked else ()
+
+    async def erase(self, graph_id: str, *, observed: int, stamp: Stamp) -> int:
+        """Takes away for good what the newest commit does not name."""
+        return await erasing.erase(self._roots, graph_id, observed=observed, stamp=stamp)
 
     async def detach(self, graph_id: str, *, observed: int, stamp: Stamp) -> int:
         """Writes the tombstone commit of `main`; all data is kept."""

@@ -58,6 +58,10 @@ class DataFolder(Protocol):
         """Returns a type whose dataset is not there or is being removed, or None."""
         ...
 
+    async def remove_dataset(self, type_id: str, before_write: BeforeWrite) -> None:
+        """Removes the dataset of a type, manifests first; repeating it is harmless."""
+        ...
+
     async def remove(self, before_write: BeforeWrite) -> None:
         """Removes everything; repeating an interrupted removal goes on with it.
 
@@ -115,6 +119,18 @@ class DiskFolder:
 
         return await in_thread(look)
 
+    async def remove_dataset(self, type_id: str, before_write: BeforeWrite) -> None:
+        """Removes the dataset of a type, manifests first."""
+        path = self._dataset(type_id)
+
+        def remove() -> None:
+            for part in (path / "_versions", path):
+                if part.exists():
+                    before_write(f"erase {part.name}")
+                    shutil.rmtree(part)
+
+        await in_thread(remove)
+
     async def remove(self, before_write: BeforeWrite) -> None:
         """Removes everything, the manifests first."""
         await in_thread(lambda: _remove(self.path, before_write))
@@ -161,6 +177,14 @@ class StoredFolder:
             if going or not await self._store.list(f"{key}/_versions/"):
                 return type_id
         return None
+
+    async def remove_dataset(self, type_id: str, before_write: BeforeWrite) -> None:
+        """Removes the dataset of a type, manifests first."""
+        assert callable(before_write), "of the store it is told by the store"
+        prefix = dataset_key(self._graph_id, self._incarnation, type_id) + "/"
+        keys = list(await self._store.list(prefix))
+        await self._remove([key for key in keys if "/_versions/" in key])
+        await self._remove([key for key in keys if "/_versions/" not in key])
 
     async def remove(self, before_write: BeforeWrite) -> None:
         """Removes everything; a mark goes before and is removed last.

@@ -154,6 +154,16 @@ class GraphPort(Protocol):
         """
         ...
 
+    async def erase(self, graph_id: str, *, observed: int, stamp: Stamp) -> int:
+        """Takes away for good what the newest commit does not name; no earlier one can be gone back to.
+
+        One commit `erase` names what *observed* named, in datasets that hold nothing else; then what
+        older commits named goes: dropped types, dropped properties, rows that were replaced. Called
+        again with the same nonce it goes on with the removal. `graph_pinned` where an op still
+        needs an earlier commit.
+        """
+        ...
+
     async def detach(self, graph_id: str, *, observed: int, stamp: Stamp) -> int:
         """Writes the tombstone commit of `main`; all data is kept."""
         ...

@@ -1,5 +1,7 @@
 """Why a graph refuses a call: one function for each code, so that each is said in one way."""
 
+from collections.abc import Iterable
+
 from agentctl.diagnostics.diagnostic import error
 from agentctl.graph.commit import Commit
 from agentctl.graph.layout import commit_id, root
@@ -101,6 +103,20 @@ def revert_refused(graph_id: str, why: str) -> GraphError:
             graph_address(graph_id),
             f"The graph {graph_id!r} cannot go back: {why}.",
             remedy=f"agentctl graph show {graph_id}",
+        )
+    )
+
+
+def pinned(graph_id: str, ops: Iterable[str]) -> GraphError:
+    """Returns `graph_pinned`."""
+    named = ", ".join(sorted(set(ops)))
+    return GraphError(
+        error(
+            "graph_pinned",
+            graph_address(graph_id),
+            f"Earlier commits of the graph {graph_id!r} are kept for {named}.",
+            detail="An op still needs them to go back; nothing was erased.",
+            remedy="agentctl ops log",
         )
     )
 

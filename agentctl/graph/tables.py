@@ -12,6 +12,7 @@ All calls are synchronous and run in a worker thread. Source: graph-engine 1, 7,
 
 import os
 from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
 from typing import Final
 
 import pyarrow as pa
@@ -126,6 +127,40 @@ class Tables:
             _must_follow(before, base.version)
         return self._indexed(ir_type, base)
 
+    def rewrite(self, ir_type: IrType, version: int) -> int:
+        """Copies the rows in force into files that hold nothing else; returns the version.
+
+        Where the files of *version* hold nothing else already, nothing is copied.
+        """
+        base = self._on_top(ir_type, version)
+        wanted = {*physical_schema(ir_type).names}
+        fields = [field for field in base.schema if field.name in wanted]
+        replaced = any(fragment.num_deletions for fragment in base.get_fragments())
+        if len(fields) == len(base.schema) and not replaced:
+            return int(base.version)
+        schema = pa.schema(fields)
+        self._before_write(f"rewrite {ir_type.name}")
+        made = lance.write_dataset(
+            base.scanner(columns=schema.names).to_reader(),
+            base,
+            schema=schema,
+            mode="overwrite",
+        )
+        _must_follow(base.version, made.version)
+        return self._indexed(ir_type, made)
+
+    def forget(self, type_id: str, *, below: int) -> None:
+        """Removes the versions that only commits below that number pinned."""
+        base = self._dataset(type_id)
+        for tag in sorted(base.tags.list()):
+            if _commit_of_tag(tag) < below:
+                self._before_write(f"unpin {type_id}")
+                base.tags.delete(tag)
+        self._before_write(f"forget {type_id}")
+        base.cleanup_old_versions(
+            older_than=timedelta(0), delete_unverified=True, error_if_tagged_old_versions=False
+        )
+
     def pin(self, ir_type: IrType, version: int, tag: str) -> None:
         """Keeps a version from every collector; repeating it with another version moves the pin."""
         base = self.open(ir_type.id, version)
@@ -203,6 +238,11 @@ def _add_columns(base: "lance.LanceDataset", properties: list[IrProperty]) -> No
         return pa.RecordBatch.from_arrays(columns, schema=schema)
 
     base.add_columns(lance.batch_udf(output_schema=schema)(filled), read_columns=["id"])
+
+
+def _commit_of_tag(tag: str) -> int:
+    """Returns the number of the commit that a tag ``main.<n>.<nonce>`` is of."""
+    return int(tag.split(".")[1])
 
 
 def _must_follow(before: int, after: int) -> None:

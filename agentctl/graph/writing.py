@@ -39,6 +39,17 @@ def reshape_types(tables: Tables, head: Commit, ir: SchemaIr, *, tag: str) -> di
     return types
 
 
+def rewrite_types(tables: Tables, head: Commit, ir: SchemaIr, *, tag: str) -> dict[str, TypeState]:
+    """Gives every type a version whose files hold its rows in force and nothing else."""
+    types: dict[str, TypeState] = {}
+    for ir_type in ir.types:
+        before = head.types[ir_type.id]
+        version = tables.rewrite(ir_type, before.lance_version)
+        tables.pin(ir_type, version, tag)
+        types[ir_type.id] = _state(ir_type, version, before.rows)
+    return types
+
+
 def write_rows(
     tables: Tables, snapshot: Snapshot, spool: Spool, *, mode: Mode, tag: str
 ) -> Mapping[str, TypeState] | None:

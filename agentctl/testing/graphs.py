@@ -26,7 +26,7 @@ from agentctl.graph.commit import (
 )
 from agentctl.graph.judging import Judgement, judgements, refuse_broken
 from agentctl.graph.layout import MAIN, commit_id, root
-from agentctl.graph.lines import Fault, LineReader, Row
+from agentctl.graph.lines import LineReader
 from agentctl.graph.location import BeforeWrite
 from agentctl.graph.log import check_epoch, check_observed, require_live
 from agentctl.graph.migration import check_migration, check_types
@@ -45,17 +45,17 @@ from agentctl.graph.refusals import (
     conflict,
     foreign,
     not_detached,
+    pinned,
     restore_refused,
     revert_refused,
     root_missing,
 )
 from agentctl.graph.replies import column_infos
 from agentctl.graph.runnable import require_runnable
-from agentctl.graph.values import shown
-from agentctl.graph.violations import Violations
 from agentctl.ids import graph_address, ulid
 from agentctl.languages.query.plan import CheckedQuery
 from agentctl.languages.schema.ir import IrType, SchemaIr, default_of, ir_digest
+from agentctl.testing.graph_loads import MemoryLoad
 from agentctl.testing.naive import Entity, Naive, SumOutOfRangeError, Tables
 
 Mode = Literal["append", "merge", "overwrite"]
@@ -202,6 +202,27 @@ class MemoryGraphs:
             found.append(counted(question, values, total=len(rows)))
         return tuple(found)
 
+    async def erase(self, graph_id: str, *, observed: int, stamp: Stamp) -> int:
+        """Takes away for good what the newest commit does not name."""
+        here, head = self._head(graph_id)
+        done = _done_as(here, stamp.nonce, after=0)
+        if done is None:
+            here, head, done = self._begin(graph_id, observed, stamp)
+        if done is None:
+            kept = [p.op for p in here.pins.values() if p.incarnation == head.incarnation]
+            if kept:
+                raise pinned(graph_id, kept)
+            self._before_write("rewrite")
+            tables = _in_force(here.tables[head.nonce], here.irs[head.schema.ir_digest])
+            states = _states(here.irs[head.schema.ir_digest], tables, head.n + 1)
+            done = self._commit(here, next_commit(head, "erase", stamp, types=states), tables)
+        self._before_write("forget")
+        incarnation = here.commits[done - 1].incarnation
+        for commit in here.commits[: done - 1]:
+            if commit.incarnation == incarnation:
+                here.tables.pop(commit.nonce, None)
+        return done
+
     async def detach(self, graph_id: str, *, observed: int, stamp: Stamp) -> int:
         """Writes the tombstone commit."""
         here, head, done = self._begin(graph_id, observed, stamp)
@@ -260,7 +281,7 @@ class MemoryGraphs:
         require_live(graph_id, head)
         check_epoch(graph_id, head, stamp.epoch)
         ir = here.irs[head.schema.ir_digest]
-        load = _Load(ir, here.tables[head.nonce], mode)
+        load = MemoryLoad(ir, here.tables[head.nonce], mode)
         reader = LineReader(ir, self._mint)
         async for chunk in each_chunk(lines):
             for line in chunk:
@@ -353,7 +374,8 @@ class MemoryGraphs:
         commit = here.commits[number - 1]
         if commit.kind not in REVERTIBLE:
             raise revert_refused(graph_id, f"{commit_id(number)} is a {commit.kind}")
-        if commit.incarnation in here.purging and commit.types:
+        erased = commit.nonce not in here.tables
+        if (erased or commit.incarnation in here.purging) and commit.types:
             raise revert_refused(graph_id, f"the data of {commit_id(number)} is gone")
         return here, commit
 
@@ -390,76 +412,22 @@ class MemoryGraphs:
         return commit.n
 
 
-class _Load:
-    """The rows of one load, held against a graph."""
-
-    def __init__(self, ir: SchemaIr, before: Tables, mode: Mode) -> None:
-        self._ir = ir
-        self._types = {t.id: t for t in ir.types}
-        self._before = before
-        self._mode = mode
-        self._new: dict[str, dict[str, tuple[Entity, int]]] = {}
-        self._line = 0
-        self.rows: dict[str, int] = {}
-        self.violations = Violations()
-
-    def add(self, read: Row | list[Fault] | None) -> None:
-        self._line += 1
-        if isinstance(read, list):
-            self.violations.add(self._line, read)
-        elif read is not None:
-            self._add_row(read)
-
-    def finish(self) -> Tables:
-        """Returns the tables as they would be; `violations` says whether they may."""
-        after = {type_id: dict(rows) for type_id, rows in self._before.items()}
-        for type_id, staged in self._new.items():
-            if self._mode == "overwrite":
-                after[type_id] = {}
-            for row_id, (entity, line) in staged.items():
-                if self._mode == "append" and row_id in after[type_id]:
-                    said = f"{self._types[type_id].name} {shown(row_id)} is in the graph already"
-                    self.violations.add(line, [Fault("load_key_violation", said)])
-                after[type_id][row_id] = entity
-        if not self.violations.unreadable:
-            for edge in self._ir.types:
-                if edge.kind == "edge":
-                    self._check_endpoints(edge, after)
-        return after
-
-    def _add_row(self, row: Row) -> None:
-        ir_type = self._types[row.type_id]
-        staged = self._new.setdefault(row.type_id, {})
-        if row.id in staged:
-            said = f"{ir_type.name} {shown(row.id)} is on line {staged[row.id][1]} already"
-            self.violations.add(self._line, [Fault("load_key_violation", said)])
-            return
-        columns = [p.column for p in ir_type.properties]
-        entity = Entity(
-            id=row.id,
-            values=dict(zip(columns, row.values, strict=True)),
-            src=row.src or "",
-            dst=row.dst or "",
-        )
-        staged[row.id] = (entity, self._line)
-        self.rows[ir_type.name] = self.rows.get(ir_type.name, 0) + 1
-
-    def _check_endpoints(self, edge: IrType, after: Tables) -> None:
-        lines = {row_id: line for row_id, (_, line) in self._new.get(edge.id, {}).items()}
-        for member, name in (("from", edge.source), ("to", edge.target)):
-            node = self._ir.type_named("node", name or "")
-            assert node is not None
-            for entity in after[edge.id].values():
-                end = entity.src if member == "from" else entity.dst
-                if end not in after[node.id]:
-                    said = f"{edge.name}.{member}: there is no {node.name} {shown(end)}"
-                    self.violations.add(
-                        lines.get(entity.id), [Fault("load_endpoint_missing", said)]
-                    )
-
-
 def _ignore(label: str) -> None:
     """Stands for a hook that nobody set."""
+
+
+def _in_force(tables: Tables, ir: SchemaIr) -> Tables:
+    """Returns the rows with the columns of the schema in force and no others."""
+    kept: dict[str, dict[str, Entity]] = {}
+    for ir_type in ir.types:
+        columns = {p.column for p in ir_type.properties}
+        kept[ir_type.id] = {
+            row_id: msgspec.structs.replace(
+                row, values={c: v for c, v in row.values.items() if c in columns}
+            )
+            for row_id, row in tables.get(ir_type.id, {}).items()
+        }
+    return kept
 
 
 def _broken(tables: Tables, judgement: Judgement) -> int:

@@ -2,11 +2,13 @@
 
 import msgspec
 
-from agentctl.engine import data, detached
-from agentctl_tools.envelopes import answer, count, done, refused
+from agentctl.diagnostics.diagnostic import Diagnostic
+from agentctl.domain.plan.disposals import Disposal
+from agentctl.engine import data, detached, erasure
+from agentctl_tools.envelopes import answer, count, done, failed, refused
 from agentctl_tools.fields import GraphId, Intent
 from agentctl_tools.nearness import nearest
-from agentctl_tools.operation import Call, Envelope, Operation
+from agentctl_tools.operation import Call, Envelope, Next, Operation
 from agentctl_tools.waiting import WaitS
 
 
@@ -26,6 +28,15 @@ class MoveArguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     graph: GraphId
     intent: Intent
     wait_s: WaitS = 0.0
+
+
+class EraseArguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What `graph_erase` takes."""
+
+    graph: GraphId
+    intent: Intent
+    withdraw: bool = False
+    """Take the proposal back."""
 
 
 class GraphList(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +81,23 @@ async def _purge(call: Call) -> Envelope:
     return answer(result, "Its data is gone." if result.ok else "Nothing was purged.")
 
 
+async def _erase(call: Call) -> Envelope:
+    given = call.arguments
+    if given.withdraw:
+        gone = await erasure.withdraw_erasure(call.cluster, given.graph)
+        return done("Taken back." if gone else "Nothing was proposed.")
+    made = await erasure.propose_erasure(call.cluster, call.caller, given.graph, given.intent)
+    if isinstance(made, Diagnostic):
+        return failed((made,))
+    asked = Next(
+        tool="approve",
+        arguments={"gate": made.resource},
+        why="Asks a human to decide; add your intent and a new idempotency_key.",
+    )
+    told = f"Proposed: {made.resource} stands in each plan until it is decided."
+    return done(told, data=made, next_calls=(asked,))
+
+
 LIST = Operation(
     name="graph_list",
     operation_class="read",
@@ -111,5 +139,16 @@ PURGE = Operation(
     describe="Real. Removes the data of a detached graph whose time is over.",
     resource=lambda given: f"graph.{given.graph}",
     result=detached.GraphMoved,
+    destructive=True,
+)
+ERASE = Operation(
+    name="graph_erase",
+    operation_class="write",
+    action="cluster_apply",
+    arguments=EraseArguments,
+    handler=_erase,
+    describe="Real. Proposes to erase what a graph dropped and its older commits hold.",
+    resource=lambda _: "cluster",
+    result=Disposal,
     destructive=True,
 )

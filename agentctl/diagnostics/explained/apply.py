@@ -105,6 +105,16 @@ EXPLAINED: Final[dict[str, str]] = {
         "those who decide, and one such list waits already. It stands in each plan as the deletion "
         "of `catalog`: approve it and apply, or take it back with `agentctl gc --withdraw`."
     ),
+    "graph_erase_failed": (
+        "The past of a graph was to be erased: what was dropped from it, and what its older "
+        "commits hold. The graph is not the one that it was proposed for, or could not do it; the "
+        "message says why. Take the proposal back, or mend what it names and apply again."
+    ),
+    "graph_pinned": (
+        "An erasure would take away commits of the graph that an op keeps pinned to be able to go "
+        "back to them. Nothing was erased. When the op does not need them any more its pins go, "
+        "and the next apply erases."
+    ),
     "interrupted": (
         "Somebody pressed Ctrl-C, or the process was told to end. The step that had begun was "
         "finished, no further one was begun, and what was done is recorded like that of any "

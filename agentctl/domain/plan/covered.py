@@ -19,7 +19,7 @@ from agentctl.domain.plan.model import BindingChange, Change, SettingsChange
 from agentctl.domain.plan.recorded import wanted_settings
 from agentctl.ids import CLUSTER, Address, parse_address, schema_address
 
-COVERING: Final = frozenset({"moved", "forget", "protect", "apply", "settings", "garbage"})
+COVERING: Final = frozenset({"moved", "forget", "protect", "apply", "settings", "garbage", "erase"})
 """Values of `metadata_change` of the changes that are made here."""
 
 
@@ -125,9 +125,6 @@ def _forgettings(inputs: PlanInputs) -> list[Change]:
 
 def _disposals(inputs: PlanInputs) -> list[Change]:
     """What was proposed stands in every plan until it is carried out or taken back."""
-    proposed = inputs.disposal
-    if proposed is None:
-        return []
     return [
         Change(
             resource=proposed.resource,
@@ -136,6 +133,7 @@ def _disposals(inputs: PlanInputs) -> list[Change]:
             before_digest=proposed.digest,
             metadata_change=proposed.kind,
         )
+        for proposed in inputs.disposals
     ]
 
 

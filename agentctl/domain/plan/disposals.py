@@ -20,10 +20,15 @@ class Disposal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     version: Literal[1] = 1
     id: str
-    kind: Literal["garbage"]
-    keys: tuple[str, ...]
-    """Sorted: objects of the catalog that nothing named when it was proposed."""
-    bytes: int
+    kind: Literal["garbage", "erase"]
+    keys: tuple[str, ...] = ()
+    """Of garbage, sorted: objects of the catalog that nothing named when it was proposed."""
+    graph: str | None = None
+    """Of an erasure: what the graph dropped, and what its older commits hold."""
+    incarnation: str | None = None
+    """Of that graph, when it was proposed."""
+    bytes: int = 0
+    """Of what goes, where that is known."""
     by: str
     intent: str
     at: str
@@ -35,5 +40,10 @@ class Disposal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     @property
     def resource(self) -> Address:
-        """What the plan's change is about."""
-        return CATALOG
+        """What the plan's change is about: the catalog, or the past of a graph."""
+        return CATALOG if self.graph is None else past_of(self.graph)
+
+
+def past_of(graph_id: str) -> Address:
+    """Returns what an erasure is about: ``graph.<id>@past``; not a resource."""
+    return Address(f"graph.{graph_id}@past")

@@ -254,7 +254,7 @@ def _of_covering(
 ) -> Verdict:
     """Of a move, a forgetting, or a setting of the cluster; none touches data."""
     ends = [change.resource] if change.moved_from is None else [change.resource, change.moved_from]
-    parsed = [p for end in ends if (p := parse_address(end)) is not None]
+    parsed = [p for end in ends if (p := parse_address(end.partition("@")[0])) is not None]
     owners = [p.graph for p in parsed if p.graph is not None]
     if any(graphs[owner].pending for owner in owners if owner in graphs):
         return PENDING

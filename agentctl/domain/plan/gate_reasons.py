@@ -1,6 +1,6 @@
 """Why a setting, a move or a forgetting waits for a person, in one line each."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from agentctl.domain.config.model import DesiredCluster
@@ -29,20 +29,29 @@ def settings_reason(change: Change, desired: DesiredCluster) -> str:
     return f"data may be read from or written to {where}"
 
 
-def covering_effect(change: Change, disposal: Disposal | None) -> Effect:
+def covering_effect(change: Change, disposals: Iterable[Disposal]) -> Effect:
     """Returns what is lost by it: nothing, but by a disposal."""
-    if change.metadata_change != "garbage" or disposal is None:
-        return Effect()
-    return Effect(bytes=disposal.bytes)
+    found = _disposal_of(change, disposals)
+    return Effect() if found is None else Effect(bytes=found.bytes)
 
 
-def covering_reason(change: Change, disposal: Disposal | None = None) -> str:
+def covering_reason(change: Change, disposals: Iterable[Disposal] = ()) -> str:
     """Returns why what stands for a move, a forgetting or a setting of the cluster waits."""
     if change.metadata_change == "forget":
         return "leaves the ledger while its data stays; nothing watches over it then"
     if change.metadata_change == "moved":
         return f"moves {change.moved_from} here and changes who may do what"
-    if disposal is not None and change.metadata_change == disposal.kind:
+    disposal = _disposal_of(change, disposals)
+    if disposal is not None and disposal.graph is not None:
+        return (
+            f"erases what graph {disposal.graph} dropped and what its older commits hold;"
+            " it cannot be rolled back to any of them"
+        )
+    if disposal is not None:
         count, size = len(disposal.keys), disposal.bytes
         return f"removes {count:,} objects ({size:,} bytes) that nothing kept names; no way back"
     return _REASONS[change.metadata_change or "settings"]
+
+
+def _disposal_of(change: Change, disposals: Iterable[Disposal]) -> Disposal | None:
+    return next((d for d in disposals if d.digest == change.before_digest), None)

@@ -104,8 +104,8 @@ def _covering(change: Change, inputs: PlanInputs) -> Gate:
     gate = _gate(
         change,
         inputs,
-        reason=covering_reason(change, inputs.disposal),
-        effect=covering_effect(change, inputs.disposal),
+        reason=covering_reason(change, inputs.disposals),
+        effect=covering_effect(change, inputs.disposals),
         incarnation=live.incarnation if live else None,
     )
     bound = {"kind": change.metadata_change, "from": change.moved_from}

@@ -52,8 +52,8 @@ class PlanInputs(msgspec.Struct, frozen=True, kw_only=True):
     protected: tuple[str, ...] = ()
     approval_rules: tuple[AppliedRule, ...] = ()
     """The applied rules, which judge every gate of the plan."""
-    disposal: Disposal | None = None
-    """What somebody proposed to remove for good."""
+    disposals: tuple[Disposal, ...] = ()
+    """What somebody proposed to remove for good, oldest first; at most one about each thing."""
     settings: AppliedSettings = AppliedSettings()
     """How an apply works, as it was applied: it judges, not what the plan brings."""
     live: Mapping[str, LiveGraph] = msgspec.field(default_factory=dict)

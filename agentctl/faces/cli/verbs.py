@@ -87,8 +87,8 @@ SECTIONS: Final[tuple[tuple[str, tuple[Verb, ...]], ...]] = (
             Verb(
                 "graph",
                 "graph",
-                "List, show, restore and purge graphs.",
-                ("graph_list", "graph_show", "graph_restore", "graph_purge"),
+                "List, show, restore, purge and erase.",
+                ("graph_list", "graph_show", "graph_restore", "graph_purge", "graph_erase"),
             ),
         ),
     ),
@@ -116,6 +116,12 @@ SECTIONS: Final[tuple[tuple[str, tuple[Verb, ...]], ...]] = (
                 ("gc", "gc_propose", "gc_withdraw"),
             ),
             Verb("ops", "ops", "The changes that were made, and by whom.", ("ops", "ops_diff")),
+            Verb(
+                "archive",
+                "archive",
+                "Copies of ops, kept elsewhere.",
+                ("archive_status", "archive_run", "archive_prune", "archive_fetch"),
+            ),
             Verb(
                 "audit",
                 "audit",

@@ -61,6 +61,26 @@ def purge(graph: str, intent: str | None, wait_s: float, **_: object) -> None:
     run_operation("graph_purge", {"graph": graph, "intent": why, "wait_s": wait_s})
 
 
+@command.command(
+    "erase",
+    epilog=example("agentctl graph erase supply -m 'the column is gone for good'"),
+)
+@click.argument("graph", metavar="ID")
+@click.option("--withdraw", is_flag=True, help="Take the proposal back.")
+@intent_option
+@shared
+def erase(graph: str, withdraw: bool, intent: str | None, **_: object) -> None:  # noqa: FBT001
+    """Propose a hard drop: erase what the graph dropped, and what its older commits hold.
+
+    It cannot be undone, nor can the graph be rolled back to an older commit then. Proposed, it is
+    a change of each plan that waits for a human; once approved, the next apply carries it out.
+    """
+    from agentctl.faces.cli.session import run_operation
+
+    why = intent if intent is not None else f"erase the past of graph {graph}"
+    run_operation("graph_erase", {"graph": graph, "intent": why, "withdraw": withdraw})
+
+
 def _list(data: "GraphList") -> str:
     return "\n".join(f"{g.id}  {g.presence}" for g in data.graphs)
 
