@@ -36,7 +36,8 @@ async def _two_declared(site: Site) -> None:
     await site.begun(folder_files("supply", "spare"))
 
 
-async def _two_with_rows(site: Site) -> None:
+async def two_with_rows(site: Site) -> None:
+    """Two graphs are there, each with rows."""
     await _two_declared(site)
     await site.must("apply", {"intent": "begin"})
     for graph in ("supply", "spare"):
@@ -50,28 +51,30 @@ async def _load(site: Site, cluster: Cluster, graph: str, rows: bytes) -> Envelo
 
 
 async def _wider(site: Site) -> None:
-    await _two_with_rows(site)
+    await two_with_rows(site)
     site.write({"supply.pg": WIDER_SCHEMA})
 
 
 async def _more_queries(site: Site) -> None:
-    await _two_with_rows(site)
+    await two_with_rows(site)
     site.write({"supply.gq": f"{QUERY}\n{_MORE}"})
 
 
-async def _spare_removed(site: Site) -> None:
-    await _two_with_rows(site)
+async def spare_removed(site: Site) -> None:
+    """One of the two is not declared any more."""
+    await two_with_rows(site)
     site.write({"spare.pg": None, "spare.gq": None, "cluster.yaml": cluster_yaml("supply")})
 
 
-async def _asked(site: Site, gate: str = "graph.spare") -> None:
+async def asked_for(site: Site, gate: str = "graph.spare") -> None:
+    """Asks for consent to a gate of the plan, as an agent does."""
     arguments = {"gate": gate, "intent": "not used", "idempotency_key": f"ask-{gate}"}
     await site.must("request_approval", arguments, by=AGENT)
 
 
 async def _removal_asked(site: Site) -> None:
-    await _spare_removed(site)
-    await _asked(site)
+    await spare_removed(site)
+    await asked_for(site)
 
 
 async def _decided(site: Site, cluster: Cluster, verdict: Verdict) -> Envelope:
@@ -87,14 +90,15 @@ async def _decided(site: Site, cluster: Cluster, verdict: Verdict) -> Envelope:
     return await do(cluster, "decide", arguments)
 
 
-async def _approved(site: Site) -> None:
+async def approved(site: Site) -> None:
+    """Sarah approves the newest request."""
     decided = await _decided(site, await site.open(), "approve")
     assert decided.ok, decided.diagnostics
 
 
 async def _removal_approved(site: Site) -> None:
     await _removal_asked(site)
-    await _approved(site)
+    await approved(site)
 
 
 async def _removed(site: Site) -> None:
@@ -116,18 +120,19 @@ async def _tightening_approved(site: Site) -> None:
     await _two_declared(site)
     await site.must("apply", {"intent": "begin"})
     site.write({"supply.pg": TIGHTER_SCHEMA})
-    await _asked(site, "schema.supply")
-    await _approved(site)
+    await asked_for(site, "schema.supply")
+    await approved(site)
 
 
 async def _drafted(site: Site) -> None:
-    await _two_with_rows(site)
+    await two_with_rows(site)
     draft = await site.must("draft_edit", {"path": "supply.pg", "content": WIDER_SCHEMA}, by=AGENT)
     edit = {"in": draft.draft, "path": "supply.gq", "content": f"{QUERY}\n{_MORE}"}
     await site.must("draft_edit", edit, by=AGENT)
 
 
-async def _apply(site: Site, cluster: Cluster) -> Envelope:
+async def applied(site: Site, cluster: Cluster) -> Envelope:
+    """Applies the folder."""
     del site
     return await do(cluster, "apply", {"intent": "what the folder says"})
 
@@ -173,12 +178,12 @@ async def _ledger_lost(site: Site) -> None:
 
 
 async def _payload_lost(site: Site) -> None:
-    await _two_with_rows(site)
+    await two_with_rows(site)
     await _lost(site, "__cluster/resources/query/supply/")
 
 
 async def _edited_and_removed(site: Site) -> None:
-    await _spare_removed(site)
+    await spare_removed(site)
     site.write({"supply.gq": f"{QUERY}\n{_MORE}"})
 
 
@@ -255,7 +260,7 @@ async def _created(site: Site, cluster: Cluster) -> None:
 async def _widened(site: Site, cluster: Cluster) -> None:
     del cluster
     assert kinds(site, "supply") == ["create", "write", "schema"]
-    assert _names(site, "supply") == ["a", "b"]
+    assert names(site, "supply") == ["a", "b"]
 
 
 async def _untouched(site: Site, cluster: Cluster) -> None:
@@ -282,7 +287,7 @@ async def _detached_once(site: Site, cluster: Cluster) -> None:
 async def _loaded_once(site: Site, cluster: Cluster) -> None:
     del cluster
     assert kinds(site, "supply") == ["create", "write", "write"]
-    assert _names(site, "supply") == ["a", "b", "c"]
+    assert names(site, "supply") == ["a", "b", "c"]
 
 
 async def _restored_once(site: Site, cluster: Cluster) -> None:
@@ -332,7 +337,8 @@ async def _still_open(site: Site, cluster: Cluster) -> None:
     assert len(await cluster.drafts.list()) == 1
 
 
-def _names(site: Site, graph: str) -> list[str]:
+def names(site: Site, graph: str) -> list[str]:
+    """Returns the keys of the nodes of a graph."""
     root = site.roots.by_id[graph]
     assert root.head is not None
     tables = root.tables[root.head.nonce]
@@ -340,15 +346,15 @@ def _names(site: Site, graph: str) -> list[str]:
 
 
 CASES: Final[tuple[Case, ...]] = (
-    Case(name="apply: create", prepare=_two_declared, command=_apply, check=_created),
-    Case(name="apply: schema", prepare=_wider, command=_apply, check=_widened),
-    Case(name="apply: queries", prepare=_more_queries, command=_apply, check=_queries_there),
+    Case(name="apply: create", prepare=_two_declared, command=applied, check=_created),
+    Case(name="apply: schema", prepare=_wider, command=applied, check=_widened),
+    Case(name="apply: queries", prepare=_more_queries, command=applied, check=_queries_there),
     Case(name="apply: with a key", prepare=_wider, command=_apply_as_agent, check=_widened),
-    Case(name="apply: delete", prepare=_removal_approved, command=_apply, check=_detached_once),
+    Case(name="apply: delete", prepare=_removal_approved, command=applied, check=_detached_once),
     Case(
         name="apply: tightening",
         prepare=_tightening_approved,
-        command=_apply,
+        command=applied,
         check=_tightened_once,
     ),
     Case(
@@ -387,7 +393,7 @@ CASES: Final[tuple[Case, ...]] = (
     Case(name="plan --keep", prepare=_wider, command=_keep_plan, check=_widened),
     Case(
         name="request approval",
-        prepare=_spare_removed,
+        prepare=spare_removed,
         command=_request,
         check=_asked_once,
         converges=False,
@@ -410,7 +416,7 @@ CASES: Final[tuple[Case, ...]] = (
     ),
     Case(
         name="load",
-        prepare=_two_with_rows,
+        prepare=two_with_rows,
         command=_load_supply,
         check=_loaded_once,
         again=frozenset({"load_key_violation"}),

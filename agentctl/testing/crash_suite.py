@@ -39,6 +39,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     """What holds when all is done, whatever was struck."""
     again: frozenset[str] = frozenset()
     """Codes of errors that the command may be told when it is given again after it had happened."""
+    settle: Callable[[Site], Awaitable[None]] | None = None
+    """What a person does once the command has happened and before anything else can."""
     converges: bool = True
     """Whether an apply afterwards leaves nothing to do."""
     apply_first: Literal["converges", "waits", "never"] = "converges"
@@ -118,6 +120,8 @@ async def _run(site: Site, case: Case, at: int, fault: Fault) -> tuple[str, ...]
     again = await case.command(site, await site.open())
     codes = {d.code for d in again.diagnostics if d.severity == "error"}
     assert again.ok or codes <= case.again, again.diagnostics
+    if case.settle is not None:
+        await case.settle(site)
     await site.start().sleep(_LEASELESS_S)
     await _apply(site, converges=case.converges)
     await _idle(site, case)
@@ -157,7 +161,8 @@ async def _spent_only_for_what_happened(site: Site) -> None:
     state = head.envelope.state
     spent = set(state.approval_records) | {c.approval_id for c in records.consumptions}
     for artifact in records.artifacts:
-        if artifact.approval_id in spent and artifact.operation == "delete":
+        graph = artifact.resource.startswith("graph.") and artifact.operation == "delete"
+        if graph and artifact.approval_id in spent:
             _require_detached(site, artifact)
     for observed in state.observations.values():
         if isinstance(observed, Tombstone) and observed.approval_id is not None:

@@ -1,6 +1,6 @@
 """Every command, struck at every one of its writes, in every way: the next command mends it.
 
-The commands are the cases of `agentctl.testing.crash_cases`; their writes are counted, not listed.
+The commands are the cases of `agentctl.testing.crash_cases` and `crash_later_cases`; their writes are counted, not listed.
 Before each point the storage is copied from a template. A few points of each case run always, all of
 them on memory with the slow tests, and all of them on a disk under the long profile.
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from agentctl.engine import moving
-from agentctl.testing.crash_cases import CASES
+from agentctl.testing.crash_later_cases import ALL_CASES as CASES
 from agentctl.testing.crash_suite import ALL_FAULTS, Case, points, strike, survey
 from agentctl.testing.simulation.world import Bug
 from agentctl.testing.sites import Disk, LocalDisk, MemoryDisk

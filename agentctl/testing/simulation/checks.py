@@ -71,7 +71,7 @@ def _check_recorded(graph_id: str, root: MemoryRoot, state: State) -> None:
     head = root.head
     if head is None:
         return
-    recorded = state.observations.get(graph_address(graph_id))
+    recorded = state.observations.get(_address_of(graph_id, state))
     if head.kind == "tombstone":
         if not isinstance(recorded, Tombstone) or recorded.incarnation != head.incarnation:
             msg = f"{graph_id} is detached, and the ledger says {recorded!r}"
@@ -83,6 +83,14 @@ def _check_recorded(graph_id: str, root: MemoryRoot, state: State) -> None:
     if not isinstance(recorded, GraphObserved):
         msg = f"{graph_id} is live, and the ledger says {recorded!r}"
         raise Bug(msg)
+
+
+def _address_of(root: str, state: State) -> str:
+    """Returns the address of the graph whose data lie under *root*, which may have got a new name."""
+    for address, resource in state.applied_revision.resources.items():
+        if resource.root == root:
+            return address
+    return graph_address(root)
 
 
 def check_loads(roots: MemoryRoots, loads: Iterable[Loaded]) -> None:
