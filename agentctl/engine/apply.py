@@ -21,6 +21,7 @@ from agentctl.domain.plan.dispositions import disposition_warnings
 from agentctl.domain.plan.model import ApprovalNeed, Change, Plan
 from agentctl.domain.policy.caller import Caller
 from agentctl.engine.advance import has_converged, payloads_applied, waiting_recorded
+from agentctl.engine.archiving import archive_pending
 from agentctl.engine.bounded import CONCURRENCY_DEFAULT
 from agentctl.engine.bracket import Begin, abandon_op, fail_op
 from agentctl.engine.cluster import Cluster
@@ -66,6 +67,10 @@ async def apply(
         ) as lease:
             attempt = _Attempt(cluster, caller, request, lease, events)
             result = await attempt.run(is_interrupted)
+        swept = await archive_pending(cluster)
+        if swept.trouble is not None:
+            told = sort_diagnostics((*result.diagnostics, swept.trouble))
+            result = msgspec.structs.replace(result, diagnostics=told)
         steps = len(result.steps)
         finished = ApplyEvent(
             kind="apply_finished",

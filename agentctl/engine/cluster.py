@@ -16,6 +16,7 @@ from agentctl.adapters.sources.directory import Folder
 from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.domain.approval.notices import Notice
 from agentctl.domain.config.cluster_file import ParsedConfig
+from agentctl.domain.ops.archive import Archive, ArchiveSettings
 from agentctl.domain.policy.principals import Verify
 from agentctl.domain.storage.protocol import ObjectStore, UnsuitableError
 from agentctl.engine.approvals import Approvals
@@ -40,6 +41,8 @@ MakeStore = Callable[[str, Path], ObjectStore]
 """Takes a storage root as written (``.`` for the folder itself) and the folder it is relative to."""
 Tell = Callable[[Notice], Awaitable[tuple[Diagnostic, ...]]]
 MakeGraphs = Callable[[ObjectStore], GraphPort]
+MakeArchive = Callable[[ArchiveSettings, Path], Archive]
+"""Takes the applied settings and the cluster's folder."""
 
 
 class ClusterOpenError(Exception):
@@ -75,6 +78,8 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True):
     approvals: Approvals
     drafts: Drafts
     catalog: Catalog
+    make_archive: MakeArchive | None = None
+    """Opens the archive that applied settings name; None where this process opens none."""
     tell: Tell | None = None
     """Tells people elsewhere; returns what of that did not work. None where nobody is to be told."""
     sleep: Callable[[float], Awaitable[None]] = anyio.sleep
@@ -141,7 +146,7 @@ async def open_cluster(
         freezes=freezes,
         leases=Leases(store, world, sleep=sleep),
         audit=audit,
-        journal=Journal(store, world),
+        journal=Journal(store, world, ledger=ledger),
         keys=KeysOnce(store, world),
         principals=principals,
         approvals=Approvals(store, world, principals, audit, ledger, verify),

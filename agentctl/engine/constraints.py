@@ -25,6 +25,7 @@ from agentctl.domain.ops.constraints import (
 from agentctl.domain.ops.record import Constraint, ConstraintKind, Constraints, GateOutcome, Op
 from agentctl.domain.policy.caller import Caller
 from agentctl.domain.storage.protocol import BackendError
+from agentctl.engine.archiving import backed_up, provable
 from agentctl.engine.bracket import Begin, new_op
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.gather import observe_graph
@@ -164,6 +165,8 @@ class Gatekeeper:
         return _yes(one) if why is None else _no(one, why)
 
     async def _backup(self, one: Constraint) -> GateOutcome:
+        if one.params.get("tool") == "archive":
+            return await backed_up(self._cluster, self._op, one, self._head)
         epoch = self._lease.epoch
         return await keep(self._cluster, self._op, one.resource, epoch=epoch, head=self._head)
 
@@ -173,6 +176,8 @@ class Gatekeeper:
         if graph is None:
             return _no(one, "only graphs go back to a commit")
         named = one.params.get("snapshot")
+        if named is not None and not str(named).startswith("main:"):
+            return await provable(self._cluster, one, str(named), self._head)
         if named is None:
             number = (await observe_graph(self._cluster, graph)).commit
         else:

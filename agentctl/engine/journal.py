@@ -13,6 +13,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from agentctl.diagnostics.diagnostic import Diagnostic, error
+from agentctl.domain.ops.archive import Archived
 from agentctl.domain.ops.lineage import ancestors, parents
 from agentctl.domain.ops.machine import (
     TERMINAL,
@@ -40,13 +41,15 @@ from agentctl.domain.ops.record import (
 )
 from agentctl.domain.ops.redaction import redact_params, redact_text
 from agentctl.domain.storage.protocol import (
+    BackendError,
     CorruptError,
     ObjectStore,
     UnavailableError,
 )
-from agentctl.engine.ledger import Ledger
+from agentctl.engine.catalog import Catalog
+from agentctl.engine.ledger import Ledger, LedgerError
 from agentctl.engine.world import World, mint_uuid7, stamp_now
-from agentctl.ids import op_id
+from agentctl.ids import OPS, op_id
 
 LINEAGE_COUNT_MAX: Final = 1000
 """How many ancestors a walk reads."""
@@ -79,11 +82,10 @@ NOTHING_TOLD: Final = Told()
 class Journal:
     """The ops of one storage root."""
 
-    def __init__(self, store: ObjectStore, world: World) -> None:
+    def __init__(self, store: ObjectStore, world: World, *, ledger: Ledger | None = None) -> None:
         self._store = store
         self._world = world
-        self.is_archived = False
-        """Whether an archive is configured: what ends then waits for it."""
+        self._ledger = ledger or Ledger(store, world)
 
     def mint_id(self, nid: str) -> str:
         """Returns a fresh op id, for `NewOp.id` where something has to name the op first."""
@@ -161,7 +163,7 @@ class Journal:
                 gates=_clean(told.gates),
                 recovery=_clean(told.recovery),
                 needs_human=told.needs_human,
-                archive=self._archive_state() if status in TERMINAL else None,
+                archive=await self._archive_state() if status in TERMINAL else None,
             )
             if await self._create_once(status_key(op, len(events) + 1), _text(event)):
                 moved = materialise(record, (*events, event))
@@ -221,7 +223,7 @@ class Journal:
         Raises:
             LedgerUnreadableError: the ledger cannot be trusted or understood.
         """
-        head = await Ledger(self._store, self._world).head()
+        head = await self._ledger.head()
         return None if head is None else head.envelope.op
 
     async def pre(self, op: str) -> Snapshot | None:
@@ -232,8 +234,32 @@ class Journal:
         """Returns what the op ended with; it may be there before the op is told to have succeeded."""
         return await self._snapshot(post_key(op)) if _ID.fullmatch(op) else None
 
-    def _archive_state(self) -> ArchiveState | None:
-        return "pending" if self.is_archived else None
+    async def unarchived(self) -> tuple[str, ...]:
+        """Returns the ids of the finished ops that wait for the archive, oldest first."""
+        keys = frozenset(await self._store.list("ops/"))
+        found: list[str] = []
+        for identifier in reversed(await self._ids()):
+            if archived_key(identifier) in keys:
+                continue
+            copy = await self._store.read(op_key(identifier))
+            if copy is None or _decode(copy.data, Op, copy.key).archive != "pending":
+                continue
+            found.append(identifier)
+        return tuple(found)
+
+    async def _archive_state(self) -> ArchiveState | None:
+        """Returns whether what ends now waits for an archive: whether one is configured."""
+        try:
+            head = await self._ledger.head()
+            applied = None
+            if head is not None:
+                applied = head.envelope.state.applied_revision.resources.get(OPS)
+            if applied is None:
+                return None
+            fields = await Catalog(self._store).read_fields(OPS, applied.digest)
+        except (BackendError, LedgerError):
+            return None
+        return "pending" if fields and fields.get("archive") is not None else None
 
     async def _lineage_of(self, new: NewOp) -> Lineage:
         if new.lineage is None:
@@ -260,7 +286,16 @@ class Journal:
         if isinstance(now, IllegalTransition):
             msg = f"the status events of op {op} go from {now.at} to {now.wanted}"
             raise CorruptError(msg)
-        return now, tuple(events)
+        return await self._with_archive(now), tuple(events)
+
+    async def _with_archive(self, op: Op) -> Op:
+        """Returns *op* with what its archive says, which is an object beside it."""
+        found = await self._store.read(archived_key(op.id)) if op.archive == "pending" else None
+        if found is None:
+            return op
+        held = _decode(found.data, Archived, found.key)
+        artifacts = msgspec.structs.replace(op.artifacts, archive_snapshot=held.snapshot)
+        return msgspec.structs.replace(op, archive="done", artifacts=artifacts)
 
     async def _ids(self) -> tuple[str, ...]:
         """Returns the ids of all ops, newest first: the part behind the colon is ordered by time."""
@@ -322,6 +357,11 @@ class Journal:
                 raise
             return found.data == data
         return False
+
+
+def archived_key(op: str) -> str:
+    """Returns where it is said that an archive holds an op's records."""
+    return f"ops/{op}/archive.json"
 
 
 def _age(op: str) -> tuple[str, str]:

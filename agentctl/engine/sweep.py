@@ -16,6 +16,7 @@ from agentctl.domain.ledger.sidecar import Sidecar
 from agentctl.domain.ledger.state import State, Tombstone
 from agentctl.domain.policy.caller import Caller
 from agentctl.domain.storage.protocol import BackendError
+from agentctl.engine.archiving import bundled
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.freezing import FrozenError
 from agentctl.engine.gather import observe_graph
@@ -175,6 +176,9 @@ async def purge(cluster: Cluster, due: DuePurge) -> Diagnostic | None:
         await cluster.freezes.require_thawed(graph_address(due.graph_id))
     except FrozenError as held:
         return msgspec.structs.replace(held.diagnostic, severity="warning")
+    unkept = await bundled(cluster, due.root, due.incarnation)
+    if unkept is not None:
+        return unkept
     try:
         await cluster.graphs.port.purge(due.root, incarnation=due.incarnation)
     except (GraphError, BackendError) as failure:

@@ -72,6 +72,11 @@ def snapshot_verb(given: argparse.Namespace) -> None:
                 stop("--delete is needed")
             for one in given.named:
                 shutil.rmtree(root / one)
+        case "verify":
+            for manifest in root.glob("*/manifest.json"):
+                json.loads(manifest.read_text())
+        case _:
+            stop(f"unknown command snapshot {given.verb}")
 
 
 def main() -> None:

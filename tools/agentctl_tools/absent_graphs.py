@@ -10,6 +10,7 @@ from agentctl.graph.port import (
     CommitInfo,
     GraphError,
     LoadReport,
+    Pin,
     ReadReply,
     SchemaPayload,
     Stamp,
@@ -110,6 +111,22 @@ class AbsentGraphs:
         *,
         limit: int | None = None,  # noqa: ARG002
     ) -> ReadReply:
+        """Refuses."""
+        _absent(graph_id)
+
+    async def pin(self, graph_id: str, number: int, *, stamp: Stamp) -> Pin:  # noqa: ARG002
+        """Refuses."""
+        _absent(graph_id)
+
+    async def unpin(self, graph_id: str, number: int, *, op: str) -> None:  # noqa: ARG002
+        """Refuses."""
+        _absent(graph_id)
+
+    async def pins(self, graph_id: str) -> tuple[Pin, ...]:
+        """Refuses."""
+        _absent(graph_id)
+
+    async def revert(self, graph_id: str, number: int, *, observed: int, stamp: Stamp) -> int:  # noqa: ARG002
         """Refuses."""
         _absent(graph_id)
 

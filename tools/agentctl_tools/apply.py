@@ -14,6 +14,7 @@ from agentctl.engine.results import ApplyResult
 from agentctl.ids import parse_address
 from agentctl_tools.envelopes import answer, count, failed, refused
 from agentctl_tools.fields import IdempotencyKey, In, Intent
+from agentctl_tools.gates import Gates, constraints_of
 from agentctl_tools.operation import Call, Envelope, Next, Operation
 from agentctl_tools.targets import FOLDER, refusal_of, resource_of, shown, target_of
 
@@ -40,6 +41,8 @@ class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     refresh: bool = False
     """Looks at payloads and live graphs first, and corrects drift as well."""
     idempotency_key: IdempotencyKey = None
+    gates: Gates = ()
+    on_failure: Gates = ()
     wait_s: Annotated[float, msgspec.Meta(ge=0, le=WAIT_S_MAX)] = 0.0
 
 
@@ -80,6 +83,9 @@ async def _handle(call: Call) -> Envelope:
             "there is no plan to apply: `plan_id` is missing or null",
             remedy="Call `plan`, mend what it says, and give the `plan_id` that it returns.",
         )
+    constraints = constraints_of(given.gates, given.on_failure)
+    if isinstance(constraints, Diagnostic):
+        return failed((constraints,))
     refusal = await refusal_of(call.cluster, call.caller, target)
     if refusal is not None:
         return failed((refusal,))
@@ -92,6 +98,7 @@ async def _handle(call: Call) -> Envelope:
         engine.ApplyRequest(
             target=target,
             intent=given.intent,
+            constraints=constraints,
             plan_id=kept.digest if kept is not None else None,
             plan=kept if given.plan_file is not None else None,
             exact=given.exact,

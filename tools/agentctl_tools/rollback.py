@@ -12,6 +12,7 @@ from agentctl.engine.revisions import revision_target
 from agentctl_tools.apply import WAIT_S_MAX, waiting_call
 from agentctl_tools.envelopes import count, done, failed, refused
 from agentctl_tools.fields import IdempotencyKey, Intent
+from agentctl_tools.gates import Gates, constraints_of
 from agentctl_tools.operation import Call, Envelope, Operation
 
 _WIRES = frozenset({"mcp", "http"})
@@ -28,6 +29,8 @@ class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     without_gated: bool | None = None
     """Over a wire open gates stop everything by default; at a terminal they only wait."""
     idempotency_key: IdempotencyKey = None
+    gates: Gates = ()
+    on_failure: Gates = ()
     wait_s: Annotated[float, msgspec.Meta(ge=0, le=WAIT_S_MAX)] = 0.0
 
 
@@ -60,8 +63,12 @@ async def _handle(call: Call) -> Envelope:
     without_gated = given.without_gated
     if without_gated is None:
         without_gated = call.caller.via not in _WIRES
+    constraints = constraints_of(given.gates, given.on_failure)
+    if isinstance(constraints, Diagnostic):
+        return failed((constraints,))
     request = ApplyRequest(
         intent=given.intent,
+        constraints=constraints,
         without_gated=without_gated,
         idempotency_key=given.idempotency_key,
         wait_s=given.wait_s,

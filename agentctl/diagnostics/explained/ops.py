@@ -9,6 +9,26 @@ EXPLAINED: Final = {
         "never made, it is a tombstone, it belongs to an earlier graph of that id, or what it "
         "names was collected. Nothing was changed. `agentctl graph show ID` lists the commits."
     ),
+    "archive_unavailable": (
+        "restic or kopia could not be run, did not end in time, or refused: the place is out of "
+        "reach, the password is missing or another one. No op fails for that; what is to be "
+        "archived waits as `pending` and a later sweep tries again. `agentctl archive run` tries "
+        "now and tells the tool's words."
+    ),
+    "archive_id_missing": (
+        "A snapshot counts only by the id that the tool's own JSON gives and its listing repeats. "
+        "Here it is not there although the tool ended well, so nothing is claimed. Look at the "
+        "tool's release and at its repository, then run `agentctl archive run`."
+    ),
+    "archive_unverified": (
+        "Everything that is archived is read back and compared before it is called archived. This "
+        "snapshot gave back something else, so it does not count, and what was to be archived "
+        "waits. Check the repository with the tool's own `check`."
+    ),
+    "archive_not_configured": (
+        "Archives are off until `ops.archive` in cluster.yaml names a place and that was applied, "
+        "which is gated: it changes what can be undone and proved."
+    ),
     "constraint_failed": (
         "Whoever asked for the change also asked for gates: a lock, a kept plan, a healthy "
         "resource, a backup, a proof that it can be restored. All of them are looked at before "

@@ -38,7 +38,7 @@ PARAMS: Final[Mapping[ConstraintKind, frozenset[str]]] = {
     "concurrent_lock": frozenset({"wait"}),
     "dry_run_check": frozenset({"max_age", "inputs_digest"}),
     "health_check": frozenset({"timeout", "retries", "probe"}),
-    "backup": frozenset({"max_age", "tool"}),
+    "backup": frozenset({"tool"}),
     "restore": frozenset({"snapshot"}),
 }
 """The parameters that each kind reads. An action has those of its kind."""
@@ -205,4 +205,3 @@ def _walk(start: str, edges: Mapping[str, set[str]]) -> set[str]:
                 found.add(target)
                 waiting.append(target)
     return found
-

@@ -45,6 +45,7 @@ permit (
     AgentCtl::Action::"cluster_refresh",
     AgentCtl::Action::"cluster_import",
     AgentCtl::Action::"op_rollback",
+    AgentCtl::Action::"op_archive",
     AgentCtl::Action::"cluster_freeze",
     AgentCtl::Action::"draft_edit",
     AgentCtl::Action::"approval_request",
@@ -64,6 +65,7 @@ permit (
     AgentCtl::Action::"cluster_refresh",
     AgentCtl::Action::"cluster_import",
     AgentCtl::Action::"op_rollback",
+    AgentCtl::Action::"op_archive",
     AgentCtl::Action::"cluster_freeze",
     AgentCtl::Action::"draft_edit",
     AgentCtl::Action::"approval_request",
@@ -76,6 +78,13 @@ permit (
 permit (
   principal is AgentCtl::Human,
   action == AgentCtl::Action::"cluster_backup",
+  resource
+);
+
+@id("builtin:humans-prune-the-archive")
+permit (
+  principal is AgentCtl::Human,
+  action == AgentCtl::Action::"op_archive_prune",
   resource
 );
 

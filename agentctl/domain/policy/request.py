@@ -54,6 +54,8 @@ ACTIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "cluster_backup": ("Cluster",),
     "cluster_freeze": ("Cluster", *DATA),
     "op_rollback": ("Cluster", "Op"),
+    "op_archive": ("Cluster",),
+    "op_archive_prune": ("Cluster",),
     "admin": ("Cluster", *DATA),
     # where work is tried
     "draft_edit": ("Cluster", "Draft"),

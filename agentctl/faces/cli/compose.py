@@ -33,6 +33,7 @@ from agentctl.adapters.notify.once import tell
 from agentctl.adapters.sources.directory import Folder
 from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.domain.approval.notices import Notice
+from agentctl.domain.ops.archive import Archive, ArchiveSettings
 from agentctl.domain.policy.caller import PrincipalKind
 from agentctl.domain.policy.principals import FirstHuman
 from agentctl.domain.policy.public_key import is_hardware
@@ -90,7 +91,7 @@ class Composition:
             world=self.world,
             verify=verify,
         )
-        return msgspec.structs.replace(cluster, tell=self._tell)
+        return msgspec.structs.replace(cluster, tell=self._tell, make_archive=_make_archive)
 
     async def _tell(self, notice: Notice) -> tuple[Diagnostic, ...]:
         return await tell(notice, os.environ, Path.home())
@@ -199,3 +200,10 @@ def make_graphs(store: ObjectStore) -> "GraphPort":
 
         return AbsentGraphs(store.uri)
     return LanceGraphs(store)
+
+
+def _make_archive(settings: ArchiveSettings, folder: Path) -> Archive:
+    """Opens the archive that applied settings name; the tool is loaded when one is."""
+    from agentctl.adapters.archive.open import open_archive
+
+    return open_archive(settings, folder=folder, environ=os.environ)

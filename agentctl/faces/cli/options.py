@@ -53,6 +53,18 @@ def wait_option(command: F) -> F:
     )
 
 
+def gate_options(command: F) -> F:
+    """Adds ``--gate`` and ``--on-failure`` to a verb that makes an op."""
+    gates = "KIND:RESOURCE[,NAME=VALUE]; all have to say yes before anything is done."
+    actions = "KIND:RESOURCE[,NAME=VALUE]; carried out where the op fails."
+    for option in (
+        click.option("--on-failure", metavar="ACTION", multiple=True, help=actions),
+        click.option("--gate", "gates", metavar="GATE", multiple=True, help=gates),
+    ):
+        command = option(command)
+    return command
+
+
 def concise_option(command: F) -> F:
     """Adds ``--concise``: each diagnostic on one line."""
     about = "Print each diagnostic on one line, without its excerpt."

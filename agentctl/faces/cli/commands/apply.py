@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from agentctl.faces.cli.options import example, intent_option, shared
+from agentctl.faces.cli.options import example, gate_options, intent_option, shared
 
 if TYPE_CHECKING:
     from agentctl.faces.cli.session import Ended, Session
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     "--wait", "wait_s", metavar="SECONDS", type=float, default=0.0, help="For a held lease."
 )
 @click.option("--require-converged", is_flag=True, help="Exit 6 where a decision is awaited.")
+@gate_options
 @intent_option
 @shared
 def command(**given: Any) -> None:  # noqa: ANN401  # the options above
@@ -60,6 +61,8 @@ def _arguments(  # noqa: PLR0913  # the options of the verb
     refresh: bool,
     wait_s: float,
     intent: str | None,
+    gates: tuple[str, ...],
+    on_failure: tuple[str, ...],
     **_: object,
 ) -> dict[str, object]:
     if plan is not None and same_effects is not None:
@@ -71,6 +74,8 @@ def _arguments(  # noqa: PLR0913  # the options of the verb
         "without_gated": not all_or_nothing,
         "refresh": refresh,
         "wait_s": wait_s,
+        "gates": gates,
+        "on_failure": on_failure,
     }
     if draft:
         arguments["in"] = draft

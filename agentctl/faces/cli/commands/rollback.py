@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from agentctl.faces.cli.options import example, intent_option, shared
+from agentctl.faces.cli.options import example, gate_options, intent_option, shared
 
 if TYPE_CHECKING:
     from agentctl.faces.cli.session import Ended, Session
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     "--wait", "wait_s", metavar="SECONDS", type=float, default=0.0, help="For a held lease."
 )
 @click.option("--require-converged", is_flag=True, help="Exit 6 where a decision is awaited.")
+@gate_options
 @intent_option
 @shared
 def command(**given: Any) -> None:  # noqa: ANN401  # the options above
@@ -46,6 +47,8 @@ def command(**given: Any) -> None:  # noqa: ANN401  # the options above
         "dry_run": given["dry_run"],
         "without_gated": not given["all_or_nothing"],
         "wait_s": given["wait_s"],
+        "gates": given["gates"],
+        "on_failure": given["on_failure"],
     }
 
     async def main(session: "Session") -> "Ended":
