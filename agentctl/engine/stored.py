@@ -12,7 +12,6 @@ from agentctl.engine.advance import recorded_digests
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.gather import observe_graph
 from agentctl.ids import Address, ParsedAddress, graph_address, parse_address
-from agentctl.languages.query.compile import check_query, parse_query_file
 from agentctl.languages.query.plan import CheckedQuery
 from agentctl.languages.schema.ir import catalog_of
 from agentctl.languages.text.suggest import did_you_mean
@@ -89,6 +88,9 @@ async def _checked(
             remedy="agentctl refresh",
         )
         return _none(address, parsed, gone)
+    # Many commands may run a stored query, and few do.
+    from agentctl.languages.query.compile import check_query, parse_query_file
+
     file = parse_query_file(data, file=check.key)
     declaration = next((d for d in file.declarations if d.name == parsed.name), None)
     if declaration is None:
