@@ -100,6 +100,8 @@ async def _erase_held(running: Running, change: Change, disposal: Disposal, held
     assert held.live.commit is not None
     stamp = running.stamp(epoch=held.lease.epoch, nonce=disposal.digest[:NONCE_DIGITS])
     graphs = running.task.cluster.graphs
+    rows = sum(held.live.rows.values())
+    running.progress(change, "rows that stay", 0, rows)
     try:
         await graphs.erase(disposal.graph, observed=held.live.commit, stamp=stamp)
     except GraphError as failure:

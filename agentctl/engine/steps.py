@@ -98,6 +98,8 @@ async def update_schema(running: Running, change: Change) -> None:
                 schema_digest=graph.schema.digest,
                 approval_id=approval_id,
             )
+            rows = sum(live.rows.values())
+            running.progress(change, "rows that the new schema is held against", 0, rows)
             await _forward(running, Move(change=change, sidecar=sidecar, act=act))
     except (StateLockHeldError, FrozenError) as busy:
         await graph_busy(running, change, graph.id, busy)
