@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 
 from agentctl.domain.plan.dispositions import FailedStep
+from agentctl.domain.plan.groups import split_groups
 from agentctl.domain.plan.model import Change
 from agentctl.domain.plan.order import Stages, stages
 from agentctl.engine.advance import graph_purged
@@ -39,6 +40,7 @@ async def carry_out(running: Running) -> bool:
     if not await _payloads(running, planned):
         return False
     await _graph_moves(running, planned.graph_deletes, delete_graph, "graph_delete_failed")
+    running.told.add(*split_groups(running.changes))
     return True
 
 

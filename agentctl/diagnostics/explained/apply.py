@@ -115,6 +115,12 @@ EXPLAINED: Final[dict[str, str]] = {
         "back to them. Nothing was erased. When the op does not need them any more its pins go, "
         "and the next apply erases."
     ),
+    "apply_group_split": (
+        "An apply group is applied whole or not at all, and one of its members failed after the "
+        "graph of another had been moved. A graph is not moved back: rows may have come in since. "
+        "The ledger records what happened. Mend what the failed step names and apply again, so "
+        "that the rest of the group follows."
+    ),
     "interrupted": (
         "Somebody pressed Ctrl-C, or the process was told to end. The step that had begun was "
         "finished, no further one was begun, and what was done is recorded like that of any "

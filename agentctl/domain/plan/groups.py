@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from agentctl.diagnostics.diagnostic import Diagnostic, warning
 from agentctl.domain.config.model import ApplySettings
 from agentctl.domain.ledger.envelope import AppliedSettings
 from agentctl.domain.plan.model import Change
@@ -49,6 +50,31 @@ def hold_groups(
         if after == held:
             return held
         held = after
+
+
+def split_groups(changes: Iterable[Change]) -> tuple[Diagnostic, ...]:
+    """Returns a warning for each group of which a graph was moved before another member failed.
+
+    A graph that was moved is not moved back; the ledger records it, and the rest is planned again.
+    """
+    done: dict[str, list[str]] = {}
+    left: dict[str, list[str]] = {}
+    for change in changes:
+        if change.group is not None and change.disposition in {"applied", "blocked"}:
+            side = done if change.disposition == "applied" else left
+            side.setdefault(change.group, []).append(change.resource)
+    return tuple(
+        warning(
+            "apply_group_split",
+            done[group][0],
+            f"the apply group {group} was not applied whole: {', '.join(left[group])} failed"
+            f" after {', '.join(done[group])} was done",
+            detail="A graph that was moved stays moved, and the ledger says so.",
+            remedy="agentctl apply",
+        )
+        for group in sorted(done)
+        if group in left
+    )
 
 
 def _held(change: Change, reason: str, done: AbstractSet[str]) -> Change:
