@@ -6,7 +6,7 @@ under it, and settles those that look so: by what is recorded, never by running 
 Source: ops 2, 5.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Final
 
@@ -14,6 +14,7 @@ import msgspec
 
 from agentctl.domain.approval.codec import artifact_key
 from agentctl.domain.ledger.observations import LiveGraph
+from agentctl.domain.ledger.roots import renamed_roots
 from agentctl.domain.ops.record import (
     Constraint,
     Constraints,
@@ -159,9 +160,11 @@ async def settle_cluster_ops(cluster: Cluster, lease: Lease) -> None:
     """Ends the cluster ops whose process died: as what the ledger says became of them."""
     horizon = format_instant(cluster.world.now() - LEASELESS_LIFE)
     leaseless = DECISION_ACTIONS | RECORD_ACTIONS | {"plan"}
+    unfinished = await cluster.journal.unfinished()
+    await _settle_orphaned_loads(cluster, lease, [o for o in unfinished if o.action == "load"])
     left = [
         o
-        for o in await cluster.journal.unfinished()
+        for o in unfinished
         if o.action in CLUSTER_ACTIONS or (o.action in leaseless and o.started_at < horizon)
     ]
     if not left:
@@ -202,6 +205,27 @@ async def settle_graph_ops(cluster: Cluster, lease: Lease, address: str) -> None
     made = {commit.op for commit in history}
     for op in left:
         await _settle(cluster, op, lease, await cluster.ledger.head() if op.id in made else None)
+
+
+async def _settle_orphaned_loads(cluster: Cluster, lease: Lease, loads: Iterable[Op]) -> None:
+    """Ends loads into graphs that no load can come to any more: detached, forgotten or renamed.
+
+    Whoever loads into a graph settles the loads before; here nobody will, and nobody is at work.
+    """
+    if not loads:
+        return
+    head = await cluster.ledger.head()
+    if head is None:
+        return
+    state = head.envelope.state
+    names = renamed_roots(state)
+    for op in loads:
+        graph = op.component.removeprefix("graph.")
+        if op.component in state.applied_revision.resources:
+            continue
+        history = await cluster.graphs.history(names.get(graph, graph), limit=HISTORY_MAX)
+        made = op.id in {commit.op for commit in history}
+        await _settle(cluster, op, lease, head if made else None)
 
 
 async def _settle(cluster: Cluster, op: Op, lease: Lease, head: Head | None) -> None:

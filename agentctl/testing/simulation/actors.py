@@ -58,11 +58,17 @@ def actors_of(simulation: Simulation) -> list[tuple[Actor, tuple[tuple[int, Act]
     person = (
         (4, apply),
         (3, edit),
-        (3, decide),
+        (2, decide),
         (2, load),
+        (2, clean_up),
         (1, refresh),
         (1, force),
+        (1, look),
         (1, detached),
+        (1, freeze),
+        (1, thaw),
+        (1, roll_back),
+        (1, reconcile),
     )
     agent = ((4, draft), (3, ask), (2, apply), (2, load), (1, look))
     found: list[tuple[Actor, tuple[tuple[int, Act], ...]]] = []
@@ -108,7 +114,9 @@ async def look(actor: Actor) -> None:
 
 async def load(actor: Actor) -> None:
     """Loads one row of its own into a graph."""
-    await actor.simulation.load(actor.host, actor.caller, actor.rng.choice(GRAPHS))
+    wait = actor.rng.choice((0.0, 0.0, 45.0))
+    graph = actor.rng.choice(GRAPHS)
+    await actor.simulation.load(actor.host, actor.caller, graph, wait_s=wait)
 
 
 async def ask(actor: Actor) -> None:
@@ -141,6 +149,55 @@ async def decide(actor: Actor) -> None:
         "confirmation": request.statement.resource,
     }
     await actor.call("decide", arguments, signs=True)
+
+
+async def clean_up(actor: Actor) -> None:
+    """Takes a graph out of the folder, and sees it through to its removal."""
+    simulation = actor.simulation
+    simulation.folder.read()
+    if len(simulation.folder.graphs) < 2:
+        return
+    graph = actor.rng.choice(sorted(simulation.folder.graphs))
+    del simulation.folder.graphs[graph]
+    simulation.folder.write()
+    simulation.trace.add(actor.name, "edits:", "removes", graph)
+    arguments = {"gate": f"graph.{graph}", "intent": "not used", "idempotency_key": actor.key()}
+    asked = await actor.call("request_approval", arguments)
+    if asked is None or not asked.ok:
+        return
+    await decide(actor)
+    await apply(actor)
+
+
+async def freeze(actor: Actor) -> None:
+    """Stops everything, or one graph, for a while or until somebody thaws it."""
+    arguments: dict[str, Any] = {"intent": "something is wrong"}
+    if actor.rng.random() < 0.5:
+        arguments["scope"] = f"graph.{actor.rng.choice(GRAPHS)}"
+    if actor.rng.random() < 0.5:
+        arguments["until"] = "1m"
+    await actor.call("freeze", arguments)
+
+
+async def thaw(actor: Actor) -> None:
+    """Ends every freeze that there is."""
+    listed = await actor.call("freezes", {})
+    if listed is None or listed.data is None:
+        return
+    for held in listed.data.freezes:  # type: ignore[attr-defined]
+        arguments = {"freeze": held.id, "reason": "mended", "confirmation": held.scope}
+        await actor.call("thaw", arguments, signs=True)
+
+
+async def roll_back(actor: Actor) -> None:
+    """Goes back to one of the first revisions."""
+    arguments = {"to": actor.rng.randrange(1, 5), "intent": "it was better", "without_gated": True}
+    await actor.call("rollback", arguments)
+
+
+async def reconcile(actor: Actor) -> None:
+    """Lets the reconciler look once."""
+    await actor.call("reconcile", {"intent": "what the folder says", "once": True})
 
 
 async def force(actor: Actor) -> None:

@@ -26,6 +26,7 @@ _READS: Final = frozenset(
     {"read", "list", "clock", "size_bytes", "observe", "roots", "history", "run", "peek"}
 )
 _STALLS_S: Final = (2.0, 60.0)
+_READ_ATTEMPTS: Final = 10.0
 
 
 class Weather(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,7 +78,10 @@ class Network:
         return await process.wait(answer)
 
     def _fault(self, name: str) -> str | None:
+        """A store tries a read again by itself, so few of them fail."""
         drawn, weather = self._rng.random(), self.weather
+        if name in _READS:
+            drawn *= _READ_ATTEMPTS
         for kind, chance in (
             ("refused", weather.refused),
             ("lost", weather.lost),

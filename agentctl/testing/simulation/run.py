@@ -20,11 +20,12 @@ from agentctl.testing.simulation.network import Weather
 from agentctl.testing.simulation.world import Bug, Simulation, operator
 
 CALM: Final = Weather()
-ROUGH: Final = Weather(lost=0.01, refused=0.01, late=0.005, stalled=0.004)
+ROUGH: Final = Weather(lost=0.02, refused=0.02, late=0.015, stalled=0.01)
 LOSING: Final = Weather(lost=0.05)
 SLOW: Final = Weather(latency_s=(0.05, 3.0), stalled=0.02)
 WEATHERS: Final = (CALM, ROUGH, ROUGH, LOSING, SLOW)
 _QUIET_S: Final = 120.0
+_PATIENCE_S: Final = 60.0
 _PURGE_S: Final = 8 * 24 * 3600.0
 
 
@@ -128,7 +129,7 @@ async def _trouble(simulation: Simulation, rng: random.Random) -> None:
     while True:
         await simulation.pass_time(rng.expovariate(1 / 5.0))
         running = simulation.processes
-        (kind,) = rng.choices(("kill", "pause", "outage", "clock"), (5, 4, 1, 2))
+        (kind,) = rng.choices(("kill", "pause", "outage", "clock"), (10, 8, 1, 4))
         if kind == "outage":
             seconds = rng.choice((0.2, 1.0, 5.0, 20.0))
             trace.fault("outage", "world", f"{seconds:.1f}")
@@ -152,6 +153,7 @@ async def _end(simulation: Simulation) -> None:
     await simulation.pass_time(_QUIET_S)
     for machine in simulation.machines.values():
         machine.offset_s = 0.0
+    await _thawed(simulation)
     await _settle(simulation)
     await simulation.pass_time(_PURGE_S)
     await _settle(simulation)
@@ -176,7 +178,20 @@ async def _settle(simulation: Simulation) -> None:
         msg = "an apply wrote to the ledger though the one before it had done all"
         raise Bug(msg)
     for graph in sorted(simulation.roots.by_id):
-        await simulation.load(simulation.hosts[0], operator("sarah"), graph)
+        await simulation.load(simulation.hosts[0], operator("sarah"), graph, wait_s=_PATIENCE_S)
+
+
+async def _thawed(simulation: Simulation) -> None:
+    """Ends what somebody froze."""
+    host, sarah, signer = simulation.hosts[0], operator("sarah"), key_of("sarah")
+    listed = await simulation.command(host, sarah, "freezes", {})
+    assert listed is not None
+    for held in listed.data.freezes:  # type: ignore[attr-defined]
+        arguments = {"freeze": held.id, "reason": "all is quiet", "confirmation": held.scope}
+        ended = await simulation.command(host, sarah, "thaw", arguments, signer)
+        if ended is None or not ended.ok:
+            msg = f"a freeze cannot be ended: {ended!r}"
+            raise Bug(msg)
 
 
 async def _must(simulation: Simulation, operation: str, arguments: dict[str, object]) -> None:

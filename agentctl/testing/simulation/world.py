@@ -120,7 +120,7 @@ class Simulation:
 
         return await self._run(host, who.id, operation, work)
 
-    async def load(self, host: str, who: Caller, graph: str) -> None:
+    async def load(self, host: str, who: Caller, graph: str, *, wait_s: float = 0.0) -> None:
         """Loads one row that nobody else has, and keeps in mind what was told of it."""
         name = f"{who.id}-{len(self.loads)}"
         position = len(self.loads)
@@ -128,7 +128,7 @@ class Simulation:
         line = msgspec.json.encode({"type": "Package", "data": {"name": name}}) + b"\n"
 
         async def work(cluster: Cluster) -> Envelope:
-            report, op = await load(cluster, who, graph, [line], "append", "one row")
+            report, op = await load(cluster, who, graph, [line], "append", "one row", wait_s=wait_s)
             told = "done" if report.commit is not None else "refused"
             self.loads[position] = Loaded(graph=graph, name=name, told=told)
             return Envelope(
