@@ -131,6 +131,8 @@ def main(compose: "Callable[[], Composition] | None" = None) -> None:
             cli.main(args=sys.argv[1:], prog_name="agentctl", obj=compose)
         finally:
             sys.stdout.flush()
+            # The process ends: nobody is to walk once more over all that it made.
+            gc.freeze()
     except BrokenPipeError:
         _drop_the_rest()
         sys.exit(1)
