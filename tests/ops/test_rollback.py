@@ -2,15 +2,17 @@
 
 from pathlib import Path
 
+from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.domain.ops.lineage import ancestors
 from agentctl.domain.policy.caller import Caller
 from agentctl.engine.apply import apply
 from agentctl.engine.cluster import Cluster
-from agentctl.engine.data import run_query
+from agentctl.engine.data import load, run_query
 from agentctl.engine.results import ApplyResult
 from agentctl.engine.rollback import RollbackResult, Undone, rollback, undoing
 from agentctl.testing.builders import (
     QUERY,
+    ROWS,
     SCHEMA,
     WIDER_SCHEMA,
     Bench,
@@ -147,3 +149,61 @@ async def test_a_rollback_to_the_beginning_empties_the_cluster_behind_gates(tmp_
     result = await undo(cluster, bench.sarah, op=first.op)
 
     assert [n.resource for n in result.applied.approvals_required] == ["graph.supply"]
+
+
+async def test_what_cannot_be_gone_back_to_is_told_by_its_code(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    cluster = await bench.begun(folder_files("supply"))
+    first = await applied(bench, cluster, {})
+    begun = await cluster.journal.list()
+    report, loaded = await load(
+        cluster, bench.sarah, "supply", ROWS.splitlines(keepends=True), "append", "rows"
+    )
+    assert report.diagnostics == ()
+    assert loaded is not None
+
+    beginning = await undoing(cluster, to=None, op=begun[-1].id)
+    load_alone = await undoing(cluster, to=None, op=loaded.id)
+    ambiguous = await undoing(cluster, to=None, op=(first.op or "")[:10])
+
+    assert isinstance(beginning, Diagnostic)
+    assert isinstance(load_alone, Diagnostic)
+    assert isinstance(ambiguous, Diagnostic)
+    assert [beginning.code, load_alone.code] == ["op_not_undoable", "op_not_undoable"]
+    assert ambiguous.code == "op_not_found"
+
+
+async def test_a_revision_of_which_nothing_is_left_is_refused(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    cluster = await bench.begun(folder_files("supply"))
+    await applied(bench, cluster, {})
+    seq = (await cluster.ledger.history())[0].seq
+    await applied(bench, cluster, {"supply.gq": QUERY + COUNT})
+    source = next(k for k in bench.objects if "/resources/source/" in k)
+    bench.objects[source] = b"damaged"
+
+    damaged = await undo(cluster, bench.sarah, to=seq)
+    beyond = await undo(cluster, bench.sarah, to=99)
+
+    assert [d.code for d in damaged.applied.diagnostics] == ["revision_source_missing"]
+    assert [d.code for d in beyond.applied.diagnostics] == ["revision_not_found"]
+    assert not damaged.applied.state_written
+
+
+async def test_what_the_source_of_a_revision_does_not_declare_is_told(tmp_path: Path) -> None:
+    """A graph whose deletion waited was in force, and the source of then leaves it out."""
+    bench = Bench(tmp_path)
+    cluster = await bench.begun(folder_files("supply", "other"))
+    await applied(bench, cluster, {})
+    bench.write({"cluster.yaml": cluster_yaml("supply"), "supply.gq": QUERY + COUNT})
+    waited = await apply(cluster, bench.sarah, wanting())
+    assert waited.state_written
+    seq = (await cluster.ledger.history())[0].seq
+    await applied(bench, cluster, {"cluster.yaml": cluster_yaml("supply", "other")})
+
+    result = await undo(cluster, bench.sarah, to=seq)
+
+    told = [d for d in result.applied.diagnostics if d.code == "revision_incomplete"]
+    assert len(told) == 1
+    assert "graph.other was in force" in (told[0].detail or "")
+    assert "graph.other" in (await recorded(cluster)).applied_revision.resources

@@ -10,7 +10,8 @@ from agentctl.diagnostics.bag import has_errors
 from agentctl.diagnostics.diagnostic import error
 from agentctl.domain.ops.archive import ArchiveError, Held
 from agentctl.engine.archiving import ArchiveRun, archive_of, archive_pending
-from agentctl.engine.retention import RetentionRun, retain
+from agentctl.engine.retention import RetentionRun as RetentionRun  # noqa: PLC0414  # the face names it from here
+from agentctl.engine.retention import retain
 from agentctl_tools.envelopes import count, done, failed, refused
 from agentctl_tools.fields import Intent
 from agentctl_tools.operation import Call, Envelope, Operation

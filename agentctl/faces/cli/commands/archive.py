@@ -7,8 +7,7 @@ import click
 from agentctl.faces.cli.options import example, intent_option, shared
 
 if TYPE_CHECKING:
-    from agentctl.engine.retention import RetentionRun
-    from agentctl_tools.archive import ArchiveStatus
+    from agentctl_tools.archive import ArchiveStatus, RetentionRun
 
 
 @click.group("archive", epilog=example("agentctl archive status", "agentctl archive run"))
