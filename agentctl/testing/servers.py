@@ -30,7 +30,7 @@ SECRET_KEY: Final = "not-a-secret-of-anything"  # noqa: S105  # of a server that
 REGION: Final = "us-east-1"
 READY_WITHIN_S: Final = 60.0
 _POLL_S: Final = 0.1
-_GRPC_OFFSET: Final = 10_000
+GRPC_OFFSET: Final = 10_000
 """SeaweedFS listens for its own on the port that much above each of its ports."""
 
 
@@ -90,7 +90,7 @@ class ObjectServer(msgspec.Struct, frozen=True, kw_only=True):
 @contextlib.contextmanager
 def moto_server(*, lying: bool = False) -> Iterator[ObjectServer]:
     """Runs moto in a process of its own; with *lying* it ignores conditions, as some stores do."""
-    port = _free_port()
+    port = free_port()
     words = [sys.executable, "-m", "agentctl.testing.moto_s3", str(port)]
     with _running("moto", [*words, *(["lying"] if lying else [])], port) as server:
         yield server
@@ -107,14 +107,14 @@ def seaweed_server() -> Iterator[ObjectServer]:
         config.write_text(json.dumps({"identities": [identity]}))
         data = Path(folder) / "data"
         data.mkdir()
-        port = _free_port(_GRPC_OFFSET)
+        port = free_port(GRPC_OFFSET)
         words = [
             weed, f"-logdir={folder}", "server", f"-dir={data}",
             "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3", f"-s3.port={port}", f"-s3.config={config}",
             "-s3.port.iceberg=0",
             "-s3.port.lance=0",
             "-volume.max=0", "-master.volumeSizeLimitMB=64", "-master.telemetry=false",
-            *(f"-{part}.port={_free_port(_GRPC_OFFSET)}" for part in ("master", "volume", "filer")),
+            *(f"-{part}.port={free_port(GRPC_OFFSET)}" for part in ("master", "volume", "filer")),
         ]  # fmt: skip
         with _running("seaweed", words, port, folder=Path(folder)) as server:
             yield server
@@ -184,7 +184,7 @@ def _write_and_read(client: Any) -> None:  # noqa: ANN401  # see `client`
     client.delete_object(Bucket=BUCKET, Key="ready")
 
 
-def _free_port(offset: int = 0) -> int:
+def free_port(offset: int = 0) -> int:
     """Returns a port that is free now, and the one *offset* above it too."""
     while True:
         with socket.socket() as first, socket.socket() as second:
