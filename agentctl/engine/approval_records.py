@@ -11,19 +11,34 @@ from agentctl.domain.approval.records import (
     Consumption,
     DecisionArtifact,
 )
-from agentctl.domain.storage.protocol import ObjectStore
+from agentctl.domain.storage.protocol import BackendError, ObjectStore
 from agentctl.ids import is_ulid
 
 
-async def read_records(store: ObjectStore, used: Iterable[str]) -> ApprovalRecords:
-    """Returns all records; *used* are the ids of approvals that the ledger says were used."""
+async def read_records(
+    store: ObjectStore, used: Iterable[str], *, to_show: bool = False
+) -> ApprovalRecords:
+    """Returns all records; *used* are the ids of approvals that the ledger says were used.
+
+    Only *to_show* them one may lack that cannot be read, which is told: without a denial that is
+    there a decision would stand that does not.
+
+    Raises:
+        BackendError: the store gave no answer.
+    """
     requests: list[ApprovalRequest] = []
     artifacts: list[DecisionArtifact] = []
     consumptions: list[Consumption] = []
     closed: list[ClosedReview] = []
     faults: list[Diagnostic] = []
     for key in await store.list(APPROVALS_PREFIX):
-        stored = await store.read(key)
+        try:
+            stored = await store.read(key)
+        except BackendError as failure:
+            if not to_show:
+                raise
+            faults.append(error("approval_read_error", key, str(failure)))
+            continue
         if stored is None:
             continue
         record = _decoded(key, stored.data)

@@ -117,6 +117,10 @@ class Approvals:
         """Returns the requests that a human can decide now, oldest first."""
         return tuple(r.request for r in await self.reviews() if r.state == "waiting")
 
+    async def shown(self) -> Snapshot:
+        """Returns what can be read of it all, to be shown and for nothing else."""
+        return await self._reading.snapshot(to_show=True)
+
     async def review(self, request_id: str) -> Review | None:
         """Returns how one request stands; that of the older one where two asked at once."""
         return (await self.snapshot()).review(request_id)

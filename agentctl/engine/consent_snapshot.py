@@ -85,13 +85,13 @@ class Reading:
         """Returns all records as they are stored, and what cannot be read as diagnostics."""
         return (await self._ledger_and_records(await self._ledger.head()))[1]
 
-    async def snapshot(self) -> Snapshot:
-        """Returns everything about consent as it is now."""
+    async def snapshot(self, *, to_show: bool = False) -> Snapshot:
+        """Returns everything about consent as it is now, or only *to_show* what can be read of it."""
         registry = await self._principals.registry()
         head = await self._ledger.head()
         if head is not None:
             await self._held(registry, head.envelope)
-        recorded, records = await self._ledger_and_records(head)
+        recorded, records = await self._ledger_and_records(head, to_show=to_show)
         rules = await applied_rules(self._catalog, recorded)
         now = await self.now()
         return Snapshot(
@@ -122,9 +122,9 @@ class Reading:
         raise PrincipalsBrokenError((told,))
 
     async def _ledger_and_records(
-        self, head: Head | None
+        self, head: Head | None, *, to_show: bool = False
     ) -> tuple[Mapping[str, AppliedResource], ApprovalRecords]:
         state = head.envelope.state if head is not None else None
         recorded = state.applied_revision.resources if state is not None else {}
         used = state.approval_records if state is not None else ()
-        return recorded, await read_records(self._store, used)
+        return recorded, await read_records(self._store, used, to_show=to_show)

@@ -279,6 +279,13 @@ class Ledger:
             "copy: nothing of it is believed, and the next command that writes repairs it.",
         )
 
+    async def copy_contradictions(self) -> tuple[Diagnostic, ...]:
+        """Returns a warning for each observation that `state.json` has twice, and differently."""
+        found = await self._store.read(STATE_KEY)
+        told = () if found is None else decode_state(found.data).diagnostics
+        twice = (d for d in told if d.code == "conflicting_graph_manifest_observation")
+        return tuple(msgspec.structs.replace(d, severity="warning") for d in twice)
+
     async def repair_copy(self, head: Head) -> Diagnostic | None:
         """Makes `state.json` the text of *head*, the newest; returns a note where it was another.
 

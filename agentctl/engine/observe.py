@@ -18,12 +18,13 @@ async def state_seen(
 ) -> StateObservations:
     """Returns the observations; under *lease*, the command's own, no other holder is looked for."""
     holder = await cluster.leases.holder() if lease is None else None
-    return _seen(cluster, head, lease, holder)
+    return state_seen_beside(cluster, head, holder, lease=lease)
 
 
-def _seen(
-    cluster: Cluster, head: Head | None, lease: Lease | None, holder: LockInfo | None
+def state_seen_beside(
+    cluster: Cluster, head: Head | None, holder: LockInfo | None, *, lease: Lease | None = None
 ) -> StateObservations:
+    """Returns the observations where *holder* was looked for already."""
     state = head.envelope.state if head is not None else None
     readable = holder if holder is not None and holder.lock_id is not None else None
     return StateObservations(

@@ -10,6 +10,8 @@ from agentctl.diagnostics.bag import Bag, has_errors, sort_diagnostics
 from agentctl.diagnostics.diagnostic import Diagnostic, warning
 from agentctl.domain.ledger.state import State
 from agentctl.domain.policy.caller import Caller
+from agentctl.domain.storage.lease import LEASES_FOLDER
+from agentctl.domain.storage.protocol import BackendError
 from agentctl.engine.advance import recorded_digests
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.draft_commit import not_merged
@@ -17,7 +19,7 @@ from agentctl.engine.drafts import HOMECOMINGS
 from agentctl.engine.freeze_ops import frozen_warnings
 from agentctl.engine.leases import LockInfo
 from agentctl.engine.ledger import Head, LedgerUnreadableError
-from agentctl.engine.observe import state_seen
+from agentctl.engine.observe import state_seen_beside
 from agentctl.engine.results import StatusResult
 from agentctl.engine.sidecars import pending_warnings, read_sidecars
 
@@ -31,9 +33,7 @@ async def status(cluster: Cluster, caller: Caller) -> StatusResult:  # noqa: ARG
     told.add(*await _homecomings(cluster))
     unmerged = await not_merged(cluster, head)
     told.add(*(() if unmerged is None else (unmerged,)))
-    holder = await cluster.leases.holder()
-    if holder is not None and holder.diagnostic is not None:
-        told.add(msgspec.structs.replace(holder.diagnostic, severity="warning"))
+    holder = await _holder(cluster, told)
     state = head.envelope.state if head is not None else State()
     for check in await cluster.catalog.check_all(recorded_digests(state)):
         diagnostic = check.diagnostic()
@@ -42,7 +42,7 @@ async def status(cluster: Cluster, caller: Caller) -> StatusResult:  # noqa: ARG
     return StatusResult(
         ok=not has_errors(told),
         config_dir=cluster.config_dir,
-        state_observations=await state_seen(cluster, head),
+        state_observations=state_seen_beside(cluster, head, holder),
         resource_digests=recorded_digests(state),
         resource_statuses=state.resource_statuses,
         observations=state.observations,
@@ -67,8 +67,21 @@ async def _head(cluster: Cluster, told: Bag) -> Head | None:
         told.add(warning("state_missing", "cluster", missing, remedy="agentctl import"))
     copy = await cluster.ledger.state_json_diagnostic(head)
     if copy is not None:
-        told.add(copy)
+        told.add(copy, *await cluster.ledger.copy_contradictions())
     return head
+
+
+async def _holder(cluster: Cluster, told: Bag) -> LockInfo | None:
+    """Returns who holds the cluster's lease, telling where that cannot be made out."""
+    try:
+        holder = await cluster.leases.holder()
+    except BackendError as failure:
+        unseen = "who holds the cluster's lease could not be read"
+        told.add(warning("state_lock_read_error", LEASES_FOLDER, unseen, detail=str(failure)))
+        return None
+    if holder is not None and holder.diagnostic is not None:
+        told.add(msgspec.structs.replace(holder.diagnostic, severity="warning"))
+    return holder
 
 
 async def _homecomings(cluster: Cluster) -> tuple[Diagnostic, ...]:

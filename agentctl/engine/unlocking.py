@@ -13,16 +13,18 @@ from agentctl.domain.ledger.freezes import CONSENT_NAMESPACE
 from agentctl.domain.ops.record import NewOp, Op, OpActor
 from agentctl.domain.policy.caller import Caller
 from agentctl.domain.storage.lease import (
+    LEASES_FOLDER,
     UnlockConsent,
     UnlockStatement,
     forced_key,
     unlock_bytes,
 )
+from agentctl.domain.storage.protocol import BackendError
 from agentctl.engine.bracket import snapshot
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.leases import LockInfo
 from agentctl.engine.ledger import Head, LedgerUnreadableError
-from agentctl.engine.observe import state_seen
+from agentctl.engine.observe import state_seen, state_seen_beside
 from agentctl.engine.principals import Signer
 from agentctl.engine.results import ForceUnlockResult
 from agentctl.engine.world import mint_nonce, stamp_now
@@ -47,7 +49,11 @@ async def force_unlock(
     """Ends the lease of exactly that id; whoever held it can write nothing more."""
     told = Bag()
     removed = False
-    held = next((lock for lock in await cluster.leases.locks() if lock.lock_id == lock_id), None)
+    try:
+        locks = await cluster.leases.locks()
+    except BackendError as failure:
+        return await _unread(cluster, failure)
+    held = next((lock for lock in locks if lock.lock_id == lock_id), None)
     signed = await _consent(cluster, caller, held, intent, consent)
     if isinstance(signed, Diagnostic):
         told.add(signed)
@@ -63,6 +69,24 @@ async def force_unlock(
         state_observations=await state_seen(cluster, await _head(cluster)),
         lock_removed=removed,
         diagnostics=sort_diagnostics(told),
+    )
+
+
+async def _unread(cluster: Cluster, failure: BackendError) -> ForceUnlockResult:
+    """Returns the result where nobody can say who holds what; nothing was begun."""
+    unseen = error(
+        "state_lock_read_error",
+        LEASES_FOLDER,
+        "who holds a lease could not be read, so none was removed",
+        detail=str(failure),
+        remedy="See whether the storage root is reachable, then run the command again.",
+    )
+    return ForceUnlockResult(
+        ok=False,
+        config_dir=cluster.config_dir,
+        state_observations=state_seen_beside(cluster, await _head(cluster), None),
+        lock_removed=False,
+        diagnostics=(unseen,),
     )
 
 

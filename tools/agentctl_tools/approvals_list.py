@@ -4,8 +4,9 @@ from typing import Literal
 
 import msgspec
 
+from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.domain.approval.records import ApprovalRequest
-from agentctl.engine.cluster import Cluster
+from agentctl.engine.consent_snapshot import Snapshot
 from agentctl_tools.envelopes import count, done
 from agentctl_tools.operation import Call, Envelope, Operation
 
@@ -23,16 +24,24 @@ class RequestList(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def _handle(call: Call) -> Envelope:
-    if call.arguments.show == "open":
-        listed = await open_requests(call.cluster)
-    else:
-        listed = tuple((await call.cluster.approvals.records()).requests)
-    return done(f"{count(len(listed), 'request')}.", data=RequestList(requests=listed))
+    shown = await call.cluster.approvals.shown()
+    listed = open_requests(shown) if call.arguments.show == "open" else shown.records.requests
+    return done(
+        f"{count(len(listed), 'request')}.",
+        data=RequestList(requests=listed),
+        diagnostics=record_faults(shown),
+    )
 
 
-async def open_requests(cluster: Cluster) -> tuple[ApprovalRequest, ...]:
+def open_requests(shown: Snapshot) -> tuple[ApprovalRequest, ...]:
     """Returns the requests that a human can decide now, oldest first."""
-    return tuple(await cluster.approvals.open_requests())
+    return tuple(r.request for r in shown.reviews if r.state == "waiting")
+
+
+def record_faults(shown: Snapshot) -> tuple[Diagnostic, ...]:
+    """Returns a warning for each record of consent that counts for nothing."""
+    faults = shown.records.diagnostics
+    return tuple(msgspec.structs.replace(fault, severity="warning") for fault in faults)
 
 
 OPERATION = Operation(

@@ -5,11 +5,13 @@ from typing import Annotated
 
 import msgspec
 
+from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.domain.approval.notices import of_request
 from agentctl.domain.approval.records import ApprovalRequest
 from agentctl.domain.plan.model import Plan
 from agentctl.domain.plan.statement import Gate
 from agentctl.engine import planning
+from agentctl.engine.absent import state_missing
 from agentctl.ids import parse_address
 from agentctl_tools.envelopes import done, failed, refused
 from agentctl_tools.fields import IdempotencyKey, In, Intent
@@ -47,12 +49,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def _handle(call: Call) -> Envelope:
-    conflict = await conflict_of(call, "request_approval")
-    if conflict is not None:
-        return failed((conflict,))
     given = call.arguments
-    target = target_of(given.within)
-    refusal = await refusal_of(call.cluster, call.caller, target, revisions=True)
+    refusal = await _refusal(call)
     if refusal is not None:
         return failed((refusal,))
     planned = await planning.make_plan(
@@ -79,6 +77,18 @@ async def _handle(call: Call) -> Envelope:
         return failed(request)
     notice = of_request("requested", request, await where_of(call.cluster))
     return await telling(call.cluster, _asked(call, request), notice)
+
+
+async def _refusal(call: Call) -> Diagnostic | None:
+    """Returns why nothing can be asked, whatever the plan would say."""
+    conflict = await conflict_of(call, "request_approval")
+    if conflict is not None:
+        return conflict
+    target = target_of(call.arguments.within)
+    refusal = await refusal_of(call.cluster, call.caller, target, revisions=True)
+    if refusal is None and await call.cluster.ledger.head() is None:
+        return state_missing()
+    return refusal
 
 
 def _asked(call: Call, request: ApprovalRequest) -> Envelope:

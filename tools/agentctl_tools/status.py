@@ -4,17 +4,19 @@ from collections.abc import Mapping
 
 import msgspec
 
+from agentctl.diagnostics.bag import sort_diagnostics
 from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.domain.approval.records import ApprovalRequest
 from agentctl.domain.ledger.state import Observation, ResourceStatus
 from agentctl.domain.policy.caller import Caller
 from agentctl.domain.policy.decide import authorise
 from agentctl.domain.policy.request import ACTIONS
+from agentctl.domain.storage.protocol import BackendError
 from agentctl.engine import status as engine
 from agentctl.engine import trust
 from agentctl.engine.leases import LockInfo
 from agentctl.engine.results import StateObservations, StatusResult
-from agentctl_tools.approvals_list import open_requests
+from agentctl_tools.approvals_list import open_requests, record_faults
 from agentctl_tools.envelopes import count
 from agentctl_tools.operation import Call, Envelope, Next, Operation
 
@@ -103,14 +105,16 @@ class StatusBrief(msgspec.Struct, frozen=True, kw_only=True):
 
 async def _handle(call: Call) -> Envelope:
     result = await engine.status(call.cluster, call.caller)
-    waiting = await open_requests(call.cluster)
+    shown = await call.cluster.approvals.shown()
+    waiting = open_requests(shown)
+    told = sort_diagnostics((*result.diagnostics, *record_faults(shown)))
     standing = await trust.trust(call.cluster, call.caller)
     data = StatusAnswer(
-        **msgspec.structs.asdict(result),
+        **msgspec.structs.asdict(msgspec.structs.replace(result, diagnostics=told)),
         you=_you(call.caller, waiting),
         trust_column=standing.column,
         trust_line=standing.line,
-        locks=await engine.locks(call.cluster, call.caller),
+        locks=await _locks(call),
         waiting=waiting,
     )
     return Envelope(
@@ -118,9 +122,17 @@ async def _handle(call: Call) -> Envelope:
         summary=_summary(result, len(waiting)),
         next=(Next(tool="plan", arguments={}, why="Says what an apply would do now."),),
         data=data,
-        diagnostics=result.diagnostics,
+        diagnostics=told,
         more="agentctl://cluster",
     )
+
+
+async def _locks(call: Call) -> tuple[LockInfo, ...]:
+    """Returns who holds what, as far as it can be read; the status tells where it cannot."""
+    try:
+        return await engine.locks(call.cluster, call.caller)
+    except BackendError:
+        return ()
 
 
 def _you(caller: Caller, waiting: tuple[ApprovalRequest, ...]) -> You:
