@@ -44,6 +44,7 @@ simulate: ## Replay a seed of the simulation, with its trace; or SEED=0..999 for
 bench: ## Ratios against something real; docs/benchmarks.md says how to read them
 	python -m benchmarks.validate
 	python -m benchmarks.plan
+	python -m benchmarks.ledger
 
 wheel: ## Build the wheel and the sdist into dist/
 	python -m build
