@@ -23,6 +23,11 @@ from agentctl.domain.plan.codec import (
 from agentctl.domain.plan.diff import draft_plan, finish
 from agentctl.domain.plan.inputs import GateStanding, PlanInputs
 from agentctl.domain.plan.model import BindingChange, Change, Migration, Plan
+from agentctl.domain.plan.order import (
+    direct_dependents,
+    recorded_dependencies,
+    transitive_dependents,
+)
 from agentctl.ids import Address
 from agentctl.testing.paper import (
     NOW,
@@ -354,6 +359,18 @@ def test_carrying_out_a_plan_reaches_what_is_wanted(
 
     assert digests == wanted.resource_digests
     assert [c.resource for c in plan.changes] == sorted(c.resource for c in plan.changes)
+
+
+@given(applied=names(), wanted=names())
+def test_the_edges_of_what_changes_are_all_that_dependents_need(
+    applied: DesiredCluster, wanted: DesiredCluster
+) -> None:
+    """The planner looks for no other recorded edges; this does."""
+    inputs = paper_inputs(wanted, applied)
+    every = direct_dependents({*wanted.dependencies, *recorded_dependencies(inputs.recorded)})
+
+    for change in plan_of(inputs).changes:
+        assert change.dependents == transitive_dependents(change.resource, every)
 
 
 def carry_out(digests: dict[str, str], change: Change) -> None:
