@@ -1,14 +1,15 @@
 """What a command tells at the door, how its process would end, and what it changed: for tests of diagnostics."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 
-from agentctl.diagnostics.diagnostic import Diagnostic
+from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.domain.policy.caller import Caller
 from agentctl.domain.storage.protocol import ObjectStore
 from agentctl.faces.cli.exit_codes import ExitCode, exit_code
+from agentctl.graph.port import GraphError, GraphPort
 from agentctl.testing.builders import Bench
 from agentctl.testing.crash import DownStore
 from agentctl.testing.sites import do
@@ -92,6 +93,32 @@ def silent(bench: Bench, operation: str, part: str) -> None:
         return DownStore(store, lambda asked, key: asked == operation and part in key)
 
     bench.wrap_store = wrap
+
+
+class _Refusing:
+    """Graphs of which one does one thing not."""
+
+    def __init__(self, inner: GraphPort, method: str, graph_id: str) -> None:
+        self._inner = inner
+        self._method = method
+        self._graph_id = graph_id
+
+    def __getattr__(self, name: str) -> object:
+        method = getattr(self._inner, name)
+        if name != self._method:
+            return method
+
+        async def refused(graph_id: str, *args: Any, **more: Any) -> object:
+            if graph_id == self._graph_id:
+                raise GraphError(error("graph_corrupt", f"graph.{graph_id}", "the disk is broken"))
+            return await method(graph_id, *args, **more)
+
+        return refused
+
+
+def refusing(bench: Bench, method: str, graph_id: str = "supply") -> None:
+    """From the next process on, the graph engine does not do that to that graph."""
+    bench.wrap_graphs = lambda graphs: cast("GraphPort", _Refusing(graphs, method, graph_id))
 
 
 def answering(bench: Bench) -> None:
