@@ -1,6 +1,7 @@
 """One simulated world: machines, a storage, a folder, and the commands that people run there."""
 
 import asyncio
+import functools
 import random
 from collections.abc import Mapping
 from pathlib import Path
@@ -35,6 +36,8 @@ from agentctl_tools.failures import diagnostics_of
 from agentctl_tools.operation import Envelope
 
 HOSTS: Final = ("north", "south")
+_VERIFY: Final = functools.lru_cache(maxsize=4096)(verify)
+"""The same signatures are looked at by every process; what they say does not change."""
 
 
 class Loaded(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,7 +104,7 @@ class Simulation:
             make_store=make_store,
             make_graphs=make_graphs,
             world=process,
-            verify=verify,
+            verify=_VERIFY,
             sleep=process.sleep,
         )
 
