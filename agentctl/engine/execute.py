@@ -14,6 +14,7 @@ from agentctl.domain.plan.dispositions import FailedStep
 from agentctl.domain.plan.groups import split_groups
 from agentctl.domain.plan.model import Change
 from agentctl.domain.plan.order import Stages, stages
+from agentctl.domain.plan.reverts import REVERT
 from agentctl.engine.advance import graph_purged
 from agentctl.engine.bounded import run_bounded
 from agentctl.engine.consent import consented, fresh_gate, spend
@@ -21,6 +22,7 @@ from agentctl.engine.erasure import erase_graph
 from agentctl.engine.frozen_graphs import hold_frozen
 from agentctl.engine.garbage import collect
 from agentctl.engine.rename import rename_graph
+from agentctl.engine.reverting import revert_graph
 from agentctl.engine.running import Running
 from agentctl.engine.seal import delete_graph
 from agentctl.engine.steps import create_graph, publish_payload, update_schema
@@ -104,6 +106,9 @@ async def _payload(running: Running, change: Change, *, written: bool) -> bool:
     """Makes one change that moves no graph; returns whether the run may go on."""
     if change.moved_from is not None and change.resource.startswith("graph."):
         await rename_graph(running, change)
+        return True
+    if change.metadata_change == REVERT:
+        await revert_graph(running, change)
         return True
     if change.metadata_change == "erase":
         await erase_graph(running, change)

@@ -22,8 +22,9 @@ from agentctl.engine.advance import RETENTION_DAYS
 from agentctl.engine.approval_rules import applied_rules
 from agentctl.engine.cluster import Cluster, moved_from
 from agentctl.engine.disposals import standing
+from agentctl.engine.going_back import reverts_of
 from agentctl.engine.ledger import Head
-from agentctl.engine.revisions import load_revision, revision_of
+from agentctl.engine.revisions import data_before, load_revision, revision_of
 
 FOLDER = "folder"
 DRAFT_PREFIX = "draft:"
@@ -205,6 +206,7 @@ async def plan_inputs(  # noqa: PLR0913  # what a plan depends on
             cluster.catalog, recorded.applied_revision.resources if recorded is not None else {}
         ),
         disposals=await standing(cluster.store),
+        reverts=await reverts_of(cluster, data_before(target)),
         settings=head.envelope.settings if head is not None else AppliedSettings(),
         live=await observe_graphs(cluster, known_graphs(desired, recorded)),
         pending=pending or {},

@@ -329,10 +329,12 @@ class Journal:
 
     async def _reaches(self, rollback: Op, undone: str) -> bool:
         """Returns whether a rollback came to where the op that it undoes had begun, gates and all."""
-        post, pre = await self.post(rollback.id), await self.pre(undone)
-        return (
-            post is not None and pre is not None and post.resource_digests == pre.resource_digests
-        )
+        post, pre, op = await self.post(rollback.id), await self.pre(undone), await self.get(undone)
+        if post is None or pre is None or op is None:
+            return False
+        if op.action == "load":
+            return all(post.contents.get(g) == held for g, held in pre.contents.items())
+        return post.resource_digests == pre.resource_digests
 
     async def _snapshot(self, key: str) -> Snapshot | None:
         found = await self._store.read(key)

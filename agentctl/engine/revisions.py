@@ -16,18 +16,21 @@ from agentctl.diagnostics.bag import has_errors
 from agentctl.diagnostics.diagnostic import Diagnostic, error, warning
 from agentctl.domain.config.cluster_file import parse_config
 from agentctl.domain.config.load import LoadedCluster, resolve
-from agentctl.domain.config.model import DesiredCluster
+from agentctl.domain.config.model import DesiredCluster, Move
 from agentctl.domain.config.paths import CLUSTER_FILE
 from agentctl.domain.config.snapshot import FolderSnapshot, Wanted, is_query_name
 from agentctl.domain.config.wanting import wanted
+from agentctl.domain.ledger.renaming import renamed_since
 from agentctl.domain.ledger.state import State
 from agentctl.domain.ops.trimming import left_out, only
 from agentctl.domain.policy.bundles import check_cedar
 from agentctl.domain.storage.protocol import ObjectStore
 from agentctl.engine.catalog import Catalog, file_key, payload_key
 from agentctl.engine.ledger import Head, Ledger
+from agentctl.ids import Address
 
 REVISION_PREFIX: Final = "revision:"
+BEFORE: Final = "@"
 EMPTY: Final = b"version: 1\n"
 """What a cluster declares that has applied nothing yet."""
 SEQ_DIGITS_MAX: Final = 20
@@ -41,6 +44,13 @@ class RollbackOf(msgspec.Struct, frozen=True, kw_only=True):
     """The ledger object that is reached again."""
     op: str | None
     """The op that is undone by name: the first above `seq` that moved anything."""
+    with_data: bool = False
+    """Whether graphs go back too, to what they held before `op`."""
+
+    @property
+    def target(self) -> str:
+        """How a plan names it."""
+        return revision_target(self.seq, data_before=self.op if self.with_data else None)
 
 
 class Revision(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,17 +61,26 @@ class Revision(msgspec.Struct, frozen=True, kw_only=True):
     diagnostics: tuple[Diagnostic, ...] = ()
 
 
-def revision_target(seq: int) -> str:
-    """Returns how a plan names a revision as its target."""
-    return f"{REVISION_PREFIX}{seq}"
+def revision_target(seq: int, *, data_before: str | None = None) -> str:
+    """Returns how a plan names a revision as its target.
+
+    With *data_before* the graphs go back too, to what they held before that op.
+    """
+    beside = "" if data_before is None else f"{BEFORE}{data_before}"
+    return f"{REVISION_PREFIX}{seq}{beside}"
 
 
 def revision_of(target: str) -> int | None:
     """Returns the ledger object that a target names; None for the folder and for drafts."""
-    digits = target.removeprefix(REVISION_PREFIX)
-    if digits == target or not digits.isascii() or not digits.isdigit():
+    digits = target.removeprefix(REVISION_PREFIX).partition(BEFORE)[0]
+    if not target.startswith(REVISION_PREFIX) or not digits.isascii() or not digits.isdigit():
         return None
     return int(digits) if len(digits) <= SEQ_DIGITS_MAX else None
+
+
+def data_before(target: str) -> str | None:
+    """Returns the op before which the data is wanted that a target names; None for definitions alone."""
+    return target.partition(BEFORE)[2] or None if revision_of(target) is not None else None
 
 
 async def load_revision(store: ObjectStore, ledger: Ledger, seq: int) -> Revision:
@@ -95,6 +114,9 @@ async def load_revision(store: ObjectStore, ledger: Ledger, seq: int) -> Revisio
     if loaded.desired is None:
         return _unresolved(seq, loaded)
     desired = only(loaded.desired, _kept(loaded.desired, state))
+    newest = await ledger.head()
+    if newest is not None:
+        desired = _moved_back(desired, state, newest.envelope.state)
     return Revision(desired=desired, diagnostics=_differences(seq, desired, state))
 
 
@@ -147,6 +169,17 @@ def _kept(desired: DesiredCluster, state: State) -> frozenset[str]:
     lost = {a for a, s in state.resource_statuses.items() if s.status in {"drifted", "error"}}
     recorded = state.applied_revision.resources.keys() | lost
     return frozenset(r.address for r in desired.resources if r.address in recorded)
+
+
+def _moved_back(desired: DesiredCluster, then: State, now: State) -> DesiredCluster:
+    """Returns *desired* with what has another name today moved back to its own, data and all."""
+    wanted = desired.resource_digests
+    moves = [
+        Move(source=Address(new), target=Address(old))
+        for new, old in renamed_since(then, now).items()
+        if old in wanted and new not in wanted
+    ]
+    return msgspec.structs.replace(desired, moved=tuple(moves))
 
 
 def _differences(seq: int, desired: DesiredCluster, state: State) -> tuple[Diagnostic, ...]:

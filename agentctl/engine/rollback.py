@@ -7,16 +7,18 @@ steps. Nothing of the history moves; the op names the one that it undoes.
 import msgspec
 
 from agentctl.diagnostics.diagnostic import Diagnostic, error
-from agentctl.domain.ops.record import Op
+from agentctl.domain.ops.record import Op, Snapshot
 from agentctl.domain.policy.caller import Caller
+from agentctl.engine.advance import recorded_digests
 from agentctl.engine.apply import apply
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.events import OnEvent
+from agentctl.engine.going_back import other_schemas, reverts_to
 from agentctl.engine.ledger import Head
 from agentctl.engine.planning import Planned, make_plan
 from agentctl.engine.prepare import ApplyRequest
 from agentctl.engine.results import ApplyResult, PlanResult
-from agentctl.engine.revisions import RollbackOf, revision_target
+from agentctl.engine.revisions import RollbackOf
 
 HISTORY_MAX = 1000
 """How far back the ledger is searched for what an op recorded."""
@@ -44,8 +46,17 @@ class RollbackResult(msgspec.Struct, frozen=True, kw_only=True):
     applied: ApplyResult
 
 
-async def undoing(cluster: Cluster, *, to: int | None, op: str | None) -> Undone | Diagnostic:
+async def undoing(
+    cluster: Cluster,
+    *,
+    to: int | None,
+    op: str | None,
+    with_data: bool = False,
+) -> Undone | Diagnostic:
     """Returns what a rollback to object *to*, or to before *op*, undoes.
+
+    *with_data* brings graphs back too, to what they held before the op that is undone. A load is
+    undone by its data alone: definitions stay as they are now.
 
     Raises:
         LedgerUnreadableError: the ledger cannot be trusted or understood.
@@ -56,21 +67,29 @@ async def undoing(cluster: Cluster, *, to: int | None, op: str | None) -> Undone
         found = await _before(cluster, op, history)
         if isinstance(found, Diagnostic):
             return found
-        op, to = found
+        op, to, is_load = found
+        with_data = with_data or is_load
     assert to is not None, "a rollback goes to an object, or to before an op"
     moving = _moving(history, above=to)
     undone = op if op is not None else next(iter(reversed(moving)), None)
     if undone is not None and await cluster.journal.get(undone) is None:
         undone = None
+    if with_data and undone is None:
+        return error(
+            "op_not_undoable",
+            f"revision:{to}",
+            "no op above that object is on record, so what graphs held then is not either",
+            remedy="agentctl rollback --op ID, with an op of: agentctl ops log --graph",
+        )
     return Undone(
-        of=RollbackOf(seq=to, op=undone),
+        of=RollbackOf(seq=to, op=undone, with_data=with_data),
         also=tuple(other for other in moving if other != undone),
     )
 
 
 async def plan_rollback(cluster: Cluster, caller: Caller, undone: Undone) -> Planned:
     """Returns what the rollback would do now; it writes nothing."""
-    return await make_plan(cluster, caller, target=revision_target(undone.of.seq))
+    return await make_plan(cluster, caller, target=undone.of.target)
 
 
 async def rollback(
@@ -87,17 +106,15 @@ async def rollback(
     Raises:
         As `apply`.
     """
-    wanted = msgspec.structs.replace(
-        request, target=revision_target(undone.of.seq), rollback=undone.of
-    )
+    wanted = msgspec.structs.replace(request, target=undone.of.target, rollback=undone.of)
     applied = await apply(cluster, caller, wanted, on_event)
     return RollbackResult(undone=undone, applied=applied)
 
 
 async def _before(
     cluster: Cluster, op_id: str, history: tuple[Head, ...]
-) -> tuple[str, int] | Diagnostic:
-    """Returns the op that *op_id* means, and the ledger object that it began from."""
+) -> tuple[str, int, bool] | Diagnostic:
+    """Returns the op that *op_id* means, the object that is wanted again, and whether it is a load."""
     ids = await cluster.journal.named(op_id)
     op = await cluster.journal.get(ids[0]) if len(ids) == 1 else None
     if op is None:
@@ -107,11 +124,24 @@ async def _before(
     if op.status != "success":
         return _not_undoable(op, f"the op is {op.status}; only what succeeded can be undone")
     pre = await cluster.journal.pre(op_id)
+    if op.action == "load" and history:
+        return _before_load(op, pre, history[0])
     if not any(head.envelope.op == op_id and head.envelope.kind != "fence" for head in history):
         return _not_undoable(op, "no ledger object is its: it moved no definition")
     if pre is None or pre.seq is None:
         return _not_undoable(op, "there was no ledger before it")
-    return op.id, pre.seq
+    return op.id, pre.seq, False
+
+
+def _before_load(op: Op, pre: Snapshot | None, head: Head) -> tuple[str, int, bool] | Diagnostic:
+    """A load moved data alone: what is defined now stays, if it is what the data of then has."""
+    graph = op.component.removeprefix("graph.")
+    reverts = () if pre is None else reverts_to(pre, graph)
+    if not reverts:
+        return _not_undoable(op, "what its graph held before is not on record")
+    if other_schemas(reverts, recorded_digests(head.envelope.state)):
+        return _not_undoable(op, f"graph {graph} has another schema since")
+    return op.id, head.seq, True
 
 
 def _not_undoable(op: Op, why: str) -> Diagnostic:

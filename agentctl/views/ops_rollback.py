@@ -26,6 +26,16 @@ class GoalShown(Protocol):
         """The op that is undone by name."""
         ...
 
+    @property
+    def with_data(self) -> bool:
+        """Whether graphs go back too."""
+        ...
+
+    @property
+    def target(self) -> str:
+        """As a plan names it."""
+        ...
+
 
 class UndoneShown(Protocol):
     """What a rollback undoes."""
@@ -93,6 +103,8 @@ def _summary(undone: UndoneShown, applied: ApplyShown) -> str:
 def _waiting(undone: UndoneShown, need: ApprovalNeed) -> list[str]:
     resource = argument(need.resource, "RESOURCE")
     ask = f"agentctl approvals request {resource} --to {undone.of.seq}"
+    if undone.of.with_data:
+        ask = f"agentctl approvals request {resource} --in {argument(undone.of.target, 'TARGET')}"
     if need.standing == "waiting" and need.request_id is not None:
         ask = f"agentctl approve {argument(need.request_id, 'ID')}"
     reason = safe(need.reason, REASON_CELLS_MAX)

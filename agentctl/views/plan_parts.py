@@ -286,7 +286,8 @@ def _next_steps(plan: PlanShown) -> tuple[NextStep, ...]:
     option = f" --draft {argument(name, 'ID')}" if kind == "draft" else ""
     verb = "apply"
     if kind == "revision":
-        verb, option = "rollback", f" --to {argument(name, 'SEQ')}"
+        verb, option = "rollback", f" --to {argument(name.partition('@')[0], 'SEQ')}"
+        option = f" --in {argument(plan.target, 'TARGET')}" if "@" in name else option
     if stopping(plan.diagnostics):
         return (
             NextStep(

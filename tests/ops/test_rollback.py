@@ -7,12 +7,11 @@ from agentctl.domain.ops.lineage import ancestors
 from agentctl.domain.policy.caller import Caller
 from agentctl.engine.apply import apply
 from agentctl.engine.cluster import Cluster
-from agentctl.engine.data import load, run_query
+from agentctl.engine.data import run_query
 from agentctl.engine.results import ApplyResult
 from agentctl.engine.rollback import RollbackResult, Undone, rollback, undoing
 from agentctl.testing.builders import (
     QUERY,
-    ROWS,
     SCHEMA,
     WIDER_SCHEMA,
     Bench,
@@ -156,20 +155,16 @@ async def test_what_cannot_be_gone_back_to_is_told_by_its_code(tmp_path: Path) -
     cluster = await bench.begun(folder_files("supply"))
     first = await applied(bench, cluster, {})
     begun = await cluster.journal.list()
-    report, loaded = await load(
-        cluster, bench.sarah, "supply", ROWS.splitlines(keepends=True), "append", "rows"
-    )
-    assert report.diagnostics == ()
-    assert loaded is not None
-
     beginning = await undoing(cluster, to=None, op=begun[-1].id)
-    load_alone = await undoing(cluster, to=None, op=loaded.id)
+    nothing_above = await undoing(
+        cluster, to=(await cluster.ledger.history())[0].seq, op=None, with_data=True
+    )
     ambiguous = await undoing(cluster, to=None, op=(first.op or "")[:10])
 
     assert isinstance(beginning, Diagnostic)
-    assert isinstance(load_alone, Diagnostic)
+    assert isinstance(nothing_above, Diagnostic)
     assert isinstance(ambiguous, Diagnostic)
-    assert [beginning.code, load_alone.code] == ["op_not_undoable", "op_not_undoable"]
+    assert [beginning.code, nothing_above.code] == ["op_not_undoable", "op_not_undoable"]
     assert ambiguous.code == "op_not_found"
 
 

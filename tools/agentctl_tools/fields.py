@@ -9,7 +9,7 @@ PAGE_ROWS_MAX: int = 200
 
 In = Annotated[
     str,
-    msgspec.Meta(description="`cluster` (the folder) or a draft id.", min_length=1, max_length=80),
+    msgspec.Meta(description="`cluster` (the folder) or a draft id.", min_length=1, max_length=160),
 ]
 GraphId = Annotated[str, msgspec.Meta(description="Graph id.", min_length=1, max_length=200)]
 Intent = Annotated[

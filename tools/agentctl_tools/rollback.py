@@ -8,7 +8,6 @@ from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.domain.plan.model import ApprovalNeed
 from agentctl.engine import rollback as engine
 from agentctl.engine.prepare import ApplyRequest
-from agentctl.engine.revisions import revision_target
 from agentctl_tools.apply import WAIT_S_MAX, waiting_call
 from agentctl_tools.envelopes import count, done, failed, refused
 from agentctl_tools.fields import IdempotencyKey, Intent
@@ -25,6 +24,8 @@ class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     intent: Intent
     op: Annotated[str, msgspec.Meta(description="The op to undo.", max_length=200)] | None = None
     to: Annotated[int, msgspec.Meta(description="Or: a ledger object.", ge=1)] | None = None
+    with_data: bool = False
+    """Graphs go back too, to what they held before the op; a load is always undone so."""
     dry_run: bool = False
     without_gated: bool | None = None
     """Over a wire open gates stop everything by default; at a terminal they only wait."""
@@ -55,7 +56,7 @@ async def _handle(call: Call) -> Envelope:
         return refused(
             "invalid_arguments", "$", "it takes exactly one of `op` and `to`", remedy=remedy
         )
-    undone = await engine.undoing(call.cluster, to=given.to, op=given.op)
+    undone = await engine.undoing(call.cluster, to=given.to, op=given.op, with_data=given.with_data)
     if isinstance(undone, Diagnostic):
         return failed((undone,))
     if given.dry_run:
@@ -75,7 +76,7 @@ async def _handle(call: Call) -> Envelope:
     )
     result = await engine.rollback(call.cluster, call.caller, undone, request, on_event=call.notify)
     applied = result.applied
-    target = revision_target(undone.of.seq)
+    target = undone.of.target
     waiting = tuple(n for n in applied.approvals_required if not n.satisfied)
     return done(
         _summary(result, len(waiting)),

@@ -17,15 +17,19 @@ from agentctl.domain.plan.approval_rules import covers
 from agentctl.domain.plan.inputs import PlanInputs
 from agentctl.domain.plan.model import BindingChange, Change, SettingsChange
 from agentctl.domain.plan.recorded import wanted_settings
+from agentctl.domain.plan.reverts import REVERT, revert_change
 from agentctl.ids import CLUSTER, Address, parse_address, schema_address
 
-COVERING: Final = frozenset({"moved", "forget", "protect", "apply", "settings", "garbage", "erase"})
+COVERING: Final = frozenset(
+    {"moved", "forget", "protect", "apply", "settings", "garbage", "erase", REVERT}
+)
 """Values of `metadata_change` of the changes that are made here."""
 
 
 def with_covered(changes: Iterable[Change], inputs: PlanInputs) -> tuple[Change, ...]:
     """Returns *changes* with those that are covered replaced, sorted by address."""
     own = [*_moves(inputs), *_forgettings(inputs), *_protection(inputs), *_disposals(inputs)]
+    own += _reverts(inputs)
     covered = {change.resource for change in own} | {
         change.moved_from for change in own if change.moved_from is not None
     }
@@ -135,6 +139,12 @@ def _disposals(inputs: PlanInputs) -> list[Change]:
         )
         for proposed in inputs.disposals
     ]
+
+
+def _reverts(inputs: PlanInputs) -> list[Change]:
+    """The data of graphs that goes back with a rollback."""
+    made = (revert_change(revert, inputs.live.get(revert.graph)) for revert in inputs.reverts)
+    return [change for change in made if change is not None]
 
 
 def _protection(inputs: PlanInputs) -> list[Change]:

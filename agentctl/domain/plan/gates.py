@@ -19,6 +19,7 @@ from agentctl.domain.plan.covered import is_covering
 from agentctl.domain.plan.gate_reasons import covering_effect, covering_reason, settings_reason
 from agentctl.domain.plan.inputs import PlanInputs
 from agentctl.domain.plan.model import GATED, BindingChange, Change, Migration
+from agentctl.domain.plan.reverts import Revert, revert_effect, revert_for, revert_reason
 from agentctl.domain.plan.statement import Effect, Gate
 from agentctl.ids import (
     CLUSTER,
@@ -99,6 +100,9 @@ def _with_gate_key(change: Change, keys: Mapping[Address, str]) -> Change:
 
 def _covering(change: Change, inputs: PlanInputs) -> Gate:
     """The consent is bound to what is done: to forget an address is not to delete it."""
+    revert = revert_for(change, inputs.reverts)
+    if revert is not None:
+        return _reverted(change, inputs, revert)
     parsed = parse_address(change.resource)
     live = inputs.live.get(parsed.name) if parsed is not None and parsed.kind == "graph" else None
     gate = _gate(
@@ -111,6 +115,19 @@ def _covering(change: Change, inputs: PlanInputs) -> Gate:
     bound = {"kind": change.metadata_change, "from": change.moved_from}
     sides = {"settings": change.settings, "bindings": change.bindings}
     return msgspec.structs.replace(gate, migration_digest=digest_of(bound | sides))
+
+
+def _reverted(change: Change, inputs: PlanInputs, revert: Revert) -> Gate:
+    live = inputs.live.get(revert.graph)
+    gate = _gate(
+        change,
+        inputs,
+        reason=revert_reason(revert, live),
+        effect=revert_effect(live),
+        incarnation=live.incarnation if live else None,
+    )
+    bound = {"kind": change.metadata_change, "commit": revert.commit}
+    return msgspec.structs.replace(gate, migration_digest=digest_of(bound))
 
 
 def _of_graph(change: Change, inputs: PlanInputs, graph_id: str) -> Gate:

@@ -19,6 +19,7 @@ from agentctl.domain.ledger.state import AppliedResource, State
 from agentctl.domain.plan.approval_rules import AppliedRule
 from agentctl.domain.plan.disposals import Disposal
 from agentctl.domain.plan.model import Plan
+from agentctl.domain.plan.reverts import Revert
 from agentctl.domain.plan.statement import Gate
 
 StandingState = Literal["none", "waiting", "approved", "denied", "stale", "expired"]
@@ -54,6 +55,8 @@ class PlanInputs(msgspec.Struct, frozen=True, kw_only=True):
     """The applied rules, which judge every gate of the plan."""
     disposals: tuple[Disposal, ...] = ()
     """What somebody proposed to remove for good, oldest first; at most one about each thing."""
+    reverts: tuple[Revert, ...] = ()
+    """Of a rollback: the graphs whose data goes back with it."""
     settings: AppliedSettings = AppliedSettings()
     """How an apply works, as it was applied: it judges, not what the plan brings."""
     live: Mapping[str, LiveGraph] = msgspec.field(default_factory=dict)

@@ -69,17 +69,23 @@ def submit(file: Path, **_: object) -> None:
 @click.argument("resource", metavar="RESOURCE")
 @click.option("--draft", metavar="ID", help="Where the change is; default: the folder.")
 @click.option("--to", "seq", metavar="SEQ", type=int, help="Of a rollback to that ledger object.")
+@click.option("--in", "within", metavar="TARGET", help="As a plan names it: of a rollback of data.")
 @intent_option
 @shared
 def request(
-    resource: str, draft: str | None, seq: int | None, intent: str | None, **_: object
+    resource: str,
+    draft: str | None,
+    seq: int | None,
+    within: str | None,
+    intent: str | None,
+    **_: object,
 ) -> None:
     """Ask a human to decide a gate of the plan. Asking is no consent."""
     from agentctl.faces.cli.session import run_operation
 
     why = intent if intent is not None else f"request {resource}"
-    within = f"revision:{seq}" if seq is not None else draft or "cluster"
-    arguments = {"gate": resource, "intent": why, "in": within}
+    target = f"revision:{seq}" if seq is not None else within or draft or "cluster"
+    arguments = {"gate": resource, "intent": why, "in": target}
     run_operation("request_approval", arguments, show=_asked)
 
 

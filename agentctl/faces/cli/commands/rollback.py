@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 )
 @click.option("--to", "seq", metavar="SEQ", type=click.IntRange(min=1), help="A ledger object.")
 @click.option("--op", metavar="ID", help="The op to undo; its state before is reached.")
+@click.option("--with-data", is_flag=True, help="Graphs go back to what they held then, too.")
 @click.option("--dry-run", is_flag=True, help="Show what would change, and do nothing.")
 @click.option("--all-or-nothing", is_flag=True, help="Do nothing while a gate is open.")
 @click.option(
@@ -44,6 +45,7 @@ def command(**given: Any) -> None:  # noqa: ANN401  # the options above
         "intent": given["intent"] if given["intent"] is not None else f"rollback {what}",
         "to": given["seq"],
         "op": given["op"],
+        "with_data": given["with_data"],
         "dry_run": given["dry_run"],
         "without_gated": not given["all_or_nothing"],
         "wait_s": given["wait_s"],
