@@ -20,7 +20,9 @@ from agentctl.ids import numbered, path_part
 if TYPE_CHECKING:
     from agentctl.graph.tables import Tables
 
-REVERTIBLE: Final = frozenset({"create", "write", "schema", "merge", "fence", "restore", "revert", "erase"})
+REVERTIBLE: Final = frozenset(
+    {"create", "write", "schema", "merge", "fence", "restore", "revert", "erase"}
+)
 """Kinds of commits that hold a graph; a tombstone holds none."""
 
 
