@@ -35,8 +35,17 @@ from agentctl.domain.ledger.envelope import (
     RevisionKind,
 )
 from agentctl.domain.ledger.state import State
-from agentctl.domain.storage.numbered import Lost, append_collected, newest, numbers_in, read_one
+from agentctl.domain.storage.numbered import (
+    Appended,
+    Lost,
+    append_unlooked,
+    look_behind,
+    newest,
+    numbers_in,
+    read_one,
+)
 from agentctl.domain.storage.protocol import BackendError, ObjectStore
+from agentctl.engine.bounded import run_bounded
 from agentctl.engine.freezing import Freezes
 from agentctl.engine.leases import CLUSTER, Lease, LeaseLostError
 from agentctl.engine.world import World, mint_nonce, stamp_now
@@ -109,6 +118,7 @@ class Ledger:
                 raise LedgerUnreadableError(fault)
             self._proved = (found, head)
         self._hint = found.seq
+        self._freezes.recorded(self._proved[1].envelope.freezes)
         return self._proved[1]
 
     @property
@@ -212,7 +222,7 @@ class Ledger:
             settings=settings or (base.envelope.settings if base else AppliedSettings()),
         )
         head = await self._append(envelope, lease)
-        await self._write_copy(head)
+        self._freezes.recorded(envelope.freezes)
         return head
 
     def writer_fault(self, head: Head | None) -> Diagnostic | None:
@@ -304,8 +314,11 @@ class Ledger:
     async def _append(self, envelope: Envelope, lease: Lease) -> Head:
         data = encode_envelope(envelope)
         written = await drive(
-            self._store, append_collected(LEDGER_FOLDER, envelope.seq, data, nonce_of)
+            self._store, append_unlooked(LEDGER_FOLDER, envelope.seq, data, nonce_of)
         )
+        head = _head_of(envelope, data)
+        if not isinstance(written, Lost):
+            written = await self._look_behind_and_copy(head)
         if isinstance(written, Lost):
             winner = decode_envelope(written.data, seq=envelope.seq).envelope
             if winner is not None and winner.epoch > lease.epoch:
@@ -319,7 +332,27 @@ class Ledger:
                 )
             )
         self._hint = envelope.seq
-        return _head_of(envelope, data)
+        return head
+
+    async def _look_behind_and_copy(self, head: Head) -> Appended:
+        """Looks at the predecessor of an object just written, and replaces `state.json`, at once.
+
+        Where the object turns out to have come too late the copy is wrong, which the next writer
+        sees and mends: it is a hint.
+
+        Raises:
+            BackendError: the store did not answer; the object may stand.
+        """
+        seen: list[Appended] = []
+
+        async def look() -> None:
+            seen.append(await drive(self._store, look_behind(LEDGER_FOLDER, head.seq)))
+
+        async def copy() -> None:
+            await self._write_copy(head)
+
+        await run_bounded((copy, look), limit=2)
+        return seen[0]
 
     async def _write_copy(self, head: Head) -> None:
         """Replaces `state.json`. The commit stands already, so a failure here is told, not raised."""

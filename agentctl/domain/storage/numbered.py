@@ -52,11 +52,25 @@ def append_collected(folder: str, number: int, data: bytes, nonce_of: NonceOf) -
     Raises:
         UnavailableError: the store did not answer; the outcome is unknown.
     """
-    written = yield from _write(folder, number, data, nonce_of)
-    if number == 1 or isinstance(written, Lost):
+    written = yield from append_unlooked(folder, number, data, nonce_of)
+    if isinstance(written, Lost):
         return written
-    if (yield from read(numbered_key(folder, number - 1))) is not None:
-        return written
+    return (yield from look_behind(folder, number))
+
+
+def append_unlooked(folder: str, number: int, data: bytes, nonce_of: NonceOf) -> Machine[Appended]:
+    """Writes object *number* as `append_collected` does, and leaves `look_behind` to the caller.
+
+    Raises:
+        UnavailableError: the store did not answer; the outcome is unknown.
+    """
+    return (yield from _write(folder, number, data, nonce_of))
+
+
+def look_behind(folder: str, number: int) -> Machine[Appended]:
+    """Returns whether object *number*, just written, follows its predecessor; takes it back if not."""
+    if number == 1 or (yield from read(numbered_key(folder, number - 1))) is not None:
+        return Won(number=number)
     yield from delete(numbered_key(folder, number))
     return Lost(number=number, data=b"")
 
