@@ -28,7 +28,7 @@ from agentctl.engine.ledger import Head
 from agentctl.engine.revisions import revision_of
 from agentctl.engine.running import Running
 from agentctl.engine.sweep import Swept, remove_settled
-from agentctl.ids import CLUSTER, Address
+from agentctl.ids import CLUSTER, Address, graph_address
 
 
 class ClusterSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,6 +66,7 @@ async def record(running: Running, head: Head, swept: Swept, target: Target) -> 
     """
     task, desired = running.task, running.task.desired
     converged = nothing_left(running.changes) and has_converged(running.state, desired)
+    converged = converged and not _data_waits(running)
     state = with_config_digest(running.state, desired.config_digest) if converged else running.state
     own = cluster_settings(running)
     moves = state_text(state) != head.state_text or own is not None
@@ -173,6 +174,12 @@ def source_moved(head: Head, target: Target) -> bool:
 async def consume(cluster: Cluster, approval_id: str, *, op: str, seq: int) -> None:
     """Marks an approval as consumed, which the ledger has recorded already."""
     await cluster.approvals.consume(approval_id, op=op, ledger_seq=seq)
+
+
+def _data_waits(running: Running) -> bool:
+    """Returns whether data is to go back of a graph that got its name of then just now."""
+    named = {c.resource for c in running.changes if c.moved_from is not None}
+    return any(graph_address(revert.graph) in named for revert in running.task.inputs.reverts)
 
 
 async def _come_home(running: Running, target: Target, head: Head) -> Home:

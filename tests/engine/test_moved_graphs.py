@@ -16,6 +16,7 @@ from agentctl.engine.data import load, run_query
 from agentctl.engine.detached import graph_restore
 from agentctl.engine.planning import make_plan
 from agentctl.engine.refresh import refresh
+from agentctl.engine.rollback import Undone, rollback, undoing
 from agentctl.ids import graph_address
 from agentctl.testing.builders import (
     POLICY,
@@ -36,6 +37,7 @@ from agentctl.testing.builders import (
 from agentctl.testing.consent import caller
 
 LINES = ROWS.splitlines(keepends=True)
+MORE = b'{"type": "Package", "data": {"name": "z"}}\n'
 
 
 def moved(source: str, target: str, *others: str, more: str = "") -> Files:
@@ -232,3 +234,91 @@ def test_no_two_graphs_ever_share_a_root(moves: list[tuple[str, str]]) -> None:
 
 def _known(state: State) -> set[str]:
     return {a.removeprefix("graph.") for a in state.applied_revision.resources}
+
+
+async def test_a_rollback_across_a_move_moves_the_graph_back_with_its_rows(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    cluster = await loaded(bench)
+    bench.write(moved("supply", "parts"))
+    renaming = await apply(cluster, bench.agent, wanting())
+    undone = await undoing(cluster, to=None, op=renaming.op)
+    assert isinstance(undone, Undone)
+
+    back = await rollback(cluster, bench.agent, undone, wanting("the old name was right"))
+    again = await undoing(cluster, to=None, op=back.applied.op)
+    assert isinstance(again, Undone)
+    forth = await rollback(cluster, bench.agent, again, wanting("it was not"))
+
+    assert [(c.resource, c.moved_from, c.classes) for c in back.applied.changes] == [
+        ("graph.supply", "graph.parts", ("reversible",))
+    ]
+    assert back.applied.converged, back.applied.diagnostics
+    assert [(c.resource, c.moved_from) for c in forth.applied.changes] == [
+        ("graph.parts", "graph.supply")
+    ]
+    assert forth.applied.converged, forth.applied.diagnostics
+    assert await names(cluster, "parts") == ["a", "b"]
+
+
+async def test_a_rollback_across_a_move_and_a_new_schema_takes_two_steps(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    cluster = await loaded(bench)
+    head = await cluster.ledger.head()
+    assert head is not None
+    bench.write(moved("supply", "parts") | {"parts.pg": WIDER_SCHEMA})
+    await apply(cluster, bench.agent, wanting())
+    assert (await apply(cluster, bench.agent, wanting())).converged
+    undone = await undoing(cluster, to=head.seq, op=None)
+    assert isinstance(undone, Undone)
+
+    first = await rollback(cluster, bench.agent, undone, wanting("back"))
+    second = await rollback(cluster, bench.agent, undone, wanting("back"))
+
+    assert [c.disposition for c in first.applied.changes] == ["applied"]
+    assert second.applied.converged, second.applied.diagnostics
+    assert await names(cluster, "supply") == ["a", "b"]
+
+
+async def test_a_policy_that_was_moved_goes_back_under_its_name_without_a_human(
+    tmp_path: Path,
+) -> None:
+    bench = Bench(tmp_path)
+    policy = "policies: {{{}: {{file: p.yaml, applies_to: [{}]}}}}\n"
+    files = folder_files("supply") | {"p.yaml": POLICY}
+    files["cluster.yaml"] = cluster_yaml("supply", policies=policy.format("old", "supply"))
+    cluster = await bench.begun(files)
+    assert (await apply(cluster, bench.agent, wanting())).converged
+    text = cluster_yaml("supply", policies=policy.format("new", "supply"))
+    bench.write({"cluster.yaml": text + "moved: [{from: policy.old, to: policy.new}]\n"})
+    renaming = await apply(cluster, bench.agent, wanting())
+    assert renaming.converged, renaming.diagnostics
+    undone = await undoing(cluster, to=None, op=renaming.op)
+    assert isinstance(undone, Undone)
+
+    back = await rollback(cluster, bench.agent, undone, wanting("back"))
+
+    assert [(c.resource, c.moved_from) for c in back.applied.changes] == [
+        ("policy.old", "policy.new")
+    ]
+    assert back.applied.converged, back.applied.diagnostics
+
+
+async def test_data_that_goes_back_across_a_move_waits_until_the_graph_has_its_name(
+    tmp_path: Path,
+) -> None:
+    bench = Bench(tmp_path)
+    cluster = await loaded(bench)
+    bench.write(moved("supply", "parts"))
+    renaming = await apply(cluster, bench.agent, wanting())
+    await load(cluster, bench.sarah, "parts", [MORE], "append", "more rows")
+    undone = await undoing(cluster, to=None, op=renaming.op, with_data=True)
+    assert isinstance(undone, Undone)
+
+    first = await rollback(cluster, bench.agent, undone, wanting("back"))
+    second = await rollback(cluster, bench.agent, undone, wanting("back"))
+
+    assert not first.applied.converged
+    assert [c.resource for c in first.applied.changes] == ["graph.supply"]
+    assert [(c.resource, c.reason) for c in second.applied.changes] == [
+        ("graph.supply@data", "approval_required")
+    ]

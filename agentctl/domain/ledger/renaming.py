@@ -64,6 +64,43 @@ def renamed(state: State, source: Address, target: Address) -> State:
     )
 
 
+def renamed_since(then: State, now: State) -> dict[str, str]:
+    """Returns what of *now* had another address *then*: that address by the one of today.
+
+    A graph is known by its root, which it keeps. A policy is the same where one alone has gone and
+    one alone has come with its content and its bindings. Queries have nothing that a name could lose.
+    """
+    names = {root_of(now, g): g for g in _graphs(now)}
+    pairs = ((names.get(root_of(then, g)), g) for g in _graphs(then))
+    found = {graph_address(new): graph_address(old) for new, old in pairs if new not in {None, old}}
+    before, after = then.applied_revision.resources, now.applied_revision.resources
+    gone = _policies({a: before[a] for a in before.keys() - after.keys()}, found)
+    come = _policies({a: after[a] for a in after.keys() - before.keys()}, {})
+    both = ((come[same], gone[same]) for same in gone.keys() & come.keys())
+    found |= {new[0]: old[0] for new, old in both if len(new) == len(old) == 1}
+    return {
+        new: found[new] for new in sorted(found) if found[new] not in after and new not in before
+    }
+
+
+def _graphs(state: State) -> list[str]:
+    parsed = (parse_address(address) for address in state.applied_revision.resources)
+    return sorted(p.name for p in parsed if p is not None and p.kind == "graph")
+
+
+def _policies(
+    resources: Mapping[str, AppliedResource], renames: Mapping[str, str]
+) -> dict[tuple[str, tuple[str, ...]], list[str]]:
+    """Returns the policies by content and bindings; *renames* are of graphs, to the names of then."""
+    today = {old: new for new, old in renames.items()}
+    found: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for address, resource in resources.items():
+        if address.startswith("policy."):
+            bound = tuple(sorted(today.get(a, a) for a in resource.applies_to or ()))
+            found.setdefault((resource.digest, bound), []).append(address)
+    return found
+
+
 def _names(source: Address, target: Address) -> Callable[[str], str]:
     return lambda address: renamed_address(address, source, target)
 
