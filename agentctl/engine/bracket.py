@@ -32,13 +32,22 @@ from agentctl.engine.gather import known_graphs, observe_graphs
 from agentctl.engine.journal import OpRejectedError
 from agentctl.engine.leases import Lease, LeaseLostError
 from agentctl.engine.ledger import Head
+from agentctl.engine.pins import let_go
 from agentctl.engine.recovering import recover_op
 from agentctl.engine.snapshots import snapshot as snapshot  # noqa: PLC0414  # others know it from here
 from agentctl.graph.port import GraphError
 from agentctl.instants import format_instant
 
 CLUSTER_ACTIONS: Final = frozenset(
-    {"apply", "rollback", "refresh", "import", "graph_restore", "graph_purge"}
+    {
+        "apply",
+        "rollback",
+        "refresh",
+        "import",
+        "graph_restore",
+        "graph_purge",
+        "backup_restore",
+    }
 )
 """Actions whose ops run under the cluster's lease."""
 HISTORY_MAX: Final = 100
@@ -109,6 +118,7 @@ def new_op(cluster: Cluster, caller: Caller, begin: Begin, lease: Lease) -> NewO
 
 async def end_op(cluster: Cluster, op: Op, lease: Lease, head: Head | None) -> Op:
     """Records that an op succeeded, with what the cluster is then; returns it."""
+    await let_go(cluster, op)
     state = head.envelope.state if head is not None else None
     live = await observe_graphs(cluster, known_graphs(None, state))
     return await cluster.journal.move(

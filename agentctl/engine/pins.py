@@ -69,6 +69,17 @@ async def keep(
     )
 
 
+async def let_go(cluster: Cluster, op: Op) -> None:
+    """Gives up what the gates and the recovery of *op* kept, once nothing can ask for it any more."""
+    if not any(o.kind in {"backup", "restore"} for o in (*op.gates, *op.recovery)):
+        return
+    pre = await cluster.journal.pre(op.id)
+    for graph in sorted(pre.graphs) if pre is not None else ():
+        for pin in await cluster.graphs.pins(graph):
+            if pin.op == op.id:
+                await cluster.graphs.unpin(graph, pin.commit, op=op.id)
+
+
 def kept_commit(op: Op, graph: str) -> int | None:
     """Returns the commit of a graph that the backup gate of *op* kept."""
     prefix = f"graph.{graph}@{MAIN_PREFIX}"

@@ -10,6 +10,8 @@ time leaves the op `recovering`: the next command goes on.
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+import msgspec
+
 from agentctl.canonical import sha256_hex
 from agentctl.domain.ledger.observations import LiveGraph
 from agentctl.domain.ops.constraints import is_restored, last_known_good
@@ -22,7 +24,7 @@ from agentctl.engine.health import trouble_of
 from agentctl.engine.journal import Told
 from agentctl.engine.leases import CLUSTER, Lease, StateLockHeldError
 from agentctl.engine.moving import fence_graph, main_lease
-from agentctl.engine.pins import commit_of, graph_named, keep, kept_commit, stamp_of
+from agentctl.engine.pins import commit_of, graph_named, keep, kept_commit, let_go, stamp_of
 from agentctl.engine.sidecars import read_sidecars, remove_sidecar
 from agentctl.engine.snapshots import snapshot
 from agentctl.graph.port import GraphError, Stamp
@@ -100,6 +102,9 @@ class _Recovery:
         if residue is not None and not why:
             why.append(residue)
         told = Told(recovery=tuple(outcomes), needs_human=bool(why))
+        if not why:
+            told_of = msgspec.structs.replace(self._op, recovery=told.recovery)
+            await let_go(self._cluster, told_of)
         return await self._cluster.journal.move(
             self._op.id,
             "failed" if why else "rolled_back",

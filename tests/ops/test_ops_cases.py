@@ -213,9 +213,30 @@ async def test_case_06_a_failed_op_is_rolled_back_to_its_backup(
     assert live.content == pre.contents["supply"]
     assert live.rows == {"Package": 2, "DependsOn": 1}
     assert not result.state_written
+    assert await cluster.graphs.pins("supply") == ()
     bench.wrap_graphs = lambda graphs: graphs
     again = await apply(await bench.open(), bench.sarah, wanting())
     assert again.converged, again.diagnostics
+
+
+async def test_a_backup_is_kept_until_its_op_succeeded_and_after_one_that_needs_a_human(
+    tmp_path: Path,
+) -> None:
+    good, bad = tmp_path / "good", tmp_path / "bad"
+    good.mkdir()
+    bad.mkdir()
+    bench = Bench(good)
+    cluster = await applied(bench, "supply")
+    bench.write({"supply.pg": WIDER_SCHEMA})
+    done = await op_of(
+        cluster, await apply(cluster, bench.sarah, wanting(constraints=gated(BACKUP)))
+    )
+    actions = Constraints(pre=(BACKUP,), on_failure=(RESTORE,))
+    broken, _, failed = await failing(Bench(bad), FailsToRevert, actions)  # type: ignore[arg-type]  # forwards
+
+    assert done.gates[-1].artifact == "graph.supply@main:2"
+    assert await cluster.graphs.pins("supply") == ()
+    assert [pin.op for pin in await broken.graphs.pins("supply")] == [failed.id]
 
 
 async def test_case_07_a_restore_that_fails_needs_a_human(tmp_path: Path) -> None:
