@@ -265,7 +265,7 @@ async def test_a_rollback_across_a_move_and_a_new_schema_takes_two_steps(tmp_pat
     cluster = await loaded(bench)
     head = await cluster.ledger.head()
     assert head is not None
-    bench.write(moved("supply", "parts") | {"parts.pg": WIDER_SCHEMA})
+    bench.write({**moved("supply", "parts"), "parts.pg": WIDER_SCHEMA})
     await apply(cluster, bench.agent, wanting())
     assert (await apply(cluster, bench.agent, wanting())).converged
     undone = await undoing(cluster, to=head.seq, op=None)

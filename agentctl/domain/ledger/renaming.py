@@ -72,7 +72,10 @@ def renamed_since(then: State, now: State) -> dict[str, str]:
     """
     names = {root_of(now, g): g for g in _graphs(now)}
     pairs = ((names.get(root_of(then, g)), g) for g in _graphs(then))
-    found = {graph_address(new): graph_address(old) for new, old in pairs if new not in {None, old}}
+    found: dict[str, str] = {}
+    for new, old in pairs:
+        if new is not None and new != old:
+            found[graph_address(new)] = graph_address(old)
     before, after = then.applied_revision.resources, now.applied_revision.resources
     gone = _policies({a: before[a] for a in before.keys() - after.keys()}, found)
     come = _policies({a: after[a] for a in after.keys() - before.keys()}, {})
