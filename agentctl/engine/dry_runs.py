@@ -8,6 +8,7 @@ from agentctl.domain.plan.inputs import PlanInputs
 from agentctl.domain.plan.model import Plan
 from agentctl.domain.policy.caller import Caller
 from agentctl.engine.cluster import Cluster
+from agentctl.engine.journal import OpRejectedError
 from agentctl.engine.ledger import Head
 from agentctl.engine.snapshots import snapshot
 from agentctl.instants import parse_instant
@@ -44,5 +45,8 @@ async def record_dry_run(
     seen = snapshot(head, inputs.live.values())
     op = await cluster.journal.begin(new, pre=seen)
     epoch = head.envelope.epoch if head is not None else 0
-    await cluster.journal.move(op.id, "running", epoch=epoch)
-    await cluster.journal.move(op.id, "success", epoch=epoch, post=seen)
+    try:
+        await cluster.journal.move(op.id, "running", epoch=epoch)
+        await cluster.journal.move(op.id, "success", epoch=epoch, post=seen)
+    except OpRejectedError:
+        return  # It stood still until another command settled it. The plan is kept all the same.

@@ -1,71 +1,21 @@
 """S3 without a network: requests of the product's own client are answered by moto in this process."""
 
 import asyncio
-import functools
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import pytest
-from aiobotocore.awsrequest import AioAWSResponse
-from moto.core.request import normalize_request
 from moto.s3.models import s3_backends
-from werkzeug.exceptions import HTTPException
 
 from agentctl.adapters.backends import s3
 from agentctl.adapters.backends.s3 import S3Identity, S3Store
 from agentctl.adapters.backends.s3_settings import S3Root, S3Settings
 from agentctl.domain.storage.protocol import ObjectStore
+from agentctl.testing.moto_in_process import ACCOUNT, answered
 
-ACCOUNT = "123456789012"
 BUCKET = "crash-suite"
 SETTINGS = S3Settings(region="us-east-1")
-
-
-class _Raw:
-    """The body of an answer, as aiohttp would give it."""
-
-    def __init__(self, body: bytes) -> None:
-        self._body = body
-
-    async def read(self, size: int = -1) -> bytes:
-        taken = self._body if size < 0 else self._body[:size]
-        self._body = self._body[len(taken) :]
-        return taken
-
-    @property
-    def content(self) -> "_Raw":
-        """The stream, which is this."""
-        return self
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        return None
-
-    def close(self) -> None:
-        """Nothing is open."""
-
-
-@functools.cache
-def _routes() -> list[tuple[re.Pattern[str], Callable[..., Any]]]:
-    return [(re.compile(url), act) for url, act in s3_backends[ACCOUNT]["aws"].urls.items()]
-
-
-async def _answered(_: object, request: Any) -> AioAWSResponse:
-    """Stands in for the sending of a request over a network."""
-    asked = normalize_request(request)
-    plain = request.url.partition("?")[0]
-    act = next(act for url, act in _routes() if url.match(plain))
-    try:
-        status, headers, body = act(asked, asked.raw_url, asked.headers)
-    except HTTPException as refused:
-        status, headers, body = refused.code, refused.get_headers(), refused.get_body()
-    data = body.encode() if isinstance(body, str) else body
-    lower = {str(name).lower(): str(value) for name, value in dict(headers).items()}
-    return AioAWSResponse("http://moto", status, lower, _Raw(data))
 
 
 class BucketDisk:
@@ -109,7 +59,7 @@ def bucket_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[BucketDisk]:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "nobody")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "nothing")
-    monkeypatch.setattr(s3._PlainSession, "send", _answered)
+    monkeypatch.setattr(s3._PlainSession, "send", answered)
     backend = s3_backends[ACCOUNT]["aws"]
     backend.create_bucket(BUCKET, "us-east-1")
     yield BucketDisk(asyncio.run(_client()))

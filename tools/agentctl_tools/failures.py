@@ -7,6 +7,7 @@ from agentctl.domain.storage.protocol import BackendError, RefusedError, Unsuita
 from agentctl.engine.auditlog import AuditUnavailableError
 from agentctl.engine.cluster import ClusterOpenError
 from agentctl.engine.freezing import FrozenError
+from agentctl.engine.journal import OpRejectedError
 from agentctl.engine.leases import LeaseLostError, StateLockHeldError
 from agentctl.engine.ledger import LedgerError
 from agentctl.engine.principals import PrincipalsBrokenError
@@ -27,6 +28,7 @@ def diagnostics_of(  # noqa: PLR0911  # one return a family of failures
             | FrozenError()
             | LedgerError()
             | AuditUnavailableError()
+            | OpRejectedError()
         ):
             return (failure.diagnostic,)
         case NoTerminalError():
