@@ -31,7 +31,7 @@ from agentctl.domain.audit.record import AuditActor, AuditRecord
 from agentctl.domain.ledger.envelope import ChainHead
 from agentctl.domain.storage.keys import number_of
 from agentctl.domain.storage.numbered import Won, append, newest, read_all
-from agentctl.domain.storage.protocol import BackendError, ObjectStore
+from agentctl.domain.storage.protocol import BackendError, ObjectStore, RefusedError
 from agentctl.engine.ledger import Ledger
 from agentctl.engine.world import World, stamp_now
 
@@ -55,15 +55,19 @@ class _Repeats(msgspec.Struct, kw_only=True):
     count: int = 0
 
 
+_REMEDY: Final = "Make the storage root writable, then run the command again."
+
+
 class AuditUnavailableError(Exception):
     """The record could not be written, so what it was for must not be done."""
 
-    def __init__(self, why: str) -> None:
+    def __init__(self, why: str, *, remedy: str = _REMEDY) -> None:
         super().__init__(why)
         self.diagnostic: Diagnostic = error(
             "audit_unavailable",
             AUDIT_FOLDER,
             f"the audit record could not be written, so nothing was done: {why}",
+            remedy=remedy,
         )
 
 
@@ -166,7 +170,10 @@ class AuditLog:
                 if isinstance(await drive(self._store, append(AUDIT_FOLDER, linked.n, data)), Won):
                     return linked
         except BackendError as failure:
-            raise AuditUnavailableError(str(failure)) from failure
+            why = str(failure)
+            if isinstance(failure, RefusedError):
+                raise AuditUnavailableError(why, remedy=failure.remedy) from failure
+            raise AuditUnavailableError(why) from failure
         msg = f"{ATTEMPT_COUNT_MAX} other records were written first"
         raise AuditUnavailableError(msg)
 

@@ -461,11 +461,13 @@ def _resource_of(folder: str) -> str:
 
 
 def _unreadable(resource: str, epoch: int, key: str, *, version: int | None) -> LockInfo:
+    remedy = f"Wait until it ends by itself, e.g. with --wait {2 * TTL_S}."
     if version is None:
-        diagnostic = error("invalid_state_lock", key, "the lease's record is not what it should be")
+        told = "the lease's record is not what it should be"
+        diagnostic = error("invalid_state_lock", key, told, remedy=remedy)
     else:
-        message = f"the lease's record has version {version}"
-        diagnostic = error("unsupported_state_lock_version", key, message)
+        told = f"the lease's record has version {version}"
+        diagnostic = error("unsupported_state_lock_version", key, told, remedy=remedy)
     return LockInfo(
         resource=resource,
         epoch=epoch,

@@ -271,13 +271,8 @@ async def _record(  # noqa: PLR0913  # the fields of an audit record
             request_digest=request_digest,
             op=None,
         )
-    except AuditUnavailableError:
-        return refused(
-            "audit_unavailable",
-            resource,
-            "the audit record could not be written, so nothing was done",
-            remedy="Make the storage root writable, then try again.",
-        )
+    except AuditUnavailableError as failure:
+        return failed((msgspec.structs.replace(failure.diagnostic, path=resource),))
     return None
 
 
