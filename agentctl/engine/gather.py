@@ -24,6 +24,7 @@ from agentctl.engine.cluster import Cluster, moved_from
 from agentctl.engine.disposals import standing
 from agentctl.engine.going_back import reverts_of
 from agentctl.engine.ledger import Head
+from agentctl.engine.referred import referred_by
 from agentctl.engine.revisions import data_before, load_revision, revision_of
 
 FOLDER = "folder"
@@ -205,6 +206,7 @@ async def plan_inputs(  # noqa: PLR0913  # what a plan depends on
         approval_rules=await applied_rules(
             cluster.catalog, recorded.applied_revision.resources if recorded is not None else {}
         ),
+        referred=await referred_by(cluster.catalog, recorded, desired),
         disposals=await standing(cluster.store),
         reverts=await reverts_of(cluster, data_before(target)),
         settings=head.envelope.settings if head is not None else AppliedSettings(),

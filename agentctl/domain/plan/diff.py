@@ -11,10 +11,12 @@ import msgspec
 
 from agentctl.diagnostics.bag import sort_diagnostics
 from agentctl.diagnostics.diagnostic import Diagnostic, warning
+from agentctl.domain.config.model import Dependency
 from agentctl.domain.plan.changes import digest_changes, lost_graphs
 from agentctl.domain.plan.codec import plan_digest
 from agentctl.domain.plan.covered import is_covering
 from agentctl.domain.plan.dispositions import dispose
+from agentctl.domain.plan.forced import with_forced_groups
 from agentctl.domain.plan.gates import gates_of, with_gate_keys
 from agentctl.domain.plan.inputs import GateStanding, PlanDraft, PlanInputs
 from agentctl.domain.plan.model import ApprovalNeed, BlastRadius, Change, Plan
@@ -33,7 +35,9 @@ def draft_plan(inputs: PlanInputs) -> PlanDraft:
     """Returns the plan as it is while nothing is approved, and the gates that it has."""
     lost = lost_graphs(inputs)
     found = digest_changes(inputs, lost)
-    direct = _direct(found, inputs)
+    recorded = _recorded_edges(found, inputs)
+    direct = direct_dependents({*inputs.desired.dependencies, *recorded}) if found else {}
+    found = with_forced_groups(found, wanted=inputs.desired.dependencies, recorded=recorded)
     changes = tuple(
         msgspec.structs.replace(change, dependents=transitive_dependents(change.resource, direct))
         if change.resource in direct
@@ -92,21 +96,18 @@ def finish(draft: PlanDraft, standings: Mapping[str, GateStanding]) -> Plan:
     )
 
 
-def _direct(
-    changes: tuple[Change, ...], inputs: PlanInputs
-) -> Mapping[Address, frozenset[Address]]:
-    """Returns who depends on whom, in what is wanted and in what is recorded.
+def _recorded_edges(changes: tuple[Change, ...], inputs: PlanInputs) -> frozenset[Dependency]:
+    """Returns who depends on whom in what is recorded.
 
-    What does not change depends on the same in both, so that only the recorded edges of what
-    changes are looked for; without changes nobody asks. What a move or a forgetting covers is no
-    change of its own, so with one of these all edges are.
+    What does not change depends on the same in what is wanted, so that only the recorded edges of
+    what changes are looked for; without changes nobody asks. What a move or a forgetting covers is
+    no change of its own, so with one of these all edges are.
     """
     if not changes:
-        return {}
+        return frozenset()
     covering = any(is_covering(change) for change in changes)
     sources = None if covering else [change.resource for change in changes]
-    edges = {*inputs.desired.dependencies, *recorded_dependencies(inputs.recorded, sources)}
-    return direct_dependents(edges)
+    return recorded_dependencies(inputs.recorded, sources, inputs.referred)
 
 
 def _observed(inputs: PlanInputs) -> dict[str, tuple[str | None, str | None]]:

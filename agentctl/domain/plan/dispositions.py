@@ -15,7 +15,7 @@ import msgspec
 
 from agentctl.diagnostics.diagnostic import Diagnostic, warning
 from agentctl.domain.plan.covered import is_covering
-from agentctl.domain.plan.dependents import hold_dependents
+from agentctl.domain.plan.dependents import hold_dependents, hold_needing
 from agentctl.domain.plan.groups import hold_groups
 from agentctl.domain.plan.model import GATED, Change, Disposition
 from agentctl.ids import (
@@ -88,7 +88,10 @@ def dispose(
     for change in all_:
         verdict = _verdict(change, graphs, approved)
         disposed.append(msgspec.structs.replace(change, disposition=verdict[0], reason=verdict[1]))
-    return hold_groups(hold_dependents(disposed))
+    held = hold_groups(hold_dependents(disposed))
+    while (after := hold_groups(hold_dependents(hold_needing(held)))) != held:
+        held = after
+    return held
 
 
 def demote(changes: Iterable[Change], failed: Mapping[str, FailedStep]) -> tuple[Change, ...]:

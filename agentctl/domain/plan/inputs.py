@@ -21,6 +21,7 @@ from agentctl.domain.plan.disposals import Disposal
 from agentctl.domain.plan.model import Plan
 from agentctl.domain.plan.reverts import Revert
 from agentctl.domain.plan.statement import Gate
+from agentctl.ids import Address
 
 StandingState = Literal["none", "waiting", "approved", "denied", "stale", "expired"]
 
@@ -53,6 +54,9 @@ class PlanInputs(msgspec.Struct, frozen=True, kw_only=True):
     protected: tuple[str, ...] = ()
     approval_rules: tuple[AppliedRule, ...] = ()
     """The applied rules, which judge every gate of the plan."""
+    referred: Mapping[str, tuple[Address, ...]] = msgspec.field(default_factory=dict)
+    """What recorded aliases, bindings and embeddings that change refer to; the ledger's resources
+    do not tell it."""
     disposals: tuple[Disposal, ...] = ()
     """What somebody proposed to remove for good, oldest first; at most one about each thing."""
     reverts: tuple[Revert, ...] = ()

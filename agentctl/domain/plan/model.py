@@ -64,7 +64,9 @@ class Change(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     peeks: tuple[Peek, ...] = ()
     """Of a schema's update: what was asked of the rows, where that was wanted; not sealed."""
     group: str | None = None
-    """The apply group."""
+    """The apply group: a declared one, or ``references:<address>`` of those that references force."""
+    needs: tuple[Address, ...] = ()
+    """Changes of this plan without which it is not applied, sorted; the group's inner edges."""
     dependents: tuple[Address, ...] = ()
     """Transitive, sorted."""
     gate: str | None = None

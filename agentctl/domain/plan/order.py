@@ -4,6 +4,7 @@ Called by the planner for blast radius and dependents, and by the engine for its
 """
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 import msgspec
 
@@ -32,20 +33,23 @@ class Stages(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def recorded_dependencies(
-    recorded: Mapping[str, AppliedResource], sources: Iterable[str] | None = None
+    recorded: Mapping[str, AppliedResource],
+    sources: Iterable[str] | None = None,
+    referred: Mapping[str, tuple[Address, ...]] = MappingProxyType({}),
 ) -> frozenset[Dependency]:
     """Returns the edges among applied resources, in the sense of the desired ones.
 
     Args:
         recorded: all applied resources.
         sources: addresses whose edges are wanted; those of all where it is None.
+        referred: what applied resources of settings kinds refer to, as far as it is known.
     """
     edges: set[Dependency] = set()
     for text in recorded if sources is None else sources:
         parsed, resource = parse_address(text), recorded.get(text)
         if parsed is None or resource is None:
             continue
-        for target in _targets(parsed.kind, parsed.graph, resource):
+        for target in (*_targets(parsed.kind, parsed.graph, resource), *referred.get(text, ())):
             if target in recorded:
                 edges.add(Dependency(source=Address(text), target=target))
     return frozenset(edges)
