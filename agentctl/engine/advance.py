@@ -17,6 +17,7 @@ from agentctl.domain.config.model import BlobBase, DesiredCluster, DesiredGraph
 from agentctl.domain.ledger.observations import LiveGraph
 from agentctl.domain.ledger.renaming import renamed
 from agentctl.domain.ledger.roots import root_of
+from agentctl.domain.ledger.sidecar import RETENTION_S
 from agentctl.domain.ledger.state import (
     AppliedResource,
     ApprovalUse,
@@ -31,9 +32,6 @@ from agentctl.domain.plan.model import Change
 from agentctl.domain.plan.recorded import blob_policy, profile_fields, settings_change
 from agentctl.ids import SETTINGS_KINDS, graph_address, parse_address, schema_address
 from agentctl.instants import format_instant, parse_instant
-
-RETENTION_DAYS: Final = 7
-"""How long a detached graph is kept before it is purged. Source: control-plane 3.5."""
 
 _RECORDED_KINDS: Final = SETTINGS_KINDS | {"query", "policy", "embedding_provider"}
 """Kinds whose applied changes are recorded as they are declared."""
@@ -166,13 +164,17 @@ def graph_detached(  # noqa: PLR0913  # a tombstone's fields
     approval_id: str | None,
     actor: str | None,
     at: str,
+    kept_s: int | None = RETENTION_S,
 ) -> State:
     """Returns *state* after a graph was detached: a tombstone that remembers what it takes away.
 
     Without an incarnation there was no data left to keep, and there is nothing to restore or purge.
+    Data of which nobody knows how long it is to be kept is kept: *kept_s* is None then.
     """
     kept = subtree(state, graph_id)
-    until = format_instant(parse_instant(at) + timedelta(days=RETENTION_DAYS))
+    until = None
+    if kept_s is not None:
+        until = format_instant(parse_instant(at) + timedelta(seconds=kept_s))
     tombstone = Tombstone(
         deleted_at=at,
         approval_id=approval_id,

@@ -27,7 +27,7 @@ from agentctl.engine.bracket import Begin, abandon_op, fail_op
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.constraints import Gated, begin_gated, constraint_faults, spelled_out
 from agentctl.engine.events import ApplyEvent, EventStream, OnEvent
-from agentctl.engine.execute import carry_out, steps_of
+from agentctl.engine.execute import carry_out, purge_at_once, steps_of
 from agentctl.engine.leases import CLUSTER, Lease
 from agentctl.engine.ledger import Head
 from agentctl.engine.observe import state_seen
@@ -39,6 +39,7 @@ from agentctl.engine.replaying import keep_answer, replayed
 from agentctl.engine.results import ApplyResult, DesiredRevision
 from agentctl.engine.running import Running, Task
 from agentctl.engine.sweep import due_purges, remove_settled
+from agentctl.engine.withholding import withhold
 from agentctl.engine.world import stamp_now
 
 
@@ -208,9 +209,11 @@ class _Attempt:
                 why = "a step failed" if carried else "a payload could not be written"
                 await fail_op(cluster, op, self._lease, why)
             else:
+                swept = withhold(running, prepared.swept, head.envelope.state)
+                await purge_at_once(running, prepared.swept.state)
                 running.state = payloads_applied(running.state, running.changes, desired)
                 running.state = waiting_recorded(running.state, running.changes, desired)
-                recorded = await record(running, head, prepared.swept, prepared.target)
+                recorded = await record(running, head, swept, prepared.target)
         except Exception as failure:
             await abandon_op(cluster, op, self._lease, str(failure))
             raise

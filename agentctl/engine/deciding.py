@@ -26,9 +26,9 @@ from agentctl.domain.plan.model import Change, Plan
 from agentctl.domain.plan.statement import Gate, gate_digest
 from agentctl.domain.policy.caller import Caller
 from agentctl.engine import trust
-from agentctl.engine.advance import RETENTION_DAYS
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.gather import FOLDER, draft_of, observe_graph
+from agentctl.engine.keeping import retention_s
 from agentctl.engine.planning import BEFORE_DECIDING, make_plan, plan_for
 from agentctl.ids import parse_address
 from agentctl.instants import format_instant
@@ -137,10 +137,12 @@ async def _restore_until(
     statement = request.statement
     if live is None or statement.operation != "delete" or statement.incarnation is None:
         return None
-    if live.presence == "live":
-        return format_instant(cluster.world.now() + timedelta(days=RETENTION_DAYS))
     head = await cluster.ledger.head()
-    observed = head.envelope.state.observations if head is not None else {}
+    state = head.envelope.state if head is not None else None
+    if live.presence == "live":
+        kept_s = await retention_s(cluster.catalog, state)
+        return format_instant(cluster.world.now() + timedelta(seconds=kept_s)) if kept_s else None
+    observed = state.observations if state is not None else {}
     tombstone = observed.get(statement.resource)
     if not isinstance(tombstone, Tombstone) or tombstone.incarnation != statement.incarnation:
         return None

@@ -117,7 +117,7 @@ async def graph_purge(
             return None
         until = f"kept until {tombstone.purge_after}"
         if tombstone.purge_after is None:
-            until = "kept: the approval of its deletion is not on record"
+            until = "kept: how long it is to be is not on record"
         return error(
             "graph_purge_not_due",
             key,

@@ -10,6 +10,7 @@ interrupts an apply is heard between steps: what was begun is finished.
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 
+from agentctl.domain.ledger.state import State
 from agentctl.domain.plan.dispositions import FailedStep
 from agentctl.domain.plan.groups import split_groups
 from agentctl.domain.plan.model import Change
@@ -63,6 +64,23 @@ def steps_of(changes: Iterable[Change]) -> tuple[str, ...]:
 async def purge_due(running: Running) -> None:
     """Removes the data of the detached graphs whose time is over, each approved when it was deleted."""
     for due in due_purges(running.state, running.at):
+        trouble = await purge(running.task.cluster, due)
+        if trouble is not None:
+            running.told.add(trouble)
+        else:
+            running.state = graph_purged(running.state, due.key, at=running.at)
+
+
+async def purge_at_once(running: Running, before: State) -> None:
+    """Removes the data of what was just detached, where nothing is kept of deleted graphs.
+
+    *before* is the recorded state; what was detached by then has its own time.
+    """
+    for due in due_purges(running.state, running.at):
+        if due.key in before.observations and before.observations[due.key] == (
+            running.state.observations[due.key]
+        ):
+            continue
         trouble = await purge(running.task.cluster, due)
         if trouble is not None:
             running.told.add(trouble)

@@ -18,11 +18,11 @@ from agentctl.domain.ledger.state import State
 from agentctl.domain.plan.inputs import PlanInputs
 from agentctl.domain.policy.caller import Caller
 from agentctl.domain.storage.protocol import BackendError
-from agentctl.engine.advance import RETENTION_DAYS
 from agentctl.engine.approval_rules import applied_rules
 from agentctl.engine.cluster import Cluster, moved_from
 from agentctl.engine.disposals import standing
 from agentctl.engine.going_back import reverts_of
+from agentctl.engine.keeping import retention_s
 from agentctl.engine.ledger import Head
 from agentctl.engine.referred import referred_by
 from agentctl.engine.revisions import data_before, load_revision, revision_of
@@ -212,5 +212,5 @@ async def plan_inputs(  # noqa: PLR0913  # what a plan depends on
         settings=head.envelope.settings if head is not None else AppliedSettings(),
         live=await observe_graphs(cluster, known_graphs(desired, recorded)),
         pending=pending or {},
-        retention_days=RETENTION_DAYS,
+        retention_s=await retention_s(cluster.catalog, recorded),
     )

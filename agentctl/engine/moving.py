@@ -139,6 +139,7 @@ def sidecar_of(  # a sidecar's own facts
         epoch=held.lease.epoch,
         incarnation=incarnation,
         nonce=running.mint_nonce(),
+        kept_s=running.task.inputs.retention_s,
     )
 
 

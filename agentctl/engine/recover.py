@@ -222,6 +222,7 @@ def _rolled_forward(state: State, decision: Decision, live: LiveGraph, *, at: st
             approval_id=sidecar.approval_id,
             actor=sidecar.actor,
             at=at,
+            kept_s=sidecar.kept_s,
         )
     return graph_moved(state, live=live, schema_digest=sidecar.desired_schema_digest, at=at)
 
@@ -240,6 +241,7 @@ def _older_tombstone(state: State, sidecar: Sidecar, *, at: str) -> State:
         approval_id=sidecar.approval_id,
         actor=sidecar.actor,
         at=at,
+        kept_s=sidecar.kept_s,
     ).observations[address]
     assert isinstance(detached, Tombstone)
     tombstone = msgspec.structs.replace(detached, resources=None)

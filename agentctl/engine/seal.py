@@ -64,6 +64,7 @@ async def _delete_held(running: Running, change: Change, held: Held) -> None:
         approval_id=approval_id,
         actor=running.task.caller.id,
         at=running.at,
+        kept_s=running.task.inputs.retention_s,
     )
     spend(running, approval_id)
     await running.finished(change, "done")

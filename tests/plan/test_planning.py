@@ -549,6 +549,6 @@ def test_an_address_of_an_unknown_kind_is_deferred() -> None:
 def test_a_graph_that_shrinks_to_nothing_says_so_and_zero_retention_says_at_once() -> None:
     inputs = paper_inputs(paper_cluster(), paper_cluster(SCRATCH))
 
-    (gate,) = draft_plan(msgspec.structs.replace(inputs, retention_days=0)).gates
+    (gate,) = draft_plan(msgspec.structs.replace(inputs, retention_s=0)).gates
 
     assert gate.reason == "deletes a graph that holds no rows; its data is purged at once"

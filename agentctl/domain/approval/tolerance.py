@@ -63,6 +63,10 @@ def compare_effect(statement: GateStatement, gate: Gate) -> EffectComparison:
         moved = Moved(field=field, old=_listed(old_set), new=_listed(new_set))
         gone, come = set(old_set) - set(new_set), set(new_set) - set(old_set)
         (beyond if (come if harmful == "more" else gone) else within).append(moved)
+    old_s, new_s = statement.effect.kept_s, gate.effect.kept_s
+    if old_s is not None and old_s != new_s:
+        moved = Moved(field="effect.kept_s", old=str(old_s), new=_figure(new_s))
+        (within if new_s is None or new_s > old_s else beyond).append(moved)
     return EffectComparison(within=tuple(within), beyond=tuple(beyond))
 
 

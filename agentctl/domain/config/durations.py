@@ -22,3 +22,14 @@ def duration_s(text: str) -> int | None:
         return None
     seconds = int(match.group(1)) * _UNITS_S[match.group(2)]
     return seconds if seconds <= DURATION_S_MAX else None
+
+
+def span(seconds: int) -> str:
+    """Returns a span of time in the largest unit of which it is a whole number, e.g. ``7 days``."""
+    size, unit = next(
+        (size, unit)
+        for size, unit in ((86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
+        if seconds % size == 0
+    )
+    number = seconds // size
+    return f"{number:,} {unit}" + ("" if number == 1 else "s")

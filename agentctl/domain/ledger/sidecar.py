@@ -1,8 +1,11 @@
 """The recovery sidecar: the written intent of a graph-moving step. Source: control-plane 1.5, 3.5."""
 
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
+
+RETENTION_S: Final = 604_800
+"""How long a detached graph is kept before it is purged, where nothing else is applied."""
 
 StepKind = Literal["graph_create", "schema_apply", "graph_delete"]
 
@@ -30,3 +33,7 @@ class Sidecar(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     incarnation: str
     nonce: str
     """Of the commit that the step is about to write."""
+    beside: tuple[str, ...] = ()
+    """Further approvals of the same request that counted beside `approval_id`, used up with it."""
+    kept_s: int | None = RETENTION_S
+    """Of a delete: the seconds for which it can be restored; None where that is not known."""

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from agentctl.canonical import digest_of
+from agentctl.domain.config.durations import span
 from agentctl.domain.config.model import EmbeddingProfile
 from agentctl.domain.config.providers import destination
 from agentctl.domain.ledger.observations import LiveGraph
@@ -153,8 +154,8 @@ def _deletion(change: Change, inputs: PlanInputs, graph_id: str) -> Gate:
     return _gate(
         change,
         inputs,
-        reason=f"{_losses(live)}; {_way_back(inputs.retention_days)}",
-        effect=_effect(live),
+        reason=f"{_losses(live)}; {_way_back(inputs.retention_s)}",
+        effect=msgspec.structs.replace(_effect(live), kept_s=inputs.retention_s),
         incarnation=live.incarnation if live else None,
     )
 
@@ -276,10 +277,12 @@ def _losses(live: LiveGraph | None) -> str:
     return f"deletes {_count(rows, 'row')} of {_count(types, 'type')}"
 
 
-def _way_back(retention_days: int) -> str:
-    if retention_days <= 0:
+def _way_back(retention_s: int | None) -> str:
+    if retention_s is None:
+        return "its data stays: the applied setting that says how long cannot be read"
+    if retention_s <= 0:
         return "its data is purged at once"
-    return f"it can be restored for {_count(retention_days, 'day')}, then its data is purged"
+    return f"it can be restored for {span(retention_s)}, then its data is purged"
 
 
 def _settings_reason(change: Change) -> str:

@@ -14,7 +14,7 @@ from agentctl.domain.config.model import DesiredCluster
 from agentctl.domain.ledger.envelope import AppliedSettings
 from agentctl.domain.ledger.observations import LiveGraph
 from agentctl.domain.ledger.peeks import Peek
-from agentctl.domain.ledger.sidecar import Sidecar
+from agentctl.domain.ledger.sidecar import RETENTION_S, Sidecar
 from agentctl.domain.ledger.state import AppliedResource, State
 from agentctl.domain.plan.approval_rules import AppliedRule
 from agentctl.domain.plan.disposals import Disposal
@@ -69,8 +69,9 @@ class PlanInputs(msgspec.Struct, frozen=True, kw_only=True):
     """By graph id: what was asked of its rows, where that was wanted; shown, and never sealed."""
     pending: Mapping[str, Sidecar | None] = msgspec.field(default_factory=dict)
     """By graph id: sidecars that the recovery sweep kept, None for one that cannot be read. Empty for `plan`, which assumes none."""
-    retention_days: int = 7
-    """How long a detached graph can be restored."""
+    retention_s: int | None = RETENTION_S
+    """How many seconds a detached graph can be restored, as it was applied; None where the applied
+    setting cannot be read."""
 
     @property
     def recorded(self) -> Mapping[str, AppliedResource]:

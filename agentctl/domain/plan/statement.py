@@ -30,6 +30,8 @@ class Effect(
     commit: str | None = None
     pins: tuple[str, ...] = ()
     archives: tuple[str, ...] = ()
+    kept_s: int | None = None
+    """Of a deletion: the seconds for which it can be restored."""
 
 
 class GateStatement(
