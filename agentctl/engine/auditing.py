@@ -32,17 +32,24 @@ from agentctl.domain.audit.anchor import (
     encode_anchor,
     witness_of,
 )
+from agentctl.domain.audit.chain import AuditVerification
 from agentctl.domain.policy.caller import Caller
 from agentctl.domain.policy.principals import Registry, Verify
 from agentctl.domain.storage.chain import ChainHead
+from agentctl.domain.storage.protocol import ObjectStore
 from agentctl.engine.approval_records import read_records
+from agentctl.engine.auditlog import read_export
 from agentctl.engine.cluster import Cluster
+from agentctl.engine.origins import past_of, pasts, proof_of, proved
 from agentctl.engine.principals import Signer
 from agentctl.engine.world import stamp_now
 
 GIT: Final = "git"
 """Names the repository of the folder, among files and URLs."""
 FILE_BYTES_MAX: Final = 4 * 1024 * 1024
+
+_Found = tuple[str, Anchor]
+"""Where an anchor was found, and the anchor."""
 
 
 class Anchored(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,27 +103,80 @@ async def anchor_chain(
     return Anchored(where=where, anchor=anchor)
 
 
-async def anchors_at(cluster: Cluster, places: Sequence[str]) -> list[Witness] | Diagnostic:
-    """Returns the anchors at *places*: ``git``, files, URLs; or why one could not be read."""
+async def verify_audit(
+    cluster: Cluster, *, file: str | None = None, anchors: Sequence[str] = ()
+) -> AuditVerification | Diagnostic:
+    """Proves the audit chain, or the export *file*, by everything that knew it; or why it cannot.
+
+    Of a restored cluster the chains of those it comes from are proved too, each by its own ledger
+    and people: anchors are compared with the chain of the cluster that they are of.
+
+    Args:
+        cluster: the opened cluster.
+        file: an export, or a copy of a chain's folder.
+        anchors: where anchors are: ``git``, files, URLs.
+
+    Raises:
+        OSError: the export cannot be read.
+        LedgerUnreadableError: a ledger object cannot be trusted or understood.
+        BackendError: the storage failed.
+    """
+    found = await _anchors_at(cluster.folder.path, anchors)
+    if isinstance(found, Diagnostic):
+        return found
+    before = await pasts(cluster)
+    former = {past.cluster_id for past in before}
     registry = await cluster.principals.registry()
-    found: list[Witness] = []
+    own = [f for f in found if f[1].anchor.cluster_id not in former]
+    if file is not None:
+        path = Path(file)
+        past = await past_of(cluster, await read_export(path)) if before else None
+        if past is not None:
+            known = await _witnesses(past.store, past.registry, found, cluster.verify)
+            return await past.audit.verify_export(path, witnesses=known)
+        known = await _witnesses(cluster.store, registry, own, cluster.verify)
+        return await cluster.audit.verify_export(path, witnesses=known)
+    known = await _witnesses(cluster.store, registry, own, cluster.verify)
+    verified = await cluster.audit.verify(witnesses=known)
+    for past in before:
+        theirs = [f for f in found if f[1].anchor.cluster_id == past.cluster_id]
+        known = await _witnesses(past.store, past.registry, theirs, cluster.verify)
+        older = await proved(past, known)
+        verified = msgspec.structs.replace(
+            verified,
+            ok=verified.ok and older.ok,
+            origins=(*verified.origins, proof_of(past, older)),
+            diagnostics=(*verified.diagnostics, *older.diagnostics),
+        )
+    return verified
+
+
+async def _witnesses(
+    store: ObjectStore, registry: Registry, anchors: Sequence[_Found], verify: Verify
+) -> list[Witness]:
+    """Returns what the decisions of a root and the *anchors* are worth to its cluster."""
+    decided = await _decisions(store, registry, verify)
+    return [*decided, *(_witness(anchor, where, registry, verify) for where, anchor in anchors)]
+
+
+async def _anchors_at(folder: Path, places: Sequence[str]) -> list[_Found] | Diagnostic:
+    """Returns the anchors at *places*: ``git``, files, URLs; or why one could not be read."""
+    found: list[_Found] = []
     for place in places:
         try:
-            texts = await _read(cluster.folder.path, place)
+            texts = await _read(folder, place)
         except (NoRepositoryError, WebError, OSError) as failure:
             return _unreadable(place, str(failure))
         anchors = [(where, a) for where, data in texts for a in decode_anchors(data)[0]]
         if not anchors:
             return _unreadable(place, "there is no anchor")
-        for where, anchor in anchors:
-            found.append(_witness(anchor, where, registry, cluster.verify))
+        found.extend(anchors)
     return found
 
 
-async def decisions_as_witnesses(cluster: Cluster, used: Sequence[str] = ()) -> list[Witness]:
+async def _decisions(store: ObjectStore, registry: Registry, verify: Verify) -> list[Witness]:
     """Returns what each human decision, whose signature holds, says that the chain was."""
-    registry = await cluster.principals.registry()
-    records = await read_records(cluster.store, used)
+    records = await read_records(store, ())
     return [
         Witness(
             where=f"approval:{artifact.approval_id}",
@@ -126,7 +186,7 @@ async def decisions_as_witnesses(cluster: Cluster, used: Sequence[str] = ()) -> 
             signed_by=artifact.approver,
         )
         for artifact in records.artifacts
-        if _is_signed(artifact, registry, cluster.verify)
+        if _is_signed(artifact, registry, verify)
     ]
 
 

@@ -32,6 +32,7 @@ from agentctl.domain.storage.backup import (
 from agentctl.domain.storage.lease import LEASES_FOLDER, newest_by_folder
 from agentctl.domain.storage.protocol import ObjectStore, StoredObject, UnsuitableError
 from agentctl.engine.auditlog import AuditLog
+from agentctl.engine.bracket import settle_cluster_ops
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.events import ApplyEvent, OnEvent
 from agentctl.engine.leases import CLUSTER
@@ -111,6 +112,11 @@ async def create_backup(
                 "there is no ledger yet, so nothing to back up",
                 remedy="agentctl import",
             )
+        if lease.fence_needed:
+            head = await cluster.ledger.fence(lease) or head
+            cluster.leases.fenced(lease)
+        # What a dead command left open is ended by its own ledger, which a restore leaves behind.
+        await settle_cluster_ops(cluster, lease)
         registry, audit = await cluster.principals.registry(), await cluster.audit.head()
         copying = _Copying(cluster.store, place, await _known(place, registry.cluster_id), on_event)
         objects = await copying.run()

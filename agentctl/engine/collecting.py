@@ -1,12 +1,13 @@
-"""Collects what nothing needs any more: old ledger objects, ended leases, forgotten keys. Source: control-plane 3.2.
+"""Collects what nothing needs any more: old ledger objects, ended leases, keys, kept plans.
 
 Objects of a log go in order, lowest first, so that what is left has no gap at any moment and a
 writer that was paused meanwhile sees that it came too late (`append_collected`). A crash in between
 leaves the rest for the next run. Who collects holds the cluster's lease; commands that write do it
-now and then by themselves, and `state collect` does it at once.
+now and then by themselves, and `state collect` does it at once. Source: control-plane 3.2, 3.3.
 """
 
 import logging
+from datetime import timedelta
 from typing import Final
 
 import msgspec
@@ -14,6 +15,7 @@ import msgspec
 from agentctl.adapters.backends.drive import drive
 from agentctl.domain.ledger.codec import LEDGER_FOLDER, ledger_key
 from agentctl.domain.ledger.retention import EPOCHS_KEPT, collectable
+from agentctl.domain.plan.codec import FORMAT as PLAN_FORMAT
 from agentctl.domain.policy.caller import Caller
 from agentctl.domain.storage.keys import number_of
 from agentctl.domain.storage.lease import LEASES_FOLDER
@@ -23,11 +25,15 @@ from agentctl.engine.cluster import Cluster
 from agentctl.engine.leases import CLUSTER
 from agentctl.engine.ledger import Head
 from agentctl.ids import numbered
+from agentctl.instants import parse_instant
 
 EVERY_SEQ: Final = 20
 """A command that finds the ledger at a multiple of this collects before it begins."""
 DELETES_MAX: Final = 200
 """How many objects such a command removes at most; `state collect` removes all."""
+PLANS_FOLDER: Final = "__cluster/plans"
+PLAN_LIFE: Final = timedelta(days=7)
+"""How long a plan is kept that nothing under way names."""
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +46,8 @@ class Collected(msgspec.Struct, frozen=True, kw_only=True):
     """Objects of ended leases."""
     keys: int = 0
     """Idempotency keys whose time is over."""
+    plans: int = 0
+    """Kept plans whose time is over."""
     oldest: int | None = None
     """Lowest ledger object that is left."""
     left: int = 0
@@ -86,16 +94,17 @@ async def collect(
     epochs = _ended_leases(await store.list(f"{LEASES_FOLDER}/"))
     seqs_now = old if limit is None else old[:limit]
     epochs_now = epochs if limit is None else epochs[:limit]
-    keys = 0
+    plans = await _old_plans(cluster)
     if not dry_run:
         await _delete(store, tuple(ledger_key(seq) for seq in seqs_now))
         await _delete(store, epochs_now)
-        keys = await cluster.keys.sweep()
+        await _delete(store, plans)
     stays = [seq for seq in seqs if seq not in set(seqs_now)]
     return Collected(
         revisions=len(seqs_now),
         leases=len(epochs_now),
-        keys=keys,
+        keys=await cluster.keys.sweep(dry_run=dry_run),
+        plans=len(plans),
         oldest=stays[0] if stays else None,
         left=len(old) + len(epochs) - len(seqs_now) - len(epochs_now),
     )
@@ -109,6 +118,41 @@ async def pinned_seqs(cluster: Cluster) -> tuple[int, ...]:
         if began is not None and began.seq is not None:
             pins.append(began.seq)
     return tuple(pins)
+
+
+class _Dated(msgspec.Struct, frozen=True, kw_only=True):
+    """What of a kept plan says how old it is."""
+
+    format: int
+    digest: str
+    made_at: str
+
+
+def _dated(data: bytes) -> _Dated | None:
+    try:
+        found = msgspec.json.decode(data, type=_Dated)
+    except (msgspec.DecodeError, UnicodeError):
+        return None
+    return found if found.format == PLAN_FORMAT else None
+
+
+async def _old_plans(cluster: Cluster) -> tuple[str, ...]:
+    """Returns the keys of plans whose time is over and that no request and no op under way names.
+
+    One that cannot be read is of another release, and stays.
+    """
+    horizon = cluster.world.now() - PLAN_LIFE
+    old: dict[str, str] = {}
+    for key in await cluster.store.list(f"{PLANS_FOLDER}/"):
+        found = await cluster.store.read(key)
+        kept = _dated(found.data) if found is not None else None
+        if kept is not None and parse_instant(kept.made_at) < horizon:
+            old[key] = kept.digest
+    if not old:
+        return ()
+    named = {op.inputs_digest for op in await cluster.journal.unfinished()}
+    named |= {request.plan_digest for request in await cluster.approvals.open_requests()}
+    return tuple(key for key, digest in sorted(old.items()) if digest not in named)
 
 
 async def _delete(store: ObjectStore, keys: tuple[str, ...]) -> None:

@@ -79,19 +79,27 @@ class Freezes:
         self._check = check
         """None where nobody can tell whether a thaw holds: then none does."""
         self._seen: _Look | None = None
+        self._recorded: tuple[Freeze, ...] = ()
+
+    def recorded(self, freezes: tuple[Freeze, ...]) -> None:
+        """Takes note of what the ledger's newest object, as it was just read or written, says.
+
+        So a freeze that was recorded holds for graphs too where its record and the copy are lost.
+        """
+        self._recorded = freezes
 
     async def require_thawed(self, scope: str, recorded: tuple[Freeze, ...] = ()) -> None:
         """Makes sure that a commit of *scope* may be made now.
 
         Args:
             scope: ``cluster``, ``graph.<id>`` or ``graph.<id>@<branch>``.
-            recorded: what the ledger's newest object says, where the caller has it.
+            recorded: what a ledger object says that the caller has, besides the newest known.
 
         Raises:
             FrozenError: it may not.
         """
         look = await self._look()
-        known = (*recorded, *look.known)
+        known = (*recorded, *self._recorded, *look.known)
         if not known:
             return
         for freeze in in_force(
@@ -104,7 +112,7 @@ class Freezes:
         """Returns what holds now, looked at afresh."""
         self._seen = None
         look = await self._look()
-        known = (*recorded, *look.known)
+        known = (*recorded, *self._recorded, *look.known)
         return in_force(known, thawed=await self._thawed(look, known), now=await self._now())
 
     async def remarks(self) -> tuple[Diagnostic, ...]:

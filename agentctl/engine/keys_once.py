@@ -114,17 +114,18 @@ class KeysOnce:
         mine = (kept.op, kept.request_digest) == (op, request_digest)
         return bytes(kept.result) if mine else None
 
-    async def sweep(self) -> int:
-        """Removes the keys whose time is over; returns how many."""
-        removed = 0
+    async def sweep(self, *, dry_run: bool = False) -> int:
+        """Removes the keys whose time is over, or only counts them; returns how many."""
+        over = 0
         for where in await self._store.list(f"{KEYS_FOLDER}/"):
             if where.endswith(_RESULT):
                 continue
             found = await self._store.read(where)
             if found is not None and self._is_over(_decode(found.data, where)):
-                await self._forget(where)
-                removed += 1
-        return removed
+                over += 1
+                if not dry_run:
+                    await self._forget(where)
+        return over
 
     async def _forget(self, where: str) -> None:
         """Removes a key and its answer, the answer first: it is never found under a later claim."""

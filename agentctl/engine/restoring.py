@@ -1,10 +1,11 @@
 """Restores a backup into an empty storage root, as a new cluster that goes on from the old one.
 
-The order is a promise: a mark says which backup is being restored; objects are copied, each checked;
-the epochs of the graphs' leases are carried; the principals chain begins; the folder is bound; the
-ledger's first object is written, and the mark goes. Broken off anywhere, the same restore goes on;
-until the ledger has its object there is no cluster. The new cluster has another id, so nothing that
-was signed for the old one counts in it. Source: control-plane 3.8.
+The order is a promise: the root is proved; a mark says which backup is being restored; objects are
+copied, each checked; the epochs of the graphs' leases are carried; the principals chain begins; the
+folder is bound; the ledger's first object is written, with what was frozen; freezes get records of
+their own, and the mark goes. Broken off anywhere, the same restore goes on; until the ledger has its
+object there is no cluster. The new cluster has another id, so nothing that was signed for the old
+one counts in it. Source: control-plane 3.2, 3.8.
 """
 
 from typing import Final, Literal
@@ -12,13 +13,19 @@ from typing import Final, Literal
 import anyio
 import msgspec
 
+from agentctl.adapters.backends.probe import PROBE_FOLDER, PROOF_KEY, prove
 from agentctl.diagnostics.diagnostic import Diagnostic, error
+from agentctl.domain.ledger.envelope import Freeze
+from agentctl.domain.ledger.freezes import FreezeRecord
 from agentctl.domain.ledger.state import Observation, State
+from agentctl.domain.ops.record import Lineage
 from agentctl.domain.policy.caller import Caller
 from agentctl.domain.policy.principals import AddBody, Registry, RestoredFrom, Verify
-from agentctl.domain.storage.backup import ORIGIN, Manifest, restored_key
+from agentctl.domain.storage.backup import ORIGIN, PREFIXES, Manifest, restored_key
 from agentctl.domain.storage.keys import numbered_key
 from agentctl.domain.storage.lease import (
+    LEASES_FOLDER,
+    LOCK_KEY,
     TTL_S,
     Beat,
     LeaseRecord,
@@ -27,9 +34,10 @@ from agentctl.domain.storage.lease import (
 )
 from agentctl.domain.storage.protocol import ObjectStore
 from agentctl.engine.backup import COPIERS_MAX, BackupView
-from agentctl.engine.binding import rebind
+from agentctl.engine.binding import BINDING_KEY, rebind
 from agentctl.engine.bracket import Begin, begin_op, end_op
 from agentctl.engine.cluster import Cluster
+from agentctl.engine.freezing import Freezes, thaw_check
 from agentctl.engine.leases import CLUSTER
 from agentctl.engine.ledger import Head, Ledger
 from agentctl.engine.principals import Principals, Signer
@@ -37,7 +45,14 @@ from agentctl.engine.world import World, mint_ulid, stamp_now
 from agentctl.ids import from_path_part, numbered
 
 MARK_KEY: Final = "__cluster/restoring.json"
-_OURS: Final = ("__cluster/ledger/", "__cluster/principals/", "graphs/", "ops/", "sandboxes/")
+_OF_NOBODY: Final = (
+    f"{PROBE_FOLDER}/",
+    PROOF_KEY,
+    BINDING_KEY,
+    LOCK_KEY,
+    f"{LEASES_FOLDER}/{CLUSTER}/",
+)
+"""What a command leaves in a root that has no cluster: where it says otherwise, it is not empty."""
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -78,7 +93,9 @@ class Restoring:
         storage: str,
         world: World,
         verify: Verify,
+        second: ObjectStore | None = None,
     ) -> None:
+        """Takes *second*, another connection to the root of *store*, to prove the root by."""
         self._manifest = manifest
         self._view = BackupView(place, manifest)
         self._home = home
@@ -86,6 +103,7 @@ class Restoring:
         self._storage = storage
         self._world = world
         self._verify = verify
+        self._second = second
 
     @property
     def backup_id(self) -> str:
@@ -97,17 +115,23 @@ class Restoring:
         return await Principals(self._view, self._world, self._verify).registry()
 
     async def refusal(self) -> Diagnostic | None:
-        """Returns why nothing can be restored here: something is there that is no part of it."""
+        """Returns why nothing can be restored here: it holds something, or creates overwrite there."""
         mark = Mark(backup_id=self._manifest.backup_id, cluster_id=self._manifest.cluster_id)
         found = await self._store.read(MARK_KEY)
         if found is not None:
             if found.data == msgspec.json.encode(mark):
                 return None
             return _not_empty(self._store.uri, "another restore was begun there")
-        for prefix in _OURS:
-            held = await self._store.list(prefix)
-            if held:
-                return _not_empty(self._store.uri, f"it holds {held[0]}")
+        for prefix in PREFIXES:
+            held = (key for key in await self._store.list(prefix) if not key.startswith(_OF_NOBODY))
+            first = next(held, None)
+            if first is not None:
+                return _not_empty(self._store.uri, f"it holds {first}")
+        if self._second is not None:
+            token = self._world.entropy(16).hex()
+            unsafe = await prove(self._store, self._second, token=token)
+            if unsafe is not None:
+                return unsafe
         await self._store.create(MARK_KEY, msgspec.json.encode(mark))
         return None
 
@@ -143,10 +167,16 @@ class Restoring:
         old = await Ledger(self._view, self._world).at(self._manifest.ledger_seq)
         assert old is not None, "a backup that was made has the ledger object that it names"
         registry = await cluster.principals.registry()
+        freezes = await self._frozen(old)
         async with cluster.leases.hold(CLUSTER, principal=caller.id, operation="restore") as lease:
             head = await cluster.ledger.head()
             if head is None:
-                begin = Begin(action="backup_restore", verb="install", intent=intent)
+                begin = Begin(
+                    action="backup_restore",
+                    verb="install",
+                    intent=intent,
+                    lineage=await _after(cluster, old.envelope.op),
+                )
                 op = await begin_op(cluster, caller, begin, lease=lease, head=None, live={})
                 head = await cluster.ledger.commit(
                     base=None,
@@ -159,12 +189,19 @@ class Restoring:
                     principals=registry.head,
                     source=old.envelope.source,
                     protected=old.envelope.protected,
-                    freezes=old.envelope.freezes,
+                    freezes=freezes,
                     settings=old.envelope.settings,
                 )
                 await end_op(cluster, op, lease, head)
+        for freeze in freezes:
+            await cluster.freezes.write(FreezeRecord(op=head.envelope.op, freeze=freeze))
         await self._store.delete(MARK_KEY)
         return self._restored(old, registry, head)
+
+    async def _frozen(self, old: Head) -> tuple[Freeze, ...]:
+        """Returns what was frozen in the backup, whether its ledger had recorded it or not."""
+        check = thaw_check(self.old_registry, self._verify)
+        return await Freezes(self._view, self._world, check).in_force(old.envelope.freezes)
 
     def _restored(self, old: Head, registry: Registry, head: Head) -> Restored:
         return Restored(
@@ -217,6 +254,12 @@ def living(registry: Registry) -> tuple[AddBody, ...]:
         for _, p in sorted(registry.principals.items())
         if not p.revoked and p.assurance != "demo"
     )
+
+
+async def _after(cluster: Cluster, op: str | None) -> Lineage | None:
+    """Returns the lineage of an op that follows *op*, where the backup had its record."""
+    known = await cluster.journal.get(op) if op is not None else None
+    return Lineage(parent_op=known.id) if known is not None else None
 
 
 def _at_home(state: State, store_uri: str) -> State:

@@ -263,6 +263,23 @@ async def test_a_freeze_file_that_cannot_be_read_freezes_and_can_be_thawed(
     assert FREEZE_KEY not in bench.objects
 
 
+async def test_a_freeze_that_only_the_ledger_remembers_stops_what_moves_graphs(
+    tmp_path: Path,
+) -> None:
+    bench, cluster = await applied(tmp_path)
+    freeze = await frozen(bench, cluster, "graph.supply")
+    for key in (FREEZE_KEY, record_key(freeze.id)):
+        del bench.objects[key]
+    other = await bench.open()
+    await other.ledger.head()
+
+    with pytest.raises(FrozenError):
+        await other.freezes.require_thawed("graph.supply")
+    await other.freezes.require_thawed("graph.parts")
+    await thawed(other, freeze)
+    await other.freezes.require_thawed("graph.supply")
+
+
 async def test_a_damaged_record_still_freezes_under_its_own_id(tmp_path: Path) -> None:
     bench, cluster = await applied(tmp_path)
     freeze = await frozen(bench, cluster)

@@ -2,6 +2,7 @@
 
 import hashlib
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 
 import msgspec
@@ -27,11 +28,18 @@ from agentctl.domain.storage.numbered import Lost, Won, append_collected, number
 from agentctl.engine.apply import apply
 from agentctl.engine.bracket import Begin, begin_op
 from agentctl.engine.cluster import Cluster
-from agentctl.engine.collecting import EVERY_SEQ, collect, collect_under_lease
+from agentctl.engine.collecting import (
+    EVERY_SEQ,
+    PLAN_LIFE,
+    PLANS_FOLDER,
+    collect,
+    collect_under_lease,
+)
 from agentctl.engine.leases import CLUSTER, Lease, LeaseLostError, Leases
 from agentctl.engine.ledger import Head, Ledger, StateMovedError
+from agentctl.engine.planning import make_plan, plan_key
 from agentctl.engine.refresh import refresh
-from agentctl.testing.builders import Bench, folder_files, wanting
+from agentctl.testing.builders import Bench, ask, folder_files, wanting
 from agentctl.testing.clock import StillWorld
 from agentctl.testing.crash import Crash, CrashingStore
 
@@ -127,6 +135,44 @@ async def test_a_command_that_writes_collects_now_and_then(tmp_path: Path) -> No
     assert (await refresh(cluster, bench.sarah, "look")).ok
 
     assert min(await drive(cluster.store, numbers_in(LEDGER_FOLDER))) == 2 * EVERY_SEQ + 1
+
+
+async def test_kept_plans_and_keys_go_after_a_week_and_what_a_request_names_stays(
+    tmp_path: Path,
+) -> None:
+    bench, cluster = await grown(tmp_path, 1)
+    assert (await apply(cluster, bench.sarah, wanting())).converged
+    bench.write(folder_files("supply", "parts"))
+    unused = await _kept_plan(bench)
+    bench.write(folder_files())
+    named = await _kept_plan(bench)
+    of_another_release = plan_key("f" * 64)
+    bench.objects[of_another_release] = b'{"format":2}'
+    await cluster.keys.claim(
+        principal="sarah", operation="load", key="k", request_digest="0", op="o"
+    )
+
+    async def collected(*, dry_run: bool = False) -> tuple[int, int]:
+        done = await collect_under_lease(await bench.open(), bench.sarah, dry_run=dry_run)
+        return done.plans, done.keys
+
+    bench.world.advance((PLAN_LIFE - timedelta(hours=1)).total_seconds())
+    assert await collected() == (0, 0)
+    request = await ask(await bench.open(), bench.sarah, "graph.supply")
+    assert request.plan_digest == named
+    bench.world.advance(2 * 3600)
+    assert await collected(dry_run=True) == (1, 1)
+    assert plan_key(unused) in bench.objects
+    assert await collected() == (1, 1)
+
+    left = {key for key in bench.objects if key.startswith(PLANS_FOLDER)}
+    assert left == {plan_key(named), of_another_release}
+
+
+async def _kept_plan(bench: Bench) -> str:
+    planned = await make_plan(await bench.open(), bench.sarah, keep=True)
+    assert planned.plan is not None, planned.result.diagnostics
+    return planned.plan.digest
 
 
 async def test_every_crash_while_collecting_leaves_a_ledger_that_holds(tmp_path: Path) -> None:

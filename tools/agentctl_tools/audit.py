@@ -1,14 +1,13 @@
 """`audit_verify`, `audit_export`, `audit_anchor`: the chain of everything asked, allowed and denied."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 
 from agentctl.diagnostics.diagnostic import Diagnostic
-from agentctl.domain.audit.chain import AuditVerification, decode_export
-from agentctl.engine.auditing import Anchored, anchor_chain, anchors_at, decisions_as_witnesses
+from agentctl.domain.audit.chain import AuditVerification, OriginProof, decode_export
+from agentctl.engine.auditing import Anchored, anchor_chain, verify_audit
 from agentctl_tools.envelopes import count, done, failed, refused
 from agentctl_tools.operation import Call, Envelope, Operation
 
@@ -48,18 +47,14 @@ async def _verify(call: Call) -> Envelope:
     if (file is not None or call.arguments.anchors) and not call.caller.at_terminal:
         told = "files and other places are read by the operator's own process only"
         return refused("path_outside_folder", file or "anchors", told)
-    anchors = await anchors_at(call.cluster, call.arguments.anchors)
-    if isinstance(anchors, Diagnostic):
-        return failed((anchors,))
-    witnesses = (*await decisions_as_witnesses(call.cluster), *anchors)
-    if file is None:
-        verified = await call.cluster.audit.verify(witnesses=witnesses)
-    else:
-        try:
-            verified = await call.cluster.audit.verify_export(Path(file), witnesses=witnesses)
-        except OSError as failure:
-            told = f"the export cannot be read: {failure.strerror}"
-            return refused("load_file_missing", file, told, remedy="agentctl audit export > FILE")
+    try:
+        verified = await verify_audit(call.cluster, file=file, anchors=call.arguments.anchors)
+    except OSError as failure:
+        told = f"the export cannot be read: {failure.strerror}"
+        remedy = "agentctl audit export > FILE"
+        return refused("load_file_missing", file or "audit", told, remedy=remedy)
+    if isinstance(verified, Diagnostic):
+        return failed((verified,))
     if verified.ok:
         return done(_proved(verified, asked=bool(call.arguments.anchors)), data=verified)
     return done(
@@ -71,7 +66,16 @@ async def _verify(call: Call) -> Envelope:
 
 
 def _proved(verified: AuditVerification, *, asked: bool) -> str:
-    """Returns what holds, and up to which record what proves it."""
+    """Returns what holds, and up to which record what proves it, of this cluster and former ones."""
+    anchored = [o.anchored_at for o in verified.origins if o.anchored_at is not None]
+    told = [_proved_of(verified, asked=asked and not anchored)]
+    told += [
+        f"Of the former cluster {o.cluster_id[:12]}: {_proved_of(o)}" for o in verified.origins
+    ]
+    return " ".join(told)
+
+
+def _proved_of(verified: AuditVerification | OriginProof, *, asked: bool = False) -> str:
     told = f"{count(verified.length, 'audit record')}, one unbroken chain"
     proofs = [f"the ledger proves {verified.proved_by_ledger} of them"]
     if verified.decided_at is not None:

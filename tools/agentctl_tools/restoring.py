@@ -4,7 +4,7 @@ Called by the verb alone; there is no cluster yet that it could be an operation 
 backup signs the first record of the new principals chain, so an agent restores nothing.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from agentctl.adapters.keys.sshsig import verify
@@ -18,7 +18,7 @@ from agentctl.domain.storage.protocol import ObjectStore
 from agentctl.engine.backup import read_manifest
 from agentctl.engine.cluster import Cluster, MakeStore
 from agentctl.engine.principals import Signer
-from agentctl.engine.restoring import Restored, Restoring
+from agentctl.engine.restoring import Restored, Restoring, living
 from agentctl.engine.world import World
 from agentctl_tools.callers import operator_of
 from agentctl_tools.envelopes import count, done, failed, refused
@@ -33,10 +33,11 @@ class Hands:
         *,
         make_store: MakeStore,
         open_cluster: Callable[[Path], Awaitable[Cluster]],
-        keys: Mapping[str, Path],
-        signer: Callable[[Path], Signer],
+        keys: tuple[str, ...],
+        signer: Callable[[str], Signer | None],
         world: World,
     ) -> None:
+        """Takes the public *keys* at hand, and what signs with one of them."""
         self.make_store = make_store
         self.open_cluster = open_cluster
         self.keys = keys
@@ -66,6 +67,7 @@ async def restore(
         manifest,
         home=hands.make_store(".", folder),
         store=store,
+        second=hands.make_store(storage, folder),
         storage=storage,
         world=hands.world,
         verify=verify,
@@ -78,14 +80,14 @@ async def _restore(
 ) -> Envelope:
     old = await restoring.old_registry()
     by = _human(old, hands.keys)
-    if by is None and any(old.human(name) for name in old.principals):
+    if by is None and any(known.kind == "human" for known in living(old)):
         told = "none of your keys is that of a human whom the backup knows"
         remedy = "A human of the old cluster restores it: agentctl identity show"
         return refused("human_key_missing", store.uri, told, remedy=remedy)
     refusal = await restoring.refusal()
     if refusal is not None:
         return failed((refusal,))
-    signer = hands.signer(hands.keys[by[1]]) if by is not None else None
+    signer = hands.signer(by[1]) if by is not None else None
     await restoring.carry(by=by[0] if by is not None else None, signer=signer)
     cluster = await hands.open_cluster(folder)
     caller = await operator_of(cluster, keys=hands.keys)
@@ -109,7 +111,7 @@ async def _restore(
     )
 
 
-def _human(old: Registry, keys: Mapping[str, Path]) -> tuple[str, str] | None:
+def _human(old: Registry, keys: tuple[str, ...]) -> tuple[str, str] | None:
     """Returns the human of the backup whose key is at hand, and that key."""
     for key in keys:
         human = old.human_with_key(key)

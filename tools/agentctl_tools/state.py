@@ -73,7 +73,8 @@ async def _collect(call: Call) -> Envelope:
     dry_run = call.arguments.dry_run
     collected = await collecting.collect_under_lease(call.cluster, call.caller, dry_run=dry_run)
     told = f"{count(collected.revisions, 'ledger object')}"
-    told += f" and {count(collected.leases, 'object')} of ended leases"
+    told += f", {count(collected.leases, 'object')} of ended leases"
+    told += f", {count(collected.keys, 'key')} and {count(collected.plans, 'kept plan')}"
     return done(f"{told} {'may go' if dry_run else 'were collected'}.", data=collected)
 
 

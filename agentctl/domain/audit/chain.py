@@ -21,6 +21,19 @@ AUDIT_FOLDER: Final = "__cluster/audit"
 EMPTY: Final = ChainHead(length=0, head=None)
 
 
+class OriginProof(msgspec.Struct, frozen=True, kw_only=True):
+    """What a walk over the chain of a former cluster found, which a restore has kept."""
+
+    cluster_id: str
+    ok: bool
+    length: int
+    proved_by_ledger: int
+    proved_by_anchor: int
+    anchored_at: str | None = None
+    proved_by_decision: int = 0
+    decided_at: str | None = None
+
+
 class AuditVerification(msgspec.Struct, frozen=True, kw_only=True):
     """What a walk over a whole chain found."""
 
@@ -43,6 +56,8 @@ class AuditVerification(msgspec.Struct, frozen=True, kw_only=True):
     """When that decision was signed."""
     witnesses: tuple[Witness, ...] = ()
     """Every anchor that was given, in order, whatever it proves."""
+    origins: tuple[OriginProof, ...] = ()
+    """The chains of the clusters that this one was restored from, each by itself."""
     diagnostics: tuple[Diagnostic, ...] = ()
 
 

@@ -1,6 +1,5 @@
 """`agentctl backup`."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -92,14 +91,17 @@ def restore(
 
     settings, composition = settings_of(context), composition_of(context)
 
-    def signer(path: Path) -> Any:  # noqa: ANN401  # a Signer, which a face knows by its door only
+    def signer(key: str) -> Any:  # noqa: ANN401  # a Signer, which a face knows by its door only
+        path = composition.public_keys().get(key)
+        if path is None:
+            return composition.agent_signer(key)
         return composition.signer(path, read_passphrase_from_terminal)
 
     async def run() -> Any:  # noqa: ANN401  # an Envelope
         hands = Hands(
             make_store=composition.make_store,
             open_cluster=composition.open,
-            keys=composition.public_keys(),
+            keys=composition.key_texts(),
             signer=signer,
             world=composition.world,
         )
