@@ -20,13 +20,13 @@ from agentctl.domain.plan.model import Change
 from agentctl.domain.storage.lease import TTL_S
 from agentctl.domain.storage.protocol import BackendError
 from agentctl.engine.cluster import Cluster
+from agentctl.engine.evidence import evidence_of
 from agentctl.engine.freezing import FrozenError
 from agentctl.engine.gather import observe_graph
 from agentctl.engine.leases import Lease, LeaseLostError, StateLockHeldError
 from agentctl.engine.recover import recover
 from agentctl.engine.running import Running
 from agentctl.engine.sidecars import write_sidecar
-from agentctl.engine.sweep import evidence_of
 from agentctl.engine.world import mint_ulid
 from agentctl.graph.port import GraphError, ReadSetConflictError, Stamp
 from agentctl.ids import graph_address
@@ -135,6 +135,7 @@ def sidecar_of(  # a sidecar's own facts
         desired_schema_digest=schema_digest,
         state_cas_base=running.task.inputs.state_cas,
         approval_id=approval_id,
+        beside=tuple(a for a in running.companions.get(approval_id or "", ()) if a != approval_id),
         op=running.task.op.id,
         epoch=held.lease.epoch,
         incarnation=incarnation,

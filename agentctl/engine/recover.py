@@ -50,6 +50,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     live: LiveGraph
     commits: tuple[SeenCommit, ...] = ()
     """The newest of `main`, newest first, without a gap."""
+    held: str | None = None
+    """Why who was to make the step may still make it; None where nobody can."""
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,9 +77,12 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
         return self.verdict == "keep"
 
     @property
-    def spent(self) -> str | None:
-        """The approval that the step used up; None where it had none, or did not happen."""
-        return self.sidecar.approval_id if self.rule.spends else None
+    def spent(self) -> tuple[str, ...]:
+        """The approvals that the step used up; none where it had none, or did not happen."""
+        sidecar = self.sidecar
+        if not self.rule.spends or sidecar.approval_id is None:
+            return ()
+        return (sidecar.approval_id, *sidecar.beside)
 
 
 def recover(
@@ -99,7 +104,7 @@ def recover(
         seen = evidence[sidecar.graph_id]
         sight = sight_of(sidecar, seen, state, recorded_ops)
         decision = Decision(sidecar=sidecar, sight=sight)
-        told = _told(decision, seen.live)
+        told = _told(decision, seen.live, seen.held)
         decisions.append(msgspec.structs.replace(decision, diagnostics=told))
     return tuple(decisions)
 
@@ -120,17 +125,17 @@ def recovered(
         decision: one that `recover` made.
         live: the observation it was made from.
         at: when.
-        op: that consumes the approval of the step.
+        op: that consumes the approvals of the step.
         actor: who runs the sweep.
     """
     sidecar = decision.sidecar
     if decision.verdict == "keep":
-        return _kept(state, sidecar, live)
+        return state if decision.sight == "in_flight" else _kept(state, sidecar, live)
     if decision.verdict == "retire":
         return state
     state = _rolled_forward(state, decision, live, at=at)
-    if decision.spent is not None:
-        state = with_approval_used(state, decision.spent, at=at, op=op)
+    for approval_id in decision.spent:
+        state = with_approval_used(state, approval_id, at=at, op=op)
     use = RecoveryUse(
         kind=sidecar.kind,
         graph_id=sidecar.graph_id,
@@ -145,6 +150,13 @@ def sight_of(
     sidecar: Sidecar, evidence: Evidence, state: State, recorded_ops: frozenset[str]
 ) -> Sight:
     """Returns what the ledger and the graph's root show of one step."""
+    sight = _sight_of(sidecar, evidence, state, recorded_ops)
+    return "in_flight" if evidence.held is not None and sight in {"absent", "not_made"} else sight
+
+
+def _sight_of(
+    sidecar: Sidecar, evidence: Evidence, state: State, recorded_ops: frozenset[str]
+) -> Sight:
     live = evidence.live
     match live.presence:
         case "foreign" | "unreadable":
@@ -257,12 +269,15 @@ def _kept(state: State, sidecar: Sidecar, live: LiveGraph) -> State:
     return with_statuses(state, {address: status})
 
 
-def _told(decision: Decision, live: LiveGraph) -> tuple[Diagnostic, ...]:
+def _told(decision: Decision, live: LiveGraph, held: str | None) -> tuple[Diagnostic, ...]:
     rule, sidecar = decision.rule, decision.sidecar
     if rule.code is None:
         return ()
     address = graph_address(sidecar.graph_id)
     step = f"an interrupted {STEPS[sidecar.kind]} of {sidecar.graph_id}"
+    if decision.sight == "in_flight":
+        told = f"{step} is not made, and it may be made still"
+        return (error(rule.code, address, told, detail=held, remedy="agentctl locks"),)
     if decision.keeps:
         why = live.error or "its commits are not all there"
         return (

@@ -17,17 +17,15 @@ from agentctl.domain.ledger.state import State, Tombstone
 from agentctl.domain.policy.caller import Caller
 from agentctl.domain.storage.protocol import BackendError
 from agentctl.engine.archiving import bundled
+from agentctl.engine.barring import bar_writers
 from agentctl.engine.cluster import Cluster
+from agentctl.engine.evidence import HISTORY_MAX, evidence_of
 from agentctl.engine.freezing import FrozenError
-from agentctl.engine.gather import observe_graph
-from agentctl.engine.recover import Evidence, SeenCommit, recover, recovered
+from agentctl.engine.recover import Evidence, recover, recovered
 from agentctl.engine.sidecars import FoundSidecars, read_sidecars, remove_sidecar
 from agentctl.engine.world import stamp_now
-from agentctl.graph.port import CommitInfo, GraphError
+from agentctl.graph.port import GraphError
 from agentctl.ids import graph_address, parse_address
-
-HISTORY_MAX = 200
-"""How far back commits and ledger objects are read at first; as far as the oldest step goes at last."""
 
 
 class Swept(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,15 +69,15 @@ async def sweep(cluster: Cluster, caller: Caller, state: State, *, op: str) -> S
         op: the op that will record the outcome.
     """
     found = await read_sidecars(cluster.store)
-    seen = await _evidence(cluster, found.sidecars)
+    held = await bar_writers(cluster, caller, found.sidecars)
+    seen = await _evidence(cluster, found.sidecars, held)
     decisions = recover(found.sidecars, seen, state, await _recorded_ops(cluster, found))
     used: list[str] = []
     for decision in decisions:
         live = seen[decision.sidecar.graph_id].live
         at = stamp_now(cluster.world)
         state = recovered(state, decision, live, at=at, op=op, actor=caller.id)
-        if decision.spent is not None:
-            used.append(decision.spent)
+        used += decision.spent
     barred: dict[str, Sidecar | None] = {s: None for s in found.strange if s is not None}
     return Swept(
         state=state,
@@ -107,43 +105,16 @@ async def _recorded_ops(cluster: Cluster, found: FoundSidecars) -> frozenset[str
         limit *= 2
 
 
-async def _evidence(cluster: Cluster, sidecars: Iterable[Sidecar]) -> dict[str, Evidence]:
+async def _evidence(
+    cluster: Cluster, sidecars: Iterable[Sidecar], held: Mapping[str, str]
+) -> dict[str, Evidence]:
     """Returns what each graph shows, back to the oldest step that was meant for it."""
     above: dict[str, int] = {}
     for sidecar in sidecars:
         observed = sidecar.observed_manifest_version or 0
         above[sidecar.graph_id] = min(observed, above.get(sidecar.graph_id, observed))
-    return {graph: await evidence_of(cluster, graph, above=n) for graph, n in above.items()}
-
-
-async def evidence_of(cluster: Cluster, graph_id: str, *, above: int | None = None) -> Evidence:
-    """Returns what the root of a graph shows about steps that were meant for it.
-
-    Args:
-        cluster: the opened cluster.
-        graph_id: whose root.
-        above: the commit on which the oldest of the steps was to stand; None for a step that was
-            made just now. Others may have written since: loads are not barred by a sidecar.
-    """
-    live = await observe_graph(cluster, graph_id)
-    if live.presence not in {"live", "detached", "purged"}:
-        return Evidence(live=live)
-    limit = HISTORY_MAX if above is None else max(HISTORY_MAX, (live.commit or 0) - above)
-    try:
-        history = await cluster.graphs.history(graph_id, limit=limit)
-    except (GraphError, BackendError) as failure:
-        unreadable = msgspec.structs.replace(live, presence="unreadable", error=str(failure))
-        return Evidence(live=unreadable)
-    return Evidence(live=live, commits=tuple(_seen(commit) for commit in history))
-
-
-def _seen(commit: CommitInfo) -> SeenCommit:
-    return SeenCommit(
-        number=int(commit.id.rpartition(":")[2]),
-        kind=commit.kind,
-        nonce=commit.nonce,
-        incarnation=commit.incarnation,
-    )
+    seen = {graph: await evidence_of(cluster, graph, above=n) for graph, n in above.items()}
+    return {g: msgspec.structs.replace(e, held=held.get(g)) for g, e in seen.items()}
 
 
 async def remove_settled(cluster: Cluster, sidecars: Iterable[Sidecar]) -> tuple[Diagnostic, ...]:

@@ -71,6 +71,11 @@ def seen(
     return {"supply": Evidence(live=found, commits=tuple(known))}
 
 
+def held(evidence: dict[str, Evidence]) -> dict[str, Evidence]:
+    """The same, while the graph's lease could not be taken from who was to make the step."""
+    return {g: msgspec.structs.replace(e, held="in use") for g, e in evidence.items()}
+
+
 BELOW = (("create", OTHER), ("write", "c" * 32), ("write", "d" * 32))
 """What lies below the newest of four commits."""
 
@@ -83,6 +88,8 @@ class Case(NamedTuple):
 
 CASES = (
     Case("graph_create", "absent", seen("absent")),
+    Case("graph_create", "in_flight", held(seen("absent"))),
+    Case("graph_create", "made", held(seen("live", *BELOW, ("create", NONCE)))),
     Case("graph_create", "made", seen("live", *BELOW, ("create", NONCE))),
     Case("graph_create", "made", seen("live", ("create", NONCE), *BELOW)),
     Case("graph_create", "not_made", seen("live", *BELOW, ("create", "e" * 32))),
@@ -94,6 +101,7 @@ CASES = (
     Case("schema_apply", "made", seen("live", *BELOW, ("schema", NONCE))),
     Case("schema_apply", "not_made", seen("live", *BELOW, ("write", "e" * 32))),
     Case("schema_apply", "not_made", seen("live", *BELOW, commit=3)),
+    Case("schema_apply", "in_flight", held(seen("live", *BELOW, ("write", "e" * 32)))),
     Case("schema_apply", "superseded", seen("detached", *BELOW, ("schema", NONCE))),
     Case("schema_apply", "absent", seen("absent")),
     Case("schema_apply", "out_of_reach", seen("live", ("write", OTHER), commit=9)),
@@ -107,6 +115,7 @@ CASES = (
         seen("detached", *BELOW, ("tombstone", NONCE), partly_purged=True),
     ),
     Case("graph_delete", "not_made", seen("live", *BELOW, ("write", "e" * 32))),
+    Case("graph_delete", "in_flight", held(seen("live", *BELOW, ("write", "e" * 32)))),
     Case("graph_delete", "not_made", seen("live", *BELOW, ("write", "e" * 32), incarnation=NEWER)),
     Case(
         "graph_delete",

@@ -20,6 +20,7 @@ Sight = Literal[
     "not_made",
     "superseded",
     "absent",
+    "in_flight",
     "purging",
     "out_of_reach",
     "foreign",
@@ -78,6 +79,7 @@ def _kept(seen: str, code: str) -> Rule:
 
 _FOREIGN: Final = "the root holds another format"
 _UNREADABLE: Final = "the root cannot be read"
+_IN_FLIGHT: Final = "it was not made, and its command may make it still: it holds the graph's lease"
 _OUT_OF_REACH: Final = "no known commit bears its nonce, and not all since it began are there"
 _PENDING: Final = "cluster_recovery_pending"
 _INCOMPLETE: Final = "graph_create_incomplete"
@@ -93,6 +95,7 @@ TABLE: Final[Mapping[tuple[StepKind, Sight], Rule]] = MappingProxyType(
         ("graph_create", "not_made"): _not_made("no commit of `main` bears its nonce"),
         ("graph_create", "superseded"): _made(_SUPERSEDED, "nothing; what came after it is newer"),
         ("graph_create", "absent"): _not_made("there is no commit, or no root"),
+        ("graph_create", "in_flight"): _kept(_IN_FLIGHT, _PENDING),
         ("graph_create", "out_of_reach"): _kept(_OUT_OF_REACH, _INCOMPLETE),
         ("graph_create", "foreign"): _kept(_FOREIGN, _INCOMPLETE),
         ("graph_create", "unreadable"): _kept(_UNREADABLE, _INCOMPLETE),
@@ -105,6 +108,7 @@ TABLE: Final[Mapping[tuple[StepKind, Sight], Rule]] = MappingProxyType(
         ),
         ("schema_apply", "superseded"): _made(_SUPERSEDED, "nothing; what came after it is newer"),
         ("schema_apply", "absent"): _not_made("the root is gone"),
+        ("schema_apply", "in_flight"): _kept(_IN_FLIGHT, _PENDING),
         ("schema_apply", "out_of_reach"): _kept(_OUT_OF_REACH, _PENDING),
         ("schema_apply", "foreign"): _kept(_FOREIGN, _PENDING),
         ("schema_apply", "unreadable"): _kept(_UNREADABLE, _PENDING),
@@ -126,6 +130,7 @@ TABLE: Final[Mapping[tuple[StepKind, Sight], Rule]] = MappingProxyType(
             "a tombstone ended that incarnation, and another one is live", _OLDER
         ),
         ("graph_delete", "absent"): _not_made("the root is gone"),
+        ("graph_delete", "in_flight"): _kept(_IN_FLIGHT, _PENDING),
         ("graph_delete", "foreign"): _kept(_FOREIGN, _PENDING),
         ("graph_delete", "unreadable"): _kept(_UNREADABLE, _PENDING),
     }

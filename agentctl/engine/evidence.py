@@ -1,0 +1,42 @@
+"""What the root of a graph shows about the steps that were meant for it; looks, and changes nothing."""
+
+import msgspec
+
+from agentctl.domain.storage.protocol import BackendError
+from agentctl.engine.cluster import Cluster
+from agentctl.engine.gather import observe_graph
+from agentctl.engine.recover import Evidence, SeenCommit
+from agentctl.graph.port import CommitInfo, GraphError
+
+HISTORY_MAX = 200
+"""How far back commits and ledger objects are read at first; as far as the oldest step goes at last."""
+
+
+async def evidence_of(cluster: Cluster, graph_id: str, *, above: int | None = None) -> Evidence:
+    """Returns what the root of a graph shows about steps that were meant for it.
+
+    Args:
+        cluster: the opened cluster.
+        graph_id: whose root.
+        above: the commit on which the oldest of the steps was to stand; None for a step that was
+            made just now. Others may have written since: loads are not barred by a sidecar.
+    """
+    live = await observe_graph(cluster, graph_id)
+    if live.presence not in {"live", "detached", "purged"}:
+        return Evidence(live=live)
+    limit = HISTORY_MAX if above is None else max(HISTORY_MAX, (live.commit or 0) - above)
+    try:
+        history = await cluster.graphs.history(graph_id, limit=limit)
+    except (GraphError, BackendError) as failure:
+        unreadable = msgspec.structs.replace(live, presence="unreadable", error=str(failure))
+        return Evidence(live=unreadable)
+    return Evidence(live=live, commits=tuple(_seen(commit) for commit in history))
+
+
+def _seen(commit: CommitInfo) -> SeenCommit:
+    return SeenCommit(
+        number=int(commit.id.rpartition(":")[2]),
+        kind=commit.kind,
+        nonce=commit.nonce,
+        incarnation=commit.incarnation,
+    )
