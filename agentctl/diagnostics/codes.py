@@ -75,6 +75,7 @@ _FOLDER: Final = {
     "env_file_tracked": "The file of secrets is tracked by git; take it out of the repository and give out new values.",
     "resource_file_missing": "The file that a pipeline or a dashboard names is not there.",
     "dangling_reference": "A reference names a resource that is not declared.",
+    "reference_being_removed": "A reference names a resource that the same plan removes.",
     "ambiguous_reference": "A bare name could mean more than one resource; write a typed address.",
     "duplicate_reference": "A resource is listed twice where once is meant.",
     "reference_not_declared": "`protect` or an approval rule names a resource that is not declared; it may be a mistyped name.",

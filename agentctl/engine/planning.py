@@ -10,6 +10,7 @@ import msgspec
 from agentctl.canonical import sha256_hex
 from agentctl.diagnostics.bag import has_errors, sort_diagnostics
 from agentctl.diagnostics.diagnostic import Diagnostic, error, warning
+from agentctl.domain.config.references import removed_references
 from agentctl.domain.plan.codec import KeptPlan, decode_kept, encode_kept
 from agentctl.domain.plan.diff import draft_plan, finish
 from agentctl.domain.plan.model import Plan
@@ -69,7 +70,9 @@ async def make_plan(
     head = await cluster.ledger.head()
     found = await load_target(cluster, caller, target, remembered=not keep)
     sidecars = await read_sidecars(cluster.store)
-    told = [*found.diagnostics, *pending_warnings(sidecars), *await _around(cluster, found)]
+    recorded = head.envelope.state.applied_revision.resources if head is not None else {}
+    missing = removed_references(found.diagnostics, recorded)
+    told = [*missing, *pending_warnings(sidecars), *await _around(cluster, found)]
     if found.desired is None or has_errors(told):
         return Planned(result=await _result(cluster, head, found, None, told), plan=None, gates=())
     inputs = await plan_inputs(cluster, caller, target=target, desired=found.desired, head=head)

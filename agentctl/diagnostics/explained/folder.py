@@ -64,6 +64,12 @@ EXPLAINED: Final[dict[str, str]] = {
         "resolved before anything is applied, so that nothing is found missing half way. Correct "
         "the name (the nearest one is suggested), declare the resource, or take the reference out."
     ),
+    "reference_being_removed": (
+        "A resource that is applied is no longer declared, so the plan would remove it, and "
+        "something that stays declared still refers to it. Both sides are named. Nothing is "
+        "planned until they agree: take the reference out as well, declare the resource again, or "
+        "say under `moved` which name it has now."
+    ),
     "ambiguous_reference": (
         "A bare name does not say which resource is meant: several have it, or the field takes "
         "more than one kind. Guessing would redirect the reference as soon as another resource of "

@@ -11,6 +11,7 @@ from agentctl.domain.config.cedar_file import CheckCedar, check_cedar_file
 from agentctl.domain.config.given import Text
 from agentctl.domain.config.model import DesiredPolicy
 from agentctl.domain.config.policy_file import check_policy_file
+from agentctl.domain.config.references import Declared, candidates
 from agentctl.domain.config.snapshot import FolderSnapshot
 from agentctl.domain.config.sources import find_source
 from agentctl.domain.config.written import WrittenCluster, WrittenPolicy
@@ -93,7 +94,9 @@ def _scope(text: Text, graphs: frozenset[str], address: str, bag: Bag) -> Addres
     parsed = parse_address(text.text)
     if parsed is not None and parsed.kind != "graph":
         message = f"`{text.text}` is no graph; a policy applies to `cluster` or to graphs"
-        bag.add(error("wrong_kind_reference", address, message, where=text.where))
+        known = Declared(graph_address(graph) for graph in graphs)
+        remedy = candidates(parsed.graph or parsed.name, ("graph",), known)
+        bag.add(error("wrong_kind_reference", address, message, where=text.where, remedy=remedy))
         return None
     graph = parsed.name if parsed is not None else text.text
     if graph in graphs:

@@ -4,12 +4,13 @@ A bare name stands for a typed address where the field fixes the kind; everythin
 missing, of another kind or ambiguous is refused. Source: axiom 9, control-plane 3.1 and 3.3.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from functools import cached_property
 
 from agentctl.diagnostics.bag import Bag
-from agentctl.diagnostics.diagnostic import error
+from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.domain.config.faults import meant
 from agentctl.domain.config.given import Text
 from agentctl.domain.config.paths import CLUSTER_FILE
@@ -47,6 +48,12 @@ _DANGLING: dict[Kind, str] = {
     "graph": "dangling_graph_reference",
     "embedding_provider": "dangling_embedding_provider_reference",
 }
+
+
+_DANGLING_CODES = frozenset({*_DANGLING.values(), "dangling_reference"})
+_MISSING = re.compile(r"the (?P<kind>[a-z `]+?) `(?P<name>[^`]+)` is not declared")
+"""What each of these codes says; `policies` and `settings` use the same words."""
+_CANDIDATES_MAX = 5
 
 
 class Declared:
@@ -113,7 +120,7 @@ def resolve_reference(
         return _bare(text, kind, known, typed=typed, path=path, bag=bag)
     if parsed.kind != kind:
         message = f"`{text.text}` is {a_kind(parsed.kind)}, not {a_kind(kind)}"
-        remedy = _hint(text.text, kind, known, bag)
+        remedy = candidates(parsed.name, (kind,), known) or _hint(text.text, kind, known, bag)
         bag.add(error("wrong_kind_reference", path, message, where=text.where, remedy=remedy))
         return None
     if text.text in known.addresses:
@@ -176,6 +183,64 @@ def typed_address(
     if kinds and parsed.kind not in kinds:
         wanted = " or ".join(a_kind(kind) for kind in kinds)
         message = f"`{text.text}` is {a_kind(parsed.kind)}, not {wanted}"
-        bag.add(error("wrong_kind_reference", path, message, where=text.where))
+        meant_ = candidates(parsed.name, kinds, known)
+        bag.add(error("wrong_kind_reference", path, message, where=text.where, remedy=meant_))
         return None
     return parsed
+
+
+def candidates(name: str, kinds: Iterable[Kind], known: Declared) -> str | None:
+    """Returns which resources of these kinds might be meant, those of that *name* before others."""
+    listed = [address for kind in kinds for address in known.of_kind(kind)]
+    like = [address for address in listed if address.rpartition(".")[2] == name]
+    shown = (like or listed)[:_CANDIDATES_MAX]
+    more = len(like or listed) - len(shown)
+    if not shown:
+        return None
+    told = ", ".join(f"`{address}`" for address in shown)
+    return f"Write its typed address: {told}{f' or one of {more:,} more' if more else ''}."
+
+
+def removed_references(
+    diagnostics: Iterable[Diagnostic], recorded: Iterable[str]
+) -> tuple[Diagnostic, ...]:
+    """Returns *diagnostics*, a missing target told as being removed where the ledger still has it.
+
+    Args:
+        diagnostics: of a folder.
+        recorded: addresses of all applied resources.
+    """
+    applied = frozenset(recorded)
+    return tuple(_removed(found, applied) for found in diagnostics)
+
+
+def _removed(found: Diagnostic, applied: frozenset[str]) -> Diagnostic:
+    match = _MISSING.match(found.message) if found.code in _DANGLING_CODES else None
+    if match is None:
+        return found
+    targets = _recorded_as(match["kind"], match["name"], applied)
+    if not targets:
+        return found
+    listed = ", ".join(targets)
+    return error(
+        "reference_being_removed",
+        found.path,
+        f"{found.path} still refers to {listed}, which this plan removes",
+        detail=f"{listed} is applied now and no longer declared; what refers to it would point at"
+        " nothing, so neither is changed.",
+        where=found.where,
+        related=found.related,
+        remedy=f"Take the reference out as well, or declare {listed} again; if it has another"
+        " name now, say so under `moved`.",
+    )
+
+
+def _recorded_as(kind_words: str, name: str, applied: frozenset[str]) -> list[str]:
+    if name in applied:
+        return [name]
+    found: list[str] = []
+    for address in sorted(applied) if "." not in name else ():
+        parsed = parse_address(address)
+        if parsed is not None and parsed.name == name and KIND_WORDS[parsed.kind] == kind_words:
+            found.append(address)
+    return found

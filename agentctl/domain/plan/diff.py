@@ -6,6 +6,7 @@ that is sealed.
 """
 
 from collections.abc import Iterable, Mapping
+from itertools import chain
 
 import msgspec
 
@@ -36,7 +37,7 @@ def draft_plan(inputs: PlanInputs) -> PlanDraft:
     lost = lost_graphs(inputs)
     found = digest_changes(inputs, lost)
     recorded = _recorded_edges(found, inputs)
-    direct = direct_dependents({*inputs.desired.dependencies, *recorded}) if found else {}
+    direct = direct_dependents(chain(inputs.desired.dependencies, recorded)) if found else {}
     found = with_forced_groups(found, wanted=inputs.desired.dependencies, recorded=recorded)
     changes = tuple(
         msgspec.structs.replace(change, dependents=transitive_dependents(change.resource, direct))
