@@ -176,7 +176,7 @@ _APPLY: Final = {
     "draft_commit_failed": "The draft could not be committed to the folder's git repository; nothing was recorded.",
     "applied_commit_not_merged": "What is applied is a commit that is not on main; merge it.",
     "disposal_proposed": "A removal waits for a decision already; decide it, or take it back.",
-    "apply_group_split": "A member of an apply group failed after another's graph was moved; apply again.",
+    "apply_group_split": "A graph of an apply group was moved and another member failed; none is recorded yet.",
     "outcome_unknown": "A step was started and its outcome could not be observed; run `agentctl refresh`.",
 }
 

@@ -66,6 +66,7 @@ async def consented(running: Running, change: Change, gate: Gate | None) -> str 
         if standing.artifact.break_glass is not msgspec.UNSET:
             running.told.add(_alone(standing.artifact))
         approval_id = standing.artifact.approval_id
+        running.decided[change.resource] = approval_id
         running.companions[approval_id] = tuple(a.approval_id for a in standing.approvals)
         return approval_id
     why = told(standing) if standing is not None else None

@@ -12,7 +12,6 @@ from functools import partial
 
 from agentctl.domain.ledger.state import State
 from agentctl.domain.plan.dispositions import FailedStep
-from agentctl.domain.plan.groups import split_groups
 from agentctl.domain.plan.model import Change
 from agentctl.domain.plan.order import Stages, stages
 from agentctl.domain.plan.reverts import REVERT
@@ -43,7 +42,6 @@ async def carry_out(running: Running) -> bool:
     if not await _payloads(running, planned):
         return False
     await _graph_moves(running, planned.graph_deletes, delete_graph, "graph_delete_failed")
-    running.told.add(*split_groups(running.changes))
     return True
 
 

@@ -13,6 +13,7 @@ from agentctl.domain.ledger.codec import state_cas, state_text
 from agentctl.domain.ops.record import Constraints, Op
 from agentctl.domain.plan.codec import Difference, KeptPlan, same_effects, what_moved
 from agentctl.domain.plan.diff import draft_plan, finish
+from agentctl.domain.plan.groups import groups_in_force
 from agentctl.domain.plan.inputs import PlanDraft, PlanInputs
 from agentctl.domain.plan.model import Plan
 from agentctl.domain.plan.unheld import stopping
@@ -28,6 +29,7 @@ from agentctl.engine.planning import base_moved, plan_for
 from agentctl.engine.rebuilding import heal_rules
 from agentctl.engine.revisions import RollbackOf
 from agentctl.engine.sweep import Swept, sweep
+from agentctl.engine.withholding import withheld_of_sweep
 
 
 class ApplyRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -124,8 +126,10 @@ class Preparation:
         )
         draft = draft_plan(inputs)
         plan = finish(draft, for_plan(await standings_of(cluster, draft.gates)))
+        groups = groups_in_force(inputs.settings, desired.apply)
+        swept, plan, split = withheld_of_sweep(swept, plan, head.envelope.state, groups)
         self.plan = plan
-        self._told.add(*plan.diagnostics)
+        self._told.add(*plan.diagnostics, *split)
         stale = await self._stale(plan) if earlier is None else None
         if stale is not None:
             self._told.add(stale)

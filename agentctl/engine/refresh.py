@@ -34,6 +34,7 @@ from agentctl.engine.rebuilding import heal_rules, rebuild
 from agentctl.engine.record import commit_revision, consume
 from agentctl.engine.results import RefreshResult
 from agentctl.engine.sweep import Swept, due_purges, purge, remove_settled, sweep
+from agentctl.engine.withholding import withheld_of_refresh
 from agentctl.engine.world import stamp_now
 
 
@@ -147,7 +148,10 @@ class _Look:
     async def _refreshed(self, head: Head, desired: DesiredCluster, op: Op) -> Head:
         cluster = self._cluster
         swept = await sweep(cluster, self._caller, head.envelope.state, op=op.id)
-        self._told.add(*swept.diagnostics)
+        swept, split = withheld_of_refresh(
+            swept, head.envelope.state, desired, head.envelope.settings
+        )
+        self._told.add(*swept.diagnostics, *split)
         state = await self._purged(swept.state)
         await heal_rules(cluster, desired, state)
         pending = frozenset(swept.pending_among(known_graphs(desired, state)))

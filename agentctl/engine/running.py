@@ -74,13 +74,13 @@ class Running:
         self.used: list[str] = []
         self.companions: dict[str, tuple[str, ...]] = {}
         """By the id of a deciding approval: those of all that count beside it, used up with it."""
+        self.decided: dict[str, str] = {}
+        """By resource: the approval that opened its gate."""
         self.stopped = False
         """Set by the first graph-moving failure; the rest is skipped."""
         self.interrupted = False
         """Set where a step was left because the apply is to end."""
         self._events = events
-        self._begun: set[str] = set()
-        """Resources whose step is at work."""
 
     @property
     def at(self) -> str:
@@ -176,24 +176,19 @@ class Running:
 
     async def started(self, change: Change) -> None:
         """Tells that a step begins."""
-        self._begun.add(change.resource)
         await self._tell("step_started", change, None, None)
 
     async def finished(self, change: Change, how: How, reason: str | None = None) -> None:
         """Records and tells how a step ended."""
-        self._begun.discard(change.resource)
         self.outcomes.append(_outcome(change, how, reason))
         await self._tell("step_finished", change, how, reason)
 
     def _change_to(self, changes: tuple[Change, ...]) -> None:
         """Takes over *changes*; a group of which one is held back is held back as a whole.
 
-        A graph that was moved stays moved: its commit is made, or is being made.
+        What was done by then is withheld from the ledger at the end (`withholding`).
         """
-        done = [*sorted(self._begun), *(o.resource for o in self.outcomes if o.outcome == "done")]
-        moved = {r for r in done if r.startswith(("graph.", "schema."))}
-        moved |= {f"schema.{r.removeprefix('graph.')}" for r in moved}
-        self.changes = hold_groups(changes, done=moved)
+        self.changes = hold_groups(changes)
 
     def progress(self, change: Change, phase: str, rows_done: int, rows_total: int | None) -> None:
         """Tells how far a long step is; left out where nobody keeps up with it."""

@@ -1,5 +1,6 @@
 """The composition root is handed in by a test's own process, and by nothing else."""
 
+import ast
 import json
 import signal
 import subprocess
@@ -39,10 +40,35 @@ def test_a_command_killed_at_a_write_is_finished_by_the_next_one(
 def test_no_flag_and_no_variable_of_the_product_wraps_a_store() -> None:
     import agentctl.faces.cli.compose as root
 
-    text = Path(root.__file__).read_text(encoding="utf-8")
+    faces = Path(root.__file__).parents[1]
+    wrapping = {
+        path.relative_to(faces).as_posix()
+        for path in faces.rglob("*.py")
+        if "wrap_store" in path.read_text(encoding="utf-8")
+    }
+    touching = [
+        ast.unparse(node)
+        for node in ast.walk(ast.parse(Path(root.__file__).read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and "wrap_store" in ast.unparse(node)
+    ]
 
-    assert "environ" in text
-    assert text.count("environ") == text.count("keys_folder(os.environ")
+    assert wrapping == {"cli/compose.py"}
+    assert touching
+    assert not [function for function in touching if "environ" in function or "argv" in function]
+
+
+def test_the_environment_says_where_a_store_is_and_never_whether_it_is_another(
+    run: Run, supply: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("apply", "--config", supply)
+    plain = json.loads(run("status", "--config", supply, "--json").stdout)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9")
+    monkeypatch.setenv("AGENTCTL_WRAP_STORE", "agentctl.testing.faults")
+
+    told = json.loads(run("status", "--config", supply, "--json").stdout)
+
+    assert told == plain
 
 
 def test_without_the_graph_engine_everything_says_the_one_line_to_install(

@@ -437,9 +437,9 @@ def test_a_group_is_applied_whole_or_not_at_all_and_what_hangs_on_it_waits_too()
         "update graph.g derived",
         "create graph.h blocked apply_group_held_back",
         "update query.g.all blocked dependency_not_applied",
-        "create query.h.any blocked dependency_not_applied",
+        "create query.h.any blocked apply_group_held_back",
         "update schema.g blocked approval_required",
-        "create schema.h blocked dependency_not_applied",
+        "create schema.h blocked apply_group_held_back",
     ]
     assert {c.disposition for c in plan_of(given, approve=True).changes} == {"applied", "derived"}
 

@@ -117,15 +117,19 @@ EXPLAINED: Final[dict[str, str]] = {
     ),
     "apply_group_split": (
         "An apply group is applied whole or not at all, and one of its members failed after the "
-        "graph of another had been moved. A graph is not moved back: rows may have come in since. "
-        "The ledger records what happened. Mend what the failed step names and apply again, so "
-        "that the rest of the group follows."
+        "graph of another had been moved. A graph is not moved back, for rows may have come in "
+        "since; nor does the ledger record it before the rest is done, so that nobody sees half of "
+        "the group. Its step is kept as after a crash, and its approval is not used up. Mend what "
+        "the failed step names and apply again: all of the group is recorded then."
     ),
     "interrupted": (
         "Somebody pressed Ctrl-C, or the process was told to end. The step that had begun was "
         "finished, no further one was begun, and what was done is recorded like that of any "
-        "apply. The exit code is 130. Run the command again for the rest. Pressed twice, the "
-        "command leaves at once, as after a crash, and the next one settles what it had begun."
+        "apply; its op has failed, and says so. Where the command came with recovery actions, "
+        "what was done is taken back instead and nothing is recorded. Where nothing had been "
+        "done, the op is cancelled. The exit code is 130. Run the command again for the rest. "
+        "Pressed twice, the command leaves at once, as after a crash, and the next one settles "
+        "what it had begun."
     ),
     "resource_payload_write_error": (
         "The content of a resource (a query, a policy) could not be put into the catalog of the "

@@ -12,7 +12,7 @@ from agentctl.domain.config.model import DesiredPolicy
 from agentctl.domain.ledger.state import AppliedResource, GraphObserved, Tombstone
 from agentctl.domain.plan.classes import classes_of
 from agentctl.domain.plan.covered import rebound, with_covered
-from agentctl.domain.plan.groups import groups_in_force
+from agentctl.domain.plan.groups import group_of, groups_in_force
 from agentctl.domain.plan.inputs import PlanInputs
 from agentctl.domain.plan.migrate import plan_migration
 from agentctl.domain.plan.model import BindingChange, Change, ChangeVerb, SettingsChange
@@ -77,7 +77,7 @@ def digest_changes(inputs: PlanInputs, lost: frozenset[str]) -> tuple[Change, ..
             found.append(_complete(change, inputs, lost))
     groups = groups_in_force(inputs.settings, inputs.desired.apply)
     return tuple(
-        msgspec.structs.replace(change, group=groups.get(change.resource))
+        msgspec.structs.replace(change, group=group_of(change.resource, groups))
         for change in with_covered(found, inputs)
     )
 
