@@ -28,6 +28,7 @@ from agentctl.engine.cluster import Cluster
 from agentctl.engine.constraints import Gated, begin_gated, constraint_faults, spelled_out
 from agentctl.engine.events import ApplyEvent, EventStream, OnEvent
 from agentctl.engine.execute import carry_out, purge_at_once, steps_of
+from agentctl.engine.interruption import interrupted, take_back, taken_back
 from agentctl.engine.leases import CLUSTER, Lease
 from agentctl.engine.ledger import Head
 from agentctl.engine.observe import state_seen
@@ -53,7 +54,7 @@ async def apply(
     """Makes the cluster what the target declares, as far as that is permitted now.
 
     *is_interrupted* is asked before each step: once it says so no further step begins, and what was
-    done is recorded.
+    done is recorded, or taken back where the request says how.
 
     Raises:
         StateLockHeldError: another command holds the cluster's lease.
@@ -208,18 +209,21 @@ class _Attempt:
             if not carried or (running.stopped and op.constraints.on_failure):
                 why = "a step failed" if carried else "a payload could not be written"
                 await fail_op(cluster, op, self._lease, why)
+            elif taken_back(running, prepared.swept.state):
+                running.told.add(await take_back(running, prepared.swept.state))
             else:
                 swept = withhold(running, prepared.swept, head.envelope.state)
                 await purge_at_once(running, prepared.swept.state)
                 running.state = payloads_applied(running.state, running.changes, desired)
                 running.state = waiting_recorded(running.state, running.changes, desired)
                 recorded = await record(running, head, swept, prepared.target)
+                running.told.add(*interrupted(running))
         except Exception as failure:
             await abandon_op(cluster, op, self._lease, str(failure))
             raise
         self._told.add(*running.told, *(recorded.diagnostics if recorded is not None else ()))
         result = await self._done(prepared, running, head, recorded)
-        if not running.stopped and recorded is not None:
+        if not (running.stopped or running.interrupted) and recorded is not None:
             await keep_answer(cluster, self._caller, self._request, result)
         return result
 

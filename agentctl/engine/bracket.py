@@ -33,7 +33,7 @@ from agentctl.engine.journal import OpRejectedError
 from agentctl.engine.leases import Lease, LeaseLostError
 from agentctl.engine.ledger import Head
 from agentctl.engine.pins import let_go
-from agentctl.engine.recovering import recover_op
+from agentctl.engine.recovering import cancel_op, recover_op
 from agentctl.engine.snapshots import snapshot as snapshot  # noqa: PLC0414  # others know it from here
 from agentctl.graph.port import GraphError
 from agentctl.instants import format_instant
@@ -138,6 +138,20 @@ async def fail_op(cluster: Cluster, op: Op, lease: Lease, reason: str) -> None:
         await cluster.journal.move(op.id, "failed", epoch=lease.epoch, reason=reason)
     except (OpRejectedError, LeaseLostError):
         return
+
+
+async def interrupt_op(
+    cluster: Cluster, op: Op, lease: Lease, *, effects: bool, recorded: bool
+) -> Op:
+    """Ends an op that somebody interrupted; returns it.
+
+    One that did nothing is cancelled. What the ledger has recorded of it stays; what it has not is
+    taken back by the op's recovery actions. One that another holder settled stays as it is.
+    """
+    try:
+        return await cancel_op(cluster, op, lease, effects=effects, recorded=recorded)
+    except (OpRejectedError, LeaseLostError):
+        return await cluster.journal.get(op.id) or op
 
 
 async def abandon_op(cluster: Cluster, op: Op, lease: Lease, reason: str) -> None:

@@ -18,7 +18,7 @@ from agentctl.domain.ledger.state import State
 from agentctl.domain.plan.model import Change
 from agentctl.domain.plan.recorded import wanted_settings
 from agentctl.engine.advance import has_converged, with_config_digest
-from agentctl.engine.bracket import end_op, fail_op
+from agentctl.engine.bracket import end_op, fail_op, interrupt_op
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.draft_commit import commit_draft, repository
 from agentctl.engine.gather import Target
@@ -95,7 +95,7 @@ async def record(running: Running, head: Head, swept: Swept, target: Target) -> 
     if running.stopped:
         await fail_op(task.cluster, task.op, task.lease, "a step failed; see its diagnostics")
     elif running.interrupted:
-        await fail_op(task.cluster, task.op, task.lease, "interrupted")
+        await interrupt_op(task.cluster, task.op, task.lease, effects=True, recorded=True)
     else:
         await end_op(task.cluster, task.op, task.lease, new_head)
     told = (*home.diagnostics, *left)

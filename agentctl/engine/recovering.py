@@ -52,13 +52,19 @@ async def recover_op(cluster: Cluster, op: Op, lease: Lease, reason: str) -> Op:
         return op
 
 
-async def cancel_op(cluster: Cluster, op: Op, lease: Lease, *, effects: bool) -> Op:
+async def cancel_op(
+    cluster: Cluster, op: Op, lease: Lease, *, effects: bool, recorded: bool = False
+) -> Op:
     """Ends an op on request: one that did something is brought back first, or has failed.
+
+    Of one without recovery actions what it did stays. Where the ledger has *recorded* that, it is as
+    good as what any other apply did, and needs nobody.
 
     Raises:
         OpRejectedError: it is over already.
+        LeaseLostError: the lease was taken over; the next holder goes on.
     """
-    reason = "it was cancelled"
+    reason = "it was interrupted" if recorded else "it was cancelled"
     if op.status == "pending" or (op.status == "running" and not effects):
         return await cluster.journal.move(op.id, "cancelled", epoch=lease.epoch, reason=reason)
     if op.constraints.on_failure:
@@ -66,7 +72,9 @@ async def cancel_op(cluster: Cluster, op: Op, lease: Lease, *, effects: bool) ->
     if op.status == "running":
         op = await cluster.journal.move(op.id, "recovering", epoch=lease.epoch, reason=reason)
     why = f"{reason}; what it had done stays, and no recovery action was given"
-    told = Told(needs_human=True)
+    if recorded:
+        why = f"{reason}; what it had done is recorded, and the next one does the rest"
+    told = Told(needs_human=not recorded)
     return await cluster.journal.move(op.id, "failed", epoch=lease.epoch, reason=why, told=told)
 
 

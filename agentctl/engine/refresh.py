@@ -7,6 +7,8 @@ what is past its time. Where a ledger was lost, `import` is how it is made again
 from the graphs, consumed approvals stay consumed, and what cannot be made again is told.
 """
 
+import msgspec
+
 from agentctl.diagnostics.bag import Bag, has_errors, sort_diagnostics
 from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.domain.config.model import DesiredCluster
@@ -19,6 +21,7 @@ from agentctl.engine.advance import (
     recorded_digests,
     with_config_digest,
 )
+from agentctl.engine.archiving import archive_pending
 from agentctl.engine.binding import bind
 from agentctl.engine.bracket import Begin, abandon_op, begin_op, end_op, settle_cluster_ops
 from agentctl.engine.cluster import Cluster
@@ -51,7 +54,12 @@ async def refresh(
     async with cluster.leases.hold(
         CLUSTER, principal=caller.id, operation="refresh", wait_s=wait_s
     ) as lease:
-        return await _Look(cluster, caller, intent, lease).refresh()
+        result = await _Look(cluster, caller, intent, lease).refresh()
+    swept = await archive_pending(cluster)
+    if swept.trouble is None:
+        return result
+    told = sort_diagnostics((*result.diagnostics, swept.trouble))
+    return msgspec.structs.replace(result, diagnostics=told)
 
 
 async def import_(

@@ -129,22 +129,18 @@ class Running:
         """Returns whether the apply is to end; then what is left of the change's graph is held back."""
         if not self.task.is_interrupted():
             return False
-        if not self.interrupted:
-            self.interrupted = True
-            self.told.add(
-                warning(
-                    "interrupted",
-                    "apply",
-                    "the apply was interrupted: steps that had begun were finished and recorded",
-                    remedy="agentctl apply",
-                )
-            )
+        self.interrupted = True
         self.hold_back_one(change.resource, "interrupted")
         graph_id = change.resource.partition(".")[2]
         if change.resource in {graph_address(graph_id), schema_address(graph_id)}:
             self.hold_back(graph_id, "interrupted")
         self.outcomes.append(_outcome(change, "not_done", "interrupted"))
         return True
+
+    def has_effects(self, before: State) -> bool:
+        """Returns whether anything was done, or may have been, since the state was *before*."""
+        made = any(o.outcome in {"done", "unknown"} for o in self.outcomes)
+        return made or self.state != before
 
     def in_order(self, resources: Iterable[str]) -> tuple[StepOutcome, ...]:
         """Returns the outcomes in the order of *resources*, whichever step ended first."""

@@ -24,6 +24,7 @@ from agentctl.engine.apply import apply
 from agentctl.engine.archiving import archive_pending
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.data import load
+from agentctl.engine.refresh import refresh
 from agentctl.engine.retention import retain
 from agentctl.engine.rollback import Undone, rollback, undoing
 from agentctl.instants import format_instant
@@ -97,6 +98,24 @@ async def test_case_19_an_op_whose_archive_is_down_succeeds_and_is_archived_late
     assert done.op in ran.archived
     assert (now.status, now.archive) == ("success", "done")
     assert now.artifacts.archive_snapshot in archive.snapshots
+    assert await cluster.journal.unarchived() == ()
+
+
+async def test_a_refresh_archives_what_waits_too_and_says_where_it_cannot(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    archive = MemoryArchive(bench.world.now)
+    cluster = await archived(bench, archive)
+    archive.is_down = True
+
+    told = await refresh(cluster, bench.sarah, "look")
+    waiting = await cluster.journal.unarchived()
+    archive.is_down = False
+    again = await refresh(cluster, bench.sarah, "look again")
+
+    assert told.ok
+    assert [d.code for d in told.diagnostics] == ["archive_unavailable"]
+    assert told.op in waiting
+    assert again.diagnostics == ()
     assert await cluster.journal.unarchived() == ()
 
 

@@ -191,6 +191,10 @@ async def test_an_interruption_before_the_first_step_does_nothing_to_any_graph(
 
     assert {s.reason for s in interrupted.steps} == {"interrupted"}
     assert await cluster.graphs.roots() == ()
+    assert not interrupted.state_written
+    op = await cluster.journal.get(interrupted.op or "")
+    assert op is not None
+    assert op.status == "cancelled"
 
 
 async def test_a_face_that_cannot_take_events_stops_no_step(tmp_path: Path) -> None:
