@@ -267,27 +267,3 @@ async def test_a_wider_schema_of_several_graphs_is_applied_at_once(tmp_path: Pat
 
     assert applied.converged, applied.diagnostics
     assert [s.resource for s in applied.steps] == [f"schema.{g}" for g in GRAPHS]
-
-
-async def test_a_group_that_was_split_by_a_failure_is_told_and_the_next_apply_goes_on(
-    tmp_path: Path,
-) -> None:
-    bench = Bench(tmp_path)
-    more = "apply: {groups: {both: [graph.alpha, graph.beta]}}"
-    text = cluster_yaml("alpha", "beta", more=more)
-    await bench.begun(folder_files("alpha", "beta") | {"cluster.yaml": text})
-    meeting(bench, expected=2, failing="beta")
-    cluster = await bench.open()
-
-    split = await apply(cluster, bench.agent, wanting())
-    bench.wrap_graphs = lambda graphs: graphs
-    cluster = await bench.open()
-    again = await apply(cluster, bench.agent, wanting())
-
-    told = [d for d in split.diagnostics if d.code == "apply_group_split"]
-    assert [d.message for d in told] == [
-        "the apply group both was not applied whole: graph.beta failed after graph.alpha was done"
-    ]
-    recorded_graphs = (await recorded(cluster)).applied_revision.resources
-    assert {"graph.alpha", "graph.beta"} <= set(recorded_graphs)
-    assert not [d for d in again.diagnostics if d.code == "apply_group_split"]
