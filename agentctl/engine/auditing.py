@@ -32,7 +32,7 @@ from agentctl.domain.audit.anchor import (
     encode_anchor,
     witness_of,
 )
-from agentctl.domain.audit.chain import AuditVerification
+from agentctl.domain.audit.chain import AuditVerification, verify_chain
 from agentctl.domain.policy.caller import Caller
 from agentctl.domain.policy.principals import Registry, Verify
 from agentctl.domain.storage.chain import ChainHead
@@ -149,6 +149,34 @@ async def verify_audit(
             diagnostics=(*verified.diagnostics, *older.diagnostics),
         )
     return verified
+
+
+async def verify_alone(
+    file: Path, anchors: Sequence[str], *, folder: Path, verify: Verify
+) -> AuditVerification | Diagnostic:
+    """Proves an export by anchors alone, where there is no cluster; or why it cannot.
+
+    Nobody here knows whose key signed an anchor, so each is told by its key; anchors of two clusters
+    cannot both be of this chain, and the ones that are not of the first's prove nothing.
+
+    Args:
+        file: the export, or a copy of the chain's folder.
+        anchors: where anchors are: ``git`` of *folder*, files, URLs.
+        folder: where this was asked.
+        verify: proves a signature.
+
+    Raises:
+        OSError: the export cannot be read.
+    """
+    found = await _anchors_at(folder, anchors)
+    if isinstance(found, Diagnostic):
+        return found
+    cluster_id = found[0][1].anchor.cluster_id if found else ""
+    known = [
+        witness_of(a, where, cluster_id=cluster_id, owner_of=lambda key: key, verify=verify)
+        for where, a in found
+    ]
+    return verify_chain(await read_export(file), witnesses=known, whole=False)
 
 
 async def _witnesses(

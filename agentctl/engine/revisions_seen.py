@@ -6,6 +6,7 @@ from agentctl.adapters.backends.drive import drive
 from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.domain.ledger.codec import LEDGER_FOLDER, decode_envelope, ledger_key
 from agentctl.domain.ledger.differences import StateDiff, diff_envelopes
+from agentctl.domain.ledger.retention import REVISIONS_KEPT
 from agentctl.domain.ledger.summaries import Listed, RevisionShown, RevisionSummary, summary_of
 from agentctl.domain.policy.caller import Caller
 from agentctl.domain.storage.numbered import numbers_in, read_one
@@ -34,8 +35,13 @@ async def list_revisions(
             found.append(RevisionSummary(seq=seq, bytes=len(data), trouble=why))
         else:
             found.append(summary_of(decoded.envelope, size_bytes=len(data)))
+    newest = numbers[-1] if numbers else 0
+    stay = range(max(newest - REVISIONS_KEPT, 0) + 1, newest)
     return Listed(
-        revisions=tuple(found), total=len(numbers), oldest=numbers[0] if numbers else None
+        revisions=tuple(found),
+        total=len(numbers),
+        oldest=numbers[0] if numbers else None,
+        missing=tuple(sorted({*stay} - {*numbers})),
     )
 
 

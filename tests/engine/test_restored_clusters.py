@@ -41,6 +41,7 @@ from agentctl.engine.refresh import refresh
 from agentctl.engine.restoring import Restored, Restoring
 from agentctl.testing.builders import ROWS, Bench, folder_files, wanting
 from agentctl.testing.consent import key_of
+from agentctl.testing.servers import BUCKET, ObjectServer
 from agentctl.testing.shell import Shell
 from agentctl_tools.door import call
 
@@ -341,10 +342,52 @@ def test_a_human_whose_key_is_in_an_ssh_agent_anchors_and_restores(tmp_path: Pat
         assert "signed" in shell.run("audit", "anchor", "--file", anchors).stderr
         assert shell.json("audit", "verify", "--anchors", anchors)["proved_by_anchor"] > 0
         backup_id = shell.json("backup", "create", "--to", place)["backup_id"]
-        other = shell.copied(tmp_path / "b")
-        other.more_env = shell.more_env
-        for gone in ("__cluster", "graphs", "ops", "sandboxes"):
-            shutil.rmtree(other.folder / gone, ignore_errors=True)
+        other = _emptied(shell, tmp_path / "b")
         restored = other.json("backup", "restore", backup_id, "--from", place)
 
     assert restored["from_cluster_id"] != restored["cluster_id"]
+
+
+@pytest.mark.slow
+def test_a_cluster_goes_to_s3_through_a_place_on_s3_and_comes_back(
+    tmp_path: Path, seaweed: ObjectServer
+) -> None:
+    (tmp_path / "a").mkdir()
+    shell = Shell(tmp_path / "a")
+    shell.more_env = seaweed.environ
+    shell.begun(folder_files("supply"))
+    rows = tmp_path / "rows.ndjson"
+    rows.write_bytes(ROWS)
+    shell.done("load", "supply", rows)
+    place = f"s3://{BUCKET}/{seaweed.new_root().prefix}place"
+    there = _emptied(shell, tmp_path / "b")
+    local = (there.folder / "cluster.yaml").read_text()
+    root = f"s3://{BUCKET}/{seaweed.new_root().prefix}root"
+    there.write({"cluster.yaml": f"{local}storage: {root}\n"})
+
+    _moved(shell, there, place)
+    there.done("load", "supply", rows, "--mode", "merge")
+    back = _emptied(there, tmp_path / "c")
+    back.write({"cluster.yaml": local})
+    _moved(there, back, place)
+
+    assert "proved from two connections" in there.run("doctor").stdout
+    for user in (there, back):
+        found = user.json("query", "query.supply.all_packages")
+        assert [row["p.name"] for row in found["rows"]] == ["a", "b"]
+    assert [o["ok"] for o in back.json("audit", "verify")["origins"]] == [True, True]
+
+
+def _moved(old: Shell, new: Shell, place: str) -> None:
+    backup_id = old.json("backup", "create", "--to", place)["backup_id"]
+    assert new.json("backup", "restore", backup_id, "--from", place)["backup_id"] == backup_id
+    assert new.run("plan", "--exit-code").returncode == 0
+
+
+def _emptied(shell: Shell, where: Path) -> Shell:
+    """Another user with the same configuration, whose storage root is empty."""
+    other = shell.copied(where)
+    other.more_env = shell.more_env
+    for gone in ("__cluster", "graphs", "ops", "sandboxes"):
+        shutil.rmtree(other.folder / gone, ignore_errors=True)
+    return other

@@ -55,6 +55,21 @@ async def test_an_object_that_cannot_be_read_has_a_line_and_hides_no_other(tmp_p
     assert "unreadable" in revisions_text(listed.revisions, total=3)
 
 
+async def test_an_object_that_somebody_removed_is_told(tmp_path: Path) -> None:
+    bench, cluster = await grown(tmp_path)
+    whole = await call(cluster, bench.agent, "state_list", {})
+    del bench.objects[ledger_key(2)]
+
+    told = await call(cluster, bench.agent, "state_list", {})
+
+    assert whole.diagnostics == ()
+    assert isinstance(told.data, Listed)
+    assert told.data.missing == (2,)
+    assert [(d.code, d.severity, d.path) for d in told.diagnostics] == [
+        ("ledger_chain_broken", "warning", ledger_key(3))
+    ]
+
+
 async def test_one_object_is_shown_whole(tmp_path: Path) -> None:
     bench, cluster = await grown(tmp_path)
 

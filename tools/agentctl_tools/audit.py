@@ -1,13 +1,15 @@
 """`audit_verify`, `audit_export`, `audit_anchor`: the chain of everything asked, allowed and denied."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 
+from agentctl.adapters.keys.sshsig import verify
 from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.domain.audit.chain import AuditVerification, OriginProof, decode_export
-from agentctl.engine.auditing import Anchored, anchor_chain, verify_audit
+from agentctl.engine.auditing import Anchored, anchor_chain, verify_alone, verify_audit
 from agentctl_tools.envelopes import count, done, failed, refused
 from agentctl_tools.operation import Call, Envelope, Operation
 
@@ -47,16 +49,33 @@ async def _verify(call: Call) -> Envelope:
     if (file is not None or call.arguments.anchors) and not call.caller.at_terminal:
         told = "files and other places are read by the operator's own process only"
         return refused("path_outside_folder", file or "anchors", told)
+    anchors: tuple[str, ...] = call.arguments.anchors
     try:
-        verified = await verify_audit(call.cluster, file=file, anchors=call.arguments.anchors)
+        verified = await verify_audit(call.cluster, file=file, anchors=anchors)
     except OSError as failure:
-        told = f"the export cannot be read: {failure.strerror}"
-        remedy = "agentctl audit export > FILE"
-        return refused("load_file_missing", file or "audit", told, remedy=remedy)
+        return _no_export(file or "audit", failure)
+    return _verified(verified, asked=bool(anchors))
+
+
+async def verify_elsewhere(file: Path, anchors: tuple[str, ...], folder: Path) -> Envelope:
+    """Proves an export in *folder*, which holds no cluster, by anchors alone."""
+    try:
+        verified = await verify_alone(file, anchors, folder=folder, verify=verify)
+    except OSError as failure:
+        return _no_export(str(file), failure)
+    return _verified(verified, asked=bool(anchors))
+
+
+def _no_export(file: str, failure: OSError) -> Envelope:
+    told = f"the export cannot be read: {failure.strerror}"
+    return refused("load_file_missing", file, told, remedy="agentctl audit export > FILE")
+
+
+def _verified(verified: AuditVerification | Diagnostic, *, asked: bool) -> Envelope:
     if isinstance(verified, Diagnostic):
         return failed((verified,))
     if verified.ok:
-        return done(_proved(verified, asked=bool(call.arguments.anchors)), data=verified)
+        return done(_proved(verified, asked=asked), data=verified)
     return done(
         f"The audit chain is broken; {count(verified.length, 'audit record')} read.",
         data=verified,

@@ -5,6 +5,7 @@ from typing import Annotated
 import msgspec
 
 from agentctl.diagnostics.diagnostic import Diagnostic
+from agentctl.domain.ledger.codec import broken
 from agentctl.domain.ledger.differences import StateDiff
 from agentctl.domain.ledger.summaries import Listed, RevisionShown
 from agentctl.engine import collecting
@@ -51,7 +52,13 @@ async def _list(call: Call) -> Envelope:
     listed = await engine.list_revisions(
         call.cluster, call.caller, limit=given.limit, before=given.before
     )
-    return done(f"{count(listed.total, 'ledger object')} kept.", data=listed)
+    told = tuple(
+        msgspec.structs.replace(
+            broken(seq + 1, "the object before it is missing"), severity="warning"
+        )
+        for seq in listed.missing
+    )
+    return done(f"{count(listed.total, 'ledger object')} kept.", data=listed, diagnostics=told)
 
 
 async def _show(call: Call) -> Envelope:

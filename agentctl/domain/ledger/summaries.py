@@ -51,6 +51,8 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
     """How many are kept."""
     oldest: int | None
     """The lowest number that is kept; null where there is none."""
+    missing: tuple[int, ...] = ()
+    """Of the newest hundred, which always stay: those that are not there. Somebody removed them."""
 
 
 def summary_of(envelope: Envelope, *, size_bytes: int) -> RevisionSummary:

@@ -1,6 +1,7 @@
 """`agentctl audit`."""
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -39,14 +40,29 @@ def command(**_: object) -> None:
     help="Anchors kept elsewhere: git (tags and notes of the folder's repository), a file, a URL.",
 )
 @shared
-def verify(file: str | None, anchors: tuple[str, ...], **_: object) -> None:
+@click.pass_context
+def verify(
+    context: click.Context, /, file: str | None, anchors: tuple[str, ...], **_: object
+) -> None:
     """Prove that the chain, or an export of it, is whole, and up to which record what proves it.
 
     The ledger and each human's signed decision prove it as far as they are kept; an anchor proves it
-    against whoever can write the storage root.
+    against whoever can write the storage root. An export and its anchors can be proved anywhere,
+    without the cluster.
     """
+    from agentctl.faces.cli.options import settings_of
     from agentctl.faces.cli.session import run_operation
 
+    settings = settings_of(context)
+    if file is not None and not (settings.config / "cluster.yaml").exists():
+        import anyio
+
+        from agentctl.faces.cli.session import ended_with, finish
+        from agentctl_tools.audit import verify_elsewhere
+
+        finish(
+            ended_with(anyio.run(verify_elsewhere, Path(file), anchors, settings.config)), settings
+        )
     run_operation("audit_verify", {"file": file, "anchors": anchors})
 
 
