@@ -6,17 +6,21 @@ writes the folder's binding; it never touches the ledger or a graph.
 """
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import anyio
 import msgspec
+from anyio import to_thread
 
+from agentctl.adapters.sources.change_record import change_record, is_kept
 from agentctl.adapters.sources.directory import Folder
 from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.domain.approval.notices import Notice
 from agentctl.domain.config.cluster_file import ParsedConfig
 from agentctl.domain.ops.archive import Archive, ArchiveSettings
+from agentctl.domain.ops.record import ChangeRecord
 from agentctl.domain.policy.principals import Verify
 from agentctl.domain.storage.protocol import ObjectStore, UnsuitableError
 from agentctl.engine.approvals import Approvals
@@ -146,7 +150,7 @@ async def open_cluster(
         freezes=freezes,
         leases=Leases(store, world, sleep=sleep),
         audit=audit,
-        journal=Journal(store, world, ledger=ledger),
+        journal=Journal(store, world, ledger=ledger, stands_on=partial(_stands_on, folder.path)),
         keys=KeysOnce(store, world),
         principals=principals,
         approvals=Approvals(store, world, principals, audit, ledger, verify),
@@ -155,6 +159,13 @@ async def open_cluster(
         sleep=sleep,
         name=parsed.name,
     )
+
+
+async def _stands_on(folder: Path) -> ChangeRecord:
+    """Returns what version control calls the folder's content; nothing is asked where there is none."""
+    if not is_kept(folder):
+        return ChangeRecord()
+    return await to_thread.run_sync(change_record, folder)
 
 
 def moved_from(

@@ -7,7 +7,7 @@ believed that no event says, and there is exactly one terminal status.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Final, TypeVar
 
 import msgspec
@@ -27,6 +27,7 @@ from agentctl.domain.ops.machine import (
 )
 from agentctl.domain.ops.record import (
     ArchiveState,
+    ChangeRecord,
     Constraint,
     Constraints,
     GateOutcome,
@@ -82,10 +83,19 @@ NOTHING_TOLD: Final = Told()
 class Journal:
     """The ops of one storage root."""
 
-    def __init__(self, store: ObjectStore, world: World, *, ledger: Ledger | None = None) -> None:
+    def __init__(
+        self,
+        store: ObjectStore,
+        world: World,
+        *,
+        ledger: Ledger | None = None,
+        stands_on: Callable[[], Awaitable[ChangeRecord]] | None = None,
+    ) -> None:
+        """Opens the ops of *store*; *stands_on* says what the config folder's change is called."""
         self._store = store
         self._world = world
         self._ledger = ledger or Ledger(store, world)
+        self._stands_on = stands_on
 
     def mint_id(self, nid: str) -> str:
         """Returns a fresh op id, for `NewOp.id` where something has to name the op first."""
@@ -103,6 +113,7 @@ class Journal:
             )
         lineage = await self._lineage_of(new)
         identifier = new.id or self.mint_id(new.actor.nid)
+        on = await self._stands_on() if self._stands_on is not None else ChangeRecord()
         op = Op(
             id=identifier,
             actor=new.actor,
@@ -117,6 +128,9 @@ class Journal:
             snapshots=Snapshots(pre=pre_key(identifier)),
             lineage=lineage,
             inputs_digest=new.inputs_digest,
+            config_commit=on.config_commit,
+            jj_change=on.jj_change,
+            radicle_rid=on.radicle_rid,
             started_at=stamp_now(self._world),
         )
         if new.id is not None and await self._store.read(op_key(new.id)) is not None:

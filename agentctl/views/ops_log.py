@@ -71,6 +71,8 @@ def op_text(op: Op, lineage: Sequence[Op] = ()) -> str:
         ("ended", op.ended_at or "not yet"),
         ("parent", op.lineage.parent_op or "none"),
     ]
+    named = (("commit", op.config_commit), ("jj change", op.jj_change), ("radicle", op.radicle_rid))
+    facts += [(name, value) for name, value in named if value is not None]
     if op.lineage.rollback_of is not None:
         facts.append(("undoes", op.lineage.rollback_of))
     if op.lineage.merged_op is not None:

@@ -127,6 +127,8 @@ class Op(
     """Why it ended as it did, where that needs words."""
     jj_change: str | None = None
     radicle_rid: str | None = None
+    config_commit: str | None = None
+    """The git commit that the config folder stood on when the op began, where it is in a repository."""
     started_at: str
     ended_at: str | None = None
     gates: tuple[GateOutcome, ...] = ()
@@ -169,6 +171,14 @@ class Snapshot(
     """Newest commit id of `main` by graph id."""
     contents: Mapping[str, str] = msgspec.field(default_factory=dict)
     """Digest of what that commit names, by graph id: equal again after a graph went back."""
+
+
+class ChangeRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What the version control of the config folder calls what is in it; None for what is not there."""
+
+    config_commit: str | None = None
+    jj_change: str | None = None
+    radicle_rid: str | None = None
 
 
 class NewOp(msgspec.Struct, frozen=True, kw_only=True):
