@@ -54,13 +54,16 @@ class Failing(MemoryGraphs):
             raise GraphError(error("graph_corrupt", f"graph.{graph_id}", "the disk is full"))
 
 
+class Killed(BaseException):
+    """Nothing of the product catches it, as nothing catches a SIGKILL."""
+
+
 class Dying(Failing):
     """The process ends in the middle of the second graph."""
 
     def _fail(self, graph_id: str) -> None:
         if graph_id == self.failing:
-            msg = "killed"
-            raise KeyboardInterrupt(msg)
+            raise Killed
 
 
 async def broken(bench: Bench, kind: type[Failing] = Failing) -> Cluster:
@@ -133,7 +136,7 @@ async def test_nothing_of_a_group_is_recorded_until_all_of_it_is_done(tmp_path: 
 async def test_a_group_that_a_crash_split_is_recorded_whole_or_not_at_all(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
     await bench.begun(dict(grouped(*TWO)))
-    with pytest.raises(BaseException):  # noqa: B017, PT011  # whatever a task group makes of a dying process
+    with pytest.raises(Killed):
         await apply(await broken(bench, Dying), bench.agent, wanting())
     bench.world.advance(600)
     cluster = await broken(bench)
