@@ -26,6 +26,10 @@ VERDICTS: Final = {
 NAMED_MAX: Final = 8
 """How many of what goes along with a gate, or depends on it, are named."""
 READING_CELLS_MAX: Final = 400
+READING_QUERIES_MAX: Final = 20
+"""Of so many queries, what is told to agents is shown; those that change before new ones."""
+NEEDED_MAX: Final = 2
+NEEDS_HELD: Final = "dependency_not_applied"
 _WORDS_STEPS: Final = frozenset({"update_type_metadata", "update_property_metadata"})
 SYMBOLS: Final = {"create": "+", "update": "~", "delete": "-"}
 
@@ -43,10 +47,10 @@ class GatePart(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReadingPart(msgspec.Struct, frozen=True, kw_only=True):
-    """Words of a schema that agents are given, as they will be."""
+    """Words of a schema or a query that agents are given, as they will be."""
 
     where: str
-    """``schema.g Type`` or ``schema.g Type.property``."""
+    """``schema.g Type``, ``schema.g Type.property`` or ``query.g.name``."""
     name: str
     """``@description`` or ``@instruction``."""
     text: str
@@ -95,7 +99,7 @@ def plan_parts(plan: PlanShown, gates: Iterable[Gate] = ()) -> PlanParts:
         gates=tuple(sorted((p for p in parts if p is not None), key=_weight)),
         held_back=tuple(c for c in rest if c.disposition in {"blocked", "deferred"}),
         free=tuple(c for c in rest if c.disposition not in {"blocked", "deferred"}),
-        reading=tuple(part for change in plan.changes for part in _reading(change)),
+        reading=_all_reading(plan.changes),
         drift=drift_parts(plan),
         counts=_counts(plan),
         next_steps=_next_steps(plan),
@@ -174,8 +178,17 @@ def change_remark(change: Change) -> str:
     if change.disposition == "derived":
         return "follows from its parts"
     if change.disposition in {"blocked", "deferred"}:
-        return f"{change.disposition}: {reason_words(change.reason)}"
+        needed = (
+            f" ({_named(change.needs)})" if change.reason == NEEDS_HELD and change.needs else ""
+        )
+        return f"{change.disposition}: {reason_words(change.reason)}{needed}"
     return ""
+
+
+def _named(addresses: tuple[str, ...]) -> str:
+    more = len(addresses) - NEEDED_MAX
+    told = ", ".join(safe(a) for a in addresses[:NEEDED_MAX])
+    return f"{told} and {more:,} more" if more > 0 else told
 
 
 def need_remark(need: ApprovalNeed) -> str:
@@ -194,6 +207,25 @@ def need_remark(need: ApprovalNeed) -> str:
             return f"the decision of request {request} no longer holds"
         case "expired":
             return f"request {request} expired"
+
+
+def _all_reading(changes: tuple[Change, ...]) -> tuple[ReadingPart, ...]:
+    """Schemas and what changes first; of many new queries no more than a person reads."""
+    schemas = [part for change in changes for part in _reading(change)]
+    queries = sorted((c for c in changes if c.told), key=lambda c: c.operation == "create")
+    shown = queries[:READING_QUERIES_MAX]
+    parts = [*schemas, *(part for change in shown for part in _told(change))]
+    more = len(queries) - len(shown)
+    if more:
+        told = counted(more, "more query", "more queries")
+        parts.append(ReadingPart(where=told, name="", text="agentctl plan --json tells all"))
+    return tuple(parts)
+
+
+def _told(change: Change) -> Iterator[ReadingPart]:
+    for name in sorted(change.told):
+        text = safe(change.told[name], READING_CELLS_MAX)
+        yield ReadingPart(where=safe(change.resource), name=f"@{safe(name)}", text=text)
 
 
 def _reading(change: Change) -> Iterator[ReadingPart]:

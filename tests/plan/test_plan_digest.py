@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentctl.canonical import canonical_bytes
-from agentctl.diagnostics.diagnostic import Diagnostic
+from agentctl.diagnostics.diagnostic import Diagnostic, warning
 from agentctl.domain.config.model import DesiredCluster
+from agentctl.domain.ledger.peeks import Peek
 from agentctl.domain.plan.codec import (
     KeptPlan,
     decode_kept,
@@ -22,7 +23,7 @@ from agentctl.domain.plan.codec import (
 )
 from agentctl.domain.plan.diff import draft_plan, finish
 from agentctl.domain.plan.inputs import GateStanding, PlanInputs
-from agentctl.domain.plan.model import BindingChange, Change, Migration, Plan
+from agentctl.domain.plan.model import BindingChange, Change, Migration, Plan, SettingsChange
 from agentctl.domain.plan.order import (
     direct_dependents,
     recorded_dependencies,
@@ -88,6 +89,17 @@ MUTATIONS: dict[str, Plan] = {
         migration=Migration(supported=True, steps=({"kind": "add_type", "name": "X"},))
     ),
     "change bindings": changed_change(bindings=BindingChange(before=None, after=("cluster",))),
+    "change settings": changed_change(settings=SettingsChange(before=None, after={"a": 1})),
+    "change settings before": changed_change(
+        settings=SettingsChange(before={"a": 0}, after={"a": 1})
+    ),
+    "change moved": changed_change(metadata_change="moved", moved_from=Address("graph.old")),
+    "change moved from": changed_change(metadata_change="moved", moved_from=Address("graph.older")),
+    "change forgotten": changed_change(metadata_change="forget"),
+    "change erased": changed_change(metadata_change="erase"),
+    "change garbage": changed_change(metadata_change="garbage"),
+    "change protection": changed_change(metadata_change="protect"),
+    "change reverted": changed_change(metadata_change="revert"),
 }
 
 
@@ -105,11 +117,18 @@ SHOWN_ONLY: dict[str, Plan] = {
     "disposition": changed_change(disposition="deferred", reason="whatever"),
     "dependents": changed_change(dependents=(Address("query.knowledge.x"),)),
     "gate": changed_change(gate="f" * 64),
+    "told": changed_change(told={"description": "x"}),
+    "needs": changed_change(needs=(Address("query.knowledge.x"),)),
+    "peeks": changed_change(
+        peeks=(Peek(where="A.b", need="are_unique", rows=1, nulls=0, broken=1, looked_at=1),)
+    ),
+    "moved from, of what is no move": changed_change(moved_from=Address("graph.old")),
+    "binding flag": changed_change(binding_change=True),
     "approvals": changed(approvals_required=()),
     "blast radius": changed(blast_radius=()),
     "dependencies": changed(dependencies=()),
     "revision": changed(state_revision=99),
-    "diagnostics": changed(diagnostics=()),
+    "diagnostics": changed(diagnostics=(warning("approval_stale", "graph.g", "old"),)),
     "digest": changed(digest="whatever"),
 }
 
@@ -118,6 +137,27 @@ SHOWN_ONLY: dict[str, Plan] = {
 def test_what_is_only_shown_does_not_move_it(what: str) -> None:
     assert plan_digest(SHOWN_ONLY[what]) == PLAN.digest
     assert what_moved(PLAN, SHOWN_ONLY[what]) == ()
+
+
+def test_every_field_of_a_plan_and_of_a_change_is_mutated_here() -> None:
+    """A field that is added to either must be put on one of the two sides."""
+
+    def moved(mutations: dict[str, Plan]) -> tuple[set[str], set[str]]:
+        of_plan, of_change = set[str](), set[str]()
+        for plan in mutations.values():
+            of_plan |= _moved_fields(PLAN, plan)
+            of_change |= _moved_fields(PLAN.changes[0], plan.changes[0])
+        return of_plan, of_change
+
+    sealed_plan, sealed_change = moved(MUTATIONS)
+    shown_plan, shown_change = moved(SHOWN_ONLY)
+
+    assert sealed_plan | shown_plan == set(Plan.__struct_fields__)
+    assert sealed_change | shown_change == set(Change.__struct_fields__)
+
+
+def _moved_fields(before: msgspec.Struct, after: msgspec.Struct) -> set[str]:
+    return {f for f in before.__struct_fields__ if getattr(before, f) != getattr(after, f)}
 
 
 def test_the_seal_has_exactly_the_fields_that_the_specification_names() -> None:

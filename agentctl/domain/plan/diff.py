@@ -28,6 +28,7 @@ from agentctl.domain.plan.order import (
 )
 from agentctl.domain.plan.remarks import remarks
 from agentctl.domain.plan.statement import Gate
+from agentctl.domain.plan.told import with_told
 from agentctl.domain.plan.unheld import unheld_graphs
 from agentctl.ids import Address, graph_address, schema_address
 
@@ -45,6 +46,7 @@ def draft_plan(inputs: PlanInputs) -> PlanDraft:
         else change
         for change in found
     )
+    changes = with_told(changes, inputs.desired)
     unheld = unheld_graphs(changes, inputs)
     gates = gates_of(changes, inputs, unheld=unheld)
     pending = frozenset(inputs.pending)

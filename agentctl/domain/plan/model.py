@@ -69,6 +69,9 @@ class Change(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Changes of this plan without which it is not applied, sorted; the group's inner edges."""
     dependents: tuple[Address, ...] = ()
     """Transitive, sorted."""
+    told: Mapping[str, str] = msgspec.field(default_factory=dict)
+    """Of a query that comes or changes: what agents read of it, by ``description`` and
+    ``instruction``; its digest covers it, so it is not sealed again."""
     gate: str | None = None
     """The gate key under which it waits; a graph's gate carries its schema and queries."""
 
