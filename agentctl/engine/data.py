@@ -127,7 +127,7 @@ async def load(  # noqa: PLR0913  # what a load is
         StateLockHeldError: another writer holds the graph, for longer than *wait_s* seconds.
     """
     head = await cluster.ledger.head()
-    refusal = _load_refusal(head, graph, intent)
+    refusal = _load_refusal(head, graph, intent) or _replaces_protected(head, graph, mode)
     if refusal is not None:
         return _nothing(refusal), None
     assert head is not None
@@ -144,6 +144,10 @@ async def load(  # noqa: PLR0913  # what a load is
         live = await fence_graph(cluster, graph, lease, stamp)
         if live.presence != "live":
             return _nothing(_not_live(live)), None
+        if mode == "overwrite":
+            refusal = _replaces_protected(await cluster.ledger.head(), graph, mode)
+            if refusal is not None:
+                return _nothing(refusal), None
         await settle_graph_ops(cluster, lease, graph_address(graph))
         op = await _begin_load(cluster, caller, lease, head, live, op_id=op_id, intent=intent)
         write = msgspec.structs.replace(stamp, nonce=mint_nonce(cluster.world))
@@ -247,6 +251,23 @@ def _load_refusal(head: Head | None, graph: str, intent: str) -> Diagnostic | No
             remedy="agentctl apply",
         )
     return None
+
+
+def _replaces_protected(head: Head | None, graph: str, mode: Mode) -> Diagnostic | None:
+    """Returns why rows of a protected graph are not replaced: nobody has consented to it.
+
+    A load has no gate that a human could open; taking the protection off has one.
+    """
+    address = graph_address(graph)
+    if mode != "overwrite" or head is None or address not in head.envelope.protected:
+        return None
+    return error(
+        "approval_required",
+        address,
+        f"graph {graph} is protected: a load that replaces its rows needs a human's decision",
+        remedy=f"Load with --mode append or merge; or take {address} out of `protect`, which a"
+        " human approves, and load then.",
+    )
 
 
 def _not_live(live: LiveGraph) -> Diagnostic:

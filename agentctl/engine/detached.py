@@ -128,11 +128,13 @@ async def graph_purge(
     async def act(tombstone: Tombstone, live: LiveGraph, stamp: Stamp) -> Diagnostic | None:
         del live, stamp
         assert tombstone.incarnation is not None
+        assert tombstone.purge_after is not None, "its time is over"
         due = DuePurge(
             key=key,
             graph_id=graph,
             root=tombstone_root(key, tombstone),
             incarnation=tombstone.incarnation,
+            after=tombstone.purge_after,
         )
         trouble = await purge(cluster, due)
         return msgspec.structs.replace(trouble, severity="error") if trouble is not None else None

@@ -98,6 +98,7 @@ async def _erase_held(running: Running, change: Change, disposal: Disposal, held
     if approval_id is None:
         return
     assert held.live.commit is not None
+    await running.task.cluster.leases.check(running.task.lease)
     stamp = running.stamp(epoch=held.lease.epoch, nonce=disposal.digest[:NONCE_DIGITS])
     graphs = running.task.cluster.graphs
     rows = sum(held.live.rows.values())

@@ -99,8 +99,15 @@ async def withdraw(cluster: Cluster) -> tuple[Disposal, ...]:
 
 
 async def collect(running: Running, change: Change) -> None:
-    """Removes what the proposal names and nothing else does; the caller has the consent."""
+    """Removes what the proposal names and nothing else does; the caller has the consent.
+
+    Raises:
+        FrozenError: the cluster was frozen meanwhile.
+        LeaseLostError: another command is at work now, whose objects nothing may name yet.
+    """
     cluster = running.task.cluster
+    await cluster.leases.check(running.task.lease)
+    await cluster.freezes.require_thawed(CLUSTER)
     proposed = await standing(cluster.store)
     disposal = next(d for d in proposed if d.digest == change.before_digest)
     garbage = frozenset(await _garbage(cluster)) - _wanted(running)

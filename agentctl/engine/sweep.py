@@ -7,6 +7,8 @@ interrupted is simply made again. Source: control-plane 3.5.
 """
 
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from typing import Final
 
 import msgspec
 
@@ -26,6 +28,10 @@ from agentctl.engine.sidecars import FoundSidecars, read_sidecars, remove_sideca
 from agentctl.engine.world import stamp_now
 from agentctl.graph.port import GraphError
 from agentctl.ids import graph_address, parse_address
+from agentctl.instants import format_instant, parse_instant
+
+PURGE_SKEW_MAX: Final = timedelta(minutes=5)
+"""How far the storage's clock may be behind that of the machine that purges."""
 
 
 class Swept(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,6 +63,8 @@ class DuePurge(msgspec.Struct, frozen=True, kw_only=True):
     root: str
     """Where its data lie, whatever is called so today."""
     incarnation: str
+    after: str
+    """When its time was over."""
 
 
 async def sweep(cluster: Cluster, caller: Caller, state: State, *, op: str) -> Swept:
@@ -131,6 +139,7 @@ def due_purges(state: State, now: str) -> tuple[DuePurge, ...]:
             graph_id=_graph_of(key),
             root=tombstone_root(key, tombstone),
             incarnation=tombstone.incarnation,
+            after=tombstone.purge_after,
         )
         for key, tombstone in sorted(state.observations.items())
         if isinstance(tombstone, Tombstone)
@@ -147,6 +156,9 @@ async def purge(cluster: Cluster, due: DuePurge) -> Diagnostic | None:
         await cluster.freezes.require_thawed(graph_address(due.graph_id))
     except FrozenError as held:
         return msgspec.structs.replace(held.diagnostic, severity="warning")
+    early = await _too_early(cluster, due)
+    if early is not None:
+        return early
     unkept = await bundled(cluster, due.root, due.incarnation)
     if unkept is not None:
         return unkept
@@ -160,6 +172,23 @@ async def purge(cluster: Cluster, due: DuePurge) -> Diagnostic | None:
             remedy="agentctl refresh",
         )
     return None
+
+
+async def _too_early(cluster: Cluster, due: DuePurge) -> Diagnostic | None:
+    """Returns a warning where the storage's own clock says that the time is not over.
+
+    What is purged is gone: a machine whose clock runs ahead must not decide that alone.
+    """
+    clock = await cluster.store.clock()
+    if clock is None or clock + PURGE_SKEW_MAX >= parse_instant(due.after):
+        return None
+    return warning(
+        "graph_purge_not_due",
+        graph_address(due.graph_id),
+        f"graph {due.graph_id} is kept until {due.after}, and it is {format_instant(clock)} by the"
+        " storage's clock",
+        remedy="Set this machine's clock.",
+    )
 
 
 def _graph_of(key: str) -> str:

@@ -5,19 +5,28 @@ Processes that stand still, die and come back; each attempt is named by its test
 
 import copy
 from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import anyio
 import pytest
 
 from agentctl.domain.approval.records import DecisionArtifact
+from agentctl.domain.ledger.codec import ledger_key
+from agentctl.domain.storage.protocol import ObjectStore
 from agentctl.engine.apply import apply
 from agentctl.engine.cluster import Cluster
-from agentctl.engine.data import load
+from agentctl.engine.data import Mode, load
+from agentctl.engine.detached import graph_purge
+from agentctl.engine.events import ApplyEvent
+from agentctl.engine.freeze_ops import freeze
+from agentctl.engine.freezing import FrozenError
+from agentctl.engine.garbage import propose
 from agentctl.engine.leases import LeaseLostError
 from agentctl.engine.planning import make_plan
 from agentctl.graph.port import Stamp
 from agentctl.testing.builders import (
+    QUERY,
     ROWS,
     Bench,
     ask,
@@ -27,6 +36,7 @@ from agentctl.testing.builders import (
     recorded,
     wanting,
 )
+from agentctl.testing.clock import START
 from agentctl.testing.consent import key_of
 from agentctl.testing.crash import NEVER, Crash
 
@@ -136,6 +146,87 @@ async def test_a_step_whose_process_still_holds_the_graph_is_not_said_not_to_hav
         await apply(await bench.open(), bench.agent, wanting())
 
     assert told == ["cluster_recovery_pending"]
+
+
+@pytest.mark.parametrize("mode", ["append", "merge", "overwrite"])
+async def test_rows_of_a_protected_graph_are_added_to_and_not_replaced(
+    mode: Mode, tmp_path: Path
+) -> None:
+    bench = Bench(tmp_path)
+    cluster = await bench.begun(folder_files("supply"))
+    bench.write({"cluster.yaml": cluster_yaml("supply", more="protect: [graph.supply]")})
+    assert not (await apply(cluster, bench.sarah, wanting())).converged
+    await load(cluster, bench.sarah, "supply", LINES, "overwrite", "before it is protected")
+    await decide(cluster, await ask(cluster, bench.sarah, "cluster"))
+    assert (await apply(cluster, bench.sarah, wanting())).converged
+
+    bench.write({"cluster.yaml": cluster_yaml("supply")})
+    report, op = await load(cluster, bench.sarah, "supply", LINES[:1], mode, "rows")
+
+    assert (op is None) == (mode == "overwrite")
+    told = "approval_required" in [d.code for d in report.diagnostics]
+    assert told == (mode == "overwrite"), "the folder's own word takes no protection away"
+
+
+class Clocked:
+    """A storage with a clock of its own, which stands."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._store, name)
+
+    async def clock(self) -> datetime | None:
+        """Returns when everything began."""
+        return START
+
+
+async def test_a_machine_whose_clock_runs_ahead_purges_nothing_early(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.wrap_store = Clocked  # type: ignore[assignment]  # the rest goes through
+    cluster, _ = await approved(bench)
+    assert (await apply(cluster, bench.agent, wanting())).converged
+
+    bench.world.set_now(START + timedelta(days=30))
+    swept = await apply(cluster, bench.agent, wanting())
+    by_hand = await graph_purge(cluster, bench.sarah, "spare", "now")
+
+    assert "graph_purge_not_due" in [d.code for d in swept.diagnostics]
+    assert [d.code for d in by_hand.diagnostics] == ["graph_purge_not_due"]
+    assert (await cluster.graphs.observe("spare")).presence == "detached"
+    bench.wrap_store = lambda store: store
+    assert (await apply(await bench.open(), bench.agent, wanting())).ok
+    assert (await cluster.graphs.observe("spare")).presence == "purged", "else it would be"
+
+
+async def test_an_approved_cleanup_stops_where_the_cluster_is_frozen_meanwhile(
+    tmp_path: Path,
+) -> None:
+    bench = Bench(tmp_path)
+    cluster = await bench.begun(folder_files("supply"))
+    for number in range(3):
+        bench.write({"supply.gq": f"// {number}\n{QUERY}"})
+        assert (await apply(cluster, bench.agent, wanting())).converged
+    for seq in (1, 2):
+        del bench.objects[ledger_key(seq)]
+    await propose(cluster, bench.agent, "a cleanup")
+    await decide(cluster, await ask(cluster, bench.agent, "catalog"))
+    before = {key for key in bench.objects if key.startswith("__cluster/resources/")}
+
+    async def freezing(event: ApplyEvent) -> None:
+        if event.kind == "step_started" and event.resource == "catalog":
+            other = await bench.open()
+            bench.world.living.add(first.pid)
+            await freeze(other, bench.agent, "cluster", "stop")
+            bench.world.advance(2)
+            first.advance(2)
+
+    first = bench.world
+    with pytest.raises(FrozenError):
+        await apply(cluster, bench.agent, wanting(), freezing)
+
+    assert before <= set(bench.objects)
 
 
 async def test_all_approvals_that_counted_are_used_up_when_a_crash_came_in_between(
