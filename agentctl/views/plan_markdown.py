@@ -20,6 +20,7 @@ from agentctl.views.plan_parts import (
     gated,
     need_remark,
     plan_parts,
+    verb_of,
     verdict,
 )
 from agentctl.views.shapes import PlanShown
@@ -53,7 +54,7 @@ def _gates(parts: PlanParts) -> list[str]:
 
 def _gate(part: GatePart) -> list[str]:
     lines = [
-        f"- **{part.change.operation}** {_code(safe(part.change.resource))} ({gated(part.change)})"
+        f"- **{verb_of(part.change)}** {_code(safe(part.change.resource))} ({gated(part.change)})"
     ]
     lines.append(f"  - {_words(safe(part.need.reason, 200))}")
     lines += [f"  - {_code(line)}" for line in (*part.effect, *change_notes(part.change))]
@@ -65,6 +66,8 @@ def _gate(part: GatePart) -> list[str]:
         more = len(others) - NAMED_MAX
         told = f" and {more:,} more" if more > 0 else ""
         lines.append(f"  - depends on it: {', '.join(others[:NAMED_MAX])}{told}")
+    if part.need.who is not None:
+        lines.append(f"  - who decides: {_words(safe(part.need.who, 200))}")
     lines.append(f"  - decision: {_words(need_remark(part.need))}")
     return lines
 
@@ -114,7 +117,7 @@ def _list(changes: Iterable[Change | Folded]) -> list[str]:
             continue
         remark = change_remark(change)
         lines.append(
-            f"- {change.operation} {_code(safe(change.resource))}"
+            f"- {verb_of(change)} {_code(safe(change.resource))}"
             + (f" ({_words(remark)})" if remark else "")
         )
         lines += [f"  - {_code(note)}" for note in change_notes(change)]

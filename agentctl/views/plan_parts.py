@@ -152,8 +152,6 @@ def change_notes(change: Change) -> tuple[str, ...]:
         notes.extend(_settings_notes(change.settings))
     if change.metadata_change == "moved":
         notes.append(f"takes over what is recorded as {safe(change.moved_from or '')}")
-    if change.metadata_change == "forget":
-        notes.append("leaves the ledger; its data stays")
     if change.migration is not None:
         notes.extend(step_text(step) for step in change.migration.steps)
         if not change.migration.steps:
@@ -171,6 +169,13 @@ def peek_text(peek: Peek) -> str:
     told = f"{peek.broken:,} of {counted(peek.rows, 'row')} break it{seen}"
     nulls = f", {peek.nulls:,} without a value" if peek.nulls else ""
     return f"peek {where}: {told}{nulls}"
+
+
+def verb_of(change: Change) -> str:
+    """Returns what is done: what leaves the ledger alone is forgotten, and not deleted."""
+    if change.metadata_change == "forget":
+        return "forget"
+    return "move" if change.metadata_change == "moved" else change.operation
 
 
 def change_remark(change: Change) -> str:
@@ -297,8 +302,8 @@ def _effect(gate: Gate) -> tuple[str, ...]:
 def _counts(plan: PlanShown) -> str:
     told = [
         f"{n} to {verb}"
-        for verb in ("create", "update", "delete")
-        if (n := sum(c.operation == verb and c.disposition != "derived" for c in plan.changes))
+        for verb in ("create", "update", "move", "forget", "delete")
+        if (n := sum(verb_of(c) == verb and c.disposition != "derived" for c in plan.changes))
     ]
     waiting = sum(c.reason == "approval_required" for c in plan.changes)
     held = sum(

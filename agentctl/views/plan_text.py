@@ -24,6 +24,7 @@ from agentctl.views.plan_parts import (
     gated,
     need_remark,
     plan_parts,
+    verb_of,
     verdict,
 )
 from agentctl.views.shapes import PlanShown
@@ -64,7 +65,7 @@ def plan_text(plan: PlanShown, *, gates: Iterable[Gate] = (), whole: bool = Fals
 
 def change_line(change: Change, *, remark: str = "", indent: str = "  ") -> str:
     """Returns one change on one line, with a remark at its right."""
-    text = f"{indent}{SYMBOLS[change.operation]} {change.operation} {safe(change.resource)}"
+    text = f"{indent}{SYMBOLS[change.operation]} {verb_of(change)} {safe(change.resource)}"
     if not remark:
         return text
     return f"{text}{' ' * max(2, REMARK_COLUMN - cells(text))}{remark}"
@@ -134,6 +135,8 @@ def _gate(part: GatePart) -> list[str]:
     others = [a for a in part.change.dependents if a not in along]
     if others:
         lines.append(f"      depends on it: {_few(others)}")
+    if part.need.who is not None:
+        lines.append(f"      who decides: {safe(part.need.who, REASON_CELLS_MAX)}")
     lines.append(f"      decision: {need_remark(part.need)}")
     if part.need.satisfied and part.change.disposition == "blocked":
         lines.append(f"      {change_remark(part.change)}")

@@ -30,6 +30,7 @@ from agentctl.domain.plan.remarks import remarks
 from agentctl.domain.plan.statement import Gate
 from agentctl.domain.plan.told import with_told
 from agentctl.domain.plan.unheld import unheld_graphs
+from agentctl.domain.plan.who import who_decides
 from agentctl.ids import Address, graph_address, schema_address
 
 
@@ -68,7 +69,9 @@ def draft_plan(inputs: PlanInputs) -> PlanDraft:
         protected=tuple(sorted(inputs.protected)),
         changes=disposed,
         blast_radius=_blast_radius(changes, direct),
-        approvals_required=_needs(gates, {}),
+        approvals_required=_needs(
+            gates, {}, {gate.key: who_decides(gate, inputs.approval_rules) for gate in gates}
+        ),
         diagnostics=sort_diagnostics(remarks(disposed, inputs, lost)),
         digest="",
     )
@@ -94,7 +97,9 @@ def finish(draft: PlanDraft, standings: Mapping[str, GateStanding]) -> Plan:
         changes=dispose(
             draft.plan.changes, pending=draft.pending, approved=approved, unheld=draft.unheld
         ),
-        approvals_required=_needs(draft.gates, standings),
+        approvals_required=_needs(
+            draft.gates, standings, {n.gate_key: n.who for n in draft.plan.approvals_required}
+        ),
         diagnostics=sort_diagnostics([*draft.plan.diagnostics, *stale]),
     )
 
@@ -142,7 +147,7 @@ def _blast_radius(
 
 
 def _needs(
-    gates: Iterable[Gate], standings: Mapping[str, GateStanding]
+    gates: Iterable[Gate], standings: Mapping[str, GateStanding], who: Mapping[str, str | None]
 ) -> tuple[ApprovalNeed, ...]:
     needs: list[ApprovalNeed] = []
     for gate in gates:
@@ -153,6 +158,7 @@ def _needs(
                 reason=gate.reason,
                 satisfied=standing.state == "approved",
                 gate_key=gate.key,
+                who=who.get(gate.key),
                 request_id=standing.request_id,
                 standing=standing.state,
             )

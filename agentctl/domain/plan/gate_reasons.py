@@ -7,6 +7,7 @@ from agentctl.domain.config.model import DesiredCluster
 from agentctl.domain.plan.disposals import Disposal
 from agentctl.domain.plan.model import Change
 from agentctl.domain.plan.statement import Effect
+from agentctl.domain.plan.who import rule_words
 
 _REASONS: Final[Mapping[str, str]] = {
     "approval": "changes who must consent to what",
@@ -20,6 +21,9 @@ _REASONS: Final[Mapping[str, str]] = {
 def settings_reason(change: Change, desired: DesiredCluster) -> str:
     """Returns why a change of a settings kind waits; a provider says where data and secrets go."""
     other = next((o for o in desired.others if o.address == change.resource), None)
+    rule = rule_words(other.fields) if other is not None and other.kind == "approval" else None
+    if rule is not None:
+        return f"changes who must consent to what: {rule}"
     if other is None or other.kind not in {"source_provider", "storage_provider"}:
         return _REASONS.get(change.resource.partition(".")[0], "changes who may do or read more")
     where = other.fields.get("base_url") or other.fields.get("uri") or other.fields.get("kind")

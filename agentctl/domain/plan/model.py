@@ -90,6 +90,8 @@ class ApprovalNeed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     reason: str
     satisfied: bool
     gate_key: str
+    who: str | None = None
+    """Who must decide, in words, where an applied rule says so."""
     request_id: str | None = None
     """The open or deciding request, where there is one."""
     standing: Literal["none", "waiting", "approved", "denied", "stale", "expired"] = "none"
