@@ -10,6 +10,7 @@ from agentctl.domain.plan.codec import KeptPlan
 from agentctl.domain.plan.model import ApprovalNeed, Change
 from agentctl.engine import apply as engine
 from agentctl.engine import planning
+from agentctl.engine.moving import GRAPH_WAIT_S
 from agentctl.engine.results import ApplyResult
 from agentctl.ids import parse_address
 from agentctl_tools.envelopes import answer, count, failed, refused
@@ -106,6 +107,7 @@ async def _handle(call: Call) -> Envelope:
             refresh=given.refresh,
             idempotency_key=given.idempotency_key,
             wait_s=given.wait_s,
+            graph_wait_s=given.wait_s or GRAPH_WAIT_S,
         ),
         on_event=call.notify,
         is_interrupted=call.is_interrupted,

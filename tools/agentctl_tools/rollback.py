@@ -7,6 +7,7 @@ import msgspec
 from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.domain.plan.model import ApprovalNeed
 from agentctl.engine import rollback as engine
+from agentctl.engine.moving import GRAPH_WAIT_S
 from agentctl.engine.prepare import ApplyRequest
 from agentctl_tools.apply import WAIT_S_MAX, waiting_call
 from agentctl_tools.envelopes import count, done, failed, refused
@@ -73,6 +74,7 @@ async def _handle(call: Call) -> Envelope:
         without_gated=without_gated,
         idempotency_key=given.idempotency_key,
         wait_s=given.wait_s,
+        graph_wait_s=given.wait_s or GRAPH_WAIT_S,
     )
     result = await engine.rollback(call.cluster, call.caller, undone, request, on_event=call.notify)
     applied = result.applied

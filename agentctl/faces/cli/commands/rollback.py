@@ -23,7 +23,12 @@ if TYPE_CHECKING:
 @click.option("--dry-run", is_flag=True, help="Show what would change, and do nothing.")
 @click.option("--all-or-nothing", is_flag=True, help="Do nothing while a gate is open.")
 @click.option(
-    "--wait", "wait_s", metavar="SECONDS", type=float, default=0.0, help="For a held lease."
+    "--wait",
+    "wait_s",
+    metavar="SECONDS",
+    type=float,
+    default=0.0,
+    help="For a held lease; of a graph, 32 unless told.",
 )
 @click.option("--require-converged", is_flag=True, help="Exit 6 where a decision is awaited.")
 @gate_options
