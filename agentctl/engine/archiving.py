@@ -6,6 +6,7 @@ claim is a create-only object beside what it is about.
 """
 
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from typing import Final
 
 import msgspec
@@ -22,6 +23,7 @@ from agentctl.domain.ops.archive import (
     ArchiveSettings,
     RetentionSettings,
 )
+from agentctl.domain.ops.constraints import seconds
 from agentctl.domain.ops.record import Constraint, GateOutcome, Op
 from agentctl.domain.storage.protocol import BackendError
 from agentctl.engine.cluster import Cluster
@@ -31,6 +33,7 @@ from agentctl.engine.ledger import Head, LedgerError
 from agentctl.engine.pins import graph_named
 from agentctl.engine.world import stamp_now
 from agentctl.ids import OPS, graph_address
+from agentctl.instants import parse_instant
 
 BATCH_COUNT_MAX: Final = 50
 """How many ops go into one snapshot."""
@@ -144,11 +147,24 @@ async def backed_up(cluster: Cluster, op: Op, one: Constraint, head: Head | None
         if archive is None:
             return _no(one, "no archive is configured")
         root = await cluster.graphs.root_of(graph)
-        tags = {OP_TAG: (op.id,), BUNDLE_TAG: (f"{root}.{live.incarnation}",)}
+        bundle = f"{root}.{live.incarnation}"
+        young = await _young(cluster, archive, bundle, seconds(one, "max_age", 0))
+        if young is not None:
+            return GateOutcome(kind=one.kind, resource=one.resource, passed=True, artifact=young)
+        tags = {OP_TAG: (op.id,), BUNDLE_TAG: (bundle,)}
         kept = await _keep_graph(cluster, archive, root, live.incarnation, tags)
     except ArchiveError as failure:
         return _no(one, str(failure))
     return GateOutcome(kind=one.kind, resource=one.resource, passed=True, artifact=kept.snapshot)
+
+
+async def _young(cluster: Cluster, archive: Archive, bundle: str, age_s: float) -> str | None:
+    """Returns the newest snapshot of *bundle* that is not older than so many seconds and can be read."""
+    since = cluster.world.now() - timedelta(seconds=age_s)
+    for held in reversed(await archive.held() if age_s else ()):
+        if bundle in held.tags.get(BUNDLE_TAG, ()) and parse_instant(held.at) >= since:
+            return held.id if await archive.bring(held.id) else None
+    return None
 
 
 async def provable(

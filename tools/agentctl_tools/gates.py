@@ -47,11 +47,18 @@ def _parsed(
         if name == own:
             fields[name] = value
         else:
-            params[name] = int(value) if value.isascii() and value.isdigit() else value
+            params[name] = _value(value)
     try:
         return msgspec.convert(fields | {"params": params}, kind)
     except msgspec.ValidationError as mistake:
         return str(mistake)
+
+
+def _value(text: str) -> object:
+    """Returns a number or a truth where *text* is one, else the text."""
+    if text in {"true", "false"}:
+        return text == "true"
+    return int(text) if text.isascii() and text.isdigit() else text
 
 
 def _wrong(text: str, why: object) -> Diagnostic:

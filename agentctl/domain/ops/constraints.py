@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from agentctl.domain.ops.lineage import ancestors
+from agentctl.domain.ops.params import Role, params_faults
 from agentctl.domain.ops.record import (
     Constraint,
     ConstraintKind,
@@ -32,18 +33,6 @@ ORDER: Final[tuple[ConstraintKind, ...]] = (
 """Locks first, for a backup is taken under the lock; then from cheap to costly."""
 DRY_RUN_LIFE: Final = timedelta(hours=24)
 """How old a dry run may be where nothing else is asked."""
-RETRIES_MAX: Final = 10
-TIMEOUT_S_MAX: Final = 300
-PARAMS: Final[Mapping[ConstraintKind, frozenset[str]]] = {
-    "concurrent_lock": frozenset({"wait"}),
-    "dry_run_check": frozenset({"max_age", "inputs_digest"}),
-    "health_check": frozenset({"timeout", "retries", "probe"}),
-    "backup": frozenset({"tool"}),
-    "restore": frozenset({"snapshot"}),
-}
-"""The parameters that each kind reads. An action has those of its kind."""
-_NUMBERS: Final = {"wait": 600, "max_age": 366 * 86_400, "timeout": TIMEOUT_S_MAX}
-"""Seconds, and the most of them."""
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):
@@ -168,32 +157,10 @@ def _faults_of(one: Constraint | RecoveryAction, path: str) -> list[Fault]:
     found: list[Fault] = []
     if not one.resource.strip():
         found.append(Fault(path=f"{path}.resource", message="it names no resource"))
-    known = PARAMS[one.kind]
-    for name, value in one.params.items():
-        where = f"{path}.params.{name}"
-        if name not in known:
-            takes = ", ".join(sorted(known))
-            found.append(Fault(path=where, message=f"{one.kind} takes: {takes}"))
-        else:
-            message = _value_fault(name, value)
-            found += [Fault(path=where, message=message)] if message else []
+    role: Role = "pre" if isinstance(one, Constraint) else "on_failure"
+    for name, why in params_faults(role, one.kind, one.params):
+        found.append(Fault(path=f"{path}.params.{name}", message=why))
     return found
-
-
-def _value_fault(name: str, value: object) -> str | None:
-    if name in _NUMBERS:
-        good = isinstance(value, int | float) and not isinstance(value, bool)
-        if good and isinstance(value, int | float) and 0 <= value <= _NUMBERS[name]:
-            return None
-        return f"it is a number of seconds up to {_NUMBERS[name]}"
-    if name == "retries":
-        whole = isinstance(value, int) and not isinstance(value, bool)
-        if whole and isinstance(value, int) and 0 <= value <= RETRIES_MAX:
-            return None
-        return f"it is a whole number up to {RETRIES_MAX}"
-    if name == "tool":
-        return None if value in {"pin", "archive"} else "it is `pin` or `archive`"
-    return None if isinstance(value, str) and value else "it is a text"
 
 
 def _walk(start: str, edges: Mapping[str, set[str]]) -> set[str]:
