@@ -13,17 +13,18 @@ import pytest
 
 from agentctl.domain.approval.records import DecisionArtifact
 from agentctl.domain.ledger.codec import ledger_key
+from agentctl.domain.ledger.freezes import Freeze, FreezeRecord
 from agentctl.domain.storage.protocol import ObjectStore
 from agentctl.engine.apply import apply
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.data import Mode, load
 from agentctl.engine.detached import graph_purge
 from agentctl.engine.events import ApplyEvent
-from agentctl.engine.freeze_ops import freeze
 from agentctl.engine.freezing import FrozenError
 from agentctl.engine.garbage import propose
 from agentctl.engine.leases import LeaseLostError
 from agentctl.engine.planning import make_plan
+from agentctl.engine.world import mint_ulid, stamp_now
 from agentctl.graph.port import Stamp
 from agentctl.testing.builders import (
     QUERY,
@@ -216,13 +217,15 @@ async def test_an_approved_cleanup_stops_where_the_cluster_is_frozen_meanwhile(
 
     async def freezing(event: ApplyEvent) -> None:
         if event.kind == "step_started" and event.resource == "catalog":
-            other = await bench.open()
-            bench.world.living.add(first.pid)
-            await freeze(other, bench.agent, "cluster", "stop")
-            bench.world.advance(2)
-            first.advance(2)
+            made = Freeze(
+                id=mint_ulid(bench.world),
+                scope="cluster",
+                since=stamp_now(bench.world),
+                reason="stop",
+                by="agent:sarah",
+            )
+            await cluster.freezes.write(FreezeRecord(op=None, freeze=made))
 
-    first = bench.world
     with pytest.raises(FrozenError):
         await apply(cluster, bench.agent, wanting(), freezing)
 
