@@ -216,6 +216,7 @@ _APPROVALS: Final = {
     "notify_failed": "A notification could not be delivered; what it tells of happened all the same.",
     "notify_invalid": "The notify section of the operator's profile cannot be used.",
     "approver_unfit": "An approval by this human would not count under the applied approval rules.",
+    "approval_rule_unmeetable": "The enrolled humans cannot give the consent that an approval rule asks for.",
     "approval_denied_recently": "The same change was denied within the last 24 hours and its effect has not grown beyond tolerance.",
     "approval_read_error": "An approval record cannot be read.",
     "invalid_approval_artifact": "An approval record is not what its format says, or its signature does not hold.",

@@ -10,9 +10,12 @@ import msgspec
 from agentctl.canonical import sha256_hex
 from agentctl.diagnostics.bag import has_errors, sort_diagnostics
 from agentctl.diagnostics.diagnostic import Diagnostic, error, warning
+from agentctl.domain.approval.meetable import unmeetable
+from agentctl.domain.config.model import DesiredCluster
 from agentctl.domain.config.references import removed_references
 from agentctl.domain.plan.codec import KeptPlan, decode_kept, encode_kept
 from agentctl.domain.plan.diff import draft_plan, finish
+from agentctl.domain.plan.inputs import PlanDraft, PlanInputs
 from agentctl.domain.plan.model import Plan
 from agentctl.domain.plan.statement import Gate
 from agentctl.domain.policy.caller import Caller
@@ -92,6 +95,7 @@ async def make_plan(
         await _keep(cluster, caller, plan, found)
         await record_dry_run(cluster, caller, plan, inputs, head)
     told.extend(plan.diagnostics)
+    told.extend(await _unmeetable(cluster, found.desired, inputs, draft))
     result = await _result(cluster, head, found, plan, told)
     result = msgspec.structs.replace(result, drift=looked.drift if looked else None)
     return Planned(result=result, plan=plan, gates=draft.gates)
@@ -178,6 +182,17 @@ async def _around(cluster: Cluster, target: Target) -> list[Diagnostic]:
         if moved is not None:
             told.append(moved)
     return told
+
+
+async def _unmeetable(
+    cluster: Cluster, desired: DesiredCluster, inputs: PlanInputs, draft: PlanDraft
+) -> tuple[Diagnostic, ...]:
+    """Returns a warning for each approval rule that the enrolled humans cannot meet."""
+    brought = [o for o in desired.others if o.address.startswith("approval.")]
+    if not brought and not inputs.approval_rules:
+        return ()
+    registry = await cluster.principals.registry()
+    return unmeetable(brought, inputs.approval_rules, draft.gates, registry)
 
 
 async def _keep(cluster: Cluster, caller: Caller, plan: Plan, target: Target) -> None:

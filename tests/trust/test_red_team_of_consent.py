@@ -13,7 +13,8 @@ import pytest
 
 from agentctl.domain.approval.records import DecisionArtifact
 from agentctl.domain.ledger.codec import ledger_key
-from agentctl.domain.ledger.freezes import Freeze, FreezeRecord
+from agentctl.domain.ledger.envelope import Freeze
+from agentctl.domain.ledger.freezes import FreezeRecord
 from agentctl.domain.storage.protocol import ObjectStore
 from agentctl.engine.apply import apply
 from agentctl.engine.cluster import Cluster

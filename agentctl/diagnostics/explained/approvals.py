@@ -53,6 +53,13 @@ EXPLAINED: Final[dict[str, str]] = {
         "could never count is not even signed, and a request that nobody could approve is not filed. "
         "The message says what is missing; `agentctl approvals show` says what the rules ask."
     ),
+    "approval_rule_unmeetable": (
+        "A rule asks for more people, for people of a group, or for a better kind of key than the "
+        "principals chain has. What it is about could be approved by nobody, but by somebody of the "
+        "group `breakglass` alone. A rule of the folder is told before it is applied: from then on "
+        "it judges its own removal too. Enrol people (`agentctl identity new`, `identity add`), "
+        "give them the group (`identity groups`), or ask for less."
+    ),
     "approval_denied_recently": (
         "A human denied the same change within the last 24 hours, and its effect is within the "
         "tolerance of what they saw. Asking again at once is not a way round a no. Change the "
