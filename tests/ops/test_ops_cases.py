@@ -1,6 +1,8 @@
 """The acceptance cases of ops 6, each by its number; 12 and 13 are in `test_rollback`, 18 and 19 beside the archive."""
 
 import contextlib
+import copy
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -43,7 +45,7 @@ from agentctl.testing.builders import (
     wanting,
 )
 from agentctl.testing.clock import StillWorld
-from agentctl.testing.crash import Crash
+from agentctl.testing.crash import NEVER, Crash
 from agentctl_tools.door import call
 
 LOCK = Constraint(kind="concurrent_lock", resource="graph.supply")
@@ -76,6 +78,23 @@ class FailsToRevert(FailsAfter):
 
     async def revert(self, graph_id: str, number: int, *, observed: int, stamp: Stamp) -> int:
         raise busy(graph_id, f"commit {number} cannot be read after {observed} by {stamp.op}")
+
+
+class Watched:
+    """Graphs of which every call that moves one is noted."""
+
+    MOVES = frozenset(
+        {"create", "migrate", "load", "detach", "restore", "purge", "revert", "rename"}
+    )
+
+    def __init__(self, inner: GraphPort, moved: list[str]) -> None:
+        self._inner = inner
+        self._moved = moved
+
+    def __getattr__(self, name: str) -> object:
+        if name in self.MOVES:
+            self._moved.append(name)
+        return getattr(self._inner, name)
 
 
 async def applied(bench: Bench, *graphs: str) -> Cluster:
@@ -133,16 +152,22 @@ async def test_case_02_a_lock_that_another_holds_ends_the_op_before_it_began(
     cluster = await applied(bench, "supply")
     bench.write({"supply.pg": WIDER_SCHEMA})
     before = await recorded(cluster)
+    moved: list[str] = []
+    bench.wrap_graphs = lambda graphs: Watched(graphs, moved)  # type: ignore[assignment, return-value]  # forwards
+    cluster = await bench.open()
     locks = cluster.leases
     async with locks.hold(main_lease("supply"), principal="bob", operation="load") as held:
         result = await apply(cluster, bench.sarah, wanting(constraints=gated(LOCK)))
         await locks.check(held)
 
+    assert moved == [], "the executor is never called"
     op = await op_of(cluster, result)
     assert (op.status, await cluster.journal.post(op.id)) == ("constraint_failed", None)
     assert [d.code for d in result.diagnostics if d.severity == "error"] == ["constraint_failed"]
     assert result.steps == ()
     assert await recorded(cluster) == before
+    await apply(cluster, bench.sarah, wanting(constraints=gated(LOCK)))
+    assert moved == ["migrate"], "and is where nobody holds the lock"
 
 
 async def test_case_03_of_three_gates_both_that_say_no_are_told(tmp_path: Path) -> None:
@@ -518,8 +543,72 @@ async def crashed(bench: Bench, actions: tuple[RecoveryAction, ...], at: int) ->
     return ops[0] if ops else None
 
 
+async def killed_at(bench: Bench, label: str, actions: tuple[RecoveryAction, ...]) -> Op:
+    """A schema change whose process dies right before its first write of that label; its op."""
+    await applied(bench, "supply")
+    bench.write({"supply.pg": WIDER_SCHEMA})
+    wanted = wanting("crashing", constraints=Constraints(pre=(BACKUP,), on_failure=actions))
+    twin = Bench(bench.path.parent, world=bench.world)
+    twin.objects, twin.roots = dict(bench.objects), copy.deepcopy(bench.roots)
+    counted, counting = await twin.crashing(NEVER)
+    await apply(counted, bench.sarah, wanted)
+    at = next(n for n, seen in enumerate(counting.labels, 1) if re.match(label, seen))
+    cluster, _ = await bench.crashing(at)
+    with pytest.raises(Crash):
+        await apply(cluster, bench.sarah, wanted)
+    (op,) = [o for o in await (await bench.open()).journal.list() if o.intent == "crashing"]
+    return op
+
+
+def ends_of(bench: Bench, op: Op) -> list[str]:
+    """The terminal statuses that its events tell of."""
+    keys = [k for k in bench.objects if k.startswith(f"ops/{op.id}/status-")]
+    told = [msgspec.json.decode(bench.objects[key])["status"] for key in keys]
+    return [status for status in told if status not in {"running", "recovering"}]
+
+
+@pytest.mark.parametrize(("actions", "end"), [((), "failed"), ((RESTORE,), "rolled_back")])
+async def test_case_09_an_op_killed_after_its_effect_is_settled_by_what_is_observed(
+    tmp_path: Path, actions: tuple[RecoveryAction, ...], end: str
+) -> None:
+    bench = Bench(tmp_path)
+    dead = await killed_at(bench, "create __cluster/ledger", actions)
+    cluster = await bench.open()
+    assert dead.status == "running"
+    assert (await cluster.graphs.history("supply"))[0].kind == "schema"
+
+    again = await apply(cluster, bench.sarah, wanting("again"))
+
+    ended = await cluster.journal.get(dead.id)
+    assert ended is not None
+    assert (ended.status, ends_of(bench, dead)) == (end, [end])
+    assert again.converged, again.diagnostics
+    epochs = [msgspec.json.decode(bench.objects[status_key(dead.id, n)])["epoch"] for n in (1, 2)]
+    assert epochs[0] < epochs[1], "the lock was taken over by a higher fencing token"
+    assert await cluster.leases.holder() is None
+
+
+async def test_case_10_an_op_killed_between_post_and_status_is_rolled_forward_to_success(
+    tmp_path: Path,
+) -> None:
+    bench = Bench(tmp_path)
+    dead = await killed_at(bench, r"create ops/[^/]+/status-002\.json", (RESTORE,))
+    cluster = await bench.open()
+    post = await cluster.journal.post(dead.id)
+    assert (dead.status, ends_of(bench, dead)) == ("running", [])
+    assert post is not None
+
+    again = await apply(cluster, bench.sarah, wanting("again"))
+
+    ended = await cluster.journal.get(dead.id)
+    assert ended is not None
+    assert (ended.status, ends_of(bench, dead)) == ("success", ["success"])
+    assert await cluster.journal.post(dead.id) == post
+    assert again.converged, again.diagnostics
+
+
 @pytest.mark.parametrize("actions", [(), (RESTORE,)], ids=["no actions", "restore"])
-async def test_case_09_and_10_an_op_that_was_killed_ends_once_by_what_is_observed(
+async def test_killed_at_any_write_an_op_that_was_killed_ends_once_by_what_is_observed(
     tmp_path: Path, actions: tuple[RecoveryAction, ...]
 ) -> None:
     """Killed at every write: success where the ledger has it, else brought back or failed."""

@@ -55,6 +55,7 @@ REFUSED: Final[Mapping[tuple[Role, ConstraintKind, str], str]] = {
 def params_faults(role: Role, kind: ConstraintKind, params: Values) -> tuple[tuple[str, str], ...]:
     """Returns each parameter that is not read as it was given, and why."""
     found: list[tuple[str, str]] = []
+    why: str | None
     for name, value in params.items():
         if kind == "backup" and name == "max_age" and params.get("tool") != "archive":
             why = REFUSED.get((role, kind, name), _PINNED)
