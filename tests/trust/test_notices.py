@@ -18,9 +18,13 @@ import pytest
 from agentctl.adapters.notify.deliver import SIGNATURE, deliver, signature_of
 from agentctl.adapters.notify.once import tell
 from agentctl.adapters.notify.profile import Target, profile_path, read_targets
+from agentctl.diagnostics.diagnostic import Diagnostic, warning
 from agentctl.domain.approval.notices import Notice, Where, due, of_decision, of_request
+from agentctl.engine.apply import apply
+from agentctl.testing.builders import Bench, ask, cluster_yaml, folder_files, wanting
 from agentctl.testing.consent import Consent, consent
 from agentctl.testing.shell import Shell
+from agentctl_tools.door import call
 
 SECRET = "only-in-the-environment"
 
@@ -273,3 +277,47 @@ def test_a_request_and_its_decision_reach_the_operator(removing: Shell, tmp_path
     assert tested.returncode == asked.returncode == again.returncode == denied.returncode == 0
     assert "notify_failed" in asked.stderr
     assert events == ["test", "requested", "decided"]
+
+
+# Who reconciles tells what time alone makes worth telling.
+
+
+async def reconciled(tmp_path: Path, **arguments: object) -> list[str]:
+    """Runs a reconciler for a day over a gate that nobody decides; returns what people were told."""
+    bench = Bench(tmp_path)
+    cluster = await bench.begun(folder_files("supply", "spare"))
+    await apply(cluster, bench.sarah, wanting())
+    bench.write({"spare.pg": None, "spare.gq": None, "cluster.yaml": cluster_yaml("supply")})
+    await ask(cluster, bench.agent, "graph.spare")
+    told: list[str] = []
+    marks: set[tuple[str | None, str]] = set()
+
+    async def tell(notice: Notice) -> tuple[Diagnostic, ...]:
+        if (notice.request_id, notice.event) not in marks:
+            marks.add((notice.request_id, notice.event))
+            told.append(f"{notice.event} {notice.resource}")
+        return (warning("notify_failed", "notify", "nobody listens"),)
+
+    begun = bench.world.monotonic()
+
+    async def sleep(seconds: float) -> None:
+        bench.world.advance(max(seconds, 600.0))
+
+    watched = msgspec.structs.replace(cluster, tell=tell, sleep=sleep)
+    ended = await call(
+        watched,
+        bench.sarah,
+        "reconcile",
+        {"intent": "keep it so", "interval_s": 3600.0, **arguments},
+        is_interrupted=lambda: bench.world.monotonic() - begun > 86_000,
+    )
+    assert ended.ok, "and that nobody listened stopped nothing"
+    return told
+
+
+async def test_a_reconciler_tells_of_requests_whose_time_runs_out(tmp_path: Path) -> None:
+    assert await reconciled(tmp_path) == ["half_time graph.spare", "expiring graph.spare"]
+
+
+async def test_a_reconciler_that_only_says_what_it_would_do_tells_nobody(tmp_path: Path) -> None:
+    assert await reconciled(tmp_path, dry_run=True) == []

@@ -5,6 +5,7 @@ over it and the audit chain records it, as if somebody had typed it. It never co
 """
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Annotated, Final
 
 import msgspec
@@ -34,6 +35,8 @@ from agentctl_tools.plan import PlanAnswer
 
 INTERVAL_S_MIN: Final = 1.0
 INTERVAL_S_MAX: Final = 86_400.0
+NOTICES_EVERY_S: Final = 60.0
+"""How often it looks for requests whose time is half over or about to end."""
 TOLD_MAX: Final = 5
 """Of the mistakes, one line of output names as many."""
 
@@ -68,8 +71,14 @@ class _Acts:
         self._eye = Eye(call.cluster, given.ref)
         self._held: tuple[Diagnostic, ...] = ()
         """What the last apply told, where it did nothing."""
+        self._quiet = given.dry_run
+        self._told_s: float | None = None
+        """When people were told last of what time alone makes worth telling."""
+        self._unheard: tuple[Diagnostic, ...] = ()
+        """Why some of them were not reached then."""
 
     async def look(self) -> Mark:
+        await self._tell_what_is_due()
         try:
             return await self._eye.look()
         except Exception as failure:
@@ -95,7 +104,7 @@ class _Acts:
             plan=result.plan_digest,
             waiting=tuple(need.resource for need in open_needs(result.approvals_required)),
             drifted=tuple(drift.address for drift in lasting_drift(result)),
-            diagnostics=_errors(result.diagnostics) or self._held,
+            diagnostics=_errors(result.diagnostics) or self._held or self._unheard,
         )
         return Looked(found=found, told=told)
 
@@ -131,6 +140,17 @@ class _Acts:
         return Looked(
             told=Told(waiting=(gate.resource,), diagnostics=_errors(envelope.diagnostics))
         )
+
+    async def _tell_what_is_due(self) -> None:
+        """Tells people of requests whose time runs out, now and then; nothing fails by it."""
+        now = self._call.cluster.world.monotonic()
+        early = self._told_s is not None and now - self._told_s < NOTICES_EVERY_S
+        if self._quiet or self._call.cluster.tell is None or early:
+            return
+        self._told_s = now
+        with suppress(ActFailedError):
+            told = await self._through("notify", {})
+            self._unheard = tuple(sort_diagnostics(told.diagnostics))[:TOLD_MAX]
 
     async def _through(self, name: str, arguments: Mapping[str, object]) -> Envelope:
         from agentctl_tools import door  # the door knows every operation, this one too
