@@ -219,11 +219,14 @@ class Journal:
                 found.append(op)
         return tuple(found)
 
-    async def lineage(self, op: str) -> tuple[Op, ...]:
-        """Returns the op and its ancestors, nearest first; nothing where there is no such op."""
+    async def lineage(self, op: str, limit: int = LINEAGE_COUNT_MAX) -> tuple[Op, ...]:
+        """Returns the op and its ancestors, nearest first; nothing where there is no such op.
+
+        No more than *limit* ops are read.
+        """
         known: dict[str, Op] = {}
         waiting = [op]
-        while waiting and len(known) < LINEAGE_COUNT_MAX:
+        while waiting and len(known) < limit:
             current = waiting.pop(0)
             found = None if current in known else await self.get(current)
             if found is not None:

@@ -14,6 +14,8 @@ from agentctl_tools.fields import PAGE_ROWS, Limit
 from agentctl_tools.operation import Call, Envelope, Operation
 
 INTENT_CELLS_MAX = 160
+LINEAGE_SHOWN = 100
+"""How many ancestors of an op are read and shown; `ops list` pages through all ops."""
 
 
 class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -42,7 +44,7 @@ class OpShown(msgspec.Struct, frozen=True, kw_only=True):
 
     op: Op
     lineage: tuple[Op, ...]
-    """Its ancestors, nearest first."""
+    """Its ancestors, nearest first; the nearest hundred."""
     pre: Snapshot | None = None
     """What it began from: digests and positions."""
     post: Snapshot | None = None
@@ -79,7 +81,8 @@ async def _handle(call: Call) -> Envelope:
     if isinstance(op, Diagnostic):
         return failed((op,))
     op_id = op.id
-    ancestors = tuple(a for a in await journal.lineage(op_id) if a.id != op.id)
+    line = await journal.lineage(op_id, LINEAGE_SHOWN + 1)
+    ancestors = tuple(a for a in line if a.id != op.id)
     return done(
         f"{op.action}: {op.status}.",
         data=OpShown(
