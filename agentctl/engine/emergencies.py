@@ -17,6 +17,7 @@ from agentctl.domain.approval.records import (
 from agentctl.domain.audit.record import AuditActor
 from agentctl.domain.policy.caller import Caller
 from agentctl.engine.cluster import Cluster
+from agentctl.engine.consent_snapshot import Snapshot
 from agentctl.engine.principals import Signer
 from agentctl.engine.world import mint_nonce
 from agentctl.instants import format_instant
@@ -30,7 +31,13 @@ async def emergencies(cluster: Cluster) -> tuple[Emergency, ...]:
 
 async def open_reviews(cluster: Cluster) -> tuple[Diagnostic, ...]:
     """Returns a warning for each emergency decision that no second human has looked at."""
-    return tuple(_open(one) for one in await emergencies(cluster) if one.review is None)
+    return open_in(cluster, await cluster.approvals.snapshot())
+
+
+def open_in(cluster: Cluster, snapshot: Snapshot) -> tuple[Diagnostic, ...]:
+    """Returns the same, of what was read already."""
+    told = emergencies_in(snapshot.records, snapshot.registry, cluster.verify)
+    return tuple(_open(one) for one in told if one.review is None)
 
 
 async def close_review(

@@ -119,6 +119,7 @@ def test_somebody_of_the_role_decides_alone_and_a_second_human_closes_the_review
     listed = team.tom.json("approvals", "review")["emergencies"]
     approval = listed[0]["artifact"]["approval_id"]
     doctor = team.tom.run("doctor")
+    status = team.tom.run("status")
     own = team.sarah.run("approvals", "review", approval, "--reason", "fine")
     closed = team.tom.run("approvals", "review", approval, "--reason", "there was a fire")
 
@@ -130,11 +131,13 @@ def test_somebody_of_the_role_decides_alone_and_a_second_human_closes_the_review
     assert applied.returncode == 0, applied.stderr
     assert "break_glass_used" in applied.stderr
     assert "break_glass_open" in doctor.stderr
+    assert "break_glass_open" in status.stderr
     assert "break-glass: fire" in team.tom.done("ops", "log")
     assert "nobody reviews their own decision" in own.stderr
     assert closed.returncode == 0, closed.stderr
     assert "review: justified, tom" in team.tom.done("approvals", "review")
     assert "break_glass_open" not in team.tom.run("doctor").stderr
+    assert "break_glass_open" not in team.tom.run("status").stderr
 
 
 def test_a_lost_key_is_replaced_by_the_recovery_code_that_is_typed(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from agentctl.domain.policy.request import ACTIONS
 from agentctl.domain.storage.protocol import BackendError
 from agentctl.engine import status as engine
 from agentctl.engine import trust
+from agentctl.engine.emergencies import open_in
 from agentctl.engine.leases import LockInfo
 from agentctl.engine.results import StateObservations, StatusResult
 from agentctl_tools.approvals_list import open_requests, record_faults
@@ -107,7 +108,8 @@ async def _handle(call: Call) -> Envelope:
     result = await engine.status(call.cluster, call.caller)
     shown = await call.cluster.approvals.shown()
     waiting = open_requests(shown)
-    told = sort_diagnostics((*result.diagnostics, *record_faults(shown)))
+    reviews = open_in(call.cluster, shown)
+    told = sort_diagnostics((*result.diagnostics, *record_faults(shown), *reviews))
     standing = await trust.trust(call.cluster, call.caller)
     data = StatusAnswer(
         **msgspec.structs.asdict(msgspec.structs.replace(result, diagnostics=told)),
