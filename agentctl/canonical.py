@@ -8,7 +8,7 @@ canonical, or hold a key twice, are refused rather than read in two ways.
 import hashlib
 import json
 import re
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import rfc8785
@@ -16,7 +16,7 @@ import rfc8785
 _ENCODER: Final = json.JSONEncoder(
     ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
 )
-_NUMBER_TO_JUDGE: Final = re.compile(r"(?:^|[:,\[])-?[0-9]+(?:[.eE]|[0-9]{15})")
+_NUMBER_TO_JUDGE: Final = re.compile(r'(?:^|":|[,\[])-?[0-9]+(?:[.eE]|[0-9]{15})')
 """A float, or an integer that may be beyond 2^53; a text may look so too, which costs only time."""
 
 
@@ -26,7 +26,10 @@ class NotCanonicalError(ValueError):
 
 def canonical_bytes(value: object) -> bytes:
     """Returns the RFC 8785 bytes of *value*, a msgspec Struct or plain JSON value."""
-    plain = msgspec.to_builtins(value, str_keys=True)
+    return _bytes_of(msgspec.to_builtins(value, str_keys=True))
+
+
+def _bytes_of(plain: Any) -> bytes:  # noqa: ANN401  # any JSON value
     text = _ENCODER.encode(plain)
     if text.isascii() and _NUMBER_TO_JUDGE.search(text) is None:
         # ASCII keys sort alike by code points and by UTF-16, and the escapes are the same ones.
@@ -52,7 +55,7 @@ def decode_canonical(data: bytes) -> object:
     """
     try:
         value = msgspec.json.decode(data)
-        again = rfc8785.dumps(value)
+        again = _bytes_of(value)
     except (msgspec.DecodeError, rfc8785.CanonicalizationError, UnicodeError) as error:
         msg = f"not canonical JSON: {error}"
         raise NotCanonicalError(msg) from error

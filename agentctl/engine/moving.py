@@ -18,7 +18,7 @@ from agentctl.domain.ledger.sidecar import Sidecar, StepKind
 from agentctl.domain.plan.dispositions import FailedStep
 from agentctl.domain.plan.model import Change
 from agentctl.domain.storage.lease import TTL_S
-from agentctl.domain.storage.protocol import BackendError
+from agentctl.domain.storage.protocol import BackendError, UnavailableError
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.evidence import evidence_of
 from agentctl.engine.freezing import FrozenError
@@ -32,6 +32,7 @@ from agentctl.graph.port import GraphError, ReadSetConflictError, Stamp
 from agentctl.ids import graph_address
 
 FENCE_ATTEMPTS_MAX = 3
+ACT_ATTEMPTS_MAX = 3
 GRAPH_WAIT_S = TTL_S + 2.0
 """How long a step waits for a graph that another writer holds: until one that died is taken over."""
 
@@ -57,6 +58,15 @@ class Move(msgspec.Struct, frozen=True, kw_only=True):
     sidecar: Sidecar
     act: Callable[[Stamp], Awaitable[int]]
     """Makes the one commit of the step; repeating it is harmless."""
+
+
+class _Told(msgspec.Struct, frozen=True, kw_only=True):
+    """What the graph engine answered to a step."""
+
+    why: Diagnostic | None = None
+    """What went wrong."""
+    unanswered: bool = False
+    """Whether no request was answered, so that one may still arrive."""
 
 
 @asynccontextmanager
@@ -166,14 +176,30 @@ async def make(running: Running, move: Move) -> LiveGraph | None:
         )
         await step_failed(running, change, sidecar.graph_id, sidecar.kind, "not_done")
         return None
-    told: Diagnostic | None = None
-    try:
-        await move.act(running.stamp(epoch=sidecar.epoch, nonce=sidecar.nonce))
-    except GraphError as failure:
-        told = failure.diagnostic
-    except BackendError as failure:
-        told = warning("storage_unavailable", change.resource, str(failure))
-    return await _looked_at(running, move, told)
+    return await _looked_at(running, move, await _acted(running, move))
+
+
+async def _acted(running: Running, move: Move) -> _Told:
+    """Makes the commit of a step, and once more where no answer came.
+
+    A request that nobody answered may still arrive. The repeated one either takes its place, so that
+    it cannot, or meets what it did.
+    """
+    sidecar, told = move.sidecar, _Told()
+    for _ in range(ACT_ATTEMPTS_MAX):
+        try:
+            await move.act(running.stamp(epoch=sidecar.epoch, nonce=sidecar.nonce))
+        except GraphError as failure:
+            return _Told(why=failure.diagnostic)
+        except UnavailableError as failure:
+            why = warning("storage_unavailable", move.change.resource, str(failure))
+            told = _Told(why=why, unanswered=True)
+        except BackendError as failure:
+            why = warning("storage_unavailable", move.change.resource, str(failure))
+            return _Told(why=why)
+        else:
+            return _Told()
+    return told
 
 
 async def graph_busy(
@@ -215,14 +241,14 @@ async def step_failed(
     await running.finished(change, how, FAILED[kind])
 
 
-async def _looked_at(running: Running, move: Move, told: Diagnostic | None) -> LiveGraph | None:
-    sidecar, change = move.sidecar, move.change
+async def _looked_at(running: Running, move: Move, answered: _Told) -> LiveGraph | None:
+    sidecar, change, told = move.sidecar, move.change, answered.why
     evidence = await evidence_of(running.task.cluster, sidecar.graph_id)
     (decision,) = recover((sidecar,), {sidecar.graph_id: evidence}, running.state, frozenset())
     if decision.verdict == "roll_forward":
         running.settled.append(sidecar)
         return evidence.live
-    if decision.verdict == "retire":
+    if decision.verdict == "retire" and not answered.unanswered:
         running.settled.append(sidecar)
         running.told.add(_why_failed(change, sidecar.kind, told))
         await step_failed(running, change, sidecar.graph_id, sidecar.kind, "not_done")

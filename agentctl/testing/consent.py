@@ -1,5 +1,6 @@
 """A storage root in memory with people, an agent and their keys: for tests about consent."""
 
+import functools
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 
@@ -32,6 +33,7 @@ CONFIG = "c" * 64
 PLAN = "d" * 64
 
 
+@functools.cache
 def key_of(name: str) -> SeedSigner:
     """Returns the key of a person or agent of that name; the same name gives the same key."""
     return SeedSigner(hashlib.sha256(name.encode()).digest())

@@ -105,3 +105,11 @@ def test_a_step_without_its_sidecar_is_found(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(moving, "write_sidecar", nothing)
 
     assert found_by_some_seed(lambda bug: "the ledger says" in bug or "not succeed" in bug)
+
+
+def test_a_create_that_arrives_after_its_caller_gave_up_is_not_told_as_not_done() -> None:
+    """Seed 336: the graph of a step that was told as failed was there afterwards, in no ledger."""
+    outcome = simulate(336)
+
+    assert outcome.bug is None, replay(outcome)
+    assert outcome.faults["late"]

@@ -198,9 +198,8 @@ class SimulatedStore:
         """Returns the keys that begin with *prefix* and sort behind *after*, in order of bytes."""
 
         def effect() -> tuple[str, ...]:
-            behind = after.encode()
-            found = (k for k in self._objects if k.startswith(prefix) and k.encode() > behind)
-            return tuple(sorted(found, key=str.encode))
+            found = (k for k in self._objects if k.startswith(prefix) and k > after)
+            return tuple(sorted(found))  # by code points, which is by bytes of UTF-8
 
         found = await self._call("list", prefix, effect)
         return tuple(str(key) for key in cast("Iterable[object]", found))

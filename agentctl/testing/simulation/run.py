@@ -17,6 +17,7 @@ from agentctl.testing.simulation.checks import check_graphs, check_loads, check_
 from agentctl.testing.simulation.folders import GRAPHS
 from agentctl.testing.simulation.loop import run_virtually
 from agentctl.testing.simulation.network import Weather
+from agentctl.testing.simulation.remembering import remembered_judgements
 from agentctl.testing.simulation.world import Bug, Simulation, operator
 
 CALM: Final = Weather()
@@ -52,7 +53,8 @@ def simulate(seed: int | str) -> Outcome:
     folder = path / "folder"
     folder.mkdir()
     try:
-        return run_virtually(lambda: _simulate(seed, folder))
+        with remembered_judgements():
+            return run_virtually(lambda: _simulate(seed, folder))
     finally:
         shutil.rmtree(path)
 

@@ -1,7 +1,6 @@
 """One simulated world: machines, a storage, a folder, and the commands that people run there."""
 
 import asyncio
-import functools
 import random
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,8 +8,6 @@ from typing import Any, Final
 
 import msgspec
 
-from agentctl.adapters.keys.sshsig import verify
-from agentctl.adapters.sources.directory import Folder
 from agentctl.domain.policy.caller import Caller
 from agentctl.domain.storage.protocol import ObjectStore
 from agentctl.engine.cluster import Cluster, open_cluster
@@ -29,6 +26,7 @@ from agentctl.testing.simulation.network import (
     Weather,
     distant_graphs,
 )
+from agentctl.testing.simulation.remembering import RememberingFolder, remembered_verify
 from agentctl.testing.simulation.trace import Trace
 from agentctl_tools.door import call
 from agentctl_tools.envelopes import failed
@@ -36,8 +34,6 @@ from agentctl_tools.failures import diagnostics_of
 from agentctl_tools.operation import Envelope
 
 HOSTS: Final = ("north", "south")
-_VERIFY: Final = functools.lru_cache(maxsize=4096)(verify)
-"""The same signatures are looked at by every process; what they say does not change."""
 
 
 class Loaded(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,11 +96,11 @@ class Simulation:
             return distant_graphs(self.network, process, inner)
 
         return await open_cluster(
-            Folder(self.folder.path),
+            RememberingFolder(self.folder.path),
             make_store=make_store,
             make_graphs=make_graphs,
             world=process,
-            verify=_VERIFY,
+            verify=remembered_verify,
             sleep=process.sleep,
         )
 
