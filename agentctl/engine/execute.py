@@ -75,8 +75,9 @@ async def purge_at_once(running: Running, before: State) -> None:
     *before* is the recorded state; what was detached by then has its own time.
     """
     for due in due_purges(running.state, running.at):
-        if due.key in before.observations and before.observations[due.key] == (
-            running.state.observations[due.key]
+        if (
+            due.key in before.observations
+            and before.observations[due.key] == (running.state.observations[due.key])
         ):
             continue
         trouble = await purge(running.task.cluster, due)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from agentctl.adapters.backends.local import LocalStore
 from agentctl.canonical import sha256_hex
 from agentctl.graph.lance_port import LanceGraphs
-from agentctl.graph.location import DataFolder
+from agentctl.graph.location import data_folder
 from agentctl.graph.log import CommitLog
 from agentctl.graph.port import GraphError, SchemaPayload, Stamp
 from agentctl.graph.reading import run_query
@@ -337,7 +337,7 @@ async def snapshot_and_answers(
         assert report.diagnostics == ()
     head = await CommitLog(store).head("g")
     assert head is not None
-    tables = Tables(DataFolder(store.uri, "g", head.incarnation), before_write=lambda _: None)
+    tables = Tables(data_folder(store, "g", head.incarnation), before_write=lambda _: None)
     ir: SchemaIr = made.ir
     return Snapshot(head, ir, tables), [await answer(memory, *one) for one in asked]
 

@@ -76,6 +76,10 @@ class AbsentGraphs:
         """Looks at no row."""
         _absent(graph_id)
 
+    async def erase(self, graph_id: str, *, observed: int, stamp: Stamp) -> int:  # noqa: ARG002
+        """Refuses."""
+        raise engine_missing(graph_id)
+
     async def detach(self, graph_id: str, *, observed: int, stamp: Stamp) -> int:  # noqa: ARG002
         """Refuses."""
         _absent(graph_id)
