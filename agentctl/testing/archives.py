@@ -38,7 +38,7 @@ class MemoryArchive:
             msg = f"there is no snapshot {snapshot}"
             raise ArchiveError(msg)
         objects = self.snapshots[snapshot][1]
-        return {key: b"altered" for key in objects} if self.lies else dict(objects)
+        return dict.fromkeys(objects, b"altered") if self.lies else dict(objects)
 
     async def held(self) -> tuple[Held, ...]:
         """Returns every snapshot, oldest first."""

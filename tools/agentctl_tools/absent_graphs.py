@@ -78,7 +78,7 @@ class AbsentGraphs:
 
     async def erase(self, graph_id: str, *, observed: int, stamp: Stamp) -> int:  # noqa: ARG002
         """Refuses."""
-        raise engine_missing(graph_id)
+        _absent(graph_id)
 
     async def detach(self, graph_id: str, *, observed: int, stamp: Stamp) -> int:  # noqa: ARG002
         """Refuses."""
