@@ -80,7 +80,8 @@ async def _thaw(site: Site, cluster: Cluster) -> Envelope:
     return await do(cluster, "thaw", arguments)
 
 
-async def _all_thawed(site: Site) -> None:
+async def all_thawed(site: Site) -> None:
+    """Ends every freeze."""
     for _ in range(3):
         cluster = await site.open()
         listed = await do(cluster, "freezes", {})
@@ -90,7 +91,8 @@ async def _all_thawed(site: Site) -> None:
         assert ended.ok, ended.diagnostics
 
 
-async def _untouched(site: Site, cluster: Cluster) -> None:
+async def untouched(site: Site, cluster: Cluster) -> None:
+    """No graph was moved, and nothing is frozen."""
     assert kinds(site, "supply") == ["create", "write"]
     assert (await do(cluster, "freezes", {})).data.freezes == ()  # type: ignore[attr-defined]
 
@@ -233,8 +235,8 @@ LATER_CASES: Final[tuple[Case, ...]] = (
         name="freeze",
         prepare=two_with_rows,
         command=_freeze,
-        check=_untouched,
-        settle=_all_thawed,
+        check=untouched,
+        settle=all_thawed,
         apply_first="never",
         again=frozenset({"frozen_already"}),
     ),
@@ -242,8 +244,8 @@ LATER_CASES: Final[tuple[Case, ...]] = (
         name="thaw",
         prepare=_frozen,
         command=_thaw,
-        check=_untouched,
-        settle=_all_thawed,
+        check=untouched,
+        settle=all_thawed,
         apply_first="never",
         again=frozenset({"freeze_not_found"}),
     ),

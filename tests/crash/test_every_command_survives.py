@@ -1,21 +1,27 @@
 """Every command, struck at every one of its writes, in every way: the next command mends it.
 
-The commands are the cases of `agentctl.testing.crash_cases` and `crash_later_cases`; their writes are counted, not listed.
+The commands are the cases of `agentctl.testing.crash_cases` and its later ones; their writes are counted, not listed.
 Before each point the storage is copied from a template. A few points of each case run always, all of
 them on memory with the slow tests, and all of them on a disk under the long profile.
 """
 
+import asyncio
 import os
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from agentctl.adapters.backends.memory import MemoryStore
 from agentctl.engine import moving
-from agentctl.testing.crash_later_cases import ALL_CASES as CASES
+from agentctl.engine.cluster import Cluster
+from agentctl.testing.crash_cases import applied
+from agentctl.testing.crash_newest_cases import ALL_CASES as CASES
 from agentctl.testing.crash_suite import ALL_FAULTS, Case, points, strike, survey
 from agentctl.testing.simulation.world import Bug
-from agentctl.testing.sites import Disk, LocalDisk, MemoryDisk
+from agentctl.testing.sites import Disk, LocalDisk, MemoryDisk, Site
+from agentctl_tools.operation import Envelope
 
 LONG = os.environ.get("AGENTCTL_TEST_PROFILE") == "long"
 SAMPLE = 7
@@ -77,3 +83,39 @@ def test_a_step_without_its_sidecar_is_caught(
 
     with pytest.raises((AssertionError, Bug), match="graph migrate"):
         struck_everywhere(BY_NAME["apply: schema"], tmp_path, MemoryDisk(), every=1)
+
+
+async def applied_twice_at_once(site: Site, cluster: Cluster) -> Envelope:
+    """Two applies begin together; one of them is told that the other holds the lease."""
+    one, two = await asyncio.gather(applied(site, cluster), applied(site, cluster))
+    return one if one.ok else two
+
+
+AT_ONCE = msgspec.structs.replace(
+    BY_NAME["apply: create"], name="apply: twice at once", command=applied_twice_at_once
+)
+creates = MemoryStore.create
+
+
+async def overwriting(store: MemoryStore, key: str, data: bytes) -> bool:
+    """What a store does that forgets the condition, though its probe went well."""
+    if "probe" in key:
+        return await creates(store, key, data)
+    await store.replace(key, data)
+    return True
+
+
+def test_two_applies_at_once_survive_a_lost_answer(tmp_path: Path) -> None:
+    surveyed = survey(AT_ONCE, tmp_path, MemoryDisk())
+
+    for at in range(1, surveyed.writes + 1, 3):
+        strike(surveyed, tmp_path / str(at), at, "lost")
+
+
+def test_a_store_that_ignores_create_only_is_caught_by_the_crash_suite(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(MemoryStore, "create", overwriting)
+
+    with pytest.raises((AssertionError, Bug), match=r"does not record|twice|does not hold|left"):
+        struck_everywhere(AT_ONCE, tmp_path, MemoryDisk(), every=1)
