@@ -3,7 +3,6 @@
 The one entry to the query language; never raises, whatever the bytes are.
 """
 
-
 from agentctl.diagnostics.bag import sort_diagnostics
 from agentctl.languages.query.catalog_index import index_catalog
 from agentctl.languages.query.context import Context
