@@ -27,6 +27,8 @@ from agentctl.adapters.backends.s3_settings import S3Root, S3Settings
 BUCKET: Final = "agentctl-tests"
 ACCESS_KEY: Final = "AKIAAGENTCTLTESTS"
 SECRET_KEY: Final = "not-a-secret-of-anything"  # noqa: S105  # of a server that lives for seconds
+READER_ACCESS_KEY: Final = "AKIAAGENTCTLREADS"
+"""Of somebody who may look at the bucket of SeaweedFS, and nothing else."""
 REGION: Final = "us-east-1"
 READY_WITHIN_S: Final = 60.0
 _POLL_S: Final = 0.1
@@ -57,6 +59,11 @@ class ObjectServer(msgspec.Struct, frozen=True, kw_only=True):
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         }
+
+    @property
+    def reader(self) -> dict[str, str]:
+        """The variables of somebody who may only look; SeaweedFS knows the difference."""
+        return {"AWS_ACCESS_KEY_ID": READER_ACCESS_KEY}
 
     @property
     def settings(self) -> S3Settings:
@@ -103,8 +110,11 @@ def seaweed_server() -> Iterator[ObjectServer]:
     with tempfile.TemporaryDirectory(prefix="agentctl-weed-") as folder:
         credentials = {"accessKey": ACCESS_KEY, "secretKey": SECRET_KEY}
         identity = {"name": "tests", "credentials": [credentials], "actions": ["Admin"]}
+        looks = {"accessKey": READER_ACCESS_KEY, "secretKey": SECRET_KEY}
+        actions = [f"Read:{BUCKET}", f"List:{BUCKET}"]
+        reader = {"name": "reader", "credentials": [looks], "actions": actions}
         config = Path(folder) / "s3.json"
-        config.write_text(json.dumps({"identities": [identity]}))
+        config.write_text(json.dumps({"identities": [identity, reader]}))
         data = Path(folder) / "data"
         data.mkdir()
         port = free_port(GRPC_OFFSET)

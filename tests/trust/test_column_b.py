@@ -12,6 +12,7 @@ from agentctl.domain.approval.records import DecisionArtifact
 from agentctl.domain.approval.words import compare_words
 from agentctl.engine.trust import TrustFacts, assess
 from agentctl.testing.authenticator import Authenticator
+from agentctl.testing.builders import QUERY
 from agentctl.testing.consent import Consent, caller, consent, key_of
 from agentctl.testing.shell import AUDIT, Shell
 
@@ -76,7 +77,7 @@ def facts_of(shell: Shell, **more: bool) -> TrustFacts:
 
 
 @pytest.mark.slow
-def test_irreversible_without_a_human_no_the_files_are_its_own(shell: Shell) -> None:
+def test_cell_b1_irreversible_without_a_human_no_the_files_are_its_own(shell: Shell) -> None:
     shutil.rmtree(shell.folder / "graphs" / "spare.omni")
 
     assert "missing" in json.dumps(shell.json("refresh"))
@@ -86,7 +87,7 @@ def test_irreversible_without_a_human_no_the_files_are_its_own(shell: Shell) -> 
 
 
 @pytest.mark.slow
-def test_irreversible_without_a_human_no_the_key_is_its_own(removing: Shell) -> None:
+def test_cell_b1_irreversible_without_a_human_no_the_key_is_its_own(removing: Shell) -> None:
     removing.done("approvals", "request", "graph.spare")
 
     signed = by_a_shell(removing, AGENT, "")
@@ -102,7 +103,9 @@ def test_irreversible_without_a_human_no_the_key_is_its_own(removing: Shell) -> 
 
 
 @pytest.mark.slow
-def test_a_typed_passphrase_holds_while_the_programs_are_the_persons(removing: Shell) -> None:
+def test_cell_b2_a_typed_passphrase_holds_while_the_programs_are_the_persons(
+    removing: Shell,
+) -> None:
     (key,) = [f for f in removing.keys.glob("human-*") if f.suffix != ".pub"]
     _lock(key, b"correct horse")
     removing.done("approvals", "request", "graph.spare")
@@ -122,7 +125,7 @@ def test_a_typed_passphrase_holds_while_the_programs_are_the_persons(removing: S
 
 
 @pytest.mark.slow
-def test_a_typed_passphrase_is_lost_once_a_shell_tampers_with_the_programs(
+def test_cell_b2_a_typed_passphrase_is_lost_once_a_shell_tampers_with_the_programs(
     removing: Shell,
 ) -> None:
     (key,) = [f for f in removing.keys.glob("human-*") if f.suffix != ".pub"]
@@ -175,7 +178,7 @@ async def touched_cluster() -> tuple[Consent, Authenticator]:
     return bench, key
 
 
-async def test_a_touched_key_holds_against_a_shell_without_a_person() -> None:
+async def test_cell_b2_a_touched_key_holds_against_a_shell_without_a_person() -> None:
     """B may ask the authenticator as often as it likes: nobody touches it, so nothing is signed."""
     bench, key = await touched_cluster()
     request = await bench.ask()
@@ -192,7 +195,7 @@ async def test_a_touched_key_holds_against_a_shell_without_a_person() -> None:
     assert (await bench.standing()).state == "waiting"
 
 
-async def test_a_touched_key_proves_a_person_but_not_what_the_person_was_shown() -> None:
+async def test_cell_b2_a_touched_key_proves_a_person_but_not_what_the_person_was_shown() -> None:
     """B shows one page and has another request signed: the person touches, and it counts.
 
     The table says so: a person was present, though B may have shown them another page.
@@ -213,7 +216,7 @@ async def test_a_touched_key_proves_a_person_but_not_what_the_person_was_shown()
 
 
 @pytest.mark.slow
-def test_tampering_with_history_is_found_where_the_ledger_proves_it(shell: Shell) -> None:
+def test_cell_b3_tampering_with_history_is_found_where_the_ledger_proves_it(shell: Shell) -> None:
     first = min((shell.folder / AUDIT).glob("*.json"))
     record = json.loads(first.read_bytes())
     first.write_text(json.dumps(record | {"action": "nothing"}, separators=(",", ":")))
@@ -225,7 +228,7 @@ def test_tampering_with_history_is_found_where_the_ledger_proves_it(shell: Shell
 
 
 @pytest.mark.slow
-def test_tampering_with_what_no_anchor_holds_is_not_found(shell: Shell) -> None:
+def test_cell_b3_tampering_with_what_no_anchor_holds_is_not_found(shell: Shell) -> None:
     """The chain is unkeyed: what came after the ledger's newest object can be taken away."""
     shell.run("approvals", "request", "graph.supply")
     shell.run("draft", "edit", "supply.gq", "--remove")
@@ -240,7 +243,28 @@ def test_tampering_with_what_no_anchor_holds_is_not_found(shell: Shell) -> None:
 
 
 @pytest.mark.slow
-def test_secrets_out_of_reach_no_the_environment_is_the_same(shell: Shell) -> None:
+def test_cell_b3_a_past_that_was_put_back_whole_is_found_by_an_anchor_kept_elsewhere(
+    shell: Shell,
+) -> None:
+    """Ledger, audit and approvals of yesterday agree with each other: only the anchor knows better."""
+    anchors, yesterday = shell.root / "anchors.jsonl", shell.root / "yesterday"
+    shutil.copytree(shell.folder / "__cluster", yesterday)
+    shell.write({"supply.gq": f"// another\n{QUERY}"})
+    shell.done("apply")
+    shell.done("audit", "anchor", "--unsigned", "--file", anchors)
+    shutil.rmtree(shell.folder / "__cluster")
+    shutil.copytree(yesterday, shell.folder / "__cluster")
+
+    alone = shell.run("audit", "verify")
+    told = shell.run("audit", "verify", "--anchors", anchors)
+
+    assert alone.returncode == 0, "by itself the past is whole"
+    assert told.returncode == 1, told.stdout + told.stderr
+    assert_says_column_b(trust_line(shell))
+
+
+@pytest.mark.slow
+def test_cell_b4_secrets_out_of_reach_no_the_environment_is_the_same(shell: Shell) -> None:
     (key,) = [f for f in shell.keys.glob("human-*") if f.suffix != ".pub"]
     reads = "import os, sys; sys.exit(0 if b'PRIVATE' in open(sys.argv[2], 'rb').read() else 1)"
 
