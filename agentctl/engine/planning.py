@@ -12,11 +12,11 @@ from agentctl.diagnostics.bag import has_errors, sort_diagnostics
 from agentctl.diagnostics.diagnostic import Diagnostic, error, warning
 from agentctl.domain.approval.meetable import unmeetable
 from agentctl.domain.config.model import DesiredCluster
-from agentctl.domain.config.references import removed_references
 from agentctl.domain.plan.codec import KeptPlan, decode_kept, encode_kept
 from agentctl.domain.plan.diff import draft_plan, finish
 from agentctl.domain.plan.inputs import PlanDraft, PlanInputs
 from agentctl.domain.plan.model import Plan
+from agentctl.domain.plan.removed import removed_references
 from agentctl.domain.plan.statement import Gate
 from agentctl.domain.policy.caller import Caller
 from agentctl.engine.cluster import Cluster

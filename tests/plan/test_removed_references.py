@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from agentctl.domain.config.references import removed_references
+from agentctl.domain.plan.removed import removed_references
 from agentctl.engine.apply import apply
 from agentctl.engine.planning import make_plan
 from agentctl.testing.builders import Bench, cluster_yaml, folder_files, wanting

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from functools import cached_property
 
 from agentctl.diagnostics.bag import Bag
-from agentctl.diagnostics.diagnostic import Diagnostic, error
+from agentctl.diagnostics.diagnostic import error
 from agentctl.domain.config.faults import meant
 from agentctl.domain.config.given import Text
 from agentctl.domain.config.paths import CLUSTER_FILE
@@ -50,8 +50,8 @@ _DANGLING: dict[Kind, str] = {
 }
 
 
-_DANGLING_CODES = frozenset({*_DANGLING.values(), "dangling_reference"})
-_MISSING = re.compile(r"the (?P<kind>[a-z `]+?) `(?P<name>[^`]+)` is not declared")
+DANGLING_CODES = frozenset({*_DANGLING.values(), "dangling_reference"})
+MISSING = re.compile(r"the (?P<kind>[a-z `]+?) `(?P<name>[^`]+)` is not declared")
 """What each of these codes says; `policies` and `settings` use the same words."""
 _CANDIDATES_MAX = 5
 
@@ -199,48 +199,3 @@ def candidates(name: str, kinds: Iterable[Kind], known: Declared) -> str | None:
         return None
     told = ", ".join(f"`{address}`" for address in shown)
     return f"Write its typed address: {told}{f' or one of {more:,} more' if more else ''}."
-
-
-def removed_references(
-    diagnostics: Iterable[Diagnostic], recorded: Iterable[str]
-) -> tuple[Diagnostic, ...]:
-    """Returns *diagnostics*, a missing target told as being removed where the ledger still has it.
-
-    Args:
-        diagnostics: of a folder.
-        recorded: addresses of all applied resources.
-    """
-    applied = frozenset(recorded)
-    return tuple(_removed(found, applied) for found in diagnostics)
-
-
-def _removed(found: Diagnostic, applied: frozenset[str]) -> Diagnostic:
-    match = _MISSING.match(found.message) if found.code in _DANGLING_CODES else None
-    if match is None:
-        return found
-    targets = _recorded_as(match["kind"], match["name"], applied)
-    if not targets:
-        return found
-    listed = ", ".join(targets)
-    return error(
-        "reference_being_removed",
-        found.path,
-        f"{found.path} still refers to {listed}, which this plan removes",
-        detail=f"{listed} is applied now and no longer declared; what refers to it would point at"
-        " nothing, so neither is changed.",
-        where=found.where,
-        related=found.related,
-        remedy=f"Take the reference out as well, or declare {listed} again; if it has another"
-        " name now, say so under `moved`.",
-    )
-
-
-def _recorded_as(kind_words: str, name: str, applied: frozenset[str]) -> list[str]:
-    if name in applied:
-        return [name]
-    found: list[str] = []
-    for address in sorted(applied) if "." not in name else ():
-        parsed = parse_address(address)
-        if parsed is not None and parsed.name == name and KIND_WORDS[parsed.kind] == kind_words:
-            found.append(address)
-    return found
