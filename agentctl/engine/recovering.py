@@ -24,7 +24,15 @@ from agentctl.engine.health import trouble_of
 from agentctl.engine.journal import Told
 from agentctl.engine.leases import CLUSTER, Lease, StateLockHeldError
 from agentctl.engine.moving import fence_graph, main_lease
-from agentctl.engine.pins import commit_of, graph_named, keep, kept_commit, let_go, stamp_of
+from agentctl.engine.pins import (
+    commit_number,
+    commit_of,
+    graph_named,
+    keep,
+    kept_commit,
+    let_go,
+    stamp_of,
+)
 from agentctl.engine.sidecars import read_sidecars, remove_sidecar
 from agentctl.engine.snapshots import snapshot
 from agentctl.graph.port import GraphError, Stamp
@@ -164,16 +172,20 @@ class _Recovery:
         live = await observe_graph(self._cluster, graph)
         before = commit_of(self._pre, graph)
         if action.source == "last_known_good":
-            target = await self._known_good(graph)
-            if target is None:
+            good = await self._known_good(graph)
+            if good is None:
                 return "no ancestor that succeeded is known to have been good"
+            target, then = good
+            if self._pre is None or then is None or then != self._pre.contents.get(graph):
+                return _takes_away(target)
             self._elsewhere = self._elsewhere or target != before
         elif before is None:
             return await self._take_away(graph, label)
         else:
-            target = kept_commit(self._op, graph)
-            if target is None:
+            kept = kept_commit(self._op, graph)
+            if kept is None:
                 return "the op has no backup of it"
+            target = kept
         content = self._pre.contents.get(graph) if self._pre and target == before else None
         if live.presence == "live" and content is not None and live.content == content:
             await self._drop_sidecars(graph)
@@ -184,12 +196,24 @@ class _Recovery:
         """Reverts a graph to a commit, unless this recovery has done so already."""
         graphs = self._cluster.graphs
 
-        async def revert(live: LiveGraph, stamp: Stamp) -> None:
+        async def revert(live: LiveGraph, stamp: Stamp) -> str | None:
             assert live.commit is not None
-            if live.nonce != stamp.nonce:
-                await graphs.revert(graph, target, observed=live.commit, stamp=stamp)
+            if live.nonce == stamp.nonce:
+                return None
+            if await self._others_wrote(graph, since=commit_of(self._pre, graph) or target):
+                return f"others have written to it since the op began; {_takes_away(target)}"
+            await graphs.revert(graph, target, observed=live.commit, stamp=stamp)
+            return None
 
         return await self._moved(graph, label, revert)
+
+    async def _others_wrote(self, graph: str, *, since: int) -> bool:
+        """Returns whether a commit above *since* is not the op's; where not all are there, it may be."""
+        commits = await self._cluster.graphs.history(graph, limit=HISTORY_MAX)
+        numbers = [commit_number(commit.id) or 0 for commit in commits]
+        above = [c for c, n in zip(commits, numbers, strict=True) if n > since]
+        whole = len(above) < len(commits) or not above
+        return not whole or any(c.kind != "fence" and c.op != self._op.id for c in above)
 
     async def _take_away(self, graph: str, label: str) -> str | None:
         """Detaches a graph that was not there before: only one that nobody but the op has written to."""
@@ -203,14 +227,15 @@ class _Recovery:
         if any(commit.op != self._op.id for commit in own):
             return "it was not there before, and others have written to it since"
 
-        async def detach(seen: LiveGraph, stamp: Stamp) -> None:
+        async def detach(seen: LiveGraph, stamp: Stamp) -> str | None:
             assert seen.commit is not None
             await graphs.detach(graph, observed=seen.commit, stamp=stamp)
+            return None
 
         return await self._moved(graph, label, detach)
 
     async def _moved(
-        self, graph: str, label: str, act: Callable[[LiveGraph, Stamp], Awaitable[None]]
+        self, graph: str, label: str, act: Callable[[LiveGraph, Stamp], Awaitable[str | None]]
     ) -> str | None:
         """Moves a live graph under its lease, then drops the sidecars that told of the op's own move."""
         cluster, op = self._cluster, self._op
@@ -224,7 +249,9 @@ class _Recovery:
             if live.presence != "live":
                 return f"it is {live.presence}"
             nonce = sha256_hex(f"recover\0{op.id}\0{label}".encode())[:32]
-            await act(live, stamp_of(cluster, op, lease.epoch, nonce=nonce))
+            why = await act(live, stamp_of(cluster, op, lease.epoch, nonce=nonce))
+            if why is not None:
+                return why
             await self._drop_sidecars(graph)
         return None
 
@@ -233,8 +260,11 @@ class _Recovery:
             if sidecar.op == self._op.id and sidecar.graph_id == graph:
                 await remove_sidecar(self._cluster.store, sidecar)
 
-    async def _known_good(self, graph: str) -> int | None:
-        """Returns the commit of a graph at the newest ancestor that succeeded and can be gone back to."""
+    async def _known_good(self, graph: str) -> tuple[int, str | None] | None:
+        """Returns the commit of a graph at the newest ancestor that succeeded and can be gone back to.
+
+        With the digest of what the graph held there, where that is on record.
+        """
         cluster = self._cluster
         line = await cluster.journal.lineage(self._op.id)
         posts: dict[str, Snapshot] = {}
@@ -253,7 +283,10 @@ class _Recovery:
             healthy.add(op.id)
             break
         found = last_known_good(self._op, {o.id: o for o in line}, posts, frozenset(healthy))
-        return None if found is None else commit_of(posts[found.id], graph)
+        number = None if found is None else commit_of(posts[found.id], graph)
+        if found is None or number is None:
+            return None
+        return number, posts[found.id].contents.get(graph)
 
     async def _residue(self) -> str | None:
         """Returns why the cluster is not what it was to be again; None where it is."""
@@ -266,6 +299,14 @@ class _Recovery:
         if is_restored(self._pre, snapshot(head, live.values())):
             return None
         return "the cluster is not what it was before the op"
+
+
+def _takes_away(target: int) -> str:
+    """Says that no recovery takes rows away that were there before the op: that has a gate."""
+    return (
+        f"to go back to main:{target} would take away what the op did not write, and that is a"
+        " human's decision: agentctl rollback"
+    )
 
 
 def _yes(action: RecoveryAction) -> GateOutcome:

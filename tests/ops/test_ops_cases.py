@@ -400,11 +400,68 @@ async def test_case_17_without_a_successful_ancestor_nothing_is_known_good(tmp_p
 async def test_the_newest_ancestor_that_succeeded_is_gone_back_to(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
     good = RecoveryAction(kind="restore", resource="graph.supply", source="last_known_good")
+    cluster = await bench.begun(folder_files("supply", "zebra"))
+    assert (await apply(cluster, bench.sarah, wanting())).converged
+    bench.wrap_graphs = lambda graphs: FailsAfter(graphs, "zebra")  # type: ignore[return-value,assignment]  # forwards
+    bench.write({"supply.pg": WIDER_SCHEMA, "zebra.pg": WIDER_SCHEMA})
+    cluster = await bench.open()
+    before = (await cluster.graphs.observe("supply")).content
+
+    result = await apply(cluster, bench.sarah, wanting(constraints=gated(on_failure=(good,))))
+
+    op = await op_of(cluster, result)
+    assert op.status == "rolled_back", op.reason
+    assert (await cluster.graphs.observe("supply")).content == before
+
+
+async def test_no_recovery_takes_away_rows_that_were_there_before_the_op(tmp_path: Path) -> None:
+    """Going back over rows has a gate, as any rollback: an op that fails on purpose is no way round."""
+    bench = Bench(tmp_path)
+    good = RecoveryAction(kind="restore", resource="graph.supply", source="last_known_good")
     cluster, _, op = await failing(bench, FailsAfter, Constraints(on_failure=(good,)))  # type: ignore[arg-type]  # forwards
 
     live = await cluster.graphs.observe("supply")
-    assert op.status == "rolled_back", op.reason
-    assert live.rows == {"Package": 0, "DependsOn": 0}
+    assert (op.status, op.needs_human) == ("failed", True)
+    assert "human's decision" in (op.reason or "")
+    assert live.rows["Package"] > 0
+
+
+async def test_no_recovery_takes_away_rows_that_others_wrote_while_the_op_ran(
+    tmp_path: Path,
+) -> None:
+    bench = Bench(tmp_path)
+    backup = Constraint(kind="backup", resource="graph.supply")
+    back = RecoveryAction(kind="restore", resource="graph.supply")
+    await applied(bench, "supply", "zebra")
+    rows = [b'{"type": "Package", "data": {"name": "later"}}\n']
+
+    class Meanwhile(FailsAfter):
+        """Between the two moves somebody loads."""
+
+        async def migrate(
+            self, graph_id: str, *, schema: SchemaPayload, observed: int, stamp: Stamp
+        ) -> int:
+            if graph_id == self._graph:
+                other = await bench.open()
+                bench.world.living.add(first.pid)
+                report, _ = await load(other, bench.sarah, "supply", rows, "append", "later")
+                assert report.commit is not None, report.diagnostics
+            return await super().migrate(graph_id, schema=schema, observed=observed, stamp=stamp)
+
+    bench.wrap_graphs = lambda graphs: Meanwhile(graphs, "zebra")  # type: ignore[return-value,assignment]  # forwards
+    bench.write({"supply.pg": WIDER_SCHEMA, "zebra.pg": WIDER_SCHEMA})
+    cluster = await bench.open()
+    first = bench.world
+    before = (await cluster.graphs.observe("supply")).rows["Package"]
+
+    result = await apply(
+        cluster, bench.sarah, wanting(constraints=gated(backup, on_failure=(back,)))
+    )
+
+    op = await op_of(cluster, result)
+    assert (op.status, op.needs_human) == ("failed", True)
+    assert "others have written" in (op.reason or "")
+    assert (await cluster.graphs.observe("supply")).rows["Package"] == before + 1
 
 
 async def test_case_20_without_radicle_and_jj_an_op_is_whole(tmp_path: Path) -> None:
