@@ -182,6 +182,33 @@ def test_a_new_kind_has_its_classes_and_asks_only_for_what_is_carried_out(
     assert len(draft_plan(given).gates) == (waits == "blocked" and not deferred)
 
 
+SENDS = {"provider": ADDRESS, "graph": "graph.g", "property": "Package.name", "model": "m"}
+
+
+@pytest.mark.parametrize(
+    ("profile", "graph", "classes"),
+    [
+        (PROVIDER, "graph.g", ("authority",)),
+        (PROVIDER, "graph.new", ("reversible",)),
+        (EmbeddingProfile(kind="mock"), "graph.g", ("reversible",)),
+    ],
+)
+def test_an_embedding_of_texts_that_are_there_waits_for_a_human_who_is_told_where_they_go(
+    profile: EmbeddingProfile, graph: str, classes: tuple[str, ...]
+) -> None:
+    providers = (provider(profile),)
+    before = cluster(GRAPH, providers=providers)
+    embedding = other("embedding.e", "embedding", **(SENDS | {"graph": graph}))
+    given = inputs(cluster(GRAPH, providers=providers, others=(embedding,)), before)
+
+    plan = plan_of(given)
+
+    assert change_of(plan, "embedding.e").classes == classes
+    assert [n.reason for n in plan.approvals_required] == (
+        [f"texts of Package.name in graph.g go to {ADDRESS}"] if classes == ("authority",) else []
+    )
+
+
 def test_a_new_provider_waits_for_a_human_who_is_told_where_the_secret_goes() -> None:
     desired = cluster(GRAPH, providers=(provider(PROVIDER),))
 

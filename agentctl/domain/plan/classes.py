@@ -117,9 +117,22 @@ def _of_other(change: Change, kind: Kind, inputs: PlanInputs) -> Classes:
     found: set[EffectClass] = set()
     if kind in _AUTHORITY_KINDS or (kind in _SOURCE_KINDS and change.operation != "delete"):
         found.add("authority")
+    if kind == "embedding" and change.operation != "delete" and _sends(change, inputs):
+        found.add("authority")
     if kind == "pipeline" and change.operation != "delete" and _overwrites(change, inputs):
         found.add("irreversible")
     return tuple(sorted(found)) or REVERSIBLE
+
+
+def _sends(change: Change, inputs: PlanInputs) -> bool:
+    """Returns whether an embedding sends texts that a graph holds already to somebody's provider.
+
+    As with a graph's own provider: a new graph holds no data, and a mock is nobody.
+    """
+    resource = next((o for o in inputs.desired.others if o.address == change.resource), None)
+    fields = resource.fields if resource is not None else {}
+    mocks = {p.address for p in inputs.desired.embedding_providers if p.profile.kind == "mock"}
+    return fields.get("graph") in inputs.recorded and fields.get("provider") not in mocks
 
 
 def _overwrites(change: Change, inputs: PlanInputs) -> bool:

@@ -24,6 +24,9 @@ def settings_reason(change: Change, desired: DesiredCluster) -> str:
     rule = rule_words(other.fields) if other is not None and other.kind == "approval" else None
     if rule is not None:
         return f"changes who must consent to what: {rule}"
+    if other is not None and other.kind == "embedding":
+        fields = other.fields
+        return f"texts of {fields['property']} in {fields['graph']} go to {fields['provider']}"
     if other is None or other.kind not in {"source_provider", "storage_provider"}:
         return _REASONS.get(change.resource.partition(".")[0], "changes who may do or read more")
     where = other.fields.get("base_url") or other.fields.get("uri") or other.fields.get("kind")
