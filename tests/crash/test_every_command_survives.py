@@ -1,8 +1,8 @@
 """Every command, struck at every one of its writes, in every way: the next command mends it.
 
 The commands are the cases of `agentctl.testing.crash_cases` and its later ones; their writes are counted, not listed.
-Before each point the storage is copied from a template. A few points of each case run always, all of
-them on memory with the slow tests, and all of them on a disk under the long profile.
+Before each point the storage is copied from a template. A few points of each case run always, more
+with the slow tests, and all of them, on memory and on a disk, under the long profile.
 """
 
 import asyncio
@@ -25,6 +25,8 @@ from agentctl_tools.operation import Envelope
 
 LONG = os.environ.get("AGENTCTL_TEST_PROFILE") == "long"
 SAMPLE = 7
+SLOW_SAMPLE = 3
+"""All of them in memory are some 2,100 runs, which are the long profile's."""
 IN_MEMORY = tuple(f for f in ALL_FAULTS if f != "torn")
 """A write in memory is one moment: there is nothing in the middle of it."""
 Evidence = Callable[[str, object], None]
@@ -55,7 +57,7 @@ def test_the_next_command_mends_what_a_struck_one_left(case: Case, tmp_path: Pat
 def test_every_write_is_a_crash_point_in_memory(
     case: Case, tmp_path: Path, record_property: Evidence
 ) -> None:
-    told = struck_everywhere(case, tmp_path, MemoryDisk(), every=1)
+    told = struck_everywhere(case, tmp_path, MemoryDisk(), every=1 if LONG else SLOW_SAMPLE)
 
     record_property("evidence", f"crash suite, memory, {told}")
 
