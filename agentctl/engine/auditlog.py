@@ -38,7 +38,7 @@ from agentctl.engine.world import World, stamp_now
 ATTEMPT_COUNT_MAX: Final = 100
 """How many other writers may be faster in a row before an append gives up."""
 HISTORY_COUNT_MAX: Final = 1000
-"""How far back ledger objects are looked at for one that is as old as an export."""
+"""How many ledger objects, from the newest, are held against the chain."""
 
 
 Kind = tuple[str, str, str | None, str, str | None]
@@ -190,17 +190,17 @@ class AuditLog:
         return await drive(self._store, read_all(AUDIT_FOLDER))
 
     async def verify(self, *, witnesses: Iterable[Witness] = ()) -> AuditVerification:
-        """Walks the whole chain and compares it with the newest ledger object, and with *witnesses*.
+        """Walks the whole chain and compares it with every kept ledger object, and with *witnesses*.
+
+        Each object counts: where a record was taken away and its number written again, the newest
+        one was written over what is there now, and an older one knows what was there before.
 
         Raises:
-            LedgerUnreadableError: the newest ledger object cannot be trusted or understood.
+            LedgerUnreadableError: a ledger object cannot be trusted or understood.
         """
         # The ledger first: records that are written meanwhile make the chain longer, never shorter.
-        newest_object = await Ledger(self._store, self._world).head()
+        proofs = await self._ledger_proofs()
         records = await self.records()
-        proofs = []
-        if newest_object is not None:
-            proofs.append(LedgerProof(seq=newest_object.seq, audit=newest_object.envelope.audit))
         return verify_chain(records, ledger=proofs, witnesses=witnesses)
 
     async def export(self) -> bytes:
@@ -216,10 +216,13 @@ class AuditLog:
             OSError: the export cannot be read.
             LedgerUnreadableError: a ledger object cannot be trusted or understood.
         """
-        history = await Ledger(self._store, self._world).history(limit=HISTORY_COUNT_MAX)
-        proofs = [LedgerProof(seq=h.seq, audit=h.envelope.audit) for h in history]
+        proofs = await self._ledger_proofs()
         records = await read_export(exported)
         return verify_chain(records, ledger=proofs, witnesses=witnesses, whole=False)
+
+    async def _ledger_proofs(self) -> list[LedgerProof]:
+        history = await Ledger(self._store, self._world).history(limit=HISTORY_COUNT_MAX)
+        return [LedgerProof(seq=h.seq, audit=h.envelope.audit) for h in history]
 
 
 async def read_export(exported: Path) -> tuple[tuple[int, bytes], ...]:

@@ -101,6 +101,24 @@ async def test_a_file_takes_a_line_for_each_anchor_and_tells_of_a_cut_chain(
     assert [d.code for d in cut.diagnostics] == ["audit_chain_broken"]
 
 
+async def test_a_record_taken_away_and_written_again_is_told_by_an_older_ledger_object(
+    bench: Bench,
+) -> None:
+    """The newest object knows the record that stands there now; the one before knows the other."""
+    head = await (await bench.open()).ledger.head()
+    assert head is not None
+    known = head.envelope.audit.length
+    for key in sorted(bench.objects):
+        if key.startswith("__cluster/audit/") and int(key[-25:-5]) >= known:
+            del bench.objects[key]
+    assert (await call(await bench.open(), bench.sarah, "refresh", {"intent": "again"})).ok
+
+    told = await _verify(await bench.open(), bench)
+
+    assert [d.code for d in told.diagnostics] == ["audit_chain_broken"]
+    assert f"ledger object {head.seq}" in told.diagnostics[0].message
+
+
 async def test_a_url_is_posted_to_and_read_back(bench: Bench) -> None:
     with _witness_server() as url:
         made = await _anchor(bench, f"{url}/?token=hunter2", key_of("sarah"))
