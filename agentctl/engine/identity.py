@@ -24,7 +24,7 @@ from agentctl.adapters.keys.signer import KeyFileSigner, SeedSigner
 from agentctl.diagnostics.diagnostic import Diagnostic, error, warning
 from agentctl.domain.policy.caller import Caller, PrincipalKind
 from agentctl.domain.policy.principals import Assurance, FirstHuman, Principal, Registry
-from agentctl.engine.principals import Principals, Signer
+from agentctl.engine.principals import Principals
 from agentctl.engine.world import World
 
 AGENT: Final = "agent:"
@@ -118,36 +118,6 @@ async def make_first_identity(
     found += await _enrol_agent(principals, keys, name, signer)
     after = await principals.registry()
     return _first(before, after, keys=keys, name=name, code=code, found=tuple(found))
-
-
-async def enrol_human(  # noqa: PLR0913  # the fields of the record
-    principals: Principals,
-    caller: Caller,
-    *,
-    principal_id: str,
-    key: str,
-    assurance: Assurance,
-    groups: tuple[str, ...] = (),
-    signer: Signer,
-) -> Registry | tuple[Diagnostic, ...]:
-    """Makes a further human known, by the word and the signature of the human who calls."""
-    registry = await principals.registry()
-    known = registry.human(caller.id)
-    if caller.kind != "human" or caller.via not in {"cli", "tui"} or known is None:
-        why = f"{caller.kind} {caller.id!a} is no enrolled human at a terminal"
-        return (error("human_only", principal_id, why, remedy="agentctl init"),)
-    if signer.key != known.key:
-        why = f"the key at hand is not the one that {known.id} is enrolled with"
-        return (error("signature_invalid", known.id, why, remedy="agentctl identity show"),)
-    return await principals.add(
-        principal_id=principal_id,
-        kind="human",
-        key=key,
-        groups=groups,
-        assurance=assurance,
-        by=known.id,
-        signer=signer,
-    )
 
 
 async def recover(

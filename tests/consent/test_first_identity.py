@@ -12,7 +12,6 @@ from agentctl.adapters.keys.sshsig import verify
 from agentctl.domain.policy.principals import Registry
 from agentctl.engine.identity import (
     FirstIdentity,
-    enrol_human,
     list_identities,
     make_first_identity,
     principal_name,
@@ -21,7 +20,7 @@ from agentctl.engine.identity import (
 )
 from agentctl.engine.principals import Principals
 from agentctl.testing.clock import StillWorld
-from agentctl.testing.consent import caller, consent, key_of
+from agentctl.testing.consent import caller, key_of
 
 
 def never(prompt: str) -> bytes:
@@ -138,38 +137,6 @@ async def test_a_key_that_cannot_be_opened_makes_no_human_and_says_so(tmp_path: 
 )
 def test_an_operating_system_user_gets_an_id_of_plain_letters(user: str, name: str) -> None:
     assert principal_name(user) == name
-
-
-async def test_a_further_human_is_enrolled_by_one_who_is_known(tmp_path: Path) -> None:
-    bench = await consent()
-    key = make_key(tmp_path / "k", passphrase=b"", comment="eve")
-
-    async def enrol(by: str, **more: object) -> object:
-        return await enrol_human(
-            bench.principals,
-            caller(by, **more),  # type: ignore[arg-type]  # forwarded fields
-            principal_id="eve",
-            key=key,
-            assurance="file",
-            groups=("operators",),
-            signer=key_of("tom"),
-        )
-
-    over_mcp = await enrol("tom", via="mcp")
-    unknown = await enrol("mallory")
-    other_key = await enrol("sarah")
-    enrolled = await enrol("tom")
-
-    assert isinstance(over_mcp, tuple)
-    assert isinstance(unknown, tuple)
-    assert isinstance(other_key, tuple)
-    assert [a[0].code for a in (over_mcp, unknown, other_key)] == [
-        "human_only",
-        "human_only",
-        "signature_invalid",
-    ]
-    assert isinstance(enrolled, Registry)
-    assert enrolled.principals["eve"].groups == ("operators",)
 
 
 async def test_the_recovery_code_replaces_a_lost_key_and_no_other_code_does(
