@@ -117,7 +117,8 @@ async def _measured(store: ObjectStore, raw: Raw, count: int) -> tuple[Figures, 
 async def _committing(store: ObjectStore) -> AsyncIterator[Callable[[], Awaitable[Head]]]:
     world = SystemWorld()
     ledger = Ledger(store, world)
-    async with Leases(store, world).hold("cluster", principal="bench", operation="apply") as lease:
+    leases = Leases(store, world, before_release=ledger.settle_copy)
+    async with leases.hold("cluster", principal="bench", operation="apply") as lease:
         base: Head | None = None
 
         async def commit() -> Head:

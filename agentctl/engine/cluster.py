@@ -148,7 +148,7 @@ async def open_cluster(
         verify=verify,
         ledger=ledger,
         freezes=freezes,
-        leases=Leases(store, world, sleep=sleep),
+        leases=Leases(store, world, sleep=sleep, before_release=ledger.settle_copy),
         audit=audit,
         journal=Journal(store, world, ledger=ledger, stands_on=partial(_stands_on, folder.path)),
         keys=KeysOnce(store, world),

@@ -128,10 +128,13 @@ class Leases:
         world: World,
         *,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
+        before_release: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
+        """*before_release* runs last under the cluster's lease, unless that was lost."""
         self._store = store
         self._world = world
         self._sleep = sleep
+        self._before_release = before_release
         self._hints: dict[str, int] = {}
         self._owed: set[str] = set()
         """Lock ids of leases of this process whose fence is still owed."""
@@ -191,6 +194,9 @@ class Leases:
         finally:
             # Shielded: an unreleased lease makes the next command wait, or fence for nothing.
             with anyio.move_on_after(RELEASE_DEADLINE_S, shield=True):
+                lost = isinstance(ended, LeaseLostError)
+                if self._before_release is not None and resource == CLUSTER and not lost:
+                    await self._before_release()
                 await self._release(beats)
 
     def fenced(self, lease: Lease) -> None:

@@ -1,7 +1,9 @@
 """Reads and moves the cluster's ledger. Source: control-plane 3.2.
 
-Write order of a commit: the numbered object (which decides), then `state.json` (a copy). A crash
-between the two leaves a stale copy, which is reported and which the next commit repairs.
+Write order of a commit: the numbered object (which decides), then `state.json` (a copy). Commits
+that follow one another within a second under one lease share a copy, which is there before the
+lease is released. A crash in between leaves a stale copy, which is reported, and repaired by the
+next writer.
 """
 
 import logging
@@ -52,6 +54,8 @@ from agentctl.engine.world import World, mint_nonce, stamp_now
 
 T = TypeVar("T")
 
+COPY_EVERY_S: Final = 1.0
+"""How old the copy may grow while commits follow one another."""
 UNFROZEN: Final[frozenset[RevisionKind]] = frozenset({"fence", "freeze", "thaw"})
 """What a frozen ledger goes on taking: a fence takes a right away and moves nothing."""
 
@@ -97,6 +101,10 @@ class Ledger:
         """The newest seq that this process knows of."""
         self._proved: tuple[_Found, Head] | None = None
         """The head that was read and proved last: the same bytes are not decoded again."""
+        self._uncopied: Head | None = None
+        """The newest commit of this process that `state.json` does not hold yet."""
+        self._copied_at: float | None = None
+        """When this process last wrote `state.json` (monotonic)."""
 
     async def head(self) -> Head | None:
         """Returns the newest object, linked to the one before it; None where there is no ledger.
@@ -320,6 +328,7 @@ class Ledger:
         if not isinstance(written, Lost):
             written = await self._look_behind_and_copy(head)
         if isinstance(written, Lost):
+            self._uncopied = None
             winner = decode_envelope(written.data, seq=envelope.seq).envelope
             if winner is not None and winner.epoch > lease.epoch:
                 raise LeaseLostError(CLUSTER, f"a later holder wrote ledger object {winner.seq}")
@@ -334,8 +343,13 @@ class Ledger:
         self._hint = envelope.seq
         return head
 
+    async def settle_copy(self) -> None:
+        """Writes the copy that commits of this process still owe; for the end of their lease."""
+        if self._uncopied is not None:
+            await self._write_copy(self._uncopied)
+
     async def _look_behind_and_copy(self, head: Head) -> Appended:
-        """Looks at the predecessor of an object just written, and replaces `state.json`, at once.
+        """Looks at the predecessor of an object just written and, where it is time, copies it.
 
         Where the object turns out to have come too late the copy is wrong, which the next writer
         sees and mends: it is a hint.
@@ -343,6 +357,10 @@ class Ledger:
         Raises:
             BackendError: the store did not answer; the object may stand.
         """
+        copied = self._copied_at
+        self._uncopied = head
+        if copied is not None and self._world.monotonic() - copied < COPY_EVERY_S:
+            return await drive(self._store, look_behind(LEDGER_FOLDER, head.seq))
         seen: list[Appended] = []
 
         async def look() -> None:
@@ -356,6 +374,7 @@ class Ledger:
 
     async def _write_copy(self, head: Head) -> None:
         """Replaces `state.json`. The commit stands already, so a failure here is told, not raised."""
+        self._uncopied, self._copied_at = None, self._world.monotonic()
         try:
             await self._store.replace(STATE_KEY, head.state_text)
         except BackendError as failure:

@@ -55,7 +55,7 @@ class Consent:
         self.audit = AuditLog(store, world)
         self.ledger = Ledger(store, world)
         self.approvals = Approvals(store, world, self.principals, self.audit, self.ledger, verify)
-        self.leases = Leases(store, world)
+        self.leases = Leases(store, world, before_release=self.ledger.settle_copy)
         self.cluster_id = ""
         self.rules: tuple[AppliedRule, ...] = ()
         self.sarah = caller("sarah")

@@ -179,7 +179,9 @@ class _Writer:
         self._number = number
         self._process = process
         self._ledger = Ledger(store, process)
-        self._leases = Leases(store, process, sleep=process.sleep)
+        self._leases = Leases(
+            store, process, sleep=process.sleep, before_release=self._ledger.settle_copy
+        )
         self._history = history
         self._rng = world.rng_of(f"writer {number}")
         self._trouble = world.trouble

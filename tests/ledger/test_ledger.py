@@ -9,7 +9,7 @@ from agentctl.domain.ledger.codec import STATE_KEY, ledger_key, state_cas, state
 from agentctl.domain.ledger.envelope import ChainHead, Freeze, RevisionKind
 from agentctl.domain.ledger.state import State
 from agentctl.domain.storage.protocol import ObjectStore
-from agentctl.engine.leases import Lease, LeaseLostError, Leases
+from agentctl.engine.leases import CLUSTER, Lease, LeaseLostError, Leases
 from agentctl.engine.ledger import Head, Ledger, LedgerUnreadableError, StateMovedError
 from agentctl.testing.clock import StillWorld
 from agentctl.testing.crash import Crash, CrashingStore, DownStore, LostResponseStore
@@ -65,6 +65,7 @@ async def test_commits_are_numbered_linked_and_copied_to_state_json() -> None:
     ledger = _ledger(store)
     first = await commit(ledger, None, kind="import")
     second = await commit(ledger, first)
+    await ledger.settle_copy()
 
     assert (first.seq, second.seq) == (1, 2)
     assert second.envelope.previous == first.object_digest
@@ -77,6 +78,42 @@ async def test_commits_are_numbered_linked_and_copied_to_state_json() -> None:
     assert await ledger.at(0) is None
     assert await ledger.at(3) is None
     assert await ledger.verify() == ()
+
+
+async def test_commits_within_a_second_share_a_copy_that_is_there_before_the_release() -> None:
+    store, world = MemoryStore(), StillWorld()
+    ledger = Ledger(store, world)
+    leases = Leases(store, world, sleep=world.sleep, before_release=ledger.settle_copy)
+    copies = []
+    async with leases.hold("cluster", principal="sarah", operation="apply") as lease:
+        head = None
+        for pause_s in (0.0, 0.9, 0.2, 0.9):
+            world.advance(pause_s)
+            head = await commit(ledger, head, lease=lease)
+            copies.append(store.objects[STATE_KEY] == head.state_text)
+        newest = head
+
+    assert copies == [True, False, True, False]
+    assert newest is not None
+    assert store.objects[STATE_KEY] == newest.state_text
+
+
+async def test_a_holder_that_lost_its_lease_writes_no_copy_any_more() -> None:
+    store, world = MemoryStore(), StillWorld()
+    ledger = Ledger(store, world)
+    leases = Leases(store, world, sleep=world.sleep, before_release=ledger.settle_copy)
+    first: list[Head] = []
+
+    async def commit_twice_and_lose_the_lease() -> None:
+        async with leases.hold("cluster", principal="sarah", operation="apply") as lease:
+            first.append(await commit(ledger, None, lease=lease))
+            await commit(ledger, first[0], lease=lease)
+            raise LeaseLostError(CLUSTER, "somebody took it over")
+
+    with pytest.raises(LeaseLostError):
+        await commit_twice_and_lose_the_lease()
+
+    assert store.objects[STATE_KEY] == first[0].state_text
 
 
 async def test_of_two_commits_on_one_base_one_is_written() -> None:
