@@ -2,8 +2,8 @@
 
 A payload that is gone or altered, and a graph whose root is gone, lose their digests, so that the
 next plan proposes them again; what cannot be read keeps its digest, because trouble may pass. A
-live graph's schema is recorded as it is. An approval rule and the settings of ops keep their digest
-whatever became of their payload: what judges others must not go away by being lost.
+live graph's schema is recorded as it is. A policy, an approval rule and the settings of ops keep
+their digest whatever became of their payload: what judges others must not go away by being lost.
 """
 
 from collections.abc import Iterable, Mapping
@@ -35,8 +35,10 @@ from agentctl.engine.advance import (
 from agentctl.engine.catalog import PayloadCheck
 from agentctl.ids import Kind, graph_address, is_resource_id, parse_address, schema_address
 
-KEPT_KINDS: Final[frozenset[Kind]] = frozenset({"approval", "ops"})
-"""Kinds that a lost payload takes nothing from: they still hold, and open nothing."""
+KEPT_KINDS: Final[frozenset[Kind]] = frozenset({"approval", "ops", "policy"})
+"""Kinds that a lost payload takes nothing from: they still hold, and open nothing. To let one go, or
+to have it otherwise, stays a change with its gate."""
+_PAYLOAD_TROUBLE: Final = frozenset({"payload_missing", "payload_mismatch", "payload_read_error"})
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,6 +54,8 @@ def payloads_seen(state: State, checks: Iterable[PayloadCheck]) -> Seen:
     for check in checks:
         diagnostic = check.diagnostic()
         if diagnostic is None:
+            if _is_mended(state.resource_statuses.get(check.address)):
+                state = with_statuses(state, {check.address: APPLIED})
             continue
         told.append(diagnostic)
         if check.standing == "unreadable":
@@ -63,6 +67,12 @@ def payloads_seen(state: State, checks: Iterable[PayloadCheck]) -> Seen:
             status = ResourceStatus(status="drifted", conditions=(f"payload_{check.standing}",))
         state = with_statuses(state, {check.address: status})
     return Seen(state=state, diagnostics=tuple(told))
+
+
+def _is_mended(status: ResourceStatus | None) -> bool:
+    """Returns whether a resource whose payload is good stands in trouble for its payload alone."""
+    conditions = set(status.conditions) if status is not None else set()
+    return status is not None and status.status == "error" and conditions <= _PAYLOAD_TROUBLE
 
 
 def _holds_anyway(address: str) -> bool:

@@ -7,7 +7,7 @@ approval that was consumed stays consumed. What cannot be made again is told. So
 3, seeds/001.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
@@ -18,13 +18,13 @@ from agentctl.domain.ledger.observations import LiveGraph
 from agentctl.domain.ledger.state import ApprovalUse, State
 from agentctl.domain.policy.caller import Caller
 from agentctl.engine.advance import recorded_digests
-from agentctl.engine.catalog import payload_key
+from agentctl.engine.catalog import payload_digest
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.drift import KEPT_KINDS, roots_seen
 from agentctl.engine.looking import look, other_roots
 from agentctl.engine.sweep import Swept, sweep
 from agentctl.engine.world import stamp_now
-from agentctl.ids import parse_address
+from agentctl.ids import policy_address
 
 
 class Rebuilt(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,22 +64,28 @@ async def rebuild(cluster: Cluster, caller: Caller, desired: DesiredCluster, *, 
 
 
 async def heal_rules(cluster: Cluster, desired: DesiredCluster, state: State) -> None:
-    """Writes again what the catalog lost of approval rules and ops, where the folder has the same.
+    """Writes again what the catalog lost of policies, approval rules and ops, where the folder has the same.
 
     The digest is the recorded one, so nothing is changed by it; what the folder has otherwise is a
     change, and waits for its gate.
     """
     recorded = recorded_digests(state)
+    for address, data in _rules(desired):
+        digest = recorded.get(address)
+        if digest is None or payload_digest(address, data) != digest:
+            continue
+        check = await cluster.catalog.check(address, digest)
+        if check is not None and check.standing in {"missing", "mismatch"}:
+            await cluster.catalog.publish(check.key, data)
+
+
+def _rules(desired: DesiredCluster) -> Iterator[tuple[str, bytes]]:
+    """Yields what the folder has of the kinds that hold without their payload, with its content."""
+    for policy in desired.policies:
+        yield policy_address(policy.name), desired.files[policy.file]
     for other in desired.others:
-        parsed = parse_address(other.address)
-        if parsed is None or parsed.kind not in KEPT_KINDS:
-            continue
-        if recorded.get(other.address) != other.digest:
-            continue
-        check = await cluster.catalog.check(other.address, other.digest)
-        key = payload_key(other.address, other.digest)
-        if key is not None and check is not None and check.standing in {"missing", "mismatch"}:
-            await cluster.catalog.publish(key, canonical_bytes(other.fields))
+        if other.kind in KEPT_KINDS:
+            yield other.address, canonical_bytes(other.fields)
 
 
 def _lived(seen: Iterable[LiveGraph]) -> tuple[str, ...]:
