@@ -117,7 +117,7 @@ async def collect(running: Running, change: Change) -> None:
     for number, key in enumerate(going, start=1):
         await cluster.store.delete(key)
         running.progress(change, "objects removed", number, len(going))
-    await cluster.store.delete(disposal_key(disposal))
+    running.carried_out.append(disposal)
 
 
 async def _garbage(cluster: Cluster) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """Makes the ledger ready for a command that will write: the first thing under the cluster's lease.
 
 A fence where the last holder died; drafts whose homecoming was interrupted; ops whose process died;
-consumed approvals whose mark was not written. Then the recorded composites are proved.
+consumed approvals whose mark was not written, and proposals that they opened. Then the recorded composites are proved.
 """
 
 from agentctl.diagnostics.bag import Bag, has_errors
@@ -10,6 +10,7 @@ from agentctl.engine.advance import composite_diagnostics
 from agentctl.engine.bracket import settle_cluster_ops
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.collecting import collect_now_and_then
+from agentctl.engine.disposals import disposal_key, standing
 from agentctl.engine.homecoming import settle
 from agentctl.engine.leases import CLUSTER, Lease
 from agentctl.engine.ledger import Head
@@ -44,6 +45,7 @@ async def settled_head(cluster: Cluster, lease: Lease, told: Bag) -> Head | None
         return None
     await settle_cluster_ops(cluster, lease)
     await repair_consumptions(cluster, head)
+    await repair_disposals(cluster, head)
     await collect_now_and_then(cluster, head)
     return head
 
@@ -60,3 +62,19 @@ async def repair_consumptions(cluster: Cluster, head: Head) -> None:
             await cluster.approvals.consume(
                 approval_id, op=use.consumed_by_operation, ledger_seq=head.seq
             )
+
+
+async def repair_disposals(cluster: Cluster, head: Head) -> None:
+    """Removes the proposals that were carried out, where a crash kept them from being removed.
+
+    A proposal's consent is bound to its digest, and the ledger says which consents were used.
+    """
+    used = head.envelope.state.approval_records
+    proposed = await standing(cluster.store) if used else ()
+    if not proposed:
+        return
+    records = await cluster.approvals.records()
+    done = {a.bound_before_digest for a in records.artifacts if a.approval_id in used}
+    for disposal in proposed:
+        if disposal.digest in done:
+            await cluster.store.delete(disposal_key(disposal))

@@ -1,8 +1,8 @@
 """Records what an apply did: the draft comes home, then the ledger commit, then what follows from it.
 
 The write order is a promise: the source's files, the draft's homecoming, the ledger object, the
-removal of settled sidecars, the marks of consumed approvals, the Op's end. The ledger object
-decides; everything after it is repaired by the next command.
+removal of settled sidecars, the marks of consumed approvals, the proposals that were carried out,
+the Op's end. The ledger object decides; everything after it is repaired by the next command.
 """
 
 from collections.abc import Iterable
@@ -20,6 +20,7 @@ from agentctl.domain.plan.recorded import wanted_settings
 from agentctl.engine.advance import has_converged, with_config_digest
 from agentctl.engine.bracket import end_op, fail_op, interrupt_op
 from agentctl.engine.cluster import Cluster
+from agentctl.engine.disposals import disposal_key
 from agentctl.engine.draft_commit import commit_draft, repository
 from agentctl.engine.gather import Target
 from agentctl.engine.homecoming import bring_home
@@ -92,6 +93,8 @@ async def record(running: Running, head: Head, swept: Swept, target: Target) -> 
     left = await remove_settled(task.cluster, (*swept.settled, *running.settled))
     for approval_id in running.used:
         await consume(task.cluster, approval_id, op=task.op.id, seq=new_head.seq)
+    for disposal in running.carried_out:
+        await task.cluster.store.delete(disposal_key(disposal))
     if running.stopped:
         await fail_op(task.cluster, task.op, task.lease, "a step failed; see its diagnostics")
     elif running.interrupted:

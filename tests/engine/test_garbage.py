@@ -179,7 +179,7 @@ async def test_a_collection_that_dies_anywhere_goes_on_with_the_same_consent(
     bench = Bench(tmp_path)
     cluster = await edited(bench)
     await propose(cluster, bench.agent, "after the cleanup")
-    await decide(cluster, await ask(cluster, bench.agent, "catalog"))
+    decision = await decide(cluster, await ask(cluster, bench.agent, "catalog"))
     kept = dict(bench.objects)
     cluster, store = await bench.crashing(10_000)
     assert (await apply(cluster, bench.agent, wanting())).converged
@@ -203,3 +203,5 @@ async def test_a_collection_that_dies_anywhere_goes_on_with_the_same_consent(
         assert (await look(cluster)).keys == ()
         assert again.converged, again.diagnostics
         assert (await recorded(cluster)).applied_revision.config_digest is not None
+        marked = [c.approval_id for c in (await cluster.approvals.records()).consumptions]
+        assert marked == [decision.approval_id], store.labels[at - 1]

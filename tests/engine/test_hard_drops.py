@@ -145,7 +145,7 @@ async def test_an_erasure_that_dies_anywhere_is_gone_on_with_under_the_same_cons
         bench = Bench(tmp_path / str(at))
         cluster = await dropped(bench)
         await propose_erasure(cluster, bench.agent, "supply", "for good")
-        await decide(cluster, await ask(cluster, bench.agent, PAST))
+        decision = await decide(cluster, await ask(cluster, bench.agent, PAST))
         cluster, store = await bench.crashing(at)
         try:
             await apply(cluster, bench.agent, wanting())
@@ -158,6 +158,9 @@ async def test_an_erasure_that_dies_anywhere_is_gone_on_with_under_the_same_cons
         assert await standing(cluster.store) == ()
         kinds = [c.kind for c in await cluster.graphs.history("supply")]
         assert kinds.count("erase") == 1, at
+        marked = [c.approval_id for c in (await cluster.approvals.records()).consumptions]
+        assert marked == [decision.approval_id], at
+        assert set((await recorded(cluster)).approval_records) == {decision.approval_id}, at
         assert sum((await cluster.graphs.observe("supply")).rows.values()) == 4
         if not store.crashed:
             break
