@@ -21,6 +21,7 @@ from agentctl.domain.storage.protocol import BackendError
 from agentctl.engine.approval_rules import applied_rules
 from agentctl.engine.cluster import Cluster, moved_from
 from agentctl.engine.disposals import standing
+from agentctl.engine.finding import roots_named
 from agentctl.engine.going_back import reverts_of
 from agentctl.engine.keeping import retention_s
 from agentctl.engine.ledger import Head
@@ -211,6 +212,19 @@ async def plan_inputs(  # noqa: PLR0913  # what a plan depends on
         reverts=await reverts_of(cluster, data_before(target)),
         settings=head.envelope.settings if head is not None else AppliedSettings(),
         live=await observe_graphs(cluster, known_graphs(desired, recorded)),
+        renamed_roots=await _renamed_roots(cluster, desired, recorded),
         pending=pending or {},
         retention_s=await retention_s(cluster.catalog, recorded),
     )
+
+
+async def _renamed_roots(
+    cluster: Cluster, desired: DesiredCluster, state: State | None
+) -> dict[str, str]:
+    """Returns where declared graphs lie that the ledger does not record; one root of each is told.
+
+    What cannot be read stops the step, not the plan.
+    """
+    ids = (graph.id for graph in desired.graphs)
+    found = await roots_named(cluster, ids, state or State(), told=[])
+    return {g: cluster.graphs.port.uri(roots[0]) for g, roots in found.items()}

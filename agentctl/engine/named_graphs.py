@@ -33,12 +33,17 @@ from agentctl.languages.schema.ir import SchemaIr
 class NamedGraphs:
     """The graphs of one cluster; `GraphPort` by id."""
 
-    def __init__(self, port: GraphPort, ledger: Ledger) -> None:
+    def __init__(self, port: GraphPort, ledger: Ledger, assumed: State | None = None) -> None:
         self.port = port
         """By root."""
         self._ledger = ledger
         self._seq = 0
-        self._state = State()
+        self._assumed = assumed
+        self._state = assumed if assumed is not None else State()
+
+    def assuming(self, state: State) -> "NamedGraphs":
+        """Returns the same graphs by the names of *state*, which no ledger object has yet."""
+        return NamedGraphs(self.port, self._ledger, state)
 
     async def root_of(self, graph_id: str) -> str:
         """Returns the root of a graph: its id, unless it was renamed."""
@@ -99,9 +104,10 @@ class NamedGraphs:
         root = await self.root_of(graph_id)
         return await self.port.restore(root, incarnation=incarnation, stamp=stamp)
 
-    async def purge(self, graph_id: str, *, incarnation: str) -> None:
+    async def purge(self, graph_id: str, *, incarnation: str, observed: int, stamp: Stamp) -> None:
         """Removes the data of a detached incarnation; one that lies elsewhere is purged by `port`."""
-        await self.port.purge(await self.root_of(graph_id), incarnation=incarnation)
+        root = await self.root_of(graph_id)
+        await self.port.purge(root, incarnation=incarnation, observed=observed, stamp=stamp)
 
     async def fence(self, graph_id: str, *, observed: int, stamp: Stamp) -> int:
         """Writes a `fence` commit."""
@@ -153,6 +159,8 @@ class NamedGraphs:
 
     async def _named(self) -> State:
         """Returns the state whose names hold, read again where the ledger has moved."""
+        if self._assumed is not None:
+            return self._assumed
         known = self._ledger.newest_known
         if known == 0 or known != self._seq:
             head = await self._ledger.head()

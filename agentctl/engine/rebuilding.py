@@ -1,7 +1,7 @@
 """What `import` makes of a storage root that has no ledger, and how a lost rule is mended.
 
-The graphs hold the definition of themselves, so graphs and schemas are recorded as they are; nothing
-else is invented: queries, policies, providers and settings come with the next apply, behind their
+The graphs hold the definition of themselves, so graphs and schemas are recorded as they are, and a
+renamed graph under the name that its root has on record; nothing else is invented: queries, policies, providers and settings come with the next apply, behind their
 gates. What is on record beside the ledger is kept true: interrupted steps are settled, and an
 approval that was consumed stays consumed. What cannot be made again is told. Source: control-plane
 3, seeds/001.
@@ -21,6 +21,7 @@ from agentctl.engine.advance import recorded_digests
 from agentctl.engine.catalog import payload_digest
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.drift import KEPT_KINDS, roots_seen
+from agentctl.engine.finding import found_by_name
 from agentctl.engine.looking import look, other_roots
 from agentctl.engine.sweep import Swept, sweep
 from agentctl.engine.world import stamp_now
@@ -51,12 +52,14 @@ async def rebuild(cluster: Cluster, caller: Caller, desired: DesiredCluster, *, 
         )
         for c in sorted(records.consumptions, key=lambda c: c.approval_id)
     }
-    swept = await sweep(cluster, caller, State(approval_records=used), op=op)
+    named = await found_by_name(cluster, desired, State(approval_records=used))
+    cluster = named.cluster
+    swept = await sweep(cluster, caller, named.state, op=op)
     pending = frozenset(swept.pending_among(graph.id for graph in desired.graphs))
     looked = await look(cluster, desired, swept.state, pending=pending)
     others = await other_roots(cluster, desired, looked.state)
     strange = roots_seen(looked.state, others, at=stamp_now(cluster.world))
-    told = [*swept.diagnostics, *looked.diagnostics, *strange.diagnostics]
+    told = [*named.diagnostics, *swept.diagnostics, *looked.diagnostics, *strange.diagnostics]
     found = _lived((*looked.live.values(), *others))
     if found:
         told.append(await _what_is_left(cluster, found, used))

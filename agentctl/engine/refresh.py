@@ -26,6 +26,7 @@ from agentctl.engine.binding import bind
 from agentctl.engine.bracket import Begin, abandon_op, begin_op, end_op, settle_cluster_ops
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.drift import roots_seen
+from agentctl.engine.finding import found_by_name, name_roots
 from agentctl.engine.gather import FOLDER, known_graphs, load_target
 from agentctl.engine.leases import CLUSTER, Lease
 from agentctl.engine.ledger import Head
@@ -162,15 +163,14 @@ class _Look:
         self._told.add(*swept.diagnostics, *split)
         state = await self._purged(swept.state)
         await heal_rules(cluster, desired, state)
-        pending = frozenset(swept.pending_among(known_graphs(desired, state)))
-        looked = await look(cluster, desired, state, pending=pending)
-        self._told.add(*looked.diagnostics)
-        others = roots_seen(
-            looked.state,
-            await other_roots(cluster, desired, looked.state),
-            at=stamp_now(cluster.world),
-        )
-        self._told.add(*others.diagnostics)
+        named = await found_by_name(cluster, desired, state)
+        pending = frozenset(swept.pending_among(known_graphs(desired, named.state)))
+        looked = await look(named.cluster, desired, named.state, pending=pending)
+        at = stamp_now(cluster.world)
+        strange = await other_roots(named.cluster, desired, looked.state)
+        others = roots_seen(looked.state, strange, at=at)
+        self._told.add(*named.diagnostics, *looked.diagnostics, *others.diagnostics)
+        self._told.add(*await name_roots(cluster, others.state, looked.live, op=op.id, at=at))
         new_head = await commit_revision(
             cluster,
             base=head,

@@ -1,8 +1,9 @@
 """The step that gives a graph another id. Its data do not move; the ledger commit is the rename.
 
 Under the lease of the graph's `main`, so that no load is in the middle of it, the payloads of its
-queries are published under their new addresses. Nothing else is written: a crash leaves payloads
-that nothing names yet, and the old name in force. Source: control-plane 3.1, ADR 13.
+queries are published under their new addresses, and its root gets its new name on record. Nothing else
+is written: a crash leaves payloads and a name that nothing reads while there is a ledger, and the old
+name in force. Source: control-plane 3.1, ADR 13.
 """
 
 from agentctl.diagnostics.diagnostic import Diagnostic, error
@@ -17,6 +18,8 @@ from agentctl.engine.gather import observe_graph
 from agentctl.engine.leases import StateLockHeldError
 from agentctl.engine.moving import graph_busy, hold_graph
 from agentctl.engine.running import Running
+from agentctl.graph.naming import write_name
+from agentctl.graph.port import GraphError
 from agentctl.ids import parse_address
 
 
@@ -32,7 +35,11 @@ async def rename_graph(running: Running, change: Change) -> None:
                 approval_id = await consented(running, change, gate)
                 if approval_id is None:
                     return
-            refusal = await _refusal(running, change, target) or await _payloads(running, change)
+            refusal = (
+                await _refusal(running, change, target)
+                or await _payloads(running, change)
+                or await _named(running, change, source, target)
+            )
             if refusal is not None:
                 running.told.add(refusal)
                 running.hold_back_one(change.resource, "graph_move_failed")
@@ -56,6 +63,24 @@ async def _refusal(running: Running, change: Change, target: str) -> Diagnostic 
         f"there is a graph at {live.uri} already, which the ledger does not record",
         remedy="Choose another id, or take that root away.",
     )
+
+
+async def _named(running: Running, change: Change, source: str, target: str) -> Diagnostic | None:
+    """Writes the new name to the graph's root, for the day when the ledger is lost."""
+    cluster = running.task.cluster
+    root = await cluster.graphs.root_of(source)
+    try:
+        await write_name(cluster.store, root, target, op=running.task.op.id, at=running.at)
+    except GraphError as failure:
+        return failure.diagnostic
+    except BackendError as failure:
+        return error(
+            "graph_move_failed",
+            change.resource,
+            f"the new name could not be written to the graph's root: {failure}",
+            remedy="agentctl apply",
+        )
+    return None
 
 
 async def _payloads(running: Running, change: Change) -> Diagnostic | None:

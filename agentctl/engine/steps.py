@@ -9,6 +9,7 @@ from agentctl.domain.storage.protocol import BackendError
 from agentctl.engine.advance import graph_moved
 from agentctl.engine.catalog import payload_digest, payload_key
 from agentctl.engine.consent import consented, fresh_gate, spend
+from agentctl.engine.finding import roots_named
 from agentctl.engine.freezing import FrozenError
 from agentctl.engine.leases import StateLockHeldError
 from agentctl.engine.moving import (
@@ -21,7 +22,8 @@ from agentctl.engine.moving import (
 )
 from agentctl.engine.running import Running
 from agentctl.engine.world import mint_ulid
-from agentctl.graph.port import SchemaPayload, Stamp
+from agentctl.graph.naming import write_name
+from agentctl.graph.port import GraphError, SchemaPayload, Stamp
 from agentctl.ids import graph_address, parse_address
 from agentctl.languages.schema.ir import SchemaIr, evolve_ir
 
@@ -32,7 +34,7 @@ async def create_graph(running: Running, change: Change) -> None:
     await running.started(change)
     try:
         async with hold_graph(running, graph.id, "graph_create") as held:
-            refusal = _create_refusal(held.live)
+            refusal = _create_refusal(held.live) or await _twin(running, graph.id)
             if refusal is not None:
                 running.told.add(refusal)
                 await step_failed(running, change, graph.id, "graph_create", "not_done")
@@ -48,9 +50,11 @@ async def create_graph(running: Running, change: Change) -> None:
             port = running.task.cluster.graphs
 
             async def act(stamp: Stamp) -> int:
-                return await port.create(
+                number = await port.create(
                     graph.id, schema=payload, incarnation=incarnation, stamp=stamp
                 )
+                await _named(running, graph.id, stamp)
+                return number
 
             sidecar = sidecar_of(
                 running,
@@ -63,6 +67,35 @@ async def create_graph(running: Running, change: Change) -> None:
             await _forward(running, Move(change=change, sidecar=sidecar, act=act))
     except (StateLockHeldError, FrozenError) as busy:
         await graph_busy(running, change, graph.id, busy)
+
+
+async def _named(running: Running, graph_id: str, stamp: Stamp) -> None:
+    """Writes the graph's name to its root, where that is called otherwise or was another graph's."""
+    cluster = running.task.cluster
+    root = await cluster.graphs.root_of(graph_id)
+    await write_name(cluster.store, root, graph_id, op=stamp.op, at=stamp.at)
+
+
+async def _twin(running: Running, graph_id: str) -> Diagnostic | None:
+    """Returns an error where a root of another name has the graph's data: it was renamed."""
+    cluster, address = running.task.cluster, graph_address(graph_id)
+    try:
+        named = await roots_named(cluster, (graph_id,), running.state)
+    except GraphError as failure:
+        return failure.diagnostic
+    except BackendError as failure:
+        said = f"whether graph {graph_id} lies in a root of another name cannot be told: {failure}"
+        return error("graph_create_failed", address, said, remedy="agentctl apply")
+    if graph_id not in named:
+        return None
+    where = cluster.graphs.port.uri(named[graph_id][0])
+    return error(
+        "graph_create_failed",
+        address,
+        f"there is a graph at {where} already, which was renamed to {graph_id} and which the ledger"
+        " does not record",
+        remedy="agentctl refresh",
+    )
 
 
 async def update_schema(running: Running, change: Change) -> None:

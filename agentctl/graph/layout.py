@@ -41,6 +41,11 @@ def commits_prefix(graph_id: str, branch: str = MAIN) -> str:
     return f"{root(graph_id)}/_graph/commits/{path_part(branch)}/"
 
 
+def names_prefix(graph_id: str) -> str:
+    """Returns what the keys of the names of a root begin with, slash included."""
+    return f"{root(graph_id)}/_graph/names/"
+
+
 def commit_key(graph_id: str, number: int, branch: str = MAIN) -> str:
     """Returns the key of one commit."""
     return f"{commits_prefix(graph_id, branch)}{numbered(number)}.json"

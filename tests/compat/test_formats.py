@@ -52,6 +52,7 @@ STRUCTS = {
     "EditRecord": "draft edit",
     "Commit": "graph commit",
     "Pin": "pin of a commit",
+    "RootName": "name of a root",
     "SchemaIr": "schema IR",
 }
 """Every struct that writes a number, and the format that it writes."""

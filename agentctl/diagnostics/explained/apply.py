@@ -304,6 +304,12 @@ EXPLAINED: Final[dict[str, str]] = {
         "Nothing adopts it by itself. Declare the graph in `cluster.yaml` and run `agentctl "
         "refresh`, or remove the root."
     ),
+    "graph_root_renamed": (
+        "The folder declares a graph that the ledger does not record, and a root of another name "
+        "has it on record that its graph was renamed to that. The ledger was lost, or was told to "
+        "forget the graph. `agentctl import` and `agentctl refresh` record the graph where it "
+        "lies; a plan only tells of it, and no empty graph of its name is made beside it."
+    ),
     "graph_tombstone_rebuilt": (
         "A graph is detached and the ledger did not know that it was deleted, because the ledger "
         "was lost in between. It is recorded now, so that `agentctl graph restore ID` works. Its "

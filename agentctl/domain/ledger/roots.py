@@ -8,8 +8,10 @@ graph keeps gets a root of its own: ``<id>~2`` and so on.
 from collections.abc import Mapping
 from typing import Final
 
+import msgspec
+
 from agentctl.domain.ledger.state import AppliedResource, Observation, State, Tombstone
-from agentctl.ids import graph_address, parse_address
+from agentctl.ids import graph_address
 
 _SUFFIX: Final = ".omni"
 
@@ -34,6 +36,26 @@ def renamed_roots(state: State) -> Mapping[str, str]:
     }
 
 
+def recorded_roots(state: State) -> frozenset[str]:
+    """Returns the roots of all recorded graphs."""
+    resources = state.applied_revision.resources
+    return frozenset(
+        resource.root or address.removeprefix("graph.")
+        for address, resource in resources.items()
+        if address.startswith("graph.")
+    )
+
+
+def with_roots(state: State, roots: Mapping[str, str]) -> State:
+    """Returns *state* with graphs of which it has nothing else yet, each in the root given by its id."""
+    found = {graph_address(g): AppliedResource(digest="", root=root) for g, root in roots.items()}
+    resources = dict(state.applied_revision.resources) | found
+    revision = msgspec.structs.replace(
+        state.applied_revision, resources={a: resources[a] for a in sorted(resources)}
+    )
+    return msgspec.structs.replace(state, applied_revision=revision)
+
+
 def tombstone_root(key: str, tombstone: Tombstone) -> str:
     """Returns the root where the data of a detached incarnation lie; *key* is its observation's."""
     return _root_seen(tombstone) or key.removeprefix("graph.").partition("@")[0]
@@ -47,13 +69,7 @@ def _root_seen(seen: Observation) -> str | None:
 
 
 def _roots_of_others(state: State, graph_id: str) -> frozenset[str]:
-    own = graph_address(graph_id)
-    resources: Mapping[str, AppliedResource] = state.applied_revision.resources
-    taken = {
-        resource.root or address.removeprefix("graph.")
-        for address, resource in resources.items()
-        if (parsed := parse_address(address)) is not None and parsed.kind == "graph"
-    }
+    own, taken = graph_address(graph_id), set(recorded_roots(state))
     for key, seen in state.observations.items():
         is_purged = isinstance(seen, Tombstone) and seen.purged_at is not None
         graph = key.partition("@")[0]

@@ -65,6 +65,9 @@ class PlanInputs(msgspec.Struct, frozen=True, kw_only=True):
     """How an apply works, as it was applied: it judges, not what the plan brings."""
     live: Mapping[str, LiveGraph] = msgspec.field(default_factory=dict)
     """By graph id: every graph that is declared or recorded."""
+    renamed_roots: Mapping[str, str] = msgspec.field(default_factory=dict)
+    """By id of a declared graph that is not recorded: the location of a root of another name that has
+    it on record that its graph was renamed to that; shown, and never sealed."""
     peeks: Mapping[str, tuple[Peek, ...]] = msgspec.field(default_factory=dict)
     """By graph id: what was asked of its rows, where that was wanted; shown, and never sealed."""
     pending: Mapping[str, Sidecar | None] = msgspec.field(default_factory=dict)

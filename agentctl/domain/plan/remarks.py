@@ -40,6 +40,8 @@ def remarks(
     yield from _of_deferred(changes, inputs)
     for graph_id in sorted(lost):
         yield _of_lost_graph(graph_id, inputs)
+    for graph_id in sorted(inputs.renamed_roots):
+        yield _of_renamed_root(graph_id, inputs.renamed_roots[graph_id])
     yield from _of_likes(changes, inputs)
 
 
@@ -126,6 +128,17 @@ def _of_lost_graph(graph_id: str, inputs: PlanInputs) -> Diagnostic:
         graph_address(graph_id),
         f"the root of graph {graph_id} is gone, and creating it makes an empty graph{seen}",
         remedy="Restore the root from a backup of the storage, then run: agentctl refresh",
+    )
+
+
+def _of_renamed_root(graph_id: str, uri: str) -> Diagnostic:
+    """The ledger was lost, or forgot the graph: what is declared is no new graph."""
+    return warning(
+        "graph_root_renamed",
+        graph_address(graph_id),
+        f"graph {graph_id} lies in the root {uri}, which has it on record that the graph was renamed",
+        detail="The ledger does not record it. No empty graph of that name is made beside its data.",
+        remedy="agentctl refresh",
     )
 
 

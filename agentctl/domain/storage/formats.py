@@ -151,6 +151,11 @@ FORMATS: Final = (
         rf"graphs/{_PART}\.omni/_graph/pins/{_PART}\.json",
     ),
     _format(
+        "name of a root",
+        "graphs/<id>.omni/_graph/names/<n>.json",
+        rf"graphs/{_PART}\.omni/_graph/names/{_N}\.json",
+    ),
+    _format(
         "schema IR",
         "graphs/<id>.omni/_graph/schema/<digest>.json",
         rf"graphs/{_PART}\.omni/_graph/schema/[0-9a-f]{{64}}\.json",
