@@ -1,8 +1,8 @@
 """A draft that is applied in a git repository becomes a commit there. Source: control-plane 3.7.
 
 The commit is made before the ledger object that names it, and holds the whole applied source. A
-crash between the two leaves a commit on the draft's branch that the next attempt replaces. The
-worktree is left alone: what was applied reaches it when somebody merges.
+crash between the two leaves a commit on the draft's branch that the next attempt replaces; on whatever
+else is there, an earlier apply's or a person's, it stands. The worktree is left alone: what was applied reaches it when somebody merges.
 """
 
 from collections.abc import Iterable
@@ -11,9 +11,11 @@ from typing import Final
 from anyio import to_thread
 
 from agentctl.adapters.sources.git_draft import (
+    OP_TRAILER,
     Committed,
     GitFailedError,
     Repository,
+    Tip,
     Words,
     is_merged,
     repository_of,
@@ -21,13 +23,16 @@ from agentctl.adapters.sources.git_draft import (
 from agentctl.diagnostics.diagnostic import Diagnostic, error, note, warning
 from agentctl.domain.config.drafting import DraftChanges
 from agentctl.domain.ledger.envelope import AppliedSource
+from agentctl.engine.bracket import HISTORY_MAX
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.ledger import Head
 from agentctl.engine.running import Running
 from agentctl.foreign import Foreign, show
+from agentctl.instants import parse_instant
 
 INTENT_CELLS_MAX: Final = 4_000
 NAME_CELLS_MAX: Final = 200
+_TRAILERS: Final = "Agentctl-"
 _MAIL: Final = "agentctl@localhost"
 
 
@@ -43,14 +48,17 @@ async def commit_draft(
 
     Without a source the commit was refused, and nothing of the draft came home.
     """
-    desired, before = running.task.desired, head.envelope.source
+    desired = running.task.desired
     removed = tuple(f.path for f in changes.files if f.new is None)
-    words, recorded = _words(running, changes.draft), before.commit if before is not None else None
-
-    def commit() -> Committed:
-        return found.commit(changes.draft, desired.files, removed, words=words, recorded=recorded)
+    words = _words(running, changes.draft)
 
     try:
+        tip = await to_thread.run_sync(found.tip, changes.draft)
+        died = await _died(running.task.cluster, tip, head) if tip is not None else None
+
+        def commit() -> Committed:
+            return found.commit(changes.draft, desired.files, removed, words=words, died=died)
+
         made = await to_thread.run_sync(commit)
         merged = await to_thread.run_sync(is_merged, found.folder, made.commit)
     except GitFailedError as failure:
@@ -65,6 +73,22 @@ async def commit_draft(
         digest=desired.source_digest, commit=made.commit, branch=made.branch, merged=merged
     )
     return source, _told(made, changes.draft)
+
+
+async def _died(cluster: Cluster, tip: Tip, head: Head) -> str | None:
+    """Returns the newest commit of a branch where it is of an attempt that the ledger never named.
+
+    Only of what an apply made, and since the oldest ledger object that is kept: of what came before
+    nobody can say that it was not recorded.
+    """
+    named = head.envelope.source
+    if tip.op is None or (named is not None and named.commit == tip.commit):
+        return None
+    history = await cluster.ledger.history(limit=HISTORY_MAX)
+    if any(kept.envelope.op == tip.op for kept in history):
+        return None
+    oldest = parse_instant(history[-1].envelope.written_at).timestamp()
+    return tip.commit if tip.at_s >= int(oldest) else None
 
 
 async def not_merged(
@@ -110,7 +134,7 @@ def _words(running: Running, draft_id: str) -> Words:
         *_trailers(
             ("Draft", draft_id),
             ("Plan", task.plan.digest),
-            ("Op", task.op.id),
+            (OP_TRAILER.removeprefix(_TRAILERS), task.op.id),
             ("On-Behalf-Of", task.caller.on_behalf_of),
         ),
     ]
@@ -121,4 +145,4 @@ def _words(running: Running, draft_id: str) -> Words:
 def _trailers(*given: tuple[str, str | None]) -> Iterable[str]:
     for name, value in given:
         if value is not None:
-            yield f"Agentctl-{name}: {show(Foreign(value), limit=NAME_CELLS_MAX)}"
+            yield f"{_TRAILERS}{name}: {show(Foreign(value), limit=NAME_CELLS_MAX)}"

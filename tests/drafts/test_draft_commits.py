@@ -10,6 +10,7 @@ from agentctl.adapters.sources.git_draft import GitFailedError, Words, is_merged
 from agentctl.engine.apply import apply
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.planning import make_plan
+from agentctl.engine.refresh import import_
 from agentctl.engine.results import ApplyResult
 from agentctl.engine.status import status
 from agentctl.testing.builders import (
@@ -264,6 +265,68 @@ async def test_a_draft_that_was_edited_further_adds_a_commit_to_its_branch(
     assert git(bench.path, "rev-list", "--count", f"main..agentctl/{draft}") == "2"
 
 
+async def test_another_drafts_apply_in_between_takes_no_commit_from_a_drafts_branch(
+    tmp_path: Path,
+) -> None:
+    bench = Bench(tmp_path)
+    cluster = await begun(bench)
+    draft = await drafted(cluster, bench, supply__gq=QUERY.replace("asc", "desc"))
+    await applied(cluster, bench, draft)
+    branch = f"agentctl/{draft}"
+    first = git(bench.path, "rev-parse", branch)
+    other = await drafted(cluster, bench, spare__gq=QUERY.replace("asc", "desc"))
+    between = await applied(cluster, bench, other)
+    await edited(cluster, bench, draft, spare__pg=WIDER_SCHEMA)
+
+    result = await applied(cluster, bench, draft)
+
+    head = await cluster.ledger.head()
+    assert head is not None
+    assert head.envelope.source is not None
+    assert between.converged, between.diagnostics
+    assert result.converged, result.diagnostics
+    assert head.envelope.source.commit == git(bench.path, "rev-parse", branch)
+    assert git(bench.path, "rev-parse", f"{branch}^") == first
+
+
+async def test_a_persons_commit_on_a_drafts_branch_is_built_upon(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    cluster = await begun(bench)
+    draft = await drafted(cluster, bench, supply__pg=WIDER_SCHEMA)
+    await applied(cluster, bench, draft)
+    branch = f"agentctl/{draft}"
+    git(bench.path, "checkout", "-q", branch)
+    git(bench.path, "commit", "-q", "--allow-empty", "-m", "a note of mine")
+    own = git(bench.path, "rev-parse", "HEAD")
+    git(bench.path, "checkout", "-q", "main")
+    await edited(cluster, bench, draft, spare__pg=WIDER_SCHEMA)
+
+    result = await applied(cluster, bench, draft)
+
+    assert result.converged, result.diagnostics
+    assert git(bench.path, "rev-parse", f"{branch}^") == own
+
+
+async def test_a_commit_from_before_the_kept_ledger_counts_as_recorded(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    cluster = await begun(bench)
+    draft = await drafted(cluster, bench, supply__pg=WIDER_SCHEMA)
+    await applied(cluster, bench, draft)
+    branch = f"agentctl/{draft}"
+    first = git(bench.path, "rev-parse", branch)
+    bench.world.advance(60)
+    for key in [k for k in bench.objects if k.startswith(("__cluster/ledger/", "__cluster/state"))]:
+        del bench.objects[key]
+    cluster = await bench.open()
+    assert (await import_(cluster, bench.sarah, "the ledger was lost")).ok
+    await edited(cluster, bench, draft, spare__pg=WIDER_SCHEMA)
+
+    result = await applied(cluster, bench, draft)
+
+    assert result.ok, result.diagnostics
+    assert git(bench.path, "rev-parse", f"{branch}^") == first
+
+
 async def test_a_branch_that_somebody_moved_meanwhile_is_not_overwritten(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
     await begun(bench)
@@ -274,7 +337,7 @@ async def test_a_branch_that_somebody_moved_meanwhile_is_not_overwritten(tmp_pat
     lock.touch()
 
     with pytest.raises(GitFailedError):
-        found.commit("D", {"supply.pg": b"x"}, (), words=WORDS, recorded=None)
+        found.commit("D", {"supply.pg": b"x"}, (), words=WORDS, died=None)
 
     assert git(bench.path, "branch", "--list", "agentctl/*") == ""
 

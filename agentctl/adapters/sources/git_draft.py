@@ -19,6 +19,8 @@ from agentctl.domain.config.paths import CLUSTER_FILE, leaves_folder
 BRANCHES: Final = "agentctl/"
 MAINS: Final = ("refs/heads/main", "refs/heads/master", "HEAD")
 """Where a commit is to end up: the first of these that there is."""
+OP_TRAILER: Final = "Agentctl-Op"
+"""The line at the end of a message that says which op made a commit."""
 _DEADLINE_S: Final = 60.0
 _QUIET: Final = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null")
 _FILE: Final = "100644"
@@ -47,6 +49,16 @@ class Committed(msgspec.Struct, frozen=True, kw_only=True):
     """Without ``refs/heads/``; None where HEAD held all of it already."""
 
 
+class Tip(msgspec.Struct, frozen=True, kw_only=True):
+    """The newest commit of a draft's branch."""
+
+    commit: str
+    at_s: int
+    """When it was made, in whole seconds since 1970."""
+    op: str | None
+    """Whose it says it is; None where an apply did not make it."""
+
+
 class Repository:
     """The repository that a cluster folder is committed to."""
 
@@ -63,17 +75,16 @@ class Repository:
         removed: Iterable[str],
         *,
         words: Words,
-        recorded: str | None,
+        died: str | None,
     ) -> Committed:
-        """Commits what was applied to the draft's branch; the same content again is the same commit.
+        """Commits what was applied on top of the draft's branch; the same content is the same commit.
 
         Args:
             draft_id: the draft.
             files: cluster.yaml and the files it names, by path; what lies outside is left out.
             removed: paths that the draft takes away.
             words: what the commit says.
-            recorded: the commit that the ledger names; one on the branch that it does not name is of
-                an attempt that was not recorded, and is replaced.
+            died: a commit of an attempt that was not recorded, which is replaced where it is the tip.
 
         Raises:
             GitFailedError: git refused, or somebody moved the branch meanwhile.
@@ -81,7 +92,7 @@ class Repository:
         ref = f"refs/heads/{BRANCHES}{draft_id}"
         tip = self._commit_of(ref)
         parent = self.head if tip is None else tip
-        if tip is not None and tip != recorded:
+        if tip is not None and tip == died:
             parent = self._commit_of(f"{tip}^") or self.head
         tree = self._tree(parent, files, removed)
         if tree == self._tree_of(parent):
@@ -95,6 +106,21 @@ class Repository:
         old = tip or "0" * len(made)
         self._git("update-ref", "-m", "agentctl apply", ref, made, old)
         return Committed(commit=made, branch=f"{BRANCHES}{draft_id}")
+
+    def tip(self, draft_id: str) -> Tip | None:
+        """Returns the newest commit of the draft's branch, or None where there is no branch.
+
+        Raises:
+            GitFailedError: git refused.
+        """
+        commit = self._commit_of(f"refs/heads/{BRANCHES}{draft_id}")
+        if commit is None:
+            return None
+        told = self._git(
+            "log", "-1", f"--format=%ct%n%(trailers:key={OP_TRAILER},valueonly)", commit
+        )
+        at, *ops = told.split()
+        return Tip(commit=commit, at_s=int(at), op=ops[-1] if ops else None)
 
     def _tree(self, parent: str, files: Mapping[str, bytes], removed: Iterable[str]) -> str:
         """Returns the tree of *parent* with *files* in place; written through an index of its own."""
