@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from agentctl.adapters.backends.s3_settings import S3Root
+from agentctl.testing.sampling import PROFILE, SEED, seed_of_run
 from agentctl.testing.servers import ObjectServer, moto_server, seaweed_server
 
 _CACHE = TemporaryDirectory(prefix="agentctl-tests-cache-")
@@ -30,9 +31,13 @@ settings.register_profile(
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow],
 )
-settings.load_profile(
-    os.environ.get("AGENTCTL_TEST_PROFILE") or ("ci" if os.environ.get("CI") else "local")
-)
+seed_of_run()  # drawn before there are workers, which inherit it
+settings.load_profile(os.environ.get(PROFILE) or ("ci" if os.environ.get("CI") else "local"))
+
+
+def pytest_report_header() -> str:
+    """Says how the choice of slow cases is repeated."""
+    return f"slow cases are chosen by {SEED}={seed_of_run()}"
 
 
 @pytest.fixture(scope="session")

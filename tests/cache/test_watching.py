@@ -151,7 +151,8 @@ def test_a_person_is_told_what_was_edited(folder: Path, capsys: pytest.CaptureFi
 
 @pytest.mark.slow
 def test_control_c_ends_a_real_watch(folder: Path, tmp_path: Path) -> None:
-    argv = [sys.executable, "-m", "agentctl", "validate", "--config", str(folder)]
+    heeded = ["env", "--default-signal=INT"]  # whoever started the tests may be deaf to it
+    argv = [*heeded, sys.executable, "-m", "agentctl", "validate", "--config", str(folder)]
     process = subprocess.Popen(
         [*argv, "--watch", "--json"],
         env=Shell(tmp_path / "user").env,

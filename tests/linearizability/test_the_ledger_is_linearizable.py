@@ -5,7 +5,6 @@ have their clocks set. On memory and on a disk the histories run on a virtual cl
 threads, on moto and on SeaweedFS they take the time that they take.
 """
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,13 +19,13 @@ from agentctl.domain.storage.protocol import ObjectStore
 from agentctl.engine.leases import Leases
 from agentctl.engine.ledger import Ledger, LedgerUnreadableError
 from agentctl.testing.contention import WRITERS, Trouble, contend
+from agentctl.testing.sampling import LONG, sampled
 from agentctl.testing.simulation.loop import run_virtually
 
-LONG = os.environ.get("AGENTCTL_TEST_PROFILE") == "long"
 IN_MEMORY = 600 if LONG else 40
 ON_DISK = 250 if LONG else 10
-WITH_THREADS = 50 if LONG else 3
-ON_SERVER = 50 if LONG else 3
+IN_REAL_TIME = range(50)
+"""Histories whose pauses are waited out; all under the long profile."""
 PLANTED = 60
 Connect = Callable[[], ObjectStore]
 Evidence = Callable[[str, object], None]
@@ -89,7 +88,7 @@ async def test_histories_of_threads_on_a_disk_are_explained(
 ) -> None:
     seen = Seen()
 
-    for seed in range(WITH_THREADS):
+    for seed in sampled(IN_REAL_TIME, 2, of="threads"):
         root = tmp_path / str(seed)
         await explained(lambda root=root: LocalStore(root), seed, seen)  # type: ignore[misc]
 
@@ -97,7 +96,7 @@ async def test_histories_of_threads_on_a_disk_are_explained(
 
 
 async def on_server(root: S3Root, seen: Seen) -> None:
-    for seed in range(ON_SERVER):
+    for seed in sampled(IN_REAL_TIME, 1, of=root.bucket):
         below = S3Root(bucket=root.bucket, prefix=f"{root.prefix}{seed}/")
         await explained(lambda below=below: S3Store(below), seed, seen)  # type: ignore[misc]
 

@@ -9,10 +9,10 @@ from collections.abc import Callable
 import pytest
 
 from agentctl.engine import moving
+from agentctl.testing.sampling import LONG
 from agentctl.testing.simulation.network import SimulatedStore
 from agentctl.testing.simulation.run import Outcome, simulate
 
-LONG = os.environ.get("AGENTCTL_TEST_PROFILE") == "long"
 SEEDS = 10_000 if LONG else 24
 CHUNKS = 50 if LONG else 2
 PLANTED_SEEDS = 60
