@@ -32,6 +32,7 @@ from agentctl.engine.journal import archived_key
 from agentctl.engine.ledger import Head, LedgerError
 from agentctl.engine.pins import graph_named
 from agentctl.engine.world import stamp_now
+from agentctl.graph.layout import commit_key
 from agentctl.ids import OPS, graph_address
 from agentctl.instants import parse_instant
 
@@ -111,17 +112,22 @@ def archive_trouble(failure: Exception) -> Diagnostic:
     )
 
 
-async def bundled(cluster: Cluster, root: str, incarnation: str) -> Diagnostic | None:
+async def bundled(
+    cluster: Cluster, root: str, incarnation: str, tombstone: int
+) -> Diagnostic | None:
     """Makes sure that an archive holds a graph's data before it is purged; returns why it does not.
 
-    Where no archive is configured, none has to.
+    Where no archive is configured, none has to. A bundle is of one tombstone, by its number: one
+    that was made before the graph was restored, written to and deleted again is not enough.
     """
-    key = f"__cluster/archive/{root}.{incarnation}.json"
+    name = f"{root}.{incarnation}"
+    key = f"__cluster/archive/{name}.{tombstone}.json"
     try:
         archive = await archive_of(cluster, await cluster.ledger.head())
-        if archive is None or await cluster.store.read(key) is not None:
+        if archive is None or await _is_held(
+            cluster, (key, f"__cluster/archive/{name}.json"), root, tombstone
+        ):
             return None
-        name = f"{root}.{incarnation}"
         kept = await _keep_graph(cluster, archive, root, incarnation, {BUNDLE_TAG: (name,)})
         await cluster.store.create(key, _text(kept))
     except (ArchiveError, BackendError, LedgerError) as failure:
@@ -132,6 +138,22 @@ async def bundled(cluster: Cluster, root: str, incarnation: str) -> Diagnostic |
             message=f"graph {root} is not purged: {failure}",
         )
     return None
+
+
+async def _is_held(cluster: Cluster, keys: Iterable[str], root: str, tombstone: int) -> bool:
+    """Returns whether one of the claims says that the archive holds the graph up to its tombstone."""
+    for key in keys:
+        stored = await cluster.store.read(key)
+        if stored is not None and commit_key(root, tombstone) in _claim(stored.data):
+            return True
+    return False
+
+
+def _claim(data: bytes) -> Mapping[str, str]:
+    try:
+        return msgspec.json.decode(data, type=Archived).objects
+    except msgspec.DecodeError:
+        return {}
 
 
 async def backed_up(cluster: Cluster, op: Op, one: Constraint, head: Head | None) -> GateOutcome:

@@ -52,8 +52,8 @@ class _Step(msgspec.Struct, frozen=True, kw_only=True):
     verb: OpVerb
     kind: RevisionKind
     refusal: Callable[[Tombstone, LiveGraph], Diagnostic | None]
-    act: Callable[[Tombstone, LiveGraph, Stamp], Awaitable[Diagnostic | None]]
-    """Moves the graph; returns why it did not."""
+    act: Callable[[Tombstone, LiveGraph, Stamp, Lease], Awaitable[Diagnostic | None]]
+    """Moves the graph, under the cluster's lease; returns why it did not."""
     moved: Callable[[State, Tombstone, LiveGraph], State]
 
 
@@ -77,7 +77,10 @@ async def graph_restore(
             detail=live.error,
         )
 
-    async def act(tombstone: Tombstone, live: LiveGraph, stamp: Stamp) -> Diagnostic | None:
+    async def act(
+        tombstone: Tombstone, live: LiveGraph, stamp: Stamp, lease: Lease
+    ) -> Diagnostic | None:
+        del lease
         if live.presence == "live":
             return None
         assert tombstone.incarnation is not None
@@ -125,8 +128,10 @@ async def graph_purge(
             remedy=f"agentctl graph restore {graph}",
         )
 
-    async def act(tombstone: Tombstone, live: LiveGraph, stamp: Stamp) -> Diagnostic | None:
-        del live, stamp
+    async def act(
+        tombstone: Tombstone, live: LiveGraph, stamp: Stamp, lease: Lease
+    ) -> Diagnostic | None:
+        del live
         assert tombstone.incarnation is not None
         assert tombstone.purge_after is not None, "its time is over"
         due = DuePurge(
@@ -136,7 +141,7 @@ async def graph_purge(
             incarnation=tombstone.incarnation,
             after=tombstone.purge_after,
         )
-        trouble = await purge(cluster, due)
+        trouble = await purge(cluster, due, lease=lease, stamp=stamp)
         return msgspec.structs.replace(trouble, severity="error") if trouble is not None else None
 
     def moved(state: State, tombstone: Tombstone, live: LiveGraph) -> State:
@@ -217,7 +222,7 @@ async def _moved(  # one step on its ground
     op = await begin_op(cluster, caller, begin, lease=ground.lease, head=head, live={graph: live})
     try:
         stamp = msgspec.structs.replace(stamp, nonce=mint_nonce(cluster.world))
-        failure = await step.act(tombstone, live, stamp)
+        failure = await step.act(tombstone, live, stamp, ground.lease)
         if failure is not None:
             told.add(failure)
             await fail_op(cluster, op, ground.lease, failure.message)

@@ -250,12 +250,14 @@ def _undeclared(live: LiveGraph) -> Diagnostic:
 def _tombstone_found(state: State, live: LiveGraph, *, at: str) -> Seen:
     """Of a detached graph whose deletion the ledger does not record: it was lost with it.
 
-    Who approved the deletion is not known any more, so the data is kept until somebody says.
+    Who approved the deletion is not known any more, so the data is kept until somebody says; unless
+    a commit of the graph says that its purge was decided, which goes on.
     """
     graph, schema = graph_address(live.graph_id), schema_address(live.graph_id)
     tombstone = Tombstone(
         deleted_at=live.last_write or at,
         incarnation=live.incarnation,
+        purge_after=live.purge_since,
         graph_uri=live.uri,
         resources={
             graph: new_graph(state, live.graph_id),
@@ -266,8 +268,10 @@ def _tombstone_found(state: State, live: LiveGraph, *, at: str) -> Seen:
         "graph_tombstone_rebuilt",
         graph,
         f"the detached graph {live.graph_id} was not recorded as deleted; its tombstone is now",
-        detail="Its data is kept, because the approval of its deletion is not on record.",
-        remedy=f"agentctl graph restore {live.graph_id}",
+        detail="Its data is kept, because the approval of its deletion is not on record."
+        if live.purge_since is None
+        else f"Its purge was decided at {live.purge_since}, and goes on.",
+        remedy=f"agentctl graph restore {live.graph_id}" if live.purge_since is None else None,
     )
     return Seen(state=with_observations(state, {graph: tombstone}), diagnostics=(told,))
 

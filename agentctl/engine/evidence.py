@@ -30,10 +30,11 @@ async def evidence_of(cluster: Cluster, graph_id: str, *, above: int | None = No
     except (GraphError, BackendError) as failure:
         unreadable = msgspec.structs.replace(live, presence="unreadable", error=str(failure))
         return Evidence(live=unreadable)
-    return Evidence(live=live, commits=tuple(_seen(commit) for commit in history))
+    return Evidence(live=live, commits=tuple(seen_commit(commit) for commit in history))
 
 
-def _seen(commit: CommitInfo) -> SeenCommit:
+def seen_commit(commit: CommitInfo) -> SeenCommit:
+    """Returns what recovery needs of a commit."""
     return SeenCommit(
         number=int(commit.id.rpartition(":")[2]),
         kind=commit.kind,

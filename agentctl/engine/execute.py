@@ -10,6 +10,7 @@ interrupts an apply is heard between steps: what was begun is finished.
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 
+from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.domain.ledger.state import State
 from agentctl.domain.plan.dispositions import FailedStep
 from agentctl.domain.plan.model import Change
@@ -26,7 +27,7 @@ from agentctl.engine.reverting import revert_graph
 from agentctl.engine.running import Running
 from agentctl.engine.seal import delete_graph
 from agentctl.engine.steps import create_graph, publish_payload, update_schema
-from agentctl.engine.sweep import due_purges, purge
+from agentctl.engine.sweep import DuePurge, due_purges, purge
 from agentctl.ids import parse_address
 
 Step = Callable[[Running, Change], Awaitable[None]]
@@ -62,7 +63,7 @@ def steps_of(changes: Iterable[Change]) -> tuple[str, ...]:
 async def purge_due(running: Running) -> None:
     """Removes the data of the detached graphs whose time is over, each approved when it was deleted."""
     for due in due_purges(running.state, running.at):
-        trouble = await purge(running.task.cluster, due)
+        trouble = await _purge(running, due)
         if trouble is not None:
             running.told.add(trouble)
         else:
@@ -80,11 +81,17 @@ async def purge_at_once(running: Running, before: State) -> None:
             and before.observations[due.key] == (running.state.observations[due.key])
         ):
             continue
-        trouble = await purge(running.task.cluster, due)
+        trouble = await _purge(running, due)
         if trouble is not None:
             running.told.add(trouble)
         else:
             running.state = graph_purged(running.state, due.key, at=running.at)
+
+
+async def _purge(running: Running, due: DuePurge) -> Diagnostic | None:
+    # The tombstone's epoch takes the place of this one: no lease of the graph is held.
+    stamp = running.stamp(epoch=0, nonce=running.mint_nonce())
+    return await purge(running.task.cluster, due, lease=running.task.lease, stamp=stamp)
 
 
 async def _graph_moves(

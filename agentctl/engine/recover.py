@@ -193,7 +193,7 @@ def _sight_of_delete(sidecar: Sidecar, evidence: Evidence) -> Sight:
         return "purging" if live.partly_purged else "made"
     of_it = (c for c in evidence.commits if c.incarnation == sidecar.incarnation)
     newest = next(of_it, None)
-    ended = newest is not None and newest.kind == "tombstone"
+    ended = newest is not None and newest.kind in {"tombstone", "purge"}
     return "superseded" if ended else "not_made"
 
 

@@ -39,7 +39,8 @@ from agentctl.engine.record import commit_revision, consume
 from agentctl.engine.results import RefreshResult
 from agentctl.engine.sweep import Swept, due_purges, purge, remove_settled, sweep
 from agentctl.engine.withholding import withheld_of_refresh
-from agentctl.engine.world import stamp_now
+from agentctl.engine.world import mint_nonce, stamp_now
+from agentctl.graph.port import Stamp
 
 
 async def refresh(
@@ -161,7 +162,7 @@ class _Look:
             swept, head.envelope.state, desired, head.envelope.settings
         )
         self._told.add(*swept.diagnostics, *split)
-        state = await self._purged(swept.state)
+        state = await self._purged(swept.state, op)
         await heal_rules(cluster, desired, state)
         named = await found_by_name(cluster, desired, state)
         pending = frozenset(swept.pending_among(known_graphs(desired, named.state)))
@@ -190,14 +191,28 @@ class _Look:
         for approval_id in swept.used:
             await consume(self._cluster, approval_id, op=op.id, seq=head.seq)
 
-    async def _purged(self, state: State) -> State:
+    async def _purged(self, state: State, op: Op) -> State:
         for due in due_purges(state, stamp_now(self._cluster.world)):
-            trouble: Diagnostic | None = await purge(self._cluster, due)
+            trouble: Diagnostic | None = await purge(
+                self._cluster, due, lease=self._lease, stamp=self._stamp(op)
+            )
             if trouble is not None:
                 self._told.add(trouble)
             else:
                 state = graph_purged(state, due.key, at=stamp_now(self._cluster.world))
         return state
+
+    def _stamp(self, op: Op) -> Stamp:
+        # The tombstone's epoch takes the place of this one: no lease of the graph is held.
+        return Stamp(
+            op=op.id,
+            actor=self._caller.id,
+            on_behalf_of=self._caller.on_behalf_of,
+            intent=self._intent,
+            epoch=0,
+            nonce=mint_nonce(self._cluster.world),
+            at=stamp_now(self._cluster.world),
+        )
 
     async def _commit_first(self, state: State, desired: DesiredCluster, op: Op) -> Head:
         cluster = self._cluster

@@ -21,15 +21,18 @@ from agentctl.domain.storage.protocol import BackendError
 from agentctl.engine.archiving import bundled
 from agentctl.engine.barring import bar_writers
 from agentctl.engine.cluster import Cluster
-from agentctl.engine.evidence import HISTORY_MAX, evidence_of
+from agentctl.engine.evidence import HISTORY_MAX, evidence_of, seen_commit
 from agentctl.engine.freezing import FrozenError
-from agentctl.engine.recover import Evidence, recover, recovered
+from agentctl.engine.leases import Lease
+from agentctl.engine.recover import Evidence, SeenCommit, recover, recovered
 from agentctl.engine.sidecars import FoundSidecars, read_sidecars, remove_sidecar
 from agentctl.engine.world import stamp_now
-from agentctl.graph.port import GraphError
+from agentctl.graph.port import GraphError, GraphPort, Stamp
 from agentctl.ids import graph_address, parse_address
 from agentctl.instants import format_instant, parse_instant
 
+OVERTAKEN: Final = frozenset({"graph_not_detached", "read_set_conflict"})
+"""Codes of purges that another command was quicker than."""
 PURGE_SKEW_MAX: Final = timedelta(minutes=5)
 """How far the storage's clock may be behind that of the machine that purges."""
 
@@ -150,8 +153,23 @@ def due_purges(state: State, now: str) -> tuple[DuePurge, ...]:
     )
 
 
-async def purge(cluster: Cluster, due: DuePurge) -> Diagnostic | None:
-    """Removes the data of one detached incarnation; returns a warning where it has to go on later."""
+async def purge(
+    cluster: Cluster, due: DuePurge, *, lease: Lease, stamp: Stamp
+) -> Diagnostic | None:
+    """Removes the data of one detached incarnation; returns a warning where it did not.
+
+    The tombstone is looked at before the cluster's lease is: whoever restored the graph and deleted
+    it anew had that lease in between, and then either the lease is lost, or the tombstone another.
+
+    Args:
+        cluster: the opened cluster.
+        due: whose time is over, by the state that was read under *lease*.
+        lease: of the cluster.
+        stamp: of the commit that decides the purge; its epoch will be the tombstone's.
+
+    Raises:
+        LeaseLostError: another command is at work now.
+    """
     try:
         await cluster.freezes.require_thawed(graph_address(due.graph_id))
     except FrozenError as held:
@@ -159,12 +177,21 @@ async def purge(cluster: Cluster, due: DuePurge) -> Diagnostic | None:
     early = await _too_early(cluster, due)
     if early is not None:
         return early
-    unkept = await bundled(cluster, due.root, due.incarnation)
-    if unkept is not None:
-        return unkept
     try:
-        await cluster.graphs.port.purge(due.root, incarnation=due.incarnation)
+        ending = await _newest_of(cluster.graphs.port, due)
+        observed = 0 if ending is None else ending.number
+        if ending is not None and ending.kind == "tombstone":
+            unkept = await bundled(cluster, due.root, due.incarnation, observed)
+            if unkept is not None:
+                return unkept
+        await cluster.leases.check(lease)
+        await cluster.graphs.port.purge(
+            due.root, incarnation=due.incarnation, observed=observed, stamp=stamp
+        )
     except (GraphError, BackendError) as failure:
+        told = failure.diagnostic if isinstance(failure, GraphError) else None
+        if told is not None and told.code in OVERTAKEN:
+            return _overtaken(due, told)
         return warning(
             "graph_delete_incomplete",
             graph_address(due.graph_id),
@@ -172,6 +199,29 @@ async def purge(cluster: Cluster, due: DuePurge) -> Diagnostic | None:
             remedy="agentctl refresh",
         )
     return None
+
+
+async def _newest_of(port: GraphPort, due: DuePurge) -> SeenCommit | None:
+    """Returns the newest commit of the incarnation; None where there is none any more."""
+    limit = 1
+    while True:
+        history = await port.history(due.root, limit=limit)
+        of_it = next((c for c in history if c.incarnation == due.incarnation), None)
+        if of_it is not None:
+            return seen_commit(of_it)
+        if len(history) < limit:
+            return None
+        limit *= 8
+
+
+def _overtaken(due: DuePurge, told: Diagnostic) -> Diagnostic:
+    return warning(
+        told.code,
+        graph_address(due.graph_id),
+        f"graph {due.graph_id} was not purged: it was restored before. {told.message}",
+        detail=told.detail,
+        remedy="agentctl refresh",
+    )
 
 
 async def _too_early(cluster: Cluster, due: DuePurge) -> Diagnostic | None:

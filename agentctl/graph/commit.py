@@ -5,7 +5,7 @@ written once; nothing outside the newest commit of a branch is part of the graph
 """
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -23,7 +23,10 @@ CommitKind = Literal[
     "restore",
     "revert",
     "erase",
+    "purge",
 ]
+ENDED: Final = frozenset({"tombstone", "purge"})
+"""Kinds that hold no graph: it is detached, or its data is given up as well."""
 
 
 class SchemaRef(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -17,8 +17,9 @@ import msgspec
 from agentctl.domain.ledger.observations import LiveGraph
 from agentctl.domain.ledger.peeks import Peek
 from agentctl.domain.storage.protocol import BackendError, ObjectStore
-from agentctl.graph import erasing, pinning
+from agentctl.graph import erasing, pinning, purging
 from agentctl.graph.commit import (
+    ENDED,
     Commit,
     TypeState,
     commit_info,
@@ -37,7 +38,6 @@ from agentctl.graph.loading import Mode, load
 from agentctl.graph.location import BeforeWrite
 from agentctl.graph.log import (
     check_epoch,
-    check_format,
     claim_root,
     format_problem,
     require_live,
@@ -53,11 +53,7 @@ from agentctl.graph.port import (
     SchemaPayload,
     Stamp,
 )
-from agentctl.graph.refusals import (
-    conflict,
-    not_detached,
-    restore_refused,
-)
+from agentctl.graph.refusals import conflict
 from agentctl.graph.roots import GraphRoots, tag_of
 from agentctl.graph.runnable import require_runnable
 from agentctl.ids import ulid
@@ -125,7 +121,7 @@ class LanceGraphs:
             done = await self._roots.log.done_as(head, graph_id, nonce=stamp.nonce, after=0)
             if done is not None:
                 return done
-            if head.kind != "tombstone" or head.incarnation == incarnation:
+            if head.kind not in ENDED or head.incarnation == incarnation:
                 raise conflict(graph_id, expected=None, actual=head)
             check_epoch(graph_id, head, stamp.epoch)
         ref = await self._roots.write_schema(graph_id, schema)
@@ -200,38 +196,13 @@ class LanceGraphs:
 
     async def restore(self, graph_id: str, *, incarnation: str, stamp: Stamp) -> int:
         """Writes a `restore` commit that brings back the commit before the tombstone."""
-        head = await self._roots.head(graph_id)
-        done = await self._roots.done_lately(head, graph_id, stamp)
-        if done is not None:
-            return done
-        if head.incarnation != incarnation:
-            raise restore_refused(graph_id, "a newer graph of that id lies over it")
-        if head.kind != "tombstone":
-            raise not_detached(graph_id)
+        return await purging.restore(self._roots, graph_id, incarnation=incarnation, stamp=stamp)
 
-        def is_lost(tables: "Tables") -> bool:
-            from agentctl.graph.writing import lacks_data
-
-            return lacks_data(tables, head)
-
-        lost = await self._roots.folder(graph_id, incarnation).lost(head.types)
-        if lost is not None or await self._roots.on_tables(graph_id, incarnation, is_lost):
-            raise restore_refused(graph_id, "its data was purged")
-        # A tombstone names what its predecessor named, so that it stays pinned.
-        return await self._roots.log.append(
-            graph_id, next_commit(head, "restore", stamp), head=head
+    async def purge(self, graph_id: str, *, incarnation: str, observed: int, stamp: Stamp) -> None:
+        """Removes the data of a detached incarnation, after a `purge` commit; its commits stay."""
+        await purging.purge(
+            self._roots, graph_id, incarnation=incarnation, observed=observed, stamp=stamp
         )
-
-    async def purge(self, graph_id: str, *, incarnation: str) -> None:
-        """Removes the data of a detached incarnation; its commits stay."""
-        await check_format(self._roots.store, graph_id)
-        head = await self._roots.log.head(graph_id)
-        if head is None:
-            return
-        if head.incarnation == incarnation and head.kind != "tombstone":
-            raise not_detached(graph_id)
-        folder = self._roots.folder(graph_id, incarnation)
-        await folder.remove(self._roots.before_write)
 
     async def load(
         self,
@@ -303,11 +274,13 @@ class LanceGraphs:
             last_write=head.created_at,
             branches=(MAIN,),
         )
-        if head.kind == "tombstone":
-            if head.types and await folder.is_gone():
+        if head.kind in ENDED:
+            given_up = head.created_at if head.kind == "purge" else None
+            live = msgspec.structs.replace(live, presence="detached", purge_since=given_up)
+            if (head.types or given_up) and await folder.is_gone():
                 return _without_schema(live)
-            partly = await folder.lost(head.types) is not None
-            return msgspec.structs.replace(live, presence="detached", partly_purged=partly)
+            partly = given_up is not None or await folder.lost(head.types) is not None
+            return msgspec.structs.replace(live, partly_purged=partly)
         lost = await folder.lost(head.types)
         if lost is not None:
             said = f"the dataset of {head.types[lost].name} is not there"

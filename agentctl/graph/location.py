@@ -127,7 +127,7 @@ class DiskFolder:
             for part in (path / "_versions", path):
                 if part.exists():
                     before_write(f"erase {part.name}")
-                    shutil.rmtree(part)
+                    _take_away(part)
 
         await in_thread(remove)
 
@@ -230,16 +230,27 @@ def _size_bytes(root: Path) -> int:
 
 
 def _remove(folder: Path, before_write: BeforeWrite) -> None:
-    if not folder.exists():
+    try:
+        datasets = sorted(p for p in folder.iterdir() if p.is_dir())
+    except FileNotFoundError:
         return
-    datasets = sorted(p for p in folder.iterdir() if p.is_dir())
     for dataset in datasets:
         versions = dataset / "_versions"
         if versions.exists():
             before_write(f"purge {dataset.name} versions")
-            shutil.rmtree(versions)
+            _take_away(versions)
     for dataset in datasets:
         before_write(f"purge {dataset.name}")
-        shutil.rmtree(dataset)
+        _take_away(dataset)
     before_write("purge folder")
-    shutil.rmtree(folder)
+    _take_away(folder)
+
+
+def _take_away(folder: Path) -> None:
+    """Removes a folder with all that is in it; what another remover took first is no failure."""
+
+    def unless_gone(_: object, __: str, failure: tuple[object, BaseException, object]) -> None:
+        if not isinstance(failure[1], FileNotFoundError):
+            raise failure[1]
+
+    shutil.rmtree(folder, onerror=unless_gone)

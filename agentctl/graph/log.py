@@ -12,7 +12,7 @@ import msgspec
 from agentctl.adapters.backends.drive import drive
 from agentctl.domain.storage.numbered import Lost, append, newest, numbers_in, read_one
 from agentctl.domain.storage.protocol import ObjectStore
-from agentctl.graph.commit import Commit, decode_commit, encode_commit, nonce_of
+from agentctl.graph.commit import ENDED, Commit, decode_commit, encode_commit, nonce_of
 from agentctl.graph.layout import (
     FORMAT_BYTES,
     FORMAT_NAME,
@@ -177,6 +177,6 @@ def require_live(graph_id: str, head: Commit | None) -> Commit:
     """
     if head is None:
         raise root_missing(graph_id)
-    if head.kind == "tombstone":
+    if head.kind in ENDED:
         raise detached(graph_id, head)
     return head

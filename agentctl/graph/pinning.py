@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 REVERTIBLE: Final = frozenset(
     {"create", "write", "schema", "merge", "fence", "restore", "revert", "erase"}
 )
-"""Kinds of commits that hold a graph; a tombstone holds none."""
+"""Kinds of commits that hold a graph; a tombstone and a purge hold none."""
 
 
 def pins_prefix(graph_id: str) -> str:
@@ -97,6 +97,8 @@ async def _held(roots: GraphRoots, graph_id: str, number: int) -> Commit:
     commit = head if number == head.n else await roots.log.at(graph_id, number)
     if commit.kind not in REVERTIBLE:
         raise revert_refused(graph_id, f"{commit_id(number)} is a {commit.kind}")
+    if head.kind == "purge" and head.incarnation == commit.incarnation:
+        raise revert_refused(graph_id, f"the data of {commit_id(number)} is given up to a purge")
 
     def is_lost(tables: "Tables") -> bool:
         from agentctl.graph.writing import lacks_data

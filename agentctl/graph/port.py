@@ -169,11 +169,20 @@ class GraphPort(Protocol):
         ...
 
     async def restore(self, graph_id: str, *, incarnation: str, stamp: Stamp) -> int:
-        """Writes a `restore` commit that brings back the commit before the tombstone."""
+        """Writes a `restore` commit that brings back the commit before the tombstone.
+
+        `graph_restore_refused` where a purge was decided, or a newer incarnation lies over it.
+        """
         ...
 
-    async def purge(self, graph_id: str, *, incarnation: str) -> None:
-        """Removes the data of a detached incarnation; its commits stay. Repeating it is harmless."""
+    async def purge(self, graph_id: str, *, incarnation: str, observed: int, stamp: Stamp) -> None:
+        """Removes the data of a detached incarnation; its commits stay. Repeating it is harmless.
+
+        A commit `purge` on the tombstone *observed* comes before the first removal. It takes the
+        number that a restore would need, so only one of the two is ever done; after it, and for an
+        incarnation that a newer one lies over, the removal only goes on. `graph_not_detached`
+        where the graph lives, `read_set_conflict` where it was detached again since.
+        """
         ...
 
     async def fence(self, graph_id: str, *, observed: int, stamp: Stamp) -> int:

@@ -62,7 +62,10 @@ def root_missing(graph_id: str) -> GraphError:
 
 
 def detached(graph_id: str, head: Commit) -> GraphError:
-    """Returns `graph_detached`; *head* is the tombstone."""
+    """Returns `graph_detached`; *head* is the tombstone, or the purge that came after it."""
+    if head.kind == "purge":
+        said = f"The graph {graph_id!r} was deleted, and {_decided(head)}."
+        return GraphError(error("graph_detached", graph_address(graph_id), said))
     return GraphError(
         error(
             "graph_detached",
@@ -80,6 +83,32 @@ def not_detached(graph_id: str) -> GraphError:
             "graph_not_detached",
             graph_address(graph_id),
             f"The graph {graph_id!r} is live, not detached.",
+        )
+    )
+
+
+def came_back(graph_id: str, head: Commit) -> GraphError:
+    """Returns `graph_not_detached` for a purge; *head* is of the graph that lives."""
+    return GraphError(
+        error(
+            "graph_not_detached",
+            graph_address(graph_id),
+            f"The graph {graph_id!r} is live, not detached: nothing of it was removed.",
+            detail=f"Its newest commit is {_named(head)}.",
+        )
+    )
+
+
+def given_up(graph_id: str, head: Commit) -> GraphError:
+    """Returns `graph_restore_refused`; *head* is the purge that came first."""
+    return GraphError(
+        error(
+            "graph_restore_refused",
+            graph_address(graph_id),
+            f"The graph {graph_id!r} cannot be restored: {_decided(head)}.",
+            detail="That commit has the number that a restore would need, so its data is removed"
+            " or about to be.",
+            remedy="Take its rows from a backup or an archive, if you have one.",
         )
     )
 
@@ -148,3 +177,12 @@ def engine_missing(graph_id: str) -> GraphError:
 def unsupported(graph_id: str, said: str) -> GraphError:
     """Returns `not_supported_yet`."""
     return GraphError(error("not_supported_yet", graph_address(graph_id), said))
+
+
+def _decided(head: Commit) -> str:
+    return f"its purge was decided by {_named(head)}"
+
+
+def _named(commit: Commit) -> str:
+    by = f"{commit.op.actor}, op {commit.op.id}"
+    return f"commit {commit_id(commit.n)} ({commit.kind}) of {by}, at {commit.created_at}"

@@ -16,6 +16,7 @@ from agentctl.domain.ledger.observations import LiveGraph
 from agentctl.domain.ledger.peeks import Peek
 from agentctl.graph.chunks import each_chunk
 from agentctl.graph.commit import (
+    ENDED,
     Commit,
     SchemaRef,
     TypeState,
@@ -38,13 +39,14 @@ from agentctl.graph.port import (
     LoadReport,
     Pin,
     ReadReply,
+    ReadSetConflictError,
     SchemaPayload,
     Stamp,
 )
+from agentctl.graph.purging import check_restorable, claim_of
 from agentctl.graph.refusals import (
     conflict,
     foreign,
-    not_detached,
     pinned,
     restore_refused,
     revert_refused,
@@ -124,12 +126,12 @@ class MemoryGraphs:
         head = found.head if found is not None else None
         if found is None or head is None:
             return LiveGraph(graph_id=graph_id, uri=uri, presence="absent")
-        gone = head.incarnation in found.purged and bool(head.types)
+        gone = head.incarnation in found.purged and (bool(head.types) or head.kind == "purge")
         detached: Literal["detached", "purged"] = "purged" if gone else "detached"
         return LiveGraph(
             graph_id=graph_id,
             uri=uri,
-            presence=detached if head.kind == "tombstone" else "live",
+            presence=detached if head.kind in ENDED else "live",
             commit=head.n,
             nonce=head.nonce,
             incarnation=head.incarnation,
@@ -142,8 +144,11 @@ class MemoryGraphs:
             last_write=head.created_at,
             branches=(MAIN,),
             partly_purged=not gone
-            and head.kind == "tombstone"
-            and head.incarnation in found.purging,
+            and (
+                head.kind == "purge"
+                or (head.kind == "tombstone" and head.incarnation in found.purging)
+            ),
+            purge_since=head.created_at if head.kind == "purge" else None,
         )
 
     async def create(
@@ -160,7 +165,7 @@ class MemoryGraphs:
             done = _done_as(here, stamp.nonce, after=0)
             if done is not None:
                 return done
-            if head.kind != "tombstone" or head.incarnation == incarnation:
+            if head.kind not in ENDED or head.incarnation == incarnation:
                 raise conflict(graph_id, expected=None, actual=head)
             check_epoch(graph_id, head, stamp.epoch)
         number = len(here.commits) + 1
@@ -243,25 +248,32 @@ class MemoryGraphs:
         done = _done_as(here, stamp.nonce, after=0)
         if done is not None:
             return done
-        if head.incarnation != incarnation:
-            raise restore_refused(graph_id, "a newer graph of that id lies over it")
-        if head.kind != "tombstone":
-            raise not_detached(graph_id)
+        check_restorable(graph_id, head, incarnation)
+        check_epoch(graph_id, head, stamp.epoch)
         if incarnation in here.purging and head.types:
             raise restore_refused(graph_id, "its data was purged")
-        check_epoch(graph_id, head, stamp.epoch)
-        return self._commit(here, next_commit(head, "restore", stamp), here.tables[head.nonce])
+        try:
+            return self._commit(here, next_commit(head, "restore", stamp), here.tables[head.nonce])
+        except ReadSetConflictError:
+            check_restorable(graph_id, here.commits[-1], incarnation)
+            raise
 
-    async def purge(self, graph_id: str, *, incarnation: str) -> None:
-        """Removes the data of a detached incarnation."""
+    async def purge(self, graph_id: str, *, incarnation: str, observed: int, stamp: Stamp) -> None:
+        """Removes the data of a detached incarnation, after a `purge` commit."""
         if graph_id not in self._roots.by_id:
             return
         here = self._root(graph_id)
         head = here.head
         if head is None:
             return
-        if head.incarnation == incarnation and head.kind != "tombstone":
-            raise not_detached(graph_id)
+        claim = claim_of(graph_id, head, incarnation, observed=observed, stamp=stamp)
+        if claim is not None:
+            try:
+                self._commit(here, claim, here.tables[head.nonce])
+            except ReadSetConflictError:
+                now = here.commits[-1]
+                if claim_of(graph_id, now, incarnation, observed=observed, stamp=stamp) is not None:
+                    raise
         if incarnation not in here.purged:
             self._before_write("purge versions")
             here.purging.add(incarnation)
@@ -374,6 +386,10 @@ class MemoryGraphs:
         commit = here.commits[number - 1]
         if commit.kind not in REVERTIBLE:
             raise revert_refused(graph_id, f"{commit_id(number)} is a {commit.kind}")
+        if head.kind == "purge" and head.incarnation == commit.incarnation:
+            raise revert_refused(
+                graph_id, f"the data of {commit_id(number)} is given up to a purge"
+            )
         erased = commit.nonce not in here.tables
         if (erased or commit.incarnation in here.purging) and commit.types:
             raise revert_refused(graph_id, f"the data of {commit_id(number)} is gone")
@@ -407,6 +423,9 @@ class MemoryGraphs:
 
     def _commit(self, here: MemoryRoot, commit: Commit, tables: Tables) -> int:
         self._before_write(f"commit {commit.kind}")
+        if len(here.commits) >= commit.n:
+            graph_id = next(i for i, root_ in self._roots.by_id.items() if root_ is here)
+            raise conflict(graph_id, expected=commit.n - 1, actual=here.head)
         here.tables[commit.nonce] = tables
         here.commits.append(commit)
         return commit.n

@@ -161,7 +161,7 @@ async def test_what_was_purged_is_not_pinned(ports: Ports) -> None:
     port = ports()
     await filled(port)
     await port.detach("g", observed=2, stamp=stamp(3))
-    await port.purge("g", incarnation=INCARNATION)
+    await port.purge("g", incarnation=INCARNATION, observed=3, stamp=stamp(9))
 
     with pytest.raises(GraphError) as failure:
         await port.pin("g", 2, stamp=stamp(4))

@@ -78,9 +78,9 @@ class Refusing(MemoryGraphs):
         self._refuse("detach", graph_id)
         return await super().detach(graph_id, observed=observed, stamp=stamp)
 
-    async def purge(self, graph_id: str, *, incarnation: str) -> None:
+    async def purge(self, graph_id: str, *, incarnation: str, observed: int, stamp: Stamp) -> None:
         self._refuse("purge", graph_id)
-        await super().purge(graph_id, incarnation=incarnation)
+        await super().purge(graph_id, incarnation=incarnation, observed=observed, stamp=stamp)
 
 
 def refusing(bench: Bench, what: str) -> None:

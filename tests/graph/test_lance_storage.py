@@ -297,14 +297,14 @@ async def test_an_interrupted_purge_cannot_be_taken_for_a_graph_that_is_whole(
     await graphs.detach("g", observed=2, stamp=stamp(3))
     with pytest.raises(StoppedError):
         await LanceGraphs(LocalStore(tmp_path), before_table_write=stop).purge(
-            "g", incarnation=INCARNATION
+            "g", incarnation=INCARNATION, observed=3, stamp=stamp(9)
         )
 
     assert (await graphs.observe("g")).presence == "detached"
     with pytest.raises(GraphError) as caught:
         await graphs.restore("g", incarnation=INCARNATION, stamp=stamp(4))
     assert caught.value.diagnostic.code == "graph_restore_refused"
-    await graphs.purge("g", incarnation=INCARNATION)
+    await graphs.purge("g", incarnation=INCARNATION, observed=3, stamp=stamp(10))
     assert (await graphs.observe("g")).presence == "purged"
 
 

@@ -9,7 +9,7 @@ from agentctl.languages.schema.ir import SchemaIr
 
 GraphPresence = Literal["absent", "live", "detached", "purged", "foreign", "unreadable"]
 """`absent`: no commit (an unfinished create counts as absent). `detached`: the newest commit of
-`main` is a tombstone. `purged`: detached and its data is gone. `foreign`: another format."""
+`main` is a tombstone or a purge. `purged`: detached and its data is gone. `foreign`: another format."""
 
 
 class LiveGraph(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,4 +39,6 @@ class LiveGraph(msgspec.Struct, frozen=True, kw_only=True):
     error: str | None = None
     """Why it is `foreign` or `unreadable`."""
     partly_purged: bool = False
-    """Of a detached graph: some of its data is gone already, so that its purge has to go on."""
+    """Of a detached graph: its purge was decided, or some of its data is gone already: it goes on."""
+    purge_since: str | None = None
+    """When a commit decided its purge; None also where the purge was one before there was such."""

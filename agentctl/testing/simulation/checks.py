@@ -9,6 +9,7 @@ from agentctl.domain.ops.machine import TERMINAL
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.ledger import Head
 from agentctl.engine.sidecars import read_sidecars
+from agentctl.graph.commit import ENDED
 from agentctl.ids import graph_address
 from agentctl.testing.graphs import MemoryRoot, MemoryRoots
 from agentctl.testing.simulation.world import Bug, Loaded
@@ -72,7 +73,7 @@ def _check_recorded(graph_id: str, root: MemoryRoot, state: State) -> None:
     if head is None:
         return
     recorded = state.observations.get(_address_of(graph_id, state))
-    if head.kind == "tombstone":
+    if head.kind in ENDED:
         if not isinstance(recorded, Tombstone) or recorded.incarnation != head.incarnation:
             msg = f"{graph_id} is detached, and the ledger says {recorded!r}"
             raise Bug(msg)
