@@ -3,6 +3,7 @@
 An anchor is written after the call that asks for it is itself a record, so it proves that too.
 """
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -91,7 +92,7 @@ async def anchor_chain(
                 await post_line(place, line)
                 where = shown_url(place)
             case _:
-                await anyio.to_thread.run_sync(_append, Path(place), line)
+                await anyio.to_thread.run_sync(append_line, Path(place), line)
                 where = place
     except (NoRepositoryError, WebError, OSError) as failure:
         return error(
@@ -248,9 +249,12 @@ def _tag(cluster: Cluster, anchor: Anchor, line: bytes, signer: Signer | None) -
     )
 
 
-def _append(path: Path, line: bytes) -> None:
-    with path.open("ab") as file:
-        file.write(line + b"\n")
+def append_line(path: Path, line: bytes) -> None:
+    """Writes a line at the end of a file; one that was broken off there is left as a line of its own."""
+    with path.open("ab+") as file:
+        file.seek(-1 if file.tell() else 0, os.SEEK_END)
+        torn = file.read(1) not in {b"", b"\n"}
+        file.write((b"\n" if torn else b"") + line + b"\n")
 
 
 async def _read(folder: Path, place: str) -> tuple[tuple[str, bytes], ...]:

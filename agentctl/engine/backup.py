@@ -7,9 +7,9 @@ it stopped. The cluster's lease is held meanwhile, so nothing is collected or pu
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Final
 
-import anyio
 import msgspec
 
 from agentctl.canonical import sha256_hex
@@ -32,6 +32,7 @@ from agentctl.domain.storage.backup import (
 from agentctl.domain.storage.lease import LEASES_FOLDER, newest_by_folder
 from agentctl.domain.storage.protocol import ObjectStore, StoredObject, UnsuitableError
 from agentctl.engine.auditlog import AuditLog
+from agentctl.engine.bounded import run_bounded
 from agentctl.engine.bracket import settle_cluster_ops
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.events import ApplyEvent, OnEvent
@@ -175,18 +176,14 @@ async def verify_backup(
     """Reads everything in a backup again: each object's digest, and the chains that they make."""
     view = BackupView(place, manifest)
     told: list[Diagnostic] = []
-    limiter = anyio.CapacityLimiter(COPIERS_MAX)
 
     async def look(key: str) -> None:
-        async with limiter:
-            try:
-                await view.read(key)
-            except UnsuitableError as damaged:
-                told.append(_damaged(key, str(damaged)))
+        try:
+            await view.read(key)
+        except UnsuitableError as damaged:
+            told.append(_damaged(key, str(damaged)))
 
-    async with anyio.create_task_group() as tasks:
-        for key in manifest.objects:
-            tasks.start_soon(look, key)
+    await run_bounded([partial(look, key) for key in manifest.objects], COPIERS_MAX)
     length = 0
     if not told:
         length, found = await _chains(view, manifest, world=world, verify=verify)
@@ -291,15 +288,7 @@ class _Copying:
         keys = [key for prefix in PREFIXES for key in await self._source.list(prefix)]
         wanted = [key for key in keys if is_backed_up(key) and _is_in_time(key, newest)]
         self._total = len(wanted)
-        limiter = anyio.CapacityLimiter(COPIERS_MAX)
-
-        async def copy(key: str) -> None:
-            async with limiter:
-                await self._copy(key)
-
-        async with anyio.create_task_group() as tasks:
-            for key in wanted:
-                tasks.start_soon(copy, key)
+        await run_bounded([partial(self._copy, key) for key in wanted], COPIERS_MAX)
         return {key: self._objects[key] for key in sorted(self._objects)}
 
     async def _copy(self, key: str) -> None:

@@ -6,6 +6,8 @@ to, and carried out by an apply under the lease of the graph. Its commit bears a
 from the proposal, so an apply that died in it is gone on with, and nothing is made twice.
 """
 
+from collections.abc import Awaitable, Callable
+
 import msgspec
 
 from agentctl.canonical import canonical_bytes
@@ -14,7 +16,7 @@ from agentctl.domain.ledger.observations import LiveGraph
 from agentctl.domain.plan.disposals import Disposal
 from agentctl.domain.plan.model import Change
 from agentctl.domain.policy.caller import Caller
-from agentctl.domain.storage.protocol import BackendError
+from agentctl.domain.storage.protocol import BackendError, UnavailableError
 from agentctl.engine.advance import observed, with_observations
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.consent import consented, fresh_gate, spend
@@ -22,7 +24,7 @@ from agentctl.engine.disposals import disposal_key, standing
 from agentctl.engine.freezing import FrozenError
 from agentctl.engine.gather import observe_graph
 from agentctl.engine.leases import StateLockHeldError
-from agentctl.engine.moving import Held, graph_busy, hold_graph
+from agentctl.engine.moving import ACT_ATTEMPTS_MAX, Held, graph_busy, hold_graph
 from agentctl.engine.running import Running
 from agentctl.engine.world import mint_ulid, stamp_now
 from agentctl.graph.port import GraphError
@@ -97,14 +99,19 @@ async def _erase_held(running: Running, change: Change, disposal: Disposal, held
     approval_id = await consented(running, change, fresh_gate(running, change, held.live))
     if approval_id is None:
         return
-    assert held.live.commit is not None
     await running.task.cluster.leases.check(running.task.lease)
     stamp = running.stamp(epoch=held.lease.epoch, nonce=disposal.digest[:NONCE_DIGITS])
     graphs = running.task.cluster.graphs
     rows = sum(held.live.rows.values())
     running.progress(change, "rows that stay", 0, rows)
-    try:
+
+    async def act() -> None:
+        assert disposal.graph is not None
+        assert held.live.commit is not None
         await graphs.erase(disposal.graph, observed=held.live.commit, stamp=stamp)
+
+    try:
+        await _answered(act)
     except GraphError as failure:
         await _failed(running, change, failure.diagnostic, how="not_done")
         return
@@ -121,6 +128,21 @@ async def _erase_held(running: Running, change: Change, disposal: Disposal, held
     await _seen(running, disposal.graph)
     spend(running, approval_id)
     await running.finished(change, "done")
+
+
+async def _answered(act: Callable[[], Awaitable[None]]) -> None:
+    """Makes the commit, and goes on with it where no answer came.
+
+    Raises:
+        GraphError: the graph refused it.
+        BackendError: nobody answered still, or the storage failed.
+    """
+    for _ in range(ACT_ATTEMPTS_MAX - 1):
+        try:
+            return await act()
+        except UnavailableError:
+            continue
+    return await act()
 
 
 async def _seen(running: Running, graph_id: str) -> None:

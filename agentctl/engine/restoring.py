@@ -3,14 +3,15 @@
 The order is a promise: the root is proved; a mark says which backup is being restored; objects are
 copied, each checked; the epochs of the graphs' leases are carried; the principals chain begins; the
 folder is bound; the ledger's first object is written, with what was frozen; freezes get records of
-their own, and the mark goes. Broken off anywhere, the same restore goes on; until the ledger has its
+their own, and the mark goes. Of the people only who restores counts at once: whom the old cluster
+revoked since the backup, nobody here knows. Broken off anywhere, the same restore goes on; until the ledger has its
 object there is no cluster. The new cluster has another id, so nothing that was signed for the old
 one counts in it. Source: control-plane 3.2, 3.8.
 """
 
+from functools import partial
 from typing import Final, Literal
 
-import anyio
 import msgspec
 
 from agentctl.adapters.backends.probe import PROBE_FOLDER, PROOF_KEY, prove
@@ -35,6 +36,7 @@ from agentctl.domain.storage.lease import (
 from agentctl.domain.storage.protocol import ObjectStore
 from agentctl.engine.backup import COPIERS_MAX, BackupView
 from agentctl.engine.binding import BINDING_KEY, rebind
+from agentctl.engine.bounded import run_bounded
 from agentctl.engine.bracket import Begin, begin_op, end_op
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.freezing import Freezes, thaw_check
@@ -63,6 +65,16 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     cluster_id: str
 
 
+class Returned(msgspec.Struct, frozen=True, kw_only=True):
+    """A human whom a backup brought back."""
+
+    id: str
+    changed_at: str | None
+    """Time of the newest record about them that the backup has."""
+    confirmed: bool
+    """Whether they may decide; only who restored may, until they confirm the others."""
+
+
 class Restored(msgspec.Struct, frozen=True, kw_only=True):
     """A cluster that was restored."""
 
@@ -76,6 +88,8 @@ class Restored(msgspec.Struct, frozen=True, kw_only=True):
     op: str
     principals: tuple[str, ...]
     """Ids of those who were carried."""
+    humans: tuple[Returned, ...]
+    """The people among them."""
     history: str
     """Where the old cluster's chains are kept."""
 
@@ -137,20 +151,17 @@ class Restoring:
 
     async def carry(self, *, by: str | None, signer: Signer | None) -> Registry:
         """Copies everything, begins the principals chain and binds the folder; returns who is known."""
-        limiter = anyio.CapacityLimiter(COPIERS_MAX)
-
-        async def copy(key: str) -> None:
-            async with limiter:
-                await self._copy(key)
-
-        async with anyio.create_task_group() as tasks:
-            for key in self._manifest.objects:
-                tasks.start_soon(copy, key)
+        copies = [partial(self._copy, key) for key in self._manifest.objects]
+        await run_bounded(copies, COPIERS_MAX)
         for folder, epoch in self._manifest.epochs.items():
             await self._carry_epoch(folder, epoch)
         old = await self.old_registry()
+        carried = living(old)
         origin = RestoredFrom(
-            cluster_id=old.cluster_id, head=old.head.head or "", principals=living(old)
+            cluster_id=old.cluster_id,
+            head=old.head.head or "",
+            principals=carried,
+            unconfirmed=tuple(p.id for p in carried if p.kind == "human" and p.id != by),
         )
         principals = Principals(self._store, self._world, self._verify)
         registry = await principals.genesis_restored(origin, by=by, signer=signer)
@@ -196,14 +207,16 @@ class Restoring:
         for freeze in freezes:
             await cluster.freezes.write(FreezeRecord(op=head.envelope.op, freeze=freeze))
         await self._store.delete(MARK_KEY)
-        return self._restored(old, registry, head)
+        return await self._restored(old, registry, head)
 
     async def _frozen(self, old: Head) -> tuple[Freeze, ...]:
         """Returns what was frozen in the backup, whether its ledger had recorded it or not."""
         check = thaw_check(self.old_registry, self._verify)
         return await Freezes(self._view, self._world, check).in_force(old.envelope.freezes)
 
-    def _restored(self, old: Head, registry: Registry, head: Head) -> Restored:
+    async def _restored(self, old: Head, registry: Registry, head: Head) -> Restored:
+        before = (await self.old_registry()).principals
+        humans = (p for _, p in sorted(registry.principals.items()) if p.kind == "human")
         return Restored(
             backup_id=self._manifest.backup_id,
             from_cluster_id=self._manifest.cluster_id,
@@ -212,6 +225,11 @@ class Restoring:
             seq=head.seq,
             op=head.envelope.op or "",
             principals=tuple(sorted(registry.principals)),
+            humans=tuple(
+                Returned(id=p.id, changed_at=before[p.id].changed_at, confirmed=p.confirmed)
+                for p in humans
+                if p.id in before
+            ),
             history=f"{ORIGIN}{self._manifest.cluster_id}/",
         )
 

@@ -84,6 +84,7 @@ def strike(surveyed: Survey, path: Path, at: int, fault: Fault) -> None:
         label = surveyed.labels[at - 1] if at <= surveyed.writes else "a later one"
         failure.add_note(f"{surveyed.case.name}: {fault} write {at}, {struck or label}")
         raise
+    site.discard()
 
 
 def points(writes: int, faults: tuple[Fault, ...] = ALL_FAULTS) -> Iterator[tuple[int, Fault]]:
@@ -152,7 +153,7 @@ def _judge(envelope: Envelope) -> None:
 
 
 async def _spent_only_for_what_happened(site: Site) -> None:
-    """Checks that an approval of a deletion is used only where the graph is detached."""
+    """Checks that an approval of a deletion is used only where that happened."""
     cluster = await site.open()
     head = await cluster.ledger.head()
     if head is None:
@@ -163,16 +164,17 @@ async def _spent_only_for_what_happened(site: Site) -> None:
     for artifact in records.artifacts:
         graph = artifact.resource.startswith("graph.") and artifact.operation == "delete"
         if graph and artifact.approval_id in spent:
-            _require_detached(site, artifact)
+            _require_done(site, artifact)
     for observed in state.observations.values():
         if isinstance(observed, Tombstone) and observed.approval_id is not None:
             assert observed.approval_id in spent, observed
 
 
-def _require_detached(site: Site, artifact: DecisionArtifact) -> None:
-    root = site.roots.by_id[artifact.resource.removeprefix("graph.")]
-    kinds = [commit.kind for commit in root.commits]
-    assert "tombstone" in kinds, f"{artifact.approval_id} is used, and nothing is detached"
+def _require_done(site: Site, artifact: DecisionArtifact) -> None:
+    graph, _, past = artifact.resource.removeprefix("graph.").partition("@")
+    kinds = [commit.kind for commit in site.roots.by_id[graph].commits]
+    wanted = "erase" if past else "tombstone"
+    assert wanted in kinds, f"{artifact.approval_id} is used, and {graph} has no {wanted}"
 
 
 async def _apply(site: Site, *, converges: bool) -> None:

@@ -5,12 +5,13 @@ and the files of its folder. Faults are counted over all of them together, from 
 """
 
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar, cast
 
 from agentctl.adapters.sources.directory import Folder
+from agentctl.domain.ops.archive import Archive, ArchiveError, Held
 from agentctl.domain.storage.protocol import ObjectStore, StoredObject, UnavailableError
 from agentctl.graph.port import GraphPort
 from agentctl.testing.crash import NEVER, Crash
@@ -22,6 +23,7 @@ Fault = Literal["before", "torn", "after", "lost", "refused"]
 """The first three kill the process. `lost`: it happened, and no answer came. `refused`: it did not
 happen, and no answer came."""
 DEADLY: Final[frozenset[Fault]] = frozenset({"before", "torn", "after"})
+_HAPPENS: Final[frozenset[Fault]] = frozenset({"after", "lost"})
 _READS: Final = frozenset({"observe", "roots", "history", "run", "peek", "uri"})
 
 
@@ -41,21 +43,37 @@ class Faults:
         self, label: str, act: Callable[[], Awaitable[T]], tear: Callable[[], None] | None = None
     ) -> T:
         """Returns what *act* returns; *tear* leaves what a process leaves that dies in the middle."""
+        if not self._strikes(label):
+            return await act()
+        if self._fault in _HAPPENS:
+            await act()
+        raise self._ended(tear)
+
+    def on_a_disk(self, label: str, act: Callable[[], None], tear: Callable[[], None]) -> None:
+        """Writes a file that is no object and none of the folder's; an error is an `OSError`."""
+        if not self._strikes(label):
+            act()
+            return
+        if self._fault in _HAPPENS:
+            act()
+        ended = self._ended(tear)
+        raise OSError(str(ended)) if isinstance(ended, UnavailableError) else ended
+
+    def _strikes(self, label: str) -> bool:
         self.process.require_alive()
         self.labels.append(label)
         if len(self.labels) != self._at:
-            return await act()
+            return False
         self.struck = label
-        if self._fault in {"after", "lost"}:
-            await act()
+        return True
+
+    def _ended(self, tear: Callable[[], None] | None) -> Crash | UnavailableError:
         if self._fault == "torn" and tear is not None:
             tear()
         if self._fault in DEADLY:
             self.process.kill()
-            msg = f"{self.process.name} died {self._fault} write {self._at}: {label}"
-            raise Crash(msg)
-        msg = f"no answer to write {self._at}: {label}"
-        raise UnavailableError(msg)
+            return Crash(f"{self.process.name} died {self._fault} write {self._at}: {self.struck}")
+        return UnavailableError(f"no answer to write {self._at}: {self.struck}")
 
 
 class FaultyStore:
@@ -148,6 +166,43 @@ class FaultyFolder(Folder):
             await self._faults.around(f"folder {label}", act)
         except UnavailableError as failure:
             raise OSError(str(failure)) from failure
+
+
+class FaultyArchive:
+    """The archive of a process that is struck."""
+
+    def __init__(self, inner: Archive, faults: Faults) -> None:
+        self._inner = inner
+        self._faults = faults
+
+    @property
+    def tool(self) -> str:
+        """The inner archive's."""
+        return self._inner.tool
+
+    async def keep(self, objects: Mapping[str, bytes], tags: Mapping[str, tuple[str, ...]]) -> str:
+        """Keeps through, or is struck."""
+        return await self._told("keep", lambda: self._inner.keep(objects, tags))
+
+    async def bring(self, snapshot: str) -> Mapping[str, bytes]:
+        """Reads through."""
+        self._faults.process.require_alive()
+        return await self._inner.bring(snapshot)
+
+    async def held(self) -> tuple[Held, ...]:
+        """Lists through."""
+        self._faults.process.require_alive()
+        return await self._inner.held()
+
+    async def forget(self, snapshots: Iterable[str]) -> None:
+        """Forgets through, or is struck."""
+        await self._told("forget", lambda: self._inner.forget(snapshots))
+
+    async def _told(self, label: str, act: Callable[[], Awaitable[T]]) -> T:
+        try:
+            return await self._faults.around(f"archive {label}", act)
+        except UnavailableError as failure:
+            raise ArchiveError(str(failure)) from failure
 
 
 class _FaultyGraphs:

@@ -6,9 +6,12 @@ A site is prepared once and copied for each point, so that each run begins from 
 import asyncio
 import copy
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
+
+import msgspec
 
 from agentctl.adapters.backends.local import TEMPORARY_PREFIX, LocalStore
 from agentctl.adapters.backends.memory import MemoryStore
@@ -20,10 +23,18 @@ from agentctl.engine.cluster import Cluster, open_cluster
 from agentctl.engine.principals import Signer
 from agentctl.graph.port import GraphPort
 from agentctl.ids import ulid
+from agentctl.testing.archives import MemoryArchive
 from agentctl.testing.builders import Files
+from agentctl.testing.clock import START
 from agentctl.testing.consent import caller, key_of
-from agentctl.testing.crash import NEVER, Crash
-from agentctl.testing.faults import Fault, Faults, FaultyFolder, FaultyStore, faulty_graphs
+from agentctl.testing.crash import Crash
+from agentctl.testing.faults import (
+    Faults,
+    FaultyArchive,
+    FaultyFolder,
+    FaultyStore,
+    faulty_graphs,
+)
 from agentctl.testing.graphs import MemoryGraphs, MemoryRoots
 from agentctl.testing.simulation.machines import Machine, Process
 from agentctl_tools.door import call
@@ -32,6 +43,8 @@ from agentctl_tools.failures import diagnostics_of
 from agentctl_tools.operation import Envelope
 
 HOST = "here"
+ELSEWHERE: Final = "elsewhere"
+"""The place of backups, as a command names it."""
 SARAH = caller("sarah", at_terminal=True)
 AGENT = caller("agent:sarah", "agent", "mcp", on_behalf_of="sarah")
 
@@ -53,16 +66,25 @@ class Disk(Protocol):
         """Returns another with the same objects; *path* is free for it."""
         ...
 
+    def fresh(self, path: Path) -> "Disk":
+        """Returns another that is empty; *path* is free for it."""
+        ...
+
+    def discard(self) -> None:
+        """Frees what it takes up; nobody uses it any more."""
+        ...
+
 
 class MemoryDisk:
     """Objects in a dict."""
 
-    def __init__(self, objects: Mapping[str, bytes] | None = None) -> None:
+    def __init__(self, objects: Mapping[str, bytes] | None = None, *, name: str = "store") -> None:
         self.objects = dict(objects or {})
+        self._name = name
 
     def connect(self) -> ObjectStore:
         """Returns a new connection to it."""
-        return MemoryStore(objects=self.objects)
+        return MemoryStore(name=self._name, objects=self.objects)
 
     def tear(self, key: str, data: bytes) -> None:
         """Leaves nothing: a write in memory is one moment."""
@@ -70,7 +92,15 @@ class MemoryDisk:
     def copied(self, path: Path) -> "MemoryDisk":
         """Returns another with the same objects."""
         del path
-        return MemoryDisk(self.objects)
+        return MemoryDisk(self.objects, name=self._name)
+
+    def fresh(self, path: Path) -> "MemoryDisk":
+        """Returns another that is empty."""
+        return MemoryDisk(name=path.name)
+
+    def discard(self) -> None:
+        """Forgets them."""
+        self.objects.clear()
 
 
 class LocalDisk:
@@ -95,6 +125,14 @@ class LocalDisk:
             shutil.copytree(self._path, path)
         return LocalDisk(path)
 
+    def fresh(self, path: Path) -> "LocalDisk":
+        """Returns another that is empty."""
+        return LocalDisk(path)
+
+    def discard(self) -> None:
+        """Removes the folder."""
+        shutil.rmtree(self._path, ignore_errors=True)
+
 
 class Site:
     """A cluster's folder and storage, and the one machine that its processes run on."""
@@ -104,6 +142,11 @@ class Site:
         self.folder = path / "folder"
         self.folder.mkdir(parents=True, exist_ok=True)
         self.disk = disk
+        """Its storage root."""
+        self.elsewhere = disk.fresh(path / ELSEWHERE)
+        """Where its backups go."""
+        self.archive: MemoryArchive | None = None
+        """Where its ops go, once it has one and its settings say so."""
         self.roots = MemoryRoots()
         self.faults: Faults | None = None
         """Of the process that was struck last."""
@@ -117,9 +160,21 @@ class Site:
         """Returns another site that is as this one is now."""
         shutil.copytree(self.folder, path / "folder")
         site = Site(path, self.disk.copied(path / "disk"))
-        site.roots = copy.deepcopy(self.roots)
+        site.elsewhere = self.elsewhere.copied(path / ELSEWHERE)
+        site.roots, site.archive = copy.deepcopy((self.roots, self.archive))
         site.ended_s, site._pid, site._minted = self.ended_s, self._pid, self._minted
         return site
+
+    def with_archive(self) -> MemoryArchive:
+        """Returns an empty archive, which its processes can reach from now on."""
+        self.archive = MemoryArchive(_now)
+        return self.archive
+
+    def discard(self) -> None:
+        """Removes all of it."""
+        self.disk.discard()
+        self.elsewhere.discard()
+        shutil.rmtree(self.path, ignore_errors=True)
 
     def write(self, files: Files) -> None:
         """Puts files into the folder, or takes them away."""
@@ -153,15 +208,16 @@ class Site:
 
         def make_store(written: str, base: Path) -> ObjectStore:
             del base
-            assert written == ".", "the folder of a site is its own storage root"
-            return FaultyStore(self.disk.connect(), faults, self.disk.tear)
+            assert written in {".", ELSEWHERE}, "the folder of a site is its own storage root"
+            disk = self.disk if written == "." else self.elsewhere
+            return FaultyStore(disk.connect(), faults, disk.tear)
 
         def make_graphs(store: ObjectStore) -> GraphPort:
             inner = MemoryGraphs(self.roots, uri=store.uri, mint=self._mint)
             return faulty_graphs(inner, faults)
 
         folder = FaultyFolder(self.folder, faults)
-        return await open_cluster(
+        cluster = await open_cluster(
             folder,
             make_store=make_store,
             make_graphs=make_graphs,
@@ -169,6 +225,11 @@ class Site:
             verify=verify,
             sleep=process.sleep,
         )
+        kept = self.archive
+        if kept is None:
+            return cluster
+        archive = FaultyArchive(kept, faults)
+        return msgspec.structs.replace(cluster, make_archive=lambda *_: archive)
 
     async def begun(self, files: Files) -> Cluster:
         """Returns the cluster with these files, sarah as its first human, and its first revision."""
@@ -202,13 +263,23 @@ async def do(
 ) -> Envelope:
     """Returns what an operation answers through the door, as a face would be told."""
     signer = signer or (key_of(by.id) if by.kind == "human" else None)
+    return await told(call(cluster, by, operation, arguments, signer=signer))
+
+
+async def told(answer: Awaitable[Envelope]) -> Envelope:
+    """Returns *answer*, or what a face tells of the failure in its place."""
     try:
-        return await call(cluster, by, operation, arguments, signer=signer)
+        return await answer
     except Exception as failure:
         known = diagnostics_of(failure)
         if known is None:
             raise
         return failed(known)
+
+
+def _now() -> datetime:
+    """Returns the time of the running loop, as a machine with a true clock has it."""
+    return START + timedelta(seconds=asyncio.get_running_loop().time())
 
 
 async def died_holding(site: Site, process: Process, resource: str) -> None:
@@ -220,19 +291,3 @@ async def died_holding(site: Site, process: Process, resource: str) -> None:
             process.require_alive()
     except Crash:
         return
-
-
-NOWHERE = NEVER
-"""No write is struck."""
-__all__ = [
-    "AGENT",
-    "NOWHERE",
-    "SARAH",
-    "Disk",
-    "Fault",
-    "LocalDisk",
-    "MemoryDisk",
-    "Site",
-    "died_holding",
-    "do",
-]

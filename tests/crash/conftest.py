@@ -1,6 +1,7 @@
 """S3 without a network: requests of the product's own client are answered by moto in this process."""
 
 import asyncio
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,23 +15,22 @@ from agentctl.adapters.backends.s3_settings import S3Root, S3Settings
 from agentctl.domain.storage.protocol import ObjectStore
 from agentctl.testing.moto_in_process import ACCOUNT, answered
 
-BUCKET = "crash-suite"
+NUMBERS = itertools.count(100)
 SETTINGS = S3Settings(region="us-east-1")
 
 
 class BucketDisk:
-    """A prefix of a bucket, as a disk of the crash suite."""
-
-    count = 0
+    """A bucket of its own, as a disk of the crash suite."""
 
     def __init__(self, client: Any) -> None:
-        BucketDisk.count += 1
-        self.prefix = f"{BucketDisk.count}/"
         self._client = client
+        self._backend = s3_backends[ACCOUNT]["aws"]
+        self._name = f"crash-{next(NUMBERS)}"
+        self._keys = self._backend.create_bucket(self._name, "us-east-1").keys
 
     def connect(self) -> ObjectStore:
         """Returns another store over the one client, which costs much to make and keeps nothing."""
-        store = S3Store(S3Root(bucket=BUCKET, prefix=self.prefix), SETTINGS)
+        store = S3Store(S3Root(bucket=self._name, prefix="root/"), SETTINGS)
         store._client = self._client
         return store
 
@@ -38,14 +38,25 @@ class BucketDisk:
         """A request that breaks off leaves nothing: S3 takes objects whole."""
 
     def copied(self, path: Path) -> "BucketDisk":
-        del path
-        other = BucketDisk(self._client)
-        backend = s3_backends[ACCOUNT]["aws"]
-        for name, found in list(backend.buckets[BUCKET].keys.items()):
-            if name.startswith(self.prefix):
-                key = other.prefix + name.removeprefix(self.prefix)
-                backend.put_object(BUCKET, key, found.value)
+        """Returns another that has the same objects of moto's: no request changes one, only which is there."""
+        other = self.fresh(path)
+        for name, found in self._keys.items():
+            found.dispose = _kept
+            other._keys[name] = found
         return other
+
+    def fresh(self, path: Path) -> "BucketDisk":
+        """Returns another that is empty."""
+        del path
+        return BucketDisk(self._client)
+
+    def discard(self) -> None:
+        """Forgets the bucket; moto looks through all that it has."""
+        del self._backend.buckets[self._name]
+
+
+def _kept(**_: object) -> None:
+    """Stands in for the closing of an object that another bucket still has."""
 
 
 async def _client() -> Any:
@@ -61,6 +72,5 @@ def bucket_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[BucketDisk]:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "nothing")
     monkeypatch.setattr(s3._PlainSession, "send", answered)
     backend = s3_backends[ACCOUNT]["aws"]
-    backend.create_bucket(BUCKET, "us-east-1")
     yield BucketDisk(asyncio.run(_client()))
     backend.reset()

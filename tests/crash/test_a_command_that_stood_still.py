@@ -9,7 +9,7 @@ import pytest
 
 from agentctl.engine.bracket import LEASELESS_LIFE
 from agentctl.testing.builders import WIDER_SCHEMA
-from agentctl.testing.crash_cases import two_with_rows
+from agentctl.testing.crash_cases.words import two_with_rows
 from agentctl.testing.faults import Faults
 from agentctl.testing.simulation.loop import run_virtually
 from agentctl.testing.sites import MemoryDisk, Site, do

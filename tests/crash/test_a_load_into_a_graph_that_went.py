@@ -10,7 +10,7 @@ import pytest
 
 from agentctl.testing.builders import QUERY, SCHEMA, cluster_yaml
 from agentctl.testing.crash import NEVER
-from agentctl.testing.crash_cases import approved, asked_for, two_with_rows
+from agentctl.testing.crash_cases.words import approved, asked_for, two_with_rows
 from agentctl.testing.faults import Fault, Faults
 from agentctl.testing.simulation.loop import run_virtually
 from agentctl.testing.sites import MemoryDisk, Site, do
@@ -28,7 +28,7 @@ async def load(site: Site, faults: Faults) -> Envelope:
 
 async def removed(site: Site) -> None:
     site.write({"spare.pg": None, "spare.gq": None, "cluster.yaml": cluster_yaml("supply")})
-    await asked_for(site)
+    await asked_for()(site)
     await approved(site)
 
 

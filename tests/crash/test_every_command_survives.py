@@ -1,6 +1,6 @@
 """Every command, struck at every one of its writes, in every way: the next command mends it.
 
-The commands are the cases of `agentctl.testing.crash_cases` and its later ones; their writes are counted, not listed.
+The commands are the cases of `agentctl.testing.crash_cases`; their writes are counted, not listed.
 Before each point the storage is copied from a template. A few points of each case run always, more
 with the slow tests, and all of them, on memory and on a disk, under the long profile.
 """
@@ -16,8 +16,8 @@ import pytest
 from agentctl.adapters.backends.memory import MemoryStore
 from agentctl.engine import moving
 from agentctl.engine.cluster import Cluster
-from agentctl.testing.crash_cases import applied
-from agentctl.testing.crash_newest_cases import ALL_CASES as CASES
+from agentctl.testing.crash_cases.every import BY_NAME, CASES
+from agentctl.testing.crash_cases.words import applied
 from agentctl.testing.crash_suite import ALL_FAULTS, Case, points, strike, survey
 from agentctl.testing.simulation.world import Bug
 from agentctl.testing.sites import Disk, LocalDisk, MemoryDisk, Site
@@ -30,7 +30,6 @@ SLOW_SAMPLE = 3
 IN_MEMORY = tuple(f for f in ALL_FAULTS if f != "torn")
 """A write in memory is one moment: there is nothing in the middle of it."""
 Evidence = Callable[[str, object], None]
-BY_NAME = {case.name: case for case in CASES}
 
 
 def name_of(case: Case) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from agentctl.testing.crash_newest_cases import ALL_CASES as CASES
+from agentctl.testing.crash_cases.every import CASES
 from agentctl.testing.crash_suite import ALL_FAULTS, Case, points, strike, survey
 from agentctl.testing.sites import Disk
 
