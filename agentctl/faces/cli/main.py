@@ -19,24 +19,49 @@ if TYPE_CHECKING:
 
 COMMANDS = "agentctl.faces.cli.commands"
 _MESSAGE_CELLS = 2_000
+_AS_JSON = "agentctl.as_json"
 _COLLECTED = (100_000, 20, 20)
 """How seldom Python looks for cycles. Our values are trees; a folder makes millions of them, and the
 default would walk over all of them again and again."""
 
 
 @contextmanager
-def _safe_usage_errors() -> Iterator[None]:
-    """What was typed comes back in click's own messages, so these are shown as foreign text is."""
+def _safe_usage_errors(*, as_json: bool) -> Iterator[None]:
+    """What was typed comes back in click's own messages, so these are shown as foreign text is.
+
+    Args:
+        as_json: whether a document is awaited on stdout, whatever was wrong with the command line.
+    """
     try:
         yield
-    except click.exceptions.NoArgsIsHelpError:
+    except click.exceptions.NoArgsIsHelpError as mistake:
+        if as_json:
+            _print_mistake(mistake, "Missing command.")
         raise
     except click.ClickException as mistake:
         from agentctl.foreign import Foreign, show
 
         told = show(Foreign(mistake.message), limit=_MESSAGE_CELLS, multiline=True)
         vars(mistake)["message"] = told
+        if as_json:
+            _print_mistake(mistake, mistake.format_message())
         raise
+
+
+def _print_mistake(mistake: click.ClickException, message: str) -> None:
+    """Writes the one document of `--json` about a command line that was not understood."""
+    from agentctl.diagnostics.diagnostic import error
+    from agentctl.faces.cli.printing import print_json
+
+    context = getattr(mistake, "ctx", None) or click.get_current_context(silent=True)
+    verb = context.command_path if context is not None else "agentctl"
+    found = error("invalid_arguments", verb, message, remedy=f"{verb} --help")
+    print_json({"ok": False, "diagnostics": (found,)})
+
+
+def _asks_json(args: list[str]) -> bool:
+    """Returns whether `--json` stands among the options, also where the rest cannot be read."""
+    return "--json" in args[: args.index("--") if "--" in args else len(args)]
 
 
 class Verbs(click.Group):
@@ -75,12 +100,15 @@ class Verbs(click.Group):
         **extra: Any,  # noqa: ANN401  # click's signature
     ) -> click.Context:
         """Parses the words before the verb."""
-        with _safe_usage_errors():
-            return super().make_context(info_name, args, parent, **extra)
+        as_json = _asks_json(args)
+        with _safe_usage_errors(as_json=as_json):
+            made = super().make_context(info_name, args, parent, **extra)
+        made.meta[_AS_JSON] = as_json
+        return made
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401  # click's signature
         """Parses the rest and runs the verb."""
-        with _safe_usage_errors():
+        with _safe_usage_errors(as_json=ctx.meta[_AS_JSON]):
             return super().invoke(ctx)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002

@@ -96,6 +96,8 @@ def run_command(main: Main, *, via: Via = "cli") -> NoReturn:
 
     try:
         anyio.run(whole)
+    except click.ClickException:
+        raise  # Arguments that do not go together, found out on the way: told as such, and no bug.
     except Exception as bug:  # noqa: BLE001  # the outermost loop
         finish(Ended(envelope=failed((internal_error(bug),), summary="A bug.")), settings)
     finish(ended[0], settings)
