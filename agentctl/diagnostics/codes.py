@@ -73,6 +73,8 @@ _FOLDER: Final = {
     "external_blob_ingress_default_deny": "The graph allows no external blobs, which is the default.",
     "secret_inline": "A secret stands in cluster.yaml; it takes a reference `${NAME}`, and the literal is not repeated.",
     "env_file_tracked": "The file of secrets is tracked by git; take it out of the repository and give out new values.",
+    "gitignore_written": "Lines were added to `.gitignore`: what agentctl keeps in the folder stays out of git.",
+    "gitignore_not_written": "`.gitignore` could not be written, so git may take up what agentctl keeps in the folder.",
     "resource_file_missing": "The file that a pipeline or a dashboard names is not there.",
     "dangling_reference": "A reference names a resource that is not declared.",
     "reference_being_removed": "A reference names a resource that the same plan removes.",

@@ -79,9 +79,10 @@ def test_in_an_existing_folder_files_are_left_alone(run: Run, tmp_path: Path) ->
     made = run("init", folder, "--no-passphrase", "--json")
 
     assert made.exit_code == 0, made.output
-    assert json.loads(made.stdout)["written"] == []
+    assert json.loads(made.stdout)["written"] == [".gitignore"]
     assert (folder / "cluster.yaml").read_text() == "version: 1\n"
-    assert not (folder / ".gitignore").exists()
+    ignored = (folder / ".gitignore").read_text().split()
+    assert ignored == ["__cluster/", "graphs/", "ops/", "sandboxes/", ".env*"]
 
 
 def test_a_folder_with_other_things_in_it_is_refused(run: Run, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from agentctl.diagnostics.bag import has_errors, sort_diagnostics
 from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.identity import FirstIdentity, make_first_identity
+from agentctl.engine.ignoring import IGNORE_FILE, leave_out_of_git
 from agentctl.engine.proving import unsafe_root
 from agentctl.ids import is_resource_id
 from agentctl_tools.callers import operator_of
@@ -38,7 +39,7 @@ class Founded(msgspec.Struct, frozen=True, kw_only=True):
     ok: bool
     config_dir: str
     written: tuple[str, ...] = ()
-    """Files that this call wrote."""
+    """Files that this call wrote, or added lines to."""
     identity: FirstIdentity | None = None
     """Its recovery code is there only where it was made now, and is stored nowhere."""
     revision: int | None = None
@@ -87,6 +88,9 @@ async def found(
             written=written,
             diagnostics=(unsafe,),
         )
+    left_out = await leave_out_of_git(cluster)
+    if left_out.lines and left_out.trouble is None:
+        written += (IGNORE_FILE,)
     identity = await make_first_identity(
         cluster.principals,
         world=cluster.world,
@@ -122,7 +126,7 @@ async def _with_ledger(
 
 
 async def _write_example(folder: anyio.Path) -> tuple[str, ...] | Diagnostic:
-    """Writes the example into an empty folder; a folder with a cluster.yaml is left alone."""
+    """Writes the example into an empty folder; where there is a cluster.yaml nothing is written."""
     if await (folder / CLUSTER_FILE).exists():
         return ()
     if await folder.exists() and not await folder.is_dir():

@@ -2,7 +2,9 @@
 
 import msgspec
 
+from agentctl.diagnostics.bag import sort_diagnostics
 from agentctl.engine import refresh as engine
+from agentctl.engine.ignoring import leave_out_of_git
 from agentctl.engine.results import RefreshResult
 from agentctl_tools.envelopes import answer
 from agentctl_tools.fields import Intent
@@ -23,6 +25,9 @@ async def _handle(call: Call) -> Envelope:
     )
     if not result.ok:
         return answer(result, "Nothing was imported.")
+    left_out = (await leave_out_of_git(call.cluster)).diagnostics()
+    told = sort_diagnostics((*result.diagnostics, *left_out))
+    result = msgspec.structs.replace(result, diagnostics=told)
     return answer(result, f"The ledger is at revision {result.state_observations.state_revision}.")
 
 

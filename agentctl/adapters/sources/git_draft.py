@@ -178,6 +178,27 @@ def repository_of(folder: Path) -> Repository | None:
     return Repository(folder, prefix, head)
 
 
+def ignored(folder: Path, paths: Iterable[str]) -> frozenset[str]:
+    """Returns which paths, relative to *folder*, a ``.gitignore`` of its repository leaves out.
+
+    What only this machine leaves out does not count: whoever clones the repository has no such file.
+    Where there is no repository, nothing is left out.
+    """
+    asked = "".join(f"{path}\0" for path in paths)
+    try:
+        words = ("check-ignore", "--no-index", "--stdin", "-z", "-v")
+        told = _git(folder, *words, given=asked.encode(), literal=False)
+    except GitFailedError:  # None of them, too, is a refusal of git's.
+        return frozenset()
+    fields = told.split("\0")
+    rows = zip(fields[::4], fields[2::4], fields[3::4], strict=False)
+    return frozenset(
+        path
+        for source, pattern, path in rows
+        if source.rpartition("/")[2] == ".gitignore" and not pattern.startswith("!")
+    )
+
+
 def is_merged(folder: Path, commit: str) -> bool:
     """Returns whether *commit* is part of the main branch of the folder's repository."""
     main = next((m for m in MAINS if _commit_of(folder, m) is not None), None)
@@ -218,9 +239,13 @@ def _commit_of(folder: Path, name: str) -> str | None:
 
 
 def _git(
-    folder: Path, *words: str, given: bytes = b"", more: Mapping[str, str] | None = None
+    folder: Path,
+    *words: str,
+    given: bytes = b"",
+    more: Mapping[str, str] | None = None,
+    literal: bool = True,
 ) -> str:
-    command = ["git", "--literal-pathspecs", *_QUIET, *words]
+    command = ["git", *(("--literal-pathspecs",) if literal else ()), *_QUIET, *words]
     try:
         ended = subprocess.run(  # noqa: S603  # no shell; every word is ours or an object's name
             command,

@@ -54,6 +54,16 @@ EXPLAINED: Final[dict[str, str]] = {
         "the repository has them, in its history too. Take it out of git (the remedy is the "
         "command), add it to `.gitignore`, and give out new secrets."
     ),
+    "gitignore_written": (
+        "`agentctl init` and `agentctl import` add to the folder's `.gitignore` what agentctl keeps "
+        "there (the local storage root, drafts, secrets in `.env*`), each line only where no "
+        "`.gitignore` names it already. Lines that were there stay. Commit the file."
+    ),
+    "gitignore_not_written": (
+        "The folder's `.gitignore` could not be read or written, or it is a link that leaves the "
+        "folder. Nothing else is affected. Without the lines that the remedy names, git may take "
+        "up graphs, ledger and secrets."
+    ),
     "resource_file_missing": (
         "A resource names a file that is not in the folder: the SQL of a pipeline, or the "
         "description of a dashboard. It is part of the resource's digest, so nothing can be "
