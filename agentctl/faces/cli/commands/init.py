@@ -22,7 +22,8 @@ def command(
 ) -> None:
     """Make a cluster: an example that validates, your key and an agent's, the ledger's first object.
 
-    In a folder with a cluster.yaml only lines of .gitignore are added. Running it again changes nothing.
+    In a folder with a cluster.yaml only lines of .gitignore are added. Running it again changes
+    nothing.
     """
     from agentctl.faces.cli.session import composition_of
 
