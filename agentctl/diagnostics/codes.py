@@ -231,6 +231,8 @@ _APPROVALS: Final = {
     "principal_refused": "The principals chain does not take that record: the message names the rule that it breaks.",
     "recovery_code_invalid": "The recovery code was not copied right, or is not this cluster's.",
     "human_key_unprotected": "A human key without a passphrase proves nothing where an agent has a shell of the same user.",
+    "human_unconfirmed": "A human whom a backup brought back decides nothing until a human has confirmed them.",
+    "human_vouched_alone": "One person alone has vouched for a human, who may be that person's second self.",
     "human_key_shared": "A human key that anybody else can read is no proof of a person.",
     "confirmation_mismatch": "What was typed is not the resource's name; nothing was signed.",
 }

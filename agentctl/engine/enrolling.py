@@ -79,10 +79,17 @@ async def regroup(
     *,
     signer: Signer | None,
 ) -> Changed:
-    """Replaces the groups of a principal, which are the roles of approval rules."""
+    """Replaces the groups of a principal, which are the roles of approval rules.
+
+    Of another human it vouches for them; nobody gives themselves a group where another could.
+    """
     known = await _calling_human(cluster, caller, signer, principal_id)
     if isinstance(known, Diagnostic) or signer is None:
         return _faults(known)
+    groups = tuple(groups)
+    refused = _own_groups(await cluster.principals.registry(), known, principal_id, groups)
+    if refused is not None:
+        return (refused,)
     return await cluster.principals.regroup(
         principal_id=principal_id, groups=groups, by=known.id, signer=signer
     )
@@ -189,6 +196,25 @@ async def _calling_human(
         why = f"the key at hand is not the one that {known.id} is enrolled with"
         return error("signature_invalid", known.id, why, remedy="agentctl identity show")
     return known
+
+
+def _own_groups(
+    registry: Registry, by: Principal, principal_id: str, groups: tuple[str, ...]
+) -> Diagnostic | None:
+    """Returns why the groups would not take effect: they are the signer's own, or a second self's."""
+    target = registry.human(principal_id)
+    if target is None or registry.person(target.id) != registry.person(by.id):
+        return None
+    gained = sorted(set(groups) - set(target.groups))
+    others = registry.others(by.id)
+    if not others or (not gained and target.counts_with is None):
+        return None
+    who = "your own" if target.id == by.id else f"those of {target.id}, for whom you vouched alone"
+    what = f"the groups are {who}: another human puts you into {gained[0]}" if gained else ""
+    why = what or f"{target.id} waits for the word of another human than {target.vouched_by}"
+    given = " ".join((principal_id, *groups))
+    remedy = f"{' or '.join(sorted(others))} runs: agentctl identity groups {given}"
+    return error("principal_refused", principal_id, why, remedy=remedy)
 
 
 def _faults(known: Principal | Diagnostic) -> tuple[Diagnostic, ...]:

@@ -63,6 +63,12 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     """Where this user has the private half."""
     passphrase: bool | None = None
     """Whether that file has one."""
+    confirmed: bool = True
+    """False of a human whom a restore brought back and nobody has confirmed yet."""
+    vouched_by: str | None = None
+    """Of a human: who alone has vouched for them."""
+    counts_with: str | None = None
+    """Of a human: as whose second self they count until another human has vouched too."""
 
 
 def principal_name(user: str) -> str:
@@ -278,6 +284,9 @@ def _identity(principal: Principal, keys: Path | None) -> Identity:
         revoked=principal.revoked,
         key_file=str(path) if path is not None else None,
         passphrase=has_passphrase(path) if path is not None else None,
+        confirmed=principal.confirmed,
+        vouched_by=principal.vouched_by,
+        counts_with=principal.counts_with,
     )
 
 

@@ -20,6 +20,7 @@ from agentctl.diagnostics.diagnostic import Diagnostic, warning
 from agentctl.domain.policy.caller import Caller
 from agentctl.domain.policy.principals import Principal, Registry
 from agentctl.domain.policy.public_key import is_hardware
+from agentctl.domain.policy.vouching import vouching
 from agentctl.engine.cluster import Cluster
 from agentctl.foreign import Foreign, show
 
@@ -58,6 +59,8 @@ class TrustFacts(msgspec.Struct, frozen=True, kw_only=True):
     demo_humans: tuple[str, ...] = ()
     agent_humans: tuple[str, ...] = ()
     """Those whose key the user's ssh-agent holds, though it was not enrolled as one that asks."""
+    vouching: tuple[Diagnostic, ...] = ()
+    """What is to be known of humans for whom not two people stand."""
 
 
 class Trust(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,7 +113,7 @@ def gather_facts(
     """Looks at the storage root and the key files; *held* are the keys of the user's ssh-agent."""
     parts = urlsplit(storage_uri)
     local = parts.scheme == "file"
-    humans = [p for p in registry.principals.values() if p.kind == "human" and not p.revoked]
+    humans = registry.humans
     return TrustFacts(
         user=user,
         is_root=os.geteuid() == 0,
@@ -120,6 +123,7 @@ def gather_facts(
         humans=len(humans),
         demo_humans=tuple(p.id for p in humans if p.assurance == "demo"),
         agent_humans=tuple(p.id for p in humans if p.key in held and p.assurance == "file"),
+        vouching=vouching(registry),
     )
 
 
@@ -172,7 +176,7 @@ def _findings(facts: TrustFacts) -> tuple[Diagnostic, ...]:
         for key in facts.human_keys
         if key.shared
     ]
-    return tuple(found)
+    return (*found, *facts.vouching)
 
 
 def _key_files(keys: Path, humans: Iterable[Principal]) -> Iterable[HumanKeyFile]:

@@ -120,7 +120,7 @@ class Consent:
     async def enrol(
         self, name: str, groups: Iterable[str] = (), assurance: Assurance = "file"
     ) -> None:
-        """Makes a further human known, by sarah's word."""
+        """Makes a further human known, by sarah's word and tom's."""
         added = await self.principals.add(
             principal_id=name,
             kind="human",
@@ -131,11 +131,13 @@ class Consent:
             signer=key_of("sarah"),
         )
         assert not isinstance(added, tuple), added
+        await self.regroup(name, *groups, by="tom")
 
-    async def regroup(self, name: str, *groups: str) -> None:
-        """Gives a principal these groups, by sarah's word."""
+    async def regroup(self, name: str, *groups: str, by: str | None = None) -> None:
+        """Gives a principal these groups, by sarah's word; by tom's, where it is sarah."""
+        by = by or ("tom" if name == "sarah" else "sarah")
         done = await self.principals.regroup(
-            principal_id=name, groups=groups, by="sarah", signer=key_of("sarah")
+            principal_id=name, groups=groups, by=by, signer=key_of(by)
         )
         assert not isinstance(done, tuple), done
 

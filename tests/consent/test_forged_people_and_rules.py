@@ -580,6 +580,42 @@ async def test_a_review_whose_finding_was_turned_round() -> None:
     assert review_fault(turned, artifact, registry, verify) is not None
 
 
+async def test_a_review_by_a_second_self_of_who_decided() -> None:
+    bench, artifact = await emergency()
+    await second_self(bench)
+    closed = review_of(bench, artifact, "sarah2")
+    why = review_fault(closed, artifact, await bench.principals.registry(), verify)
+    await bench.regroup("sarah2", by="tom")
+
+    assert why == "nobody reviews their own decision, nor does a second self"
+    assert review_fault(closed, artifact, await bench.principals.registry(), verify) is None
+
+
+async def test_two_approvals_by_the_two_keys_of_one_person() -> None:
+    bench = await consent()
+    await second_self(bench)
+    await bench.apply_rules(two=TWO)
+    request = await bench.ask()
+    both = [signed(request, name) for name in ("sarah", "sarah2")]
+
+    assert not await opens(bench, *both)
+    await bench.regroup("sarah2", by="tom")
+    assert await opens(bench)
+
+
+async def second_self(bench: Consent) -> None:
+    """Enrols a human by sarah's word alone, though tom could have vouched too."""
+    added = await bench.principals.add(
+        principal_id="sarah2",
+        kind="human",
+        key=key_of("sarah2").key,
+        assurance="file",
+        by="sarah",
+        signer=key_of("sarah"),
+    )
+    assert not isinstance(added, tuple), added
+
+
 # Of recovery.
 
 

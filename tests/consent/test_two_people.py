@@ -39,11 +39,11 @@ class Team:
         self.signs(
             "identity", "new", "tom", "--key", root / "tom.pub", "--group", "ops", about="tom"
         )
-        self.signs("identity", "groups", self.me, "ops", about=self.me)
+        self.signs("identity", "groups", self.me, "ops", about=self.me, by=self.tom)
 
-    def signs(self, *arguments: str | Path, about: str) -> str:
-        """Runs a change of the chain that sarah signs on her terminal."""
-        code, told = self.sarah.on_a_terminal(*arguments, typed=[(f"Type {about}", about)])
+    def signs(self, *arguments: str | Path, about: str, by: Shell | None = None) -> str:
+        """Runs a change of the chain that sarah signs on her terminal, or who is named."""
+        code, told = (by or self.sarah).on_a_terminal(*arguments, typed=[(f"Type {about}", about)])
         assert code == 0, told
         return told
 
@@ -113,19 +113,25 @@ def test_somebody_of_the_role_decides_alone_and_a_second_human_closes_the_review
     team.remove_spare(TWO_OF_OPS)
     asked = team.sarah.json("approvals", "list")["requests"][0]["request_id"]
     refused, told = team.approves(team.sarah, "graph.spare", "--break-glass", "--reason", "fire")
-    team.signs("identity", "groups", team.me, "ops", "breakglass", about=team.me)
+    own, why = team.sarah.on_a_terminal(
+        "identity", "groups", team.me, "ops", "breakglass", typed=[(f"Type {team.me}", team.me)]
+    )
+    team.signs("identity", "groups", team.me, "ops", "breakglass", about=team.me, by=team.tom)
     code, alone = team.approves(team.sarah, "graph.spare", "--break-glass", "--reason", "fire")
     applied = team.sarah.run("apply", "--require-converged")
     listed = team.tom.json("approvals", "review")["emergencies"]
     approval = listed[0]["artifact"]["approval_id"]
     doctor = team.tom.run("doctor")
     status = team.tom.run("status")
-    own = team.sarah.run("approvals", "review", approval, "--reason", "fine")
+    reviewed = team.sarah.run("approvals", "review", approval, "--reason", "fine")
     closed = team.tom.run("approvals", "review", approval, "--reason", "there was a fire")
 
     assert asked
     assert refused == 1
     assert "not in the group breakglass" in told
+    assert own == 1
+    assert "another human puts you into breakglass" in why
+    assert f"tom runs: agentctl identity groups {team.me} ops breakglass" in why
     assert code == 0, alone
     assert "EMERGENCY: you decide alone" in alone
     assert applied.returncode == 0, applied.stderr
@@ -133,7 +139,7 @@ def test_somebody_of_the_role_decides_alone_and_a_second_human_closes_the_review
     assert "break_glass_open" in doctor.stderr
     assert "break_glass_open" in status.stderr
     assert "break-glass: fire" in team.tom.done("ops", "log")
-    assert "nobody reviews their own decision" in own.stderr
+    assert "nobody reviews their own decision" in reviewed.stderr
     assert closed.returncode == 0, closed.stderr
     assert "review: justified, tom" in team.tom.done("approvals", "review")
     assert "break_glass_open" not in team.tom.run("doctor").stderr

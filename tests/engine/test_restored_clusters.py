@@ -28,6 +28,8 @@ from agentctl.domain.ledger.freezes import (
     record_key,
     thaw_bytes,
 )
+from agentctl.domain.policy.principals import Registry, RestoredFrom
+from agentctl.domain.policy.vouching import vouching
 from agentctl.domain.storage.backup import Manifest
 from agentctl.domain.storage.protocol import ObjectStore
 from agentctl.engine import freeze_ops
@@ -37,8 +39,9 @@ from agentctl.engine.cluster import Cluster
 from agentctl.engine.data import load
 from agentctl.engine.freezing import FrozenError
 from agentctl.engine.leases import CLUSTER
+from agentctl.engine.principals import Principals, PrincipalsBrokenError
 from agentctl.engine.refresh import refresh
-from agentctl.engine.restoring import Restored, Restoring
+from agentctl.engine.restoring import Restored, Restoring, living
 from agentctl.testing.builders import ROWS, Bench, folder_files, wanting
 from agentctl.testing.consent import key_of
 from agentctl.testing.servers import BUCKET, ObjectServer
@@ -251,6 +254,96 @@ async def test_the_op_of_a_restore_follows_the_last_of_the_old_ledger_and_ends(p
     assert op is not None
     assert (op.status, op.lineage.parent_op) == ("success", last.envelope.op)
     assert await restored.journal.unfinished() == ()
+
+
+async def _with_tom(pair: Pair) -> Cluster:
+    cluster = await pair.begun("supply")
+    await cluster.principals.add(
+        principal_id="tom",
+        kind="human",
+        key=key_of("tom").key,
+        groups=("ops",),
+        assurance="file",
+        by="sarah",
+        signer=key_of("sarah"),
+    )
+    return cluster
+
+
+async def test_who_was_revoked_after_the_backup_decides_nothing_in_the_restored_cluster(
+    pair: Pair,
+) -> None:
+    cluster = await _with_tom(pair)
+    restoring = await pair.restoring()
+    await cluster.principals.revoke(
+        principal_id="tom", reason="left", by="sarah", signer=key_of("sarah")
+    )
+    assert await restoring.refusal() is None
+    await restoring.carry(by="sarah", signer=key_of("sarah"))
+    done = await restoring.record(await pair.new.open(), pair.new.sarah, intent="go on")
+    restored = await pair.new.open()
+    registry = await restored.principals.registry()
+    signed = await restored.principals.revoke(
+        principal_id="sarah", reason="revenge", by="tom", signer=key_of("tom")
+    )
+
+    assert "tom" in registry.principals
+    assert registry.human("tom") is None
+    assert registry.human_with_key(key_of("tom").key) is None
+    assert isinstance(signed, tuple)
+    assert "no human whom the chain knows" in signed[0].message
+    assert [(d.code, d.remedy) for d in vouching(registry)] == [
+        ("human_unconfirmed", "agentctl identity groups tom ops")
+    ]
+    assert [(p.id, p.confirmed) for p in done.humans] == [("sarah", True), ("tom", False)]
+    assert done.humans[1].changed_at is not None
+
+
+async def test_whoever_restores_confirms_the_others_and_they_decide_again(pair: Pair) -> None:
+    cluster = await _with_tom(pair)
+    await cluster.principals.add(
+        principal_id="ann",
+        kind="human",
+        key=key_of("ann").key,
+        assurance="file",
+        by="sarah",
+        signer=key_of("sarah"),
+    )
+    restored = await pair.restored()
+
+    async def confirm(name: str, by: str) -> Registry:
+        done = await restored.principals.regroup(
+            principal_id=name, groups=("ops",), by=by, signer=key_of(by)
+        )
+        assert isinstance(done, Registry), done
+        return done
+
+    first = await confirm("tom", "sarah")
+    second = await confirm("ann", "sarah")
+    third = await confirm("ann", "tom")
+
+    tom = first.human("tom")
+    assert tom is not None
+    assert (tom.groups, tom.counts_with) == (("ops",), None)
+    assert second.principals["ann"].counts_with == "sarah"
+    assert (third.person("ann"), third.principals["ann"].groups) == ("ann", ("ops",))
+
+
+async def test_a_first_record_that_holds_back_who_signs_it_or_a_stranger_begins_no_chain(
+    pair: Pair,
+) -> None:
+    cluster = await _with_tom(pair)
+    old = await cluster.principals.registry()
+    for held, signer in ((("sarah",), "sarah"), (("eve",), "sarah"), (("tom",), "tom")):
+        origin = RestoredFrom(
+            cluster_id=old.cluster_id,
+            head=old.head.head or "",
+            principals=living(old),
+            unconfirmed=held,
+        )
+        principals = Principals(MemoryStore(), pair.new.world, verify)
+        with pytest.raises(PrincipalsBrokenError):
+            await principals.genesis_restored(origin, by=signer, signer=key_of(signer))
 
 
 async def test_anchors_of_the_old_cluster_prove_its_chain_in_the_new_one(

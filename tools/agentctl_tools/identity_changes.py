@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from agentctl.domain.policy.principals import Assurance, Principal, Registry
+from agentctl.domain.policy.vouching import vouching_of
 from agentctl.engine import enrolling
 from agentctl.engine.enrolling import Changed, NewPrincipal, Scope
 from agentctl_tools.envelopes import done, failed
@@ -168,7 +169,8 @@ def _told(changed: Changed, about: str | None, summary: str) -> Envelope:
         length=changed.head.length,
         principal=changed.principals.get(about) if about is not None else None,
     )
-    return done(summary, data=data)
+    alone = vouching_of(changed, about) if about is not None else None
+    return done(summary, data=data, diagnostics=() if alone is None else (alone,))
 
 
 ADD = Operation(

@@ -14,6 +14,7 @@ from agentctl.diagnostics.bag import has_errors
 from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.domain.audit.record import AuditActor
 from agentctl.domain.policy.principals import Registry
+from agentctl.domain.policy.vouching import vouching
 from agentctl.domain.storage.protocol import ObjectStore
 from agentctl.engine.backup import read_manifest
 from agentctl.engine.cluster import Cluster, MakeStore
@@ -106,9 +107,20 @@ async def _restore(
     return done(
         f"Restored: cluster {restored.cluster_id[:12]} goes on from {restored.from_cluster_id[:12]}"
         f" with {count(len(restored.principals), 'principal')}. What was approved there does not"
-        " count here; set a new recovery code: agentctl identity recovery.",
+        " count here; set a new recovery code: agentctl identity recovery."
+        f" {_people(restored)}",
         data=restored,
+        diagnostics=vouching(await cluster.principals.registry()),
     )
+
+
+def _people(restored: Restored) -> str:
+    """Says who came back, and as of when the backup knows them."""
+    told = [
+        f"{p.id} (last changed {p.changed_at}{'' if p.confirmed else '; to be confirmed'})"
+        for p in restored.humans
+    ]
+    return f"Humans: {', '.join(told)}." if told else "No human came back."
 
 
 def _human(old: Registry, keys: tuple[str, ...]) -> tuple[str, str] | None:

@@ -107,6 +107,20 @@ EXPLAINED: Final[dict[str, str]] = {
         "it failed. Read it again from where it was written down; letters that look alike are "
         "the usual cause."
     ),
+    "human_unconfirmed": (
+        "A restored cluster begins with the people of its backup, and the old cluster may have "
+        "revoked one of them, or replaced a key, since the backup was made. So only the human who "
+        "restored it counts at once. Ask the others on another way whether their key is still "
+        "theirs, then put them into their groups: `agentctl identity groups ID GROUP...`; or end "
+        "them with `agentctl identity revoke ID`."
+    ),
+    "human_vouched_alone": (
+        "Any human may enrol another, so that one person could be two. Where somebody else could "
+        "have vouched, the new human counts with whoever enrolled them as one person, and is in no "
+        "group, until another human has put them into their groups with `agentctl identity groups`. "
+        "The same holds for a key that another human, or the recovery code of another, gave them. "
+        "Where nobody else was there the word of the one has to do, and this says so."
+    ),
     "human_key_unprotected": (
         "The key has no passphrase, so whoever runs as the same user, an agent for example, can "
         "sign with it. A signature then proves nothing about a person. Make a key with a "

@@ -1,8 +1,9 @@
 """Whose consent counts for a gate, under the applied rules. Source: control-plane 3.4, ADR 12.
 
 A human counts by their own groups or, for the resources and the time that a delegation says, by
-those of the human who delegated to them. Judged by the chain as it is now: at the decision, and
-again at its use.
+those of the human who delegated to them. People are counted, not keys: a human for whom one person
+alone vouched, though others could have, is that person. Judged by the chain as it is now: at the
+decision, and again at its use.
 """
 
 from collections.abc import Iterable
@@ -25,7 +26,19 @@ class Seat(msgspec.Struct, frozen=True, kw_only=True):
     """Who signed."""
     person: str
     """By whose groups it counts: the approver, or who delegated to them."""
+    people: tuple[str, ...]
+    """As which persons of the chain the two are counted."""
     break_glass: bool = False
+
+
+def seat_of(
+    approver: Principal, person: Principal, registry: Registry, *, break_glass: bool = False
+) -> Seat:
+    """Returns the seat of *approver* who counts by the groups of *person*."""
+    people = sorted({registry.person(approver.id), registry.person(person.id)})
+    return Seat(
+        approver=approver.id, person=person.id, people=tuple(people), break_glass=break_glass
+    )
 
 
 def needs_of(asked: Requirements) -> Needs:
@@ -67,14 +80,14 @@ def seats(
         return fault
     moments = tuple(times)
     people = [approver, *_delegators(approver.id, statement.resource, registry, moments)]
-    askers = _askers(statement)
     if asked.separate:
-        people = [p for p in people if p.id not in askers]
-    found = tuple(Seat(approver=approver.id, person=p.id) for p in people if _fits(p, asked))
+        askers = _askers(statement, registry)
+        people = [p for p in people if registry.person(p.id) not in askers]
+    found = tuple(seat_of(approver, p, registry) for p in people if _fits(p, asked))
     if found:
         return found
     wanted = " and ".join("one of " + ", ".join(names) for names in asked.roles)
-    return f"{approver.id} is not in {wanted}"
+    return f"{approver.id} is not in {wanted}{_ungrouped(approver)}"
 
 
 def break_glass_fault(approver: Principal, reason: str | None, asked: Requirements) -> str | None:
@@ -92,14 +105,14 @@ def break_glass_fault(approver: Principal, reason: str | None, asked: Requiremen
 def counted(options: Iterable[tuple[DecisionArtifact, tuple[Seat, ...]]]) -> tuple[Seat, ...]:
     """Returns the approvals that count side by side, in their order.
 
-    No person counts twice, neither as who signs nor as who is signed for.
+    No person counts twice, neither as who signs nor as who is signed for, nor as a second self.
     """
     taken: set[str] = set()
     found: list[Seat] = []
     for _, choices in options:
-        seat = next((s for s in choices if not taken & {s.approver, s.person}), None)
+        seat = next((s for s in choices if taken.isdisjoint(s.people)), None)
         if seat is not None:
-            taken |= {seat.approver, seat.person}
+            taken |= set(seat.people)
             found.append(seat)
     return tuple(found)
 
@@ -111,8 +124,8 @@ def _of_all(
         return asked.unmet
     if asked.separate and unidentified(statement, registry):
         return "nobody can tell which person asked, and the rules want somebody else to approve"
-    if asked.separate and approver.id in _askers(statement):
-        return f"{approver.id} asked, and the rules want somebody else to approve"
+    if asked.separate and registry.person(approver.id) in _askers(statement, registry):
+        return f"{approver.id} asked, and the rules want somebody else to approve{_self(approver)}"
     return _key_fault(approver, asked)
 
 
@@ -123,8 +136,22 @@ def _key_fault(approver: Principal, asked: Requirements) -> str | None:
     return f"the key of {approver.id} is of assurance {worth}, the rules ask for {asked.assurance}"
 
 
-def _askers(statement: GateStatement) -> frozenset[str]:
-    return frozenset({statement.requester, statement.on_behalf_of or statement.requester})
+def _ungrouped(approver: Principal) -> str:
+    if approver.counts_with is None:
+        return ""
+    return f": another human than {approver.vouched_by} has to vouch for {approver.id} first"
+
+
+def _self(approver: Principal) -> str:
+    """Says why somebody counts as another, where they do."""
+    if approver.counts_with is None:
+        return ""
+    return f": {approver.vouched_by} alone has vouched for {approver.id}, and they count as one"
+
+
+def _askers(statement: GateStatement, registry: Registry) -> frozenset[str]:
+    asked = {statement.requester, statement.on_behalf_of or statement.requester}
+    return frozenset(registry.person(one) for one in asked)
 
 
 def _fits(person: Principal, asked: Requirements) -> bool:

@@ -188,7 +188,7 @@ def _check_signer(
     artifact: DecisionArtifact, request: ApprovalRequest, registry: Registry
 ) -> Checked:
     approver = registry.principals.get(artifact.approver)
-    if approver is None or approver.kind != "human":
+    if approver is None or approver.kind != "human" or not approver.confirmed:
         return Checked(verdict="refused", why="its approver is no enrolled human")
     if artifact.self_requested != is_self_requested(request.statement, artifact.approver):
         return Checked(verdict="refused", why="it is wrong about who asked")

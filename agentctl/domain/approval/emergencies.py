@@ -64,7 +64,8 @@ def review_fault(
     """Returns why a review does not close *artifact*'s, or None."""
     statement = closed.statement
     reviewer = registry.principals.get(statement.reviewer)
-    known = reviewer is not None and reviewer.kind == "human"
+    known = reviewer is not None and reviewer.kind == "human" and reviewer.confirmed
+    reviewing = registry.person(statement.reviewer)
     has_key = reviewer is not None and (
         (reviewer.key == closed.key and not reviewer.revoked)
         or registry.former_keys.get(closed.key) == reviewer.id
@@ -74,7 +75,10 @@ def review_fault(
         (statement.cluster_id == registry.cluster_id, "it is of another cluster"),
         (statement.approval_id == artifact.approval_id, "it is of another decision"),
         (statement.gate_digest == artifact.gate_digest, "it is about another statement"),
-        (statement.reviewer != artifact.approver, "nobody reviews their own decision"),
+        (
+            reviewing != registry.person(artifact.approver),
+            "nobody reviews their own decision, nor does a second self",
+        ),
         (bool(statement.reason.strip()), "it has no reason"),
         (known, "its reviewer is no enrolled human"),
         (has_key, "its key is not its reviewer's"),

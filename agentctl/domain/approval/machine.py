@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from agentctl.domain.approval.deciders import Seat, break_glass_fault, counted, seats
+from agentctl.domain.approval.deciders import Seat, break_glass_fault, counted, seat_of, seats
 from agentctl.domain.approval.decision import check_artifact, request_fault
 from agentctl.domain.approval.records import ApprovalRecords, ApprovalRequest, DecisionArtifact
 from agentctl.domain.approval.tolerance import Moved, compare_effect, compare_key
@@ -272,7 +272,7 @@ def _choices(
     assert approver is not None, "it was checked against the chain"
     if artifact.break_glass is not msgspec.UNSET:
         fault = break_glass_fault(approver, artifact.reason, asked)
-        alone = Seat(approver=approver.id, person=approver.id, break_glass=True)
+        alone = seat_of(approver, approver, judges.registry, break_glass=True)
         return (alone,) if fault is None else fault
     times = (parse_instant(artifact.decided_at), judges.now)
     return seats(approver, request.statement, asked, judges.registry, times)

@@ -4,6 +4,7 @@ A rule that nobody can meet locks what it is about until somebody breaks the gla
 """
 
 from collections.abc import Iterable
+from functools import partial
 
 import msgspec
 
@@ -59,15 +60,16 @@ def fault(asked: Requirements, registry: Registry) -> str | None:
     Delegation lends groups and not keys, and makes no two people of one: where it is at work, those
     with the group and those with the key are counted apart.
     """
-    humans = [p for p in registry.principals.values() if p.kind == "human" and not p.revoked]
+    humans = registry.humans
     keyed = [h for h in humans if _worth(h) >= ASSURANCES.index(asked.assurance)]
     grouped = [h for h in humans if _fits(h, asked)]
     both = [h for h in keyed if h in grouped]
-    able = min(len(keyed), len(grouped)) if registry.delegations else len(both)
+    count = partial(_persons, registry)
+    able = min(count(keyed), count(grouped)) if registry.delegations else count(both)
     if able < asked.count:
         return f"{_people(asked.count)}{_of(asked)}, and {_people(able)} could"
     services = (p for p in registry.principals.values() if p.kind == "service" and not p.revoked)
-    alone = len(humans) == asked.count and not any(services)
+    alone = count(humans) == asked.count and not any(services)
     if asked.separate and alone:
         return f"{_people(asked.count)} besides who asks, and there is nobody else to ask"
     return None
@@ -81,6 +83,11 @@ def _asked_alone(rule: AppliedRule) -> Requirements:
     anywhere = msgspec.structs.replace(content, match=type(content.match)(), promoted_from=None)
     every = msgspec.structs.replace(rule, fields=msgspec.to_builtins(anywhere))
     return requirements((every,), resource="cluster", classes=())
+
+
+def _persons(registry: Registry, humans: Iterable[Principal]) -> int:
+    """Returns how many people they are: a second self is nobody besides."""
+    return len({registry.person(human.id) for human in humans})
 
 
 def _worth(human: Principal) -> int:

@@ -87,7 +87,7 @@ def unfit(
         why = break_glass_fault(approver, wanted.reason, review.asked)
     else:
         found = seats(approver, review.request.statement, review.asked, registry, (now,))
-        why = found if isinstance(found, str) else None
+        why = found if isinstance(found, str) else _second_self(approver, review, registry)
     if why is None:
         return None
     return error(
@@ -95,6 +95,18 @@ def unfit(
         review.request.statement.resource,
         f"an approval by {approver.id} does not count: {why}",
         remedy="agentctl approvals show " + review.request.request_id,
+    )
+
+
+def _second_self(approver: Principal, review: Review, registry: Registry) -> str | None:
+    """Returns why somebody who is the same person as one who has approved adds nothing."""
+    person = registry.person(approver.id)
+    other = next((s.approver for s in review.seats if registry.person(s.approver) == person), None)
+    if other is None or other == approver.id:
+        return None
+    return (
+        f"{other} has approved it already, and the two count as one person until another human"
+        " has vouched for them"
     )
 
 

@@ -3,14 +3,18 @@
 Cedar answers a mistake in a policy or a request with a deny and a list of errors and raises
 nothing, or answers allow beside an error of another policy; here any error denies and is reported,
 so that nobody mistakes a broken policy for a strict one. The library is loaded at the first
-question, because loading it takes as long as all of ``--help``.
+question, because loading it takes as long as all of ``--help``; its classes for syntax trees, most
+of that, are loaded when somebody looks at a tree.
 Source: design/libraries 3, access-and-faces 3.2.
 """
 
 import json
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from functools import cache
+from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -19,6 +23,8 @@ if TYPE_CHECKING:
     import cedarpy
 
 NAMESPACE: Final = "AgentCtl"
+_TREES: Final = "cedarpy.pst"
+"""The library's module of classes for syntax trees, which nobody here looks at."""
 
 
 class EntityUid(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +67,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
 def ask(question: Question, *, policies: str, schema: str) -> Answer:
     """Returns Cedar's answer to *question* under *policies*, all validated against *schema*."""
+    _without_trees()
     import cedarpy
 
     try:
@@ -94,6 +101,7 @@ def ask(question: Question, *, policies: str, schema: str) -> Answer:
 
 def validate(policies: str, schema: str) -> Sequence[str]:
     """Returns what Cedar's strict validation finds wrong with *policies*; empty where nothing is."""
+    _without_trees()
     import cedarpy
 
     try:
@@ -105,6 +113,7 @@ def validate(policies: str, schema: str) -> Sequence[str]:
 
 def faults(policies: str, schema: str) -> Sequence[str]:
     """Returns what is wrong with a text of policies, one sentence each: syntax, schema, templates."""
+    _without_trees()
     import cedarpy
 
     try:
@@ -120,6 +129,21 @@ def _sentence(told: str) -> str:
     """Returns Cedar's words without its number of the policy, on one line."""
     told = re.sub(r"^for policy `[^`]*`, ", "", told).removeprefix("Policy parse error: ")
     return " ".join(told.split())
+
+
+def _without_trees() -> None:
+    """Makes the first import of the library skip its trees; who asks for one loads them as ever."""
+    if "cedarpy" in sys.modules or _TREES in sys.modules:
+        return
+    stand_in = ModuleType(_TREES)
+
+    def load(name: str) -> object:
+        if sys.modules.get(_TREES) is stand_in:
+            del sys.modules[_TREES]
+        return getattr(import_module(_TREES), name)
+
+    vars(stand_in)["__getattr__"] = load
+    sys.modules[_TREES] = stand_in
 
 
 @cache

@@ -52,7 +52,9 @@ class AddBody(
     """Of a human, and of nobody else."""
 
 
-class RestoredFrom(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class RestoredFrom(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
     """The cluster whose backup a chain goes on from, and who was living in it."""
 
     cluster_id: str
@@ -60,6 +62,9 @@ class RestoredFrom(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """``sha256:`` of the last record of its chain in the backup."""
     principals: tuple[AddBody, ...]
     """Sorted by id; no demo key, which is worth something to the cluster that made it only."""
+    unconfirmed: tuple[str, ...] = ()
+    """Humans among them, sorted, whose key counts for nothing until a human has said so again: the
+    old cluster may have revoked it since the backup."""
 
 
 class GenesisBody(
@@ -155,6 +160,14 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     revoked: bool = False
     since: int = 1
     """Number of the record that made it known."""
+    vouched_by: str | None = None
+    """Of a human: who alone stands behind the record of them; None once another person does too."""
+    counts_with: str | None = None
+    """Of a human: as whose second self they are taken until another person has vouched for them."""
+    confirmed: bool = True
+    """Whether the key counts; a restore carries other people's without."""
+    changed_at: str | None = None
+    """Time of the newest record about it, as that record has it."""
 
 
 class Delegation(msgspec.Struct, frozen=True, kw_only=True):
@@ -181,6 +194,8 @@ class Registry(msgspec.Struct, frozen=True, kw_only=True):
     """Keys that were rotated out or revoked, to the principal that had them."""
     recovery: str | None = None
     """Public half of the recovery code in force."""
+    recovery_by: str | None = None
+    """The human who made it, and so knew the code once."""
     recovery_keys: frozenset[str] = frozenset()
     """Every one that ever was: none may become a principal's."""
     delegations: tuple[Delegation, ...] = ()
@@ -196,9 +211,33 @@ class Registry(msgspec.Struct, frozen=True, kw_only=True):
         return any(p.kind == "human" for p in self.principals.values())
 
     def human(self, principal_id: str) -> Principal | None:
-        """Returns the enrolled human of that id, unless revoked."""
+        """Returns the enrolled human of that id, unless revoked or still to be confirmed."""
         found = self.principals.get(principal_id)
-        return found if found and found.kind == "human" and not found.revoked else None
+        if found is None or found.kind != "human" or found.revoked or not found.confirmed:
+            return None
+        return found
+
+    @property
+    def humans(self) -> tuple[Principal, ...]:
+        """Every human whose word counts, by id."""
+        return tuple(p for _, p in sorted(self.principals.items()) if self.human(p.id) is not None)
+
+    def person(self, principal_id: str) -> str:
+        """Returns as which person a principal counts where people are counted: itself, or another.
+
+        A human for whom one person alone vouched, though others could have, is that person's word
+        and no more; so they count as that person until another has vouched too.
+        """
+        found = self.principals.get(principal_id)
+        while found is not None and found.counts_with is not None:
+            principal_id = found.counts_with
+            found = self.principals.get(principal_id)
+        return principal_id
+
+    def others(self, *ids: str) -> frozenset[str]:
+        """Returns the persons who could vouch, beside those that *ids* count as."""
+        mine = {self.person(one) for one in ids}
+        return frozenset(self.person(human.id) for human in self.humans) - mine
 
     def human_with_key(self, key: str) -> Principal | None:
         """Returns the enrolled human who holds *key* now."""

@@ -4,7 +4,9 @@ The same function judges a record before it is written and every record that is 
 that was tampered with is never half believed. Who may sign what, in short: humans and keys by a
 human whom the chain knows (the first by itself, a lost key by the recovery code); an agent or a
 service without groups needs no signature; nothing turns an agent into a human; a `demo` key
-vouches for `demo` keys only. Source: access-and-faces 3.1, trust.
+vouches for `demo` keys only. A record that one human signs always stands; but where another person
+could vouch too, whom one alone enrolled, or gave a key, counts with them as one person and is in no
+group, and nobody gives themselves a group. Source: access-and-faces 3.1, trust.
 """
 
 import re
@@ -110,13 +112,21 @@ def _follow(registry: Registry, record: PrincipalRecord, data: bytes, verify: Ve
         raise RuleBrokenError(msg) from reason
     if isinstance(record.body, GenesisBody):
         cluster_id = sha256_hex(data)
-        return _genesis(
-            msgspec.structs.replace(registry, cluster_id=cluster_id), record, record.body, verify
-        )
-    if isinstance(record.body, AddBody):
-        return _add(registry, record, record.body, verify)
-    vouched = _vouched(registry, record, verify)
-    return _change(registry, record, record.body, vouched)
+        begun = msgspec.structs.replace(registry, cluster_id=cluster_id)
+        after = _genesis(begun, record, record.body, verify)
+    elif isinstance(record.body, AddBody):
+        after = _add(registry, record, record.body, verify)
+    else:
+        vouched = _vouched(registry, record, verify)
+        after = _change(registry, record, record.body, vouched)
+    about = after.principals if isinstance(record.body, GenesisBody) else _about(record.body)
+    for one in about:
+        after = _with(after, msgspec.structs.replace(after.principals[one], changed_at=record.at))
+    return after
+
+
+def _about(body: Body) -> tuple[str, ...]:
+    return (body.id,) if isinstance(body, AddBody | RevokeBody | RotateBody | GroupsBody) else ()
 
 
 def _decoded(data: bytes) -> PrincipalRecord:
@@ -179,9 +189,23 @@ def _restored(
         registry = _with(registry, _principal(principal, record.n))
     if not registry.had_human:
         _require(record.by is None and record.signature is None, "nobody can have signed it")
+        _require(not body.unconfirmed, "it holds back somebody who is no human of it")
         return registry
     vouched = _vouched(registry, record, verify)
     _require(vouched.human is not None, "a human of the backup signs for it")
+    return _held_back(registry, body, by=record.by)
+
+
+def _held_back(registry: Registry, body: RestoredFrom, *, by: str | None) -> Registry:
+    """Returns the registry in which those to be confirmed have no word; who signs is none of them."""
+    ids = body.unconfirmed
+    _require(ids == tuple(sorted(set(ids))), "whom it holds back is sorted, each once")
+    _require(by not in ids, "who signs for it is confirmed by that")
+    for one in ids:
+        found = registry.human(one)
+        _require(found is not None, "it holds back somebody who is no human of it")
+        if found is not None:
+            registry = _with(registry, msgspec.structs.replace(found, confirmed=False))
     return registry
 
 
@@ -198,7 +222,21 @@ def _add(registry: Registry, record: PrincipalRecord, body: AddBody, verify: Ver
         _check_worth(vouched, body.assurance)
     _require(vouched.human is not None or not body.groups, "groups need a human's signature")
     _require(not vouched.recovery, "the recovery code adds nobody")
-    return _with(registry, _principal(body, record.n))
+    added = _principal(body, record.n)
+    if body.kind == "human" and vouched.human is not None:
+        added = _by_one(registry, added, vouched.human.id)
+    return _with(registry, added)
+
+
+def _by_one(registry: Registry, human: Principal, by: str) -> Principal:
+    """Returns *human* as they stand by the word of *by* alone.
+
+    Where nobody else could vouch, that word has to do; else they wait for another's.
+    """
+    if not registry.others(by, human.id):
+        return msgspec.structs.replace(human, vouched_by=by, counts_with=None)
+    person = registry.person(by)
+    return msgspec.structs.replace(human, groups=(), vouched_by=by, counts_with=person)
 
 
 def _revoke(registry: Registry, body: RevokeBody, vouched: Vouched) -> Registry:
@@ -218,7 +256,16 @@ def _rotate(registry: Registry, body: RotateBody, vouched: Vouched) -> Registry:
     former = {**registry.former_keys, **({target.key: target.id} if target.key else {})}
     registry = msgspec.structs.replace(registry, former_keys=former)
     worth = _worth_of_new_key(target, body.new)
-    return _with(registry, msgspec.structs.replace(target, key=body.new, assurance=worth))
+    rotated = msgspec.structs.replace(target, key=body.new, assurance=worth)
+    by = vouched.human.id if vouched.human is not None else registry.recovery_by
+    if (
+        target.kind == "human"
+        and by is not None
+        and registry.person(by) != registry.person(target.id)
+    ):
+        # Whoever gives somebody a key may have it themselves.
+        rotated = _by_one(registry, rotated, by)
+    return _with(registry, rotated)
 
 
 def _worth_of_new_key(target: Principal, key: str) -> Assurance | None:
@@ -236,7 +283,28 @@ def _regroup(registry: Registry, body: GroupsBody, vouched: Vouched) -> Registry
     _require(vouched.human is not None, "groups need a human's signature")
     _check_worth(vouched, target.assurance)
     _check_groups(body)
-    return _with(registry, msgspec.structs.replace(target, groups=body.groups))
+    assert vouched.human is not None, "it was asked for"
+    return _with(registry, _with_groups(registry, target, body.groups, vouched.human.id))
+
+
+def _with_groups(
+    registry: Registry, target: Principal, groups: tuple[str, ...], by: str
+) -> Principal:
+    """Returns *target* in the groups, as far as *by* may put them there; another's word vouches too."""
+    regrouped = msgspec.structs.replace(target, groups=groups)
+    if target.kind != "human":
+        return regrouped
+    if not target.confirmed:
+        return _by_one(registry, msgspec.structs.replace(regrouped, confirmed=True), by)
+    person = registry.person(by)
+    if person == registry.person(target.id):
+        kept = tuple(group for group in groups if group in target.groups)
+        alone = not registry.others(by)
+        return regrouped if alone else msgspec.structs.replace(target, groups=kept)
+    vouched_by = target.vouched_by
+    if vouched_by is not None and registry.person(vouched_by) != person:
+        vouched_by = None
+    return msgspec.structs.replace(regrouped, vouched_by=vouched_by, counts_with=None)
 
 
 def _delegate(
@@ -273,7 +341,10 @@ def _recovery(registry: Registry, body: RecoveryBody, vouched: Vouched) -> Regis
     _check_worth(vouched, "file")
     _check_key(registry, body.key)
     return msgspec.structs.replace(
-        registry, recovery=body.key, recovery_keys=registry.recovery_keys | {body.key}
+        registry,
+        recovery=body.key,
+        recovery_by=vouched.human.id if vouched.human is not None else None,
+        recovery_keys=registry.recovery_keys | {body.key},
     )
 
 

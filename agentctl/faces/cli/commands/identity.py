@@ -174,6 +174,12 @@ def _lines(identity: Any) -> list[str]:  # noqa: ANN401  # an Identity, which is
         "revoked" if identity.revoked else "enrolled" if identity.enrolled else "not enrolled"
     )
     lines = [f"{safe(identity.id)}  {identity.kind}, {standing}"]
+    if not identity.confirmed:
+        lines.append("  to be confirmed: another human runs agentctl identity groups")
+    if identity.counts_with:
+        lines.append(f"  counts with {safe(identity.counts_with)} as one person")
+    elif identity.vouched_by:
+        lines.append(f"  by the word of {safe(identity.vouched_by)} alone")
     if identity.nid:
         lines.append(f"  node id {safe(identity.nid)}")
     if identity.groups:
