@@ -122,6 +122,11 @@ CASES = (
         "superseded",
         seen("live", *BELOW, ("tombstone", NONCE), incarnation=NEWER),
     ),
+    Case(
+        "graph_delete",
+        "superseded",
+        seen("live", *BELOW, ("tombstone", NONCE), ("purge", OTHER), incarnation=NEWER),
+    ),
     Case("graph_delete", "absent", seen("absent")),
     Case("graph_delete", "foreign", seen("foreign")),
     Case("graph_delete", "unreadable", seen("unreadable")),

@@ -124,7 +124,9 @@ _AROUND_RECOVERY = (
     "",
     "- A sidecar of another release, or one that is damaged or cannot be read, is left alone and"
     " told; nothing is done to the graph that it names, or to any where it does not tell which.",
-    "- A purge that was interrupted goes on with the next `apply`, `refresh` or `graph purge`.",
+    "- A purge has no sidecar: a commit `purge` of the graph decides it, before anything is removed. One"
+    " that was interrupted after it goes on with the next `apply`, `refresh` or `graph purge`; one"
+    " that was interrupted before it has not happened, and the graph can still be restored.",
     "- A sweep that is itself interrupted is made again: the ledger records it all by one object,"
     " and sidecars go only after that.",
     "- `status` and `plan` tell of sidecars and touch none.",

@@ -228,7 +228,7 @@ EXPLAINED: Final[dict[str, str]] = {
         "Look at the root, move away what is foreign, and run `agentctl apply` again."
     ),
     "graph_delete_incomplete": (
-        "The purge of a detached graph was interrupted with some of its objects left. The graph "
+        "The purge of a detached graph did not finish. Once its commit `purge` is there, the graph "
         "cannot be restored any more; the next command that writes goes on removing. There is "
         "nothing to do."
     ),

@@ -24,7 +24,8 @@ EXPLAINED: Final[dict[str, str]] = {
     ),
     "graph_not_detached": (
         "Restoring and purging are for detached graphs, and this one lives. There is nothing to "
-        "restore; a deletion goes through `cluster.yaml`, a plan and a decision."
+        "restore; a deletion goes through `cluster.yaml`, a plan and a decision. A purge that was "
+        "under way removed nothing: a restore came first, and the detail names its commit."
     ),
     "graph_purge_not_due": (
         "A detached graph is kept for seven days, so that a mistake can be undone. Purging "
@@ -32,8 +33,10 @@ EXPLAINED: Final[dict[str, str]] = {
     ),
     "graph_restore_refused": (
         "The data of the graph has been purged, or a newer graph lives under its id, so that "
-        "there is no way back to the old one here. A newer graph must be deleted before the "
-        "older one can take its name again."
+        "there is no way back to the old one here. A purge is decided by a commit of the graph, "
+        "which the message names; from then on there is no way back, though some of the data "
+        "may still be there. A newer graph must be deleted before the older one can take its "
+        "name again."
     ),
     "read_set_conflict": (
         "What this command read was changed by another writer before it could commit, so its "

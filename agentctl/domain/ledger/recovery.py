@@ -114,20 +114,19 @@ TABLE: Final[Mapping[tuple[StepKind, Sight], Rule]] = MappingProxyType(
         ("schema_apply", "unreadable"): _kept(_UNREADABLE, _PENDING),
         ("graph_delete", "recorded"): _RECORDED,
         ("graph_delete", "made"): _made(
-            "the newest commit of that incarnation is a tombstone", "the graph's tombstone"
+            "the newest commit of that incarnation is a tombstone, or a purge on it",
+            "the graph's tombstone",
         ),
         ("graph_delete", "purging"): Rule(
-            seen="the same, and its data is partly purged",
+            seen="the same, and its purge was decided, or its data is partly purged",
             verdict="roll_forward",
             then="the graph's tombstone; the purge goes on",
             spends=True,
             code="graph_delete_incomplete",
         ),
-        ("graph_delete", "not_made"): _not_made(
-            "the newest commit of that incarnation is no tombstone"
-        ),
+        ("graph_delete", "not_made"): _not_made("the newest commit of that incarnation is neither"),
         ("graph_delete", "superseded"): _made(
-            "a tombstone ended that incarnation, and another one is live", _OLDER
+            "one of these ended that incarnation, and another one is live", _OLDER
         ),
         ("graph_delete", "absent"): _not_made("the root is gone"),
         ("graph_delete", "in_flight"): _kept(_IN_FLIGHT, _PENDING),
