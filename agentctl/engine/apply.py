@@ -208,7 +208,7 @@ class _Attempt:
             carried = await carry_out(running)
             if not carried or (running.stopped and op.constraints.on_failure):
                 why = "a step failed" if carried else "a payload could not be written"
-                await fail_op(cluster, op, self._lease, why)
+                await fail_op(cluster, op, self._lease, why, held=gated.held)
             elif taken_back(running, prepared.swept.state):
                 running.told.add(await take_back(running, prepared.swept.state))
             else:
@@ -219,11 +219,11 @@ class _Attempt:
                 recorded = await record(running, head, swept, prepared.target)
                 running.told.add(*interrupted(running))
         except Exception as failure:
-            await abandon_op(cluster, op, self._lease, str(failure))
+            await abandon_op(cluster, op, self._lease, str(failure), held=gated.held)
             raise
         self._told.add(*running.told, *(recorded.diagnostics if recorded is not None else ()))
         result = await self._done(prepared, running, head, recorded)
-        if not (running.stopped or running.interrupted) and recorded is not None:
+        if _is_told(recorded) and not (running.stopped or running.interrupted):
             await keep_answer(cluster, self._caller, self._request, result)
         return result
 
@@ -236,7 +236,7 @@ class _Attempt:
         )
         return msgspec.structs.replace(
             result,
-            applied_count=_count(running.changes, "applied") if recorded is not None else 0,
+            applied_count=_count(running.changes, "applied") if _is_told(recorded) else 0,
             converged=recorded is not None and recorded.converged,
             state_written=recorded is not None and recorded.written,
             op=running.task.op.id,
@@ -278,6 +278,11 @@ class _Attempt:
             diagnostics=sort_diagnostics(self._told),
             plan_digest=plan.digest if plan is not None else None,
         )
+
+
+def _is_told(recorded: Recorded | None) -> bool:
+    """Returns whether the ledger has what was done: only then it may be told as done."""
+    return recorded is not None and not has_errors(recorded.diagnostics)
 
 
 def open_gates(plan: Plan) -> tuple[ApprovalNeed, ...]:

@@ -180,8 +180,8 @@ async def verify_backup(
     async def look(key: str) -> None:
         try:
             await view.read(key)
-        except UnsuitableError as damaged:
-            told.append(_damaged(key, str(damaged)))
+        except DamagedBackupError as damaged:
+            told.append(damaged.diagnostic)
 
     await run_bounded([partial(look, key) for key in manifest.objects], COPIERS_MAX)
     length = 0
@@ -194,6 +194,14 @@ async def verify_backup(
         audit_length=length,
         diagnostics=tuple(sorted(told, key=lambda d: d.path)),
     )
+
+
+class DamagedBackupError(UnsuitableError):
+    """A backup is not what was put there."""
+
+    def __init__(self, key: str, why: str) -> None:
+        super().__init__(f"{key} {why}")
+        self.diagnostic = _damaged(key, str(self))
 
 
 class BackupView:
@@ -214,18 +222,16 @@ class BackupView:
         """Returns the object as it was.
 
         Raises:
-            UnsuitableError: the place does not have it any more, or has other bytes.
+            DamagedBackupError: the place does not have it any more, or has other bytes.
         """
         stored = self._objects.get(key)
         if stored is None:
             return None
         found = await self._place.read(object_key(stored.sha256))
         if found is None:
-            msg = f"{key} is missing from the backup"
-            raise UnsuitableError(msg)
+            raise DamagedBackupError(key, "is missing from the backup")
         if sha256_hex(found.data) != stored.sha256:
-            msg = f"{key} has other bytes in the backup than were put there"
-            raise UnsuitableError(msg)
+            raise DamagedBackupError(key, "has other bytes in the backup than were put there")
         return StoredObject(key=key, data=found.data)
 
     async def list(self, prefix: str, *, after: str = "") -> tuple[str, ...]:

@@ -33,7 +33,7 @@ from agentctl.engine.journal import OpRejectedError
 from agentctl.engine.leases import Lease, LeaseLostError
 from agentctl.engine.ledger import Head
 from agentctl.engine.pins import let_go
-from agentctl.engine.recovering import cancel_op, recover_op
+from agentctl.engine.recovering import NOTHING_HELD, cancel_op, recover_op
 from agentctl.engine.snapshots import snapshot as snapshot  # noqa: PLC0414  # others know it from here
 from agentctl.graph.port import GraphError
 from agentctl.instants import format_instant
@@ -126,22 +126,37 @@ async def end_op(cluster: Cluster, op: Op, lease: Lease, head: Head | None) -> O
     )
 
 
-async def fail_op(cluster: Cluster, op: Op, lease: Lease, reason: str) -> None:
+async def fail_op(
+    cluster: Cluster,
+    op: Op,
+    lease: Lease,
+    reason: str,
+    *,
+    held: Mapping[str, Lease] = NOTHING_HELD,
+) -> None:
     """Records that an op failed, after its recovery actions where it has any.
 
-    One that another holder has settled meanwhile stays as it is.
+    One that another holder has settled meanwhile stays as it is. *held* are the leases that its own
+    gates took.
     """
     try:
         if op.constraints.on_failure:
-            await recover_op(cluster, await cluster.journal.get(op.id) or op, lease, reason)
+            now = await cluster.journal.get(op.id) or op
+            await recover_op(cluster, now, lease, reason, held=held)
             return
         await cluster.journal.move(op.id, "failed", epoch=lease.epoch, reason=reason)
     except (OpRejectedError, LeaseLostError):
         return
 
 
-async def interrupt_op(
-    cluster: Cluster, op: Op, lease: Lease, *, effects: bool, recorded: bool
+async def interrupt_op(  # an op, and what is known of it
+    cluster: Cluster,
+    op: Op,
+    lease: Lease,
+    *,
+    effects: bool,
+    recorded: bool,
+    held: Mapping[str, Lease] = NOTHING_HELD,
 ) -> Op:
     """Ends an op that somebody interrupted; returns it.
 
@@ -149,20 +164,28 @@ async def interrupt_op(
     taken back by the op's recovery actions. One that another holder settled stays as it is.
     """
     try:
-        return await cancel_op(cluster, op, lease, effects=effects, recorded=recorded)
+        return await cancel_op(cluster, op, lease, effects=effects, recorded=recorded, held=held)
     except (OpRejectedError, LeaseLostError):
         return await cluster.journal.get(op.id) or op
 
 
-async def abandon_op(cluster: Cluster, op: Op, lease: Lease, reason: str) -> None:
+async def abandon_op(
+    cluster: Cluster,
+    op: Op,
+    lease: Lease,
+    reason: str,
+    *,
+    held: Mapping[str, Lease] = NOTHING_HELD,
+) -> None:
     """Records that an op broke off, unless the ledger has recorded it: then the next command ends it.
 
-    Where the ledger cannot be read now, nothing is guessed either.
+    Somebody who took the lease over may have written above it meanwhile. Where the ledger cannot be
+    read now, nothing is guessed either. *held* are the leases that the op's own gates took.
     """
     try:
-        head = await cluster.ledger.head()
-        if head is None or head.envelope.op != op.id:
-            await fail_op(cluster, op, lease, reason)
+        history = await cluster.ledger.history(limit=HISTORY_MAX)
+        if op.id not in {head.envelope.op for head in history}:
+            await fail_op(cluster, op, lease, reason, held=held)
     except BackendError:
         return
 

@@ -34,8 +34,8 @@ from agentctl.engine.bracket import snapshot
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.freezing import thaw_fault
 from agentctl.engine.journal import OpRejectedError
-from agentctl.engine.leases import CLUSTER, StateLockHeldError
-from agentctl.engine.ledger import Head, StateMovedError
+from agentctl.engine.leases import CLUSTER, LeaseLostError, StateLockHeldError
+from agentctl.engine.ledger import Head, LedgerError
 from agentctl.engine.principals import Signer
 from agentctl.engine.recorded_freezes import record_freezes
 from agentctl.engine.world import mint_nonce, mint_ulid, stamp_now
@@ -204,7 +204,7 @@ async def _record(cluster: Cluster, caller: Caller, op: Op, told: Bag) -> Head |
             return await record_freezes(cluster, lease, head, op=op.id)
     except StateLockHeldError as busy:
         told.add(_unrecorded(busy.diagnostic.message))
-    except (StateMovedError, BackendError) as failure:
+    except (LeaseLostError, LedgerError, BackendError) as failure:
         told.add(_unrecorded(str(failure)))
     return None
 

@@ -23,7 +23,9 @@ async def take_back(running: Running, before: State) -> Diagnostic:
     """Ends the op of a run of which nothing is recorded; returns what to tell of it."""
     task = running.task
     effects = running.has_effects(before)
-    op = await interrupt_op(task.cluster, task.op, task.lease, effects=effects, recorded=False)
+    op = await interrupt_op(
+        task.cluster, task.op, task.lease, effects=effects, recorded=False, held=task.held
+    )
     return _told(op, _WORDS.get(op.status, "what it had done could not be taken back"))
 
 

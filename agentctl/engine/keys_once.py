@@ -103,16 +103,15 @@ class KeysOnce:
 
         A process may have died between the end of its op and the answer: then the op tells.
         """
-        found = await self._store.read(_result_key(where))
-        if found is None:
-            return None
-        try:
-            kept = msgspec.json.decode(found.data, type=KeptResult)
-        except (msgspec.DecodeError, UnicodeError) as failure:
-            msg = f"{found.key} is not what its format says: {failure}"
-            raise CorruptError(msg) from failure
-        mine = (kept.op, kept.request_digest) == (op, request_digest)
-        return bytes(kept.result) if mine else None
+        kept = await self._kept(where)
+        mine = kept is not None and (kept.op, kept.request_digest) == (op, request_digest)
+        return bytes(kept.result) if kept is not None and mine else None
+
+    async def answered_by(self, where: str, *, request_digest: str) -> str | None:
+        """Returns the op whose answer is kept for that request, whichever attempt it was."""
+        kept = await self._kept(where)
+        mine = kept is not None and kept.request_digest == request_digest
+        return kept.op if kept is not None and mine else None
 
     async def sweep(self, *, dry_run: bool = False) -> int:
         """Removes the keys whose time is over, or only counts them; returns how many."""
@@ -126,6 +125,16 @@ class KeysOnce:
                 if not dry_run:
                     await self._forget(where)
         return over
+
+    async def _kept(self, where: str) -> KeptResult | None:
+        found = await self._store.read(_result_key(where))
+        if found is None:
+            return None
+        try:
+            return msgspec.json.decode(found.data, type=KeptResult)
+        except (msgspec.DecodeError, UnicodeError) as failure:
+            msg = f"{found.key} is not what its format says: {failure}"
+            raise CorruptError(msg) from failure
 
     async def _forget(self, where: str) -> None:
         """Removes a key and its answer, the answer first: it is never found under a later claim."""

@@ -189,14 +189,16 @@ async def _acted(running: Running, move: Move) -> _Told:
     for _ in range(ACT_ATTEMPTS_MAX):
         try:
             await move.act(running.stamp(epoch=sidecar.epoch, nonce=sidecar.nonce))
+        except ReadSetConflictError as failure:
+            return _Told(why=failure.diagnostic)  # Its number is taken: an earlier one is too late.
         except GraphError as failure:
-            return _Told(why=failure.diagnostic)
+            return _Told(why=failure.diagnostic, unanswered=told.unanswered)
         except UnavailableError as failure:
             why = warning("storage_unavailable", move.change.resource, str(failure))
             told = _Told(why=why, unanswered=True)
         except BackendError as failure:
             why = warning("storage_unavailable", move.change.resource, str(failure))
-            return _Told(why=why)
+            return _Told(why=why, unanswered=told.unanswered)
         else:
             return _Told()
     return told

@@ -21,13 +21,13 @@ from agentctl.domain.policy.caller import Caller
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.consent import for_plan, standings_of
 from agentctl.engine.gather import FOLDER, Target, known_graphs, load_target, plan_inputs
-from agentctl.engine.keys_once import Claimed, Conflicting, Repeated
+from agentctl.engine.keys_once import Claimed, Conflicting, Repeated, key_of
 from agentctl.engine.ledger import Head
 from agentctl.engine.looking import look
 from agentctl.engine.moving import GRAPH_WAIT_S
 from agentctl.engine.planning import base_moved, plan_for
 from agentctl.engine.rebuilding import heal_rules
-from agentctl.engine.revisions import RollbackOf
+from agentctl.engine.revisions import BEFORE, RollbackOf
 from agentctl.engine.sweep import Swept, sweep
 from agentctl.engine.withholding import withheld_of_sweep
 
@@ -58,6 +58,9 @@ class ApplyRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Gates before anything is done, and actions where it fails."""
     rollback: RollbackOf | None = None
     """What is undone, where the target is an earlier revision."""
+    data_alone: bool = False
+    """Whether a rollback leaves definitions as they are once the lease is held, whatever its target
+    says: that was looked up before, and somebody may have applied something since."""
 
     @property
     def action(self) -> str:
@@ -67,8 +70,20 @@ class ApplyRequest(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def digest(self) -> str:
         """What an idempotency key is bound to: everything but the words and the patience."""
-        asked = [self.target, self.plan_id, self.exact, self.without_gated]
-        return digest_of([*asked, "refresh"] if self.refresh else asked)
+        target = self.target
+        if self.data_alone and self.rollback is not None:
+            target = f"{BEFORE}{self.rollback.op}"  # The ledger moves, the same request does not.
+        asked: list[object] = [target, self.plan_id, self.exact, self.without_gated]
+        asked += ["refresh"] if self.refresh else []
+        asked += [self.constraints] if self.constraints != Constraints() else []
+        return digest_of(asked)
+
+    def standing_on(self, head: Head) -> "ApplyRequest":
+        """Returns the request as it is meant above *head*, the newest object under the lease."""
+        if not self.data_alone or self.rollback is None:
+            return self
+        undone = msgspec.structs.replace(self.rollback, seq=head.seq)
+        return msgspec.structs.replace(self, target=undone.target, rollback=undone)
 
 
 class Prepared(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,7 +122,7 @@ class Preparation:
         op_id, earlier = claim
         swept = await sweep(cluster, caller, head.envelope.state, op=op_id)
         self._told.add(*swept.diagnostics)
-        desired = await self._desired()
+        desired = await self._desired(head)
         if desired is None or self.target is None:
             return None
         # A look is at another time in each plan; what it finds is in the changes, and so is sealed.
@@ -154,8 +169,9 @@ class Preparation:
         self._told.add(*looked.diagnostics)
         return msgspec.structs.replace(swept, state=looked.state)
 
-    async def _desired(self) -> DesiredCluster | None:
-        self.target = await load_target(self._cluster, self._caller, self._request.target)
+    async def _desired(self, head: Head) -> DesiredCluster | None:
+        request = self._request.standing_on(head)
+        self.target = await load_target(self._cluster, self._caller, request.target)
         self._told.add(*self.target.diagnostics)
         if self.target.desired is None:
             return None
@@ -186,8 +202,19 @@ class Preparation:
                 earlier = await journal.get(claim.op)
                 if earlier is None:
                     return claim.op, None
-                # A failed attempt did not do it; what is left is done under an Op of its own.
-                return (op_id, earlier) if earlier.status == "success" else (op_id, None)
+                if earlier.status != "success":
+                    # A failed attempt did not do it; what is left is done under an Op of its own.
+                    earlier = await self._later_attempt()
+                return op_id, earlier
+
+    async def _later_attempt(self) -> Op | None:
+        """Returns the Op that did this very request after the one that claimed its key had failed."""
+        request = self._request
+        assert request.idempotency_key is not None, "its claim was repeated"
+        where = key_of(self._caller.id, request.action, request.idempotency_key)
+        op_id = await self._cluster.keys.answered_by(where, request_digest=request.digest)
+        later = None if op_id is None else await self._cluster.journal.get(op_id)
+        return later if later is not None and later.status == "success" else None
 
     async def _stale(self, fresh: Plan) -> Diagnostic | None:
         """Returns why the plan that was asked for is not the one that would be carried out."""

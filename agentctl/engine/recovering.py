@@ -7,7 +7,9 @@ worked and the cluster is what it was, else `failed` with `needs_human`. What on
 time leaves the op `recovering`: the next command goes on.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from types import MappingProxyType
 from typing import Final
 
 import msgspec
@@ -41,10 +43,20 @@ GRAPH_WAIT_S: Final = 30.0
 HISTORY_MAX: Final = 100
 
 Act = Callable[[RecoveryAction, int], Awaitable[GateOutcome]]
+NOTHING_HELD: Final[Mapping[str, Lease]] = MappingProxyType({})
 
 
-async def recover_op(cluster: Cluster, op: Op, lease: Lease, reason: str) -> Op:
+async def recover_op(
+    cluster: Cluster,
+    op: Op,
+    lease: Lease,
+    reason: str,
+    *,
+    held: Mapping[str, Lease] = NOTHING_HELD,
+) -> Op:
     """Carries out the recovery actions of an op that is running or recovering, and ends it.
+
+    *held* are the leases of graphs that its own gates took, by name: nobody else has them.
 
     Raises:
         OpRejectedError: somebody else has settled it meanwhile.
@@ -55,13 +67,19 @@ async def recover_op(cluster: Cluster, op: Op, lease: Lease, reason: str) -> Op:
         op = await cluster.journal.move(op.id, "recovering", epoch=lease.epoch, reason=reason)
     await cluster.leases.check(lease)
     try:
-        return await _Recovery(cluster, op, lease, op.reason or reason).run()
+        return await _Recovery(cluster, op, lease, op.reason or reason, held).run()
     except (BackendError, StateLockHeldError, FrozenError):
         return op
 
 
-async def cancel_op(
-    cluster: Cluster, op: Op, lease: Lease, *, effects: bool, recorded: bool = False
+async def cancel_op(  # an op, and what is known of it
+    cluster: Cluster,
+    op: Op,
+    lease: Lease,
+    *,
+    effects: bool,
+    recorded: bool = False,
+    held: Mapping[str, Lease] = NOTHING_HELD,
 ) -> Op:
     """Ends an op on request: one that did something is brought back first, or has failed.
 
@@ -76,7 +94,7 @@ async def cancel_op(
     if op.status == "pending" or (op.status == "running" and not effects):
         return await cluster.journal.move(op.id, "cancelled", epoch=lease.epoch, reason=reason)
     if op.constraints.on_failure:
-        return await recover_op(cluster, op, lease, reason)
+        return await recover_op(cluster, op, lease, reason, held=held)
     if op.status == "running":
         op = await cluster.journal.move(op.id, "recovering", epoch=lease.epoch, reason=reason)
     why = f"{reason}; what it had done stays, and no recovery action was given"
@@ -89,11 +107,14 @@ async def cancel_op(
 class _Recovery:
     """The recovery of one op."""
 
-    def __init__(self, cluster: Cluster, op: Op, lease: Lease, reason: str) -> None:
+    def __init__(
+        self, cluster: Cluster, op: Op, lease: Lease, reason: str, held: Mapping[str, Lease]
+    ) -> None:
         self._cluster = cluster
         self._op = op
         self._lease = lease
         self._reason = reason
+        self._held = held
         self._pre: Snapshot | None = None
         self._elsewhere = False
         """Whether a graph was brought to another state than the op began from."""
@@ -239,12 +260,7 @@ class _Recovery:
     ) -> str | None:
         """Moves a live graph under its lease, then drops the sidecars that told of the op's own move."""
         cluster, op = self._cluster, self._op
-        async with cluster.leases.hold(
-            main_lease(await cluster.graphs.root_of(graph)),
-            principal=op.actor.identity,
-            operation="recover",
-            wait_s=GRAPH_WAIT_S,
-        ) as lease:
+        async with self._lease_of(graph) as lease:
             live = await fence_graph(cluster, graph, lease, stamp_of(cluster, op, lease.epoch))
             if live.presence != "live":
                 return f"it is {live.presence}"
@@ -254,6 +270,18 @@ class _Recovery:
                 return why
             await self._drop_sidecars(graph)
         return None
+
+    @asynccontextmanager
+    async def _lease_of(self, graph: str) -> AsyncIterator[Lease]:
+        """Holds the lease of a graph's `main`: the one that a gate of the op took, if one did."""
+        name = main_lease(await self._cluster.graphs.root_of(graph))
+        if name in self._held:
+            yield self._held[name]
+            return
+        async with self._cluster.leases.hold(
+            name, principal=self._op.actor.identity, operation="recover", wait_s=GRAPH_WAIT_S
+        ) as lease:
+            yield lease
 
     async def _drop_sidecars(self, graph: str) -> None:
         for sidecar in (await read_sidecars(self._cluster.store)).sidecars:

@@ -106,7 +106,14 @@ async def rollback(
     Raises:
         As `apply`.
     """
-    wanted = msgspec.structs.replace(request, target=undone.of.target, rollback=undone.of)
+    of = undone.of
+    op = await cluster.journal.get(of.op) if of.with_data and of.op is not None else None
+    wanted = msgspec.structs.replace(
+        request,
+        target=of.target,
+        rollback=of,
+        data_alone=op is not None and op.action == "load",
+    )
     applied = await apply(cluster, caller, wanted, on_event)
     return RollbackResult(undone=undone, applied=applied)
 

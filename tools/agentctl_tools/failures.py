@@ -5,6 +5,7 @@ from agentctl.adapters.keys.terminal import NoTerminalError
 from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.domain.storage.protocol import BackendError, RefusedError, UnsuitableError
 from agentctl.engine.auditlog import AuditUnavailableError
+from agentctl.engine.backup import DamagedBackupError
 from agentctl.engine.cluster import ClusterOpenError
 from agentctl.engine.freezing import FrozenError
 from agentctl.engine.journal import OpRejectedError
@@ -29,6 +30,7 @@ def diagnostics_of(  # noqa: PLR0911  # one return a family of failures
             | LedgerError()
             | AuditUnavailableError()
             | OpRejectedError()
+            | DamagedBackupError()
         ):
             return (failure.diagnostic,)
         case NoTerminalError():

@@ -104,7 +104,12 @@ async def _until(cluster: Cluster, text: str) -> str | Diagnostic:
         )
     if at <= now:
         return error("invalid_arguments", "$.until", "the end of the freeze is not in the future")
-    return format_instant(at)
+    try:
+        return format_instant(at)
+    except OverflowError:
+        told = "the end of the freeze is beyond the last year that can be written"
+        remedy = "Leave it out: the freeze holds until a human thaws it."
+        return error("invalid_arguments", "$.until", told, remedy=remedy)
 
 
 LIST = Operation(

@@ -54,15 +54,20 @@ async def _handle(call: Call) -> Envelope:
             "there is no such file to load",
             remedy="Name a file of NDJSON lines.",
         )
-    report, op = await data.load(
-        call.cluster,
-        call.caller,
-        given.graph,
-        _lines(path),
-        mode=given.mode,
-        intent=given.intent,
-        wait_s=given.wait_s,
-    )
+    try:
+        report, op = await data.load(
+            call.cluster,
+            call.caller,
+            given.graph,
+            _lines(path),
+            mode=given.mode,
+            intent=given.intent,
+            wait_s=given.wait_s,
+        )
+    except OSError as failure:
+        why = f"the file to load cannot be read, so nothing was loaded: {failure.strerror}"
+        remedy = "Name a file of NDJSON lines that you may read."
+        return refused("load_file_missing", given.file, why, remedy=remedy)
     told = tuple(_of_file(d, given.file) for d in report.diagnostics)
     report = msgspec.structs.replace(report, diagnostics=told)
     ok = not has_errors(told)

@@ -4,9 +4,9 @@ Each plan, apply and request that it makes is a call of its own through the door
 over it and the audit chain records it, as if somebody had typed it. It never consents.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from contextlib import suppress
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeVar
 
 import msgspec
 
@@ -32,6 +32,8 @@ from agentctl_tools.failures import diagnostics_of
 from agentctl_tools.fields import Intent
 from agentctl_tools.operation import Call, Envelope, Operation
 from agentctl_tools.plan import PlanAnswer
+
+T = TypeVar("T")
 
 INTERVAL_S_MIN: Final = 1.0
 INTERVAL_S_MAX: Final = 86_400.0
@@ -79,13 +81,7 @@ class _Acts:
 
     async def look(self) -> Mark:
         await self._tell_what_is_due()
-        try:
-            return await self._eye.look()
-        except Exception as failure:
-            known = diagnostics_of(failure)
-            if known is None:
-                raise
-            raise _failure(known) from failure
+        return await _known(self._eye.look())
 
     async def plan(self, *, closely: bool) -> Looked:
         target = self._eye.target
@@ -98,7 +94,7 @@ class _Acts:
         result = answer.result
         if answer.plan is None and cause_of(result.diagnostics) != "failed":
             raise _failure(result.diagnostics)
-        purges = await has_due_purges(self._call.cluster)
+        purges = await _known(has_due_purges(self._call.cluster))
         found = found_in(result, planned=answer.plan is not None, purges=purges)
         told = Told(
             plan=result.plan_digest,
@@ -166,13 +162,7 @@ class _Acts:
         caller = self._call.caller
         if not caller.enrolled:
             return
-        try:
-            registry = await self._call.cluster.principals.registry()
-        except Exception as failure:
-            known = diagnostics_of(failure)
-            if known is None:
-                raise
-            raise _failure(known) from failure
+        registry = await _known(self._call.cluster.principals.registry())
         known_as = registry.principals.get(caller.id)
         if known_as is None or known_as.revoked:
             told = error(
@@ -226,6 +216,17 @@ async def _handle(call: Call) -> Envelope:
     if bad:
         return failed(told, summary=summary, data=result)
     return done(summary, data=result, ok=True)
+
+
+async def _known(asked: Awaitable[T]) -> T:
+    """Returns what was asked for; a failure of the world is one after which it is tried again."""
+    try:
+        return await asked
+    except Exception as failure:
+        known = diagnostics_of(failure)
+        if known is None:
+            raise
+        raise _failure(known) from failure
 
 
 def _failure(diagnostics: Iterable[Diagnostic]) -> ActFailedError:

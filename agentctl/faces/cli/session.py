@@ -19,6 +19,7 @@ from agentctl.faces.cli.compose import Cluster, Composition, compose
 from agentctl.faces.cli.exit_codes import ExitCode, exit_code
 from agentctl.faces.cli.options import Settings, settings_of
 from agentctl.faces.cli.printing import print_diagnostics, print_json, say
+from agentctl.foreign import Foreign, show
 from agentctl_tools.callers import operator_of
 from agentctl_tools.door import call, leave
 from agentctl_tools.envelopes import failed
@@ -27,6 +28,7 @@ from agentctl_tools.operation import Envelope, Notify
 
 Show = Callable[[Any], str]
 Raw = Callable[[Any], object]
+_SUMMARY_CELLS = 2_000
 
 
 class Session:
@@ -182,7 +184,7 @@ def finish(ended: Ended, settings: Settings) -> NoReturn:
         folder, concise = _quotable(settings), bool(_asked("concise"))
         print_diagnostics(envelope.diagnostics, folder=folder, concise=concise)
         if not ended.text and not _told_by_diagnostics(envelope):
-            say(envelope.summary)
+            say(show(Foreign(envelope.summary), limit=_SUMMARY_CELLS, multiline=True))
     code = exit_code(ok=envelope.ok, diagnostics=envelope.diagnostics, waiting=ended.waiting)
     if ended.code is ExitCode.INTERRUPTED and code in {ExitCode.WAITING, ExitCode.ERRORS}:
         code = ExitCode.DONE  # Whoever interrupted it knows that it is not through.
