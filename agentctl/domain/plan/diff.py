@@ -13,6 +13,7 @@ import msgspec
 from agentctl.diagnostics.bag import sort_diagnostics
 from agentctl.diagnostics.diagnostic import Diagnostic, warning
 from agentctl.domain.config.model import Dependency
+from agentctl.domain.plan.approval_rules import rules_digest
 from agentctl.domain.plan.changes import digest_changes, lost_graphs
 from agentctl.domain.plan.codec import plan_digest
 from agentctl.domain.plan.covered import is_covering
@@ -132,8 +133,12 @@ def _observed(inputs: PlanInputs) -> dict[str, tuple[str | None, str | None]]:
 
 
 def _policy_digests(inputs: PlanInputs) -> dict[str, str]:
-    """The applied policies, whose rules judge the plan."""
-    return {a: r.digest for a, r in inputs.recorded.items() if a.startswith("policy.")}
+    """The applied policies and approval rules, which judge the plan; a rule also by what it says.
+
+    A rule whose content is lost asks for more than before, and the ledger does not move by it.
+    """
+    policies = {a: r.digest for a, r in inputs.recorded.items() if a.startswith("policy.")}
+    return policies | {rule.address: rules_digest((rule,)) for rule in inputs.approval_rules}
 
 
 def _blast_radius(
