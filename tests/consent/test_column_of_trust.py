@@ -116,6 +116,25 @@ def test_a_key_that_others_can_read_is_found(tmp_path: Path) -> None:
     assert [d.code for d in assess(facts).diagnostics] == ["human_key_shared"]
 
 
+def test_a_human_on_the_word_of_one_and_one_that_a_backup_brought_back_are_told(
+    tmp_path: Path,
+) -> None:
+    sarah = registry_of("a").principals["sarah"]
+    tom = msgspec.structs.replace(sarah, id="tom", key="b", vouched_by="sarah")
+    ann = msgspec.structs.replace(sarah, id="ann", key="c", confirmed=False)
+    people = {"sarah": sarah, "tom": tom, "ann": ann}
+    registry = msgspec.structs.replace(NO_CHAIN, principals=people)
+    facts = gather_facts(f"file://{tmp_path}", tmp_path / "none", registry, "sarah")
+
+    told = assess(facts).diagnostics
+
+    assert facts.humans == 2
+    assert [(d.code, d.path, d.severity) for d in told] == [
+        ("human_unconfirmed", "ann", "warning"),
+        ("human_vouched_alone", "tom", "note"),
+    ]
+
+
 def test_without_a_keys_folder_there_are_no_keys(tmp_path: Path) -> None:
     facts = gather_facts(f"file://{tmp_path}", tmp_path / "none", NO_CHAIN, "sarah")
 
