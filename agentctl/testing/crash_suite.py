@@ -128,8 +128,9 @@ async def _run(site: Site, case: Case, at: int, fault: Fault) -> tuple[str, ...]
     await _idle(site, case)
     cluster = await site.open()
     await case.check(site, cluster)
-    await check_quiet(cluster)
-    head = await cluster.ledger.head()
+    stored = await site.looked_at()
+    await check_quiet(stored)
+    head = await stored.ledger.head()
     assert head is not None
     check_graphs(site.roots, head.envelope.state)
     return tuple(faults.labels)
@@ -154,7 +155,7 @@ def _judge(envelope: Envelope) -> None:
 
 async def _spent_only_for_what_happened(site: Site) -> None:
     """Checks that an approval of a deletion is used only where that happened."""
-    cluster = await site.open()
+    cluster = await site.looked_at()
     head = await cluster.ledger.head()
     if head is None:
         return

@@ -26,7 +26,7 @@ from agentctl_tools.operation import Envelope
 LONG = os.environ.get("AGENTCTL_TEST_PROFILE") == "long"
 SAMPLE = 7
 SLOW_SAMPLE = 3
-"""All of them in memory are some 2,100 runs, which are the long profile's."""
+"""All of them in memory are some 2,900 runs, which are the long profile's."""
 IN_MEMORY = tuple(f for f in ALL_FAULTS if f != "torn")
 """A write in memory is one moment: there is nothing in the middle of it."""
 Evidence = Callable[[str, object], None]
