@@ -23,7 +23,7 @@ from agentctl.engine.consent import consented, fresh_gate, spend
 from agentctl.engine.disposals import disposal_key, standing
 from agentctl.engine.freezing import FrozenError
 from agentctl.engine.gather import observe_graph
-from agentctl.engine.leases import StateLockHeldError
+from agentctl.engine.leases import CLUSTER, StateLockHeldError
 from agentctl.engine.moving import ACT_ATTEMPTS_MAX, Held, graph_busy, hold_graph
 from agentctl.engine.running import Running
 from agentctl.engine.world import mint_ulid, stamp_now
@@ -70,12 +70,19 @@ async def propose_erasure(
     return made
 
 
-async def withdraw_erasure(cluster: Cluster, graph_id: str) -> tuple[Disposal, ...]:
-    """Takes back what was proposed for a graph; returns it."""
-    found = tuple(d for d in await standing(cluster.store) if d.graph == graph_id)
-    for disposal in found:
-        await cluster.store.delete(disposal_key(disposal))
-    return found
+async def withdraw_erasure(
+    cluster: Cluster, graph_id: str, *, by: str = ""
+) -> tuple[Disposal, ...]:
+    """Takes back what was proposed for a graph; returns it.
+
+    Raises:
+        StateLockHeldError: another command is at work, which may be carrying it out.
+    """
+    async with cluster.leases.hold(CLUSTER, principal=by, operation="graph_erase"):
+        found = tuple(d for d in await standing(cluster.store) if d.graph == graph_id)
+        for disposal in found:
+            await cluster.store.delete(disposal_key(disposal))
+        return found
 
 
 async def erase_graph(running: Running, change: Change) -> None:

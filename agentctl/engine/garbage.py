@@ -67,6 +67,7 @@ async def propose(cluster: Cluster, caller: Caller, intent: str) -> Garbage | Di
     async with cluster.leases.hold(CLUSTER, principal=caller.id, operation="gc") as lease:
         if lease.fence_needed:
             await cluster.ledger.fence(lease)
+            cluster.leases.fenced(lease)
         found = await look(cluster)
         if found.proposed is not None:
             return error(
@@ -90,12 +91,17 @@ async def propose(cluster: Cluster, caller: Caller, intent: str) -> Garbage | Di
         return msgspec.structs.replace(found, proposed=made)
 
 
-async def withdraw(cluster: Cluster) -> tuple[Disposal, ...]:
-    """Takes back what was proposed; returns it."""
-    found = tuple(d for d in await standing(cluster.store) if d.kind == "garbage")
-    for disposal in found:
-        await cluster.store.delete(disposal_key(disposal))
-    return found
+async def withdraw(cluster: Cluster, *, by: str = "") -> tuple[Disposal, ...]:
+    """Takes back what was proposed; returns it.
+
+    Raises:
+        StateLockHeldError: another command is at work, which may be carrying it out.
+    """
+    async with cluster.leases.hold(CLUSTER, principal=by, operation="gc"):
+        found = tuple(d for d in await standing(cluster.store) if d.kind == "garbage")
+        for disposal in found:
+            await cluster.store.delete(disposal_key(disposal))
+        return found
 
 
 async def collect(running: Running, change: Change) -> None:

@@ -75,7 +75,8 @@ async def record(running: Running, head: Head, swept: Swept, target: Target) -> 
     await task.cluster.leases.check(task.lease)
     home = await _come_home(running, target, head) if done or converged else Home()
     if has_errors(home.diagnostics):
-        await fail_op(task.cluster, task.op, task.lease, home.diagnostics[0].message)
+        why = home.diagnostics[0].message
+        await fail_op(task.cluster, task.op, task.lease, why, held=task.held)
         return Recorded(head=head, converged=False, written=False, diagnostics=home.diagnostics)
     new_head = head
     if moves or source_moved(head, target):

@@ -60,7 +60,7 @@ async def _propose(call: Call) -> Envelope:
 
 
 async def _withdraw(call: Call) -> Envelope:
-    gone = await engine.withdraw(call.cluster)
+    gone = await engine.withdraw(call.cluster, by=call.caller.id)
     return done(f"{count(len(gone), 'proposal')} taken back.")
 
 

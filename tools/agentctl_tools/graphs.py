@@ -84,7 +84,7 @@ async def _purge(call: Call) -> Envelope:
 async def _erase(call: Call) -> Envelope:
     given = call.arguments
     if given.withdraw:
-        gone = await erasure.withdraw_erasure(call.cluster, given.graph)
+        gone = await erasure.withdraw_erasure(call.cluster, given.graph, by=call.caller.id)
         return done("Taken back." if gone else "Nothing was proposed.")
     made = await erasure.propose_erasure(call.cluster, call.caller, given.graph, given.intent)
     if isinstance(made, Diagnostic):
