@@ -15,9 +15,15 @@ from agentctl.domain.config.answer import (
     encode_remembered,
     snapshot_digest,
 )
-from agentctl.domain.config.compilers import Languages
+from agentctl.domain.config.compilers import Compilers, Languages
 from agentctl.domain.config.digests import file_digest
-from agentctl.domain.config.load import LoadedCluster, parse_config, resolve, wanted
+from agentctl.domain.config.load import (
+    LoadedCluster,
+    ParsedConfig,
+    parse_config,
+    resolve,
+    wanted,
+)
 from agentctl.domain.config.paths import CLUSTER_FILE
 from agentctl.domain.config.remembered import Remembering
 from agentctl.domain.config.snapshot import FolderSnapshot, Wanted
@@ -38,13 +44,17 @@ def load_folder(folder: Path, cache: FolderCache | None) -> tuple[FolderAnswer, 
     names = wanted(parsed)
     seen = gather(folder, names, data, overlay={}, confined=False)
     if cache is None:
-        answer = _answer(resolve(parsed, seen, Languages(), check_cedar=check_cedar))
+        answer = _answer(_resolved(parsed, seen, Languages()))
         return answer, names, CacheUse(off="it was not asked for", files=len(seen.files))
     compilers = Remembering(cache, grammar=grammar_version())
-    answer = _answer(resolve(parsed, seen, compilers, check_cedar=check_cedar))
+    answer = _answer(_resolved(parsed, seen, compilers))
     cache.flush()
     _keep(cache, names, seen, answer)
     return answer, names, _use(cache, compilers.tally, len(seen.files))
+
+
+def _resolved(parsed: ParsedConfig, seen: FolderSnapshot, compilers: Compilers) -> LoadedCluster:
+    return resolve(parsed, seen, compilers, check_cedar=check_cedar, with_additions=True)
 
 
 def _use(cache: FolderCache, tally: Tally, files: int) -> CacheUse:

@@ -24,6 +24,7 @@ from agentctl.domain.ledger.codec import (
     ledger_key,
     link_fault,
     nonce_of,
+    revision_in,
     state_cas,
     state_text,
 )
@@ -386,8 +387,7 @@ class Ledger:
     async def _hint_of_state(self) -> int:
         """Returns the revision in `state.json`: no object has a smaller seq than its revision."""
         found = await self._store.read(STATE_KEY)
-        state = None if found is None else decode_state(found.data).state
-        return 0 if state is None else max(state.state_revision, 0)
+        return 0 if found is None else revision_in(found.data)
 
     async def _newest(self, hint: int) -> "_Found | None":
         """Returns the newest object that is found from *hint*, and the one before it."""

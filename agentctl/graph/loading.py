@@ -1,7 +1,6 @@
 """Loading lines into a graph: spooled and checked first, then written by one commit or not at all."""
 
 import functools
-import tempfile
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -38,6 +37,8 @@ async def load(  # the port's, and what it works on
     done = await roots.done_lately(head, graph_id, stamp)
     check_epoch(graph_id, head, stamp.epoch)
     ir = await roots.ir(graph_id, head)
+    import tempfile  # slow to load, and only for who loads
+
     with tempfile.TemporaryDirectory(prefix="agentctl-load-") as folder:
         spool = await _spooled(graph_id, ir, lines, mint, Path(folder))
         if done is not None:

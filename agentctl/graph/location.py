@@ -5,7 +5,6 @@ be observed and purged without the engine's extra.
 """
 
 import os
-import shutil
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -248,6 +247,7 @@ def _remove(folder: Path, before_write: BeforeWrite) -> None:
 
 def _take_away(folder: Path) -> None:
     """Removes a folder with all that is in it; what another remover took first is no failure."""
+    import shutil  # slow to load, and only for who removes
 
     def unless_gone(_: object, __: str, failure: tuple[object, BaseException, object]) -> None:
         if not isinstance(failure[1], FileNotFoundError):

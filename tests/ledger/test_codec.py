@@ -13,6 +13,7 @@ from agentctl.domain.ledger.codec import (
     digest_of_bytes,
     encode_envelope,
     link_fault,
+    revision_in,
     state_cas,
     state_text,
 )
@@ -267,3 +268,22 @@ def test_links_hold_only_over_exact_bytes_rising_epochs_and_one_cluster() -> Non
     assert link_fault(msgspec.structs.replace(second, epoch=2), first) is not None
     assert link_fault(msgspec.structs.replace(second, cluster_id="d"), first) is not None
     assert link_fault(_envelope(previous="sha256:x"), None) is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "revision"),
+    [
+        (state_text(State(state_revision=7)), 7),
+        (b'{"version": 1, "state_revision": 9, "of": "somebody else"}', 9),
+        (b'{"version": 1, "state_revision": -3}', 0),
+        (b'{"version": 99, "state_revision": 9}', 0),
+        (b'{"version": 1, "min_reader": 99, "state_revision": 9}', 0),
+        (b'{"version": 0, "state_revision": 9}', 0),
+        (b'{"version": 1, "state_revision": "9"}', 0),
+        (b"{", 0),
+        (b"\xff", 0),
+        (b"", 0),
+    ],
+)
+def test_a_state_tells_its_revision_without_being_read_whole(text: bytes, revision: int) -> None:
+    assert revision_in(text) == revision

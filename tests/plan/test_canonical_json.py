@@ -44,6 +44,10 @@ def said(make: Callable[[Any], bytes], value: object) -> bytes | type[Exception]
 @example("\x7f\x00\x1f\u2028")
 @example({"\U00010000": 1, "\ue000": 2})
 @example(":1234567890123456")
+@example("")
+@example(-1)
+@example({"a": [[-0.5]]})
+@example({"a": {"b": 1234567890123456789}})
 def test_the_bytes_are_those_of_the_library(value: object) -> None:
     assert said(canonical_bytes, value) == said(rfc8785.dumps, value)
 
@@ -54,4 +58,6 @@ def test_the_short_way_is_taken_for_what_plans_are_made_of(monkeypatch: pytest.M
 
     monkeypatch.setattr(rfc8785, "dumps", never)
 
+    instant = {"at": "2026-11-21T10:15:30.123Z"}
+    assert canonical_bytes(instant) == b'{"at":"2026-11-21T10:15:30.123Z"}'
     assert canonical_bytes({"b": ["x", 1, None], "a": True}) == b'{"a":true,"b":["x",1,null]}'

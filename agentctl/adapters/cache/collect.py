@@ -5,7 +5,6 @@ Blocking. Another process may read what is removed here; it then finds nothing, 
 
 import contextlib
 import os
-import shutil
 from pathlib import Path
 from typing import Final
 
@@ -47,6 +46,8 @@ def collect(
         for kept in sorted(found, key=lambda f: (f.path != keep, -f.written)):
             room -= kept.size
             if kept.path != keep and (now - kept.written > age_seconds_max or room < 0):
+                import shutil  # seldom needed, and slow to load
+
                 shutil.rmtree(kept.path, ignore_errors=True)
                 room += kept.size
             else:

@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import os
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -39,6 +40,8 @@ class _Shard:
         """What the file holds; None before it is read."""
         self.held: set[str] = set()
         """Keys that are still of use."""
+        self.also: list[Callable[[], str]] = []
+        """Give more such keys."""
         self.new: dict[str, bytes] = {}
 
 
@@ -80,16 +83,17 @@ class FolderCache:
         if self.off is None:
             self._shard(kind, path).new[key] = entry
 
-    def hold(self, kind: str, path: str, key: str) -> None:
+    def hold(self, kind: str, path: str, key: Callable[[], str]) -> None:
         """Keeps the entry of that key, if there is one, when its shard is written again."""
-        self._shard(kind, path).held.add(key)
+        self._shard(kind, path).also.append(key)
 
     def flush(self) -> None:
         """Writes the shards that hold something new, then collects what is old."""
         grown = [shard for shard in self._shards.values() if shard.new]
         for shard in grown:
             found = self._found(shard)
-            kept = {key: found[key] for key in shard.held if key in found} | shard.new
+            held = shard.held.union(key() for key in shard.also)
+            kept = {key: found[key] for key in held if key in found} | shard.new
             self._write(shard.name, _ENCODER.encode(kept))
             shard.found, shard.new = kept, {}
         if grown and self.off is None:

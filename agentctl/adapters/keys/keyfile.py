@@ -10,20 +10,15 @@ import os
 import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import (
-    BestAvailableEncryption,
-    Encoding,
-    KeySerializationEncryption,
-    NoEncryption,
-    PrivateFormat,
-    load_ssh_private_key,
-)
 
 from agentctl.adapters.keys.sshsig import public_of
 from agentctl.domain.policy.public_key import parse_wire, raw_public, take
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.serialization import KeySerializationEncryption
 
 Passphrase = Callable[[str], bytes]
 """Takes what to ask for, returns the passphrase; empty for none."""
@@ -65,6 +60,13 @@ def make_key(path: Path, *, passphrase: bytes, comment: str) -> str:
     Raises:
         KeyFileExistsError: Something is at *path*.
     """
+    from cryptography.hazmat.primitives.serialization import (
+        BestAvailableEncryption,
+        Encoding,
+        NoEncryption,
+        PrivateFormat,
+    )
+
     path.parent.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
     private = Ed25519PrivateKey.generate()
     protection: KeySerializationEncryption = NoEncryption()
@@ -90,6 +92,8 @@ def load_key(path: Path, *, passphrase: Passphrase) -> Ed25519PrivateKey:
     Raises:
         KeyFileError: The file cannot be used; the message says why.
     """
+    from cryptography.hazmat.primitives.serialization import load_ssh_private_key
+
     data = _read_private(path)
     _, protected = _header(data, path)
     secret = passphrase(f"Passphrase for {path.name}: ") if protected else None

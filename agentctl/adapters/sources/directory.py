@@ -126,7 +126,7 @@ class Folder:
         cache = self._memory(self.path) if remembered and self._memory is not None else None
         if cache is None:
             return resolve(parsed, seen, check_cedar=check_cedar)
-        compilers = Remembering(cache, grammar=grammar_version())
+        compilers = Remembering(cache, grammar=grammar_version(), with_additions=False)
         loaded = resolve(parsed, seen, compilers, check_cedar=check_cedar)
         cache.flush()
         return loaded

@@ -7,7 +7,6 @@ a repository's own programs are not run. The ref moves from the value it had or 
 import hashlib
 import os
 import subprocess  # git has no other interface
-import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
@@ -124,6 +123,8 @@ class Repository:
 
     def _tree(self, parent: str, files: Mapping[str, bytes], removed: Iterable[str]) -> str:
         """Returns the tree of *parent* with *files* in place; written through an index of its own."""
+        import tempfile  # slow to load, and only for who commits
+
         with tempfile.TemporaryDirectory(prefix="agentctl-") as scratch:
             index = {"GIT_INDEX_FILE": str(Path(scratch) / "index")}
             self._git("read-tree", parent, more=index)

@@ -86,8 +86,8 @@ class LoadedCluster(msgspec.Struct, frozen=True, kw_only=True):
     """Of `files`; empty where cluster.yaml is not there."""
     source_digest: str
     """The digest of the folder, also where there are errors; a draft's base."""
-    additions: tuple[Addition, ...] = ()
-    """What OmniGraph 0.10 does not have or reads otherwise, by place."""
+    found_additions: tuple[Addition, ...] | None = None
+    """`additions` as they were found; None where they were not asked for."""
     compilers: Compilers = msgspec.field(default_factory=Languages)
     """What read the files; it knows them still."""
 
@@ -95,6 +95,13 @@ class LoadedCluster(msgspec.Struct, frozen=True, kw_only=True):
     def config_digest(self) -> str | None:
         """The config digest of a valid folder."""
         return self.desired.config_digest if self.desired else None
+
+    @property
+    def additions(self) -> tuple[Addition, ...]:
+        """What OmniGraph 0.10 does not have or reads otherwise, by place; only where asked for."""
+        assert self.found_additions is not None, "whoever wants them tells `resolve`"
+        unique = dict.fromkeys(self.found_additions)
+        return tuple(sorted(unique, key=lambda a: (a.where, a.feature)))
 
     @property
     def remarks(self) -> tuple[Diagnostic, ...]:
@@ -111,6 +118,7 @@ def resolve(
     compilers: Compilers | None = None,
     *,
     check_cedar: CheckCedar | None = None,
+    with_additions: bool = False,
 ) -> LoadedCluster:
     """Returns everything that the folder declares, or every fault of it.
 
@@ -119,6 +127,7 @@ def resolve(
         snapshot: what it names.
         compilers: read the languages; without them every file is read anew.
         check_cedar: asks Cedar about policies in it; without it no such file holds.
+        with_additions: whether what OmniGraph 0.10 does not have is wanted too.
     """
     bag = FolderBag(parsed.diagnostics)
     _environment_files(snapshot, bag)
@@ -137,7 +146,7 @@ def resolve(
         files=snapshot.files,
         source=manifest,
         source_digest=named_by,
-        additions=tuple(sorted(dict.fromkeys(files.additions), key=lambda a: (a.where, a.feature))),
+        found_additions=tuple(files.additions) if with_additions else None,
         compilers=reading,
     )
 

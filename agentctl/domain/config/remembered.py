@@ -14,8 +14,10 @@ from typing import Final, Literal, Protocol, TypeVar
 import msgspec
 
 from agentctl.canonical import sha256_hex
+from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.domain.config.answer import Tally
 from agentctl.domain.config.compilers import (
+    Declared,
     DeclaredFile,
     Languages,
     checked_of,
@@ -28,12 +30,22 @@ from agentctl.languages.schema.compiled import CompiledSchema
 from agentctl.languages.schema.types import Catalog
 
 T = TypeVar("T")
+U = TypeVar("U")
 Kind = Literal["schema", "queries", "declared", "checked", "judged"]
 """What an entry says of a file."""
+
+
+class _Names(msgspec.Struct, frozen=True, kw_only=True):
+    """An entry of a `DeclaredFile` without its additions, of which there may be many."""
+
+    declarations: tuple[Declared, ...]
+    diagnostics: tuple[Diagnostic, ...]
+
 
 _ENCODER: Final = msgspec.msgpack.Encoder()
 _SCHEMA: Final = msgspec.msgpack.Decoder(CompiledSchema)
 _DECLARED: Final = msgspec.msgpack.Decoder(DeclaredFile)
+_NAMES: Final = msgspec.msgpack.Decoder(_Names)
 _CHECKED: Final = msgspec.msgpack.Decoder(Mapping[str, CheckedResult])
 
 
@@ -54,22 +66,28 @@ class Entries(Protocol):
         """Keeps an entry, until it is collected."""
         ...
 
-    def hold(self, kind: Kind, path: str, key: str) -> None:
-        """Keeps the entry of that key, if there is one, though it was not needed this time."""
+    def hold(self, kind: Kind, path: str, key: Callable[[], str]) -> None:
+        """Keeps the entry of that key, if there is one, though it was not needed this time.
+
+        The key is asked for where entries beside it are written, and nowhere else.
+        """
         ...
 
 
 class Remembering(Languages):
     """Asks *entries* first, and tells them what was read anew."""
 
-    def __init__(self, entries: Entries, *, grammar: str) -> None:
+    def __init__(self, entries: Entries, *, grammar: str, with_additions: bool = True) -> None:
         """Begins with nothing counted.
 
         Args:
             entries: where answers are kept.
             grammar: names the code that makes the answers; another code has other answers.
+            with_additions: whether `declared` is to say what OmniGraph 0.10 does not have; to
+                remember that takes longer than to remember the rest.
         """
         super().__init__()
+        self._with_additions = with_additions
         self._counts: Counter[str] = Counter()
         self._entries = entries
         self._grammar = grammar
@@ -94,10 +112,17 @@ class Remembering(Languages):
         return self._asked("queries", (source,), _queries(), anew)
 
     def _declare(self, source: Source) -> DeclaredFile:
-        self._entries.hold("queries", source.path, self._key("queries", (source,)))
-        return self._asked(
-            "declared", (source,), _DECLARED, lambda: declared_of(self.queries(source))
-        )
+        self._entries.hold("queries", source.path, lambda: self._key("queries", (source,)))
+
+        def anew() -> DeclaredFile:
+            return declared_of(self.queries(source))
+
+        if self._with_additions:
+            return self._asked("declared", (source,), _DECLARED, anew)
+        known = self._asked("declared", (source,), _NAMES, anew)
+        if isinstance(known, DeclaredFile):
+            return known
+        return DeclaredFile(declarations=known.declarations, diagnostics=known.diagnostics)
 
     def _check(
         self, source: Source, schema: Source, catalog: Catalog
@@ -111,7 +136,7 @@ class Remembering(Languages):
     def _judge(
         self, source: Source, schema: Source, catalog: Catalog
     ) -> Mapping[str, CheckedResult]:
-        self._entries.hold("checked", source.path, self._key("checked", (source, schema)))
+        self._entries.hold("checked", source.path, lambda: self._key("checked", (source, schema)))
 
         def anew() -> Mapping[str, CheckedResult]:
             return judged_of(self.checked(source, schema=schema, catalog=catalog))
@@ -129,8 +154,8 @@ class Remembering(Languages):
         kind: Kind,
         sources: tuple[Source, ...],
         decoder: msgspec.msgpack.Decoder[T],
-        anew: Callable[[], T],
-    ) -> T:
+        anew: Callable[[], U],
+    ) -> T | U:
         """Returns what the entry about *sources* says, or what is read *anew*, which is then kept."""
         path, key = sources[0].path, self._key(kind, sources)
         entry = self._entries.get(kind, path, key)

@@ -4,7 +4,6 @@ Source: control-plane 1.2 and 3.1.
 """
 
 from collections.abc import Iterable, Iterator
-from operator import attrgetter
 
 from agentctl.domain.config.model import (
     Dependency,
@@ -62,14 +61,15 @@ def dependencies(
     """Returns every edge, sorted."""
     edges = [edge for graph in graphs for edge in _edges_of_graph(graph)]
     edges.extend(
-        Dependency(source=policy_address(policy.name), target=Address(scope))
+        (policy_address(policy.name), Address(scope))
         for policy in policies
         for scope in policy.applies_to
         if scope != CLUSTER
     )
-    edges.extend(others)
-    # Nearly in order already, and sorted by texts: a folder has twice as many edges as queries.
-    return tuple(sorted(dict.fromkeys(edges), key=attrgetter("source", "target")))
+    edges.extend((other.source, other.target) for other in others)
+    # Pairs of texts up to here, nearly in order: a folder has twice as many edges as queries.
+    unique = sorted(dict.fromkeys(edges))
+    return tuple([Dependency(source=source, target=target) for source, target in unique])
 
 
 def _of_graph(graph: DesiredGraph) -> Iterator[ResourceSummary]:
@@ -87,12 +87,12 @@ def _of_graph(graph: DesiredGraph) -> Iterator[ResourceSummary]:
         )
 
 
-def _edges_of_graph(graph: DesiredGraph) -> Iterator[Dependency]:
+def _edges_of_graph(graph: DesiredGraph) -> Iterator[tuple[Address, Address]]:
     target, schema = graph_address(graph.id), schema_address(graph.id)
-    yield Dependency(source=schema, target=target)
+    yield schema, target
     if graph.embedding_provider is not None:
-        yield Dependency(source=target, target=graph.embedding_provider)
+        yield target, graph.embedding_provider
     for query in graph.queries:
         address = query_address(graph.id, query.name)
-        yield Dependency(source=address, target=target)
-        yield Dependency(source=address, target=schema)
+        yield address, target
+        yield address, schema

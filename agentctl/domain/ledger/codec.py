@@ -45,6 +45,10 @@ class _Numbers(msgspec.Struct, frozen=True, kw_only=True):
     min_reader: int = 1
 
 
+class _StateNumbers(_Numbers, frozen=True, kw_only=True):
+    state_revision: int = 0
+
+
 def ledger_key(seq: int) -> str:
     """Returns the key of a ledger object."""
     return numbered_key(LEDGER_FOLDER, seq)
@@ -87,6 +91,21 @@ def decode_state(data: bytes, *, path: str = STATE_KEY) -> DecodedState:
         return DecodedState(state=msgspec.convert(plain, State))
     except (msgspec.DecodeError, UnicodeError) as failure:
         return DecodedState(state=None, diagnostics=(_invalid(path, failure),))
+
+
+def revision_in(data: bytes) -> int:
+    """Returns the revision that a `state.json` names, 0 where it names none that is understood.
+
+    Nothing else of it is read: it is asked only where to begin to look for the newest object.
+    """
+    try:
+        numbers = msgspec.json.decode(data, type=_StateNumbers)
+    except (msgspec.DecodeError, UnicodeError):
+        return 0
+    needed = max(numbers.version, numbers.min_reader)
+    return (
+        max(numbers.state_revision, 0) if numbers.version >= 1 and needed <= FORMAT_READ_MAX else 0
+    )
 
 
 def decode_envelope(data: bytes, *, seq: int) -> DecodedEnvelope:

@@ -19,7 +19,7 @@ def with_told(changes: Iterable[Change], desired: DesiredCluster) -> tuple[Chang
         address: words
         for graph in desired.graphs
         for query in graph.queries
-        if (words := _words(query)) and (address := query_address(graph.id, query.name)) in queries
+        if (address := query_address(graph.id, query.name)) in queries and (words := _words(query))
     }
     return tuple(
         msgspec.structs.replace(c, told=told[c.resource]) if c.resource in told else c for c in all_

@@ -138,6 +138,8 @@ def _without_trees() -> None:
     stand_in = ModuleType(_TREES)
 
     def load(name: str) -> object:
+        if name.startswith("__"):
+            raise AttributeError(name)  # Whoever walks over all modules wants no tree.
         if sys.modules.get(_TREES) is stand_in:
             del sys.modules[_TREES]
         return getattr(import_module(_TREES), name)

@@ -29,7 +29,6 @@ from agentctl.adapters.keys.terminal import (
     has_controlling_terminal,
     read_passphrase_from_terminal,
 )
-from agentctl.adapters.notify.once import tell
 from agentctl.adapters.sources.directory import Folder
 from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.domain.approval.notices import Notice
@@ -94,6 +93,8 @@ class Composition:
         return msgspec.structs.replace(cluster, tell=self._tell, make_archive=_make_archive)
 
     async def _tell(self, notice: Notice) -> tuple[Diagnostic, ...]:
+        from agentctl.adapters.notify.once import tell
+
         return await tell(notice, os.environ, Path.home())
 
     async def aclose(self) -> None:

@@ -163,14 +163,14 @@ class Junction(msgspec.Struct, frozen=True, kw_only=True, tag_field="is", tag="j
 Condition = Filter | Membership | NullTest | Found | Exists | Not | Junction
 
 
-class Binding(msgspec.Struct, frozen=True, kw_only=True):
+class Binding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A variable over all nodes of a type."""
 
     var: str
     type_name: str
 
 
-class Traversal(msgspec.Struct, frozen=True, kw_only=True):
+class Traversal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Edges of a type between two variables.
 
     With ``hops`` (1, 1) it joins by edge endpoints: the set of endpoint pairs, or, with an edge
@@ -195,7 +195,7 @@ class Traversal(msgspec.Struct, frozen=True, kw_only=True):
     the edge when it is the source and against the edge when it is the target."""
 
 
-class Pattern(msgspec.Struct, frozen=True, kw_only=True):
+class Pattern(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a row must match. Inner patterns see the variables of the outer ones."""
 
     bindings: tuple[Binding, ...] = ()
@@ -209,7 +209,7 @@ class Pattern(msgspec.Struct, frozen=True, kw_only=True):
     """Left joins, in order of the text; a later one sees the variables of an earlier one."""
 
 
-class Output(msgspec.Struct, frozen=True, kw_only=True):
+class Output(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One column of the result."""
 
     name: str
@@ -218,7 +218,7 @@ class Output(msgspec.Struct, frozen=True, kw_only=True):
     """None for an entity."""
 
 
-class OrderItem(msgspec.Struct, frozen=True, kw_only=True):
+class OrderItem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One ordering: exactly one of the first four."""
 
     output: int | None = None
@@ -285,7 +285,7 @@ class Delete(msgspec.Struct, frozen=True, kw_only=True, tag_field="is", tag="del
 Mutation = Insert | Update | Delete
 
 
-class CheckedQuery(msgspec.Struct, frozen=True, kw_only=True):
+class CheckedQuery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A query that fits its schema.
 
     Order is total: after the given items, ties are broken by the ``id`` of every bound variable in

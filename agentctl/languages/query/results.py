@@ -22,7 +22,7 @@ class QueryFile(msgspec.Struct, frozen=True, kw_only=True):
     """Constructs that OmniGraph 0.10 does not have, in the order of the text."""
 
 
-class CheckedResult(msgspec.Struct, frozen=True, kw_only=True):
+class CheckedResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a declaration means over a schema; no query exactly where there are errors."""
 
     query: CheckedQuery | None
