@@ -4,6 +4,7 @@ Nothing is said by colour, diagnostics are printed beside it by the face.
 """
 
 from collections.abc import Iterable, Sequence
+from textwrap import wrap
 from typing import Final
 
 from agentctl.domain.plan.model import Change
@@ -31,6 +32,8 @@ from agentctl.views.shapes import PlanShown
 from agentctl.views.wording import counted, paragraph, safe
 
 REASON_CELLS_MAX: Final = 200
+WIDTH: Final = 80
+"""Of the verdict: a narrow terminal would break it in the middle of a word."""
 REMARK_COLUMN: Final = 56
 """Where what is said about a change begins, where its address leaves room."""
 
@@ -46,7 +49,7 @@ def plan_text(plan: PlanShown, *, gates: Iterable[Gate] = (), whole: bool = Fals
     parts = plan_parts(plan, gates)
     lines = [
         _heading(plan),
-        verdict(plan, parts),
+        *wrap(verdict(plan, parts), WIDTH),
         "",
         *_gates(parts),
         *_held_back(parts),
@@ -162,7 +165,8 @@ def _held_back(parts: PlanParts) -> list[str]:
 def _free(parts: PlanParts, *, whole: bool) -> list[str]:
     if not parts.free:
         return []
-    lines = [f"Reversible ({len(parts.free):,})"]
+    own = sum(change.disposition != "derived" for change in parts.free)
+    lines = [f"Reversible ({own:,})" if own else "Reversible"]
     for change in folded(parts.free, whole=whole):
         if isinstance(change, Folded):
             lines.append(f"  {SYMBOLS[change.operation]} {change.operation} {change.words}")

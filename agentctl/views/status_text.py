@@ -13,13 +13,18 @@ def status_text(result: StatusShown) -> str:
     seen = result.state_observations
     if not seen.state_found:
         return paragraph(["The cluster has no ledger yet.", *_lease(seen)])
+    addresses = {*result.resource_digests, *result.resource_statuses}
+    off = {a for a in addresses if not _is_well(a, result)}
+    not_well = f"; {len(off):,} not as it should be, listed first" if off else ""
     lines = [
-        f"Revision {seen.state_revision}, {counted(seen.resource_count, 'resource')}.",
+        f"Revision {seen.state_revision}, {counted(seen.resource_count, 'resource')}{not_well}.",
         *_lease(seen),
     ]
-    addresses = sorted({*result.resource_digests, *result.resource_statuses})
     if addresses:
-        rows = [_row(a, result.resource_digests, result.resource_statuses) for a in addresses]
+        rows = [
+            _row(a, result.resource_digests, result.resource_statuses)
+            for a in sorted(addresses, key=lambda a: (a not in off, a))
+        ]
         lines += ["", table(("RESOURCE", "STATUS", "DIGEST", "CONDITIONS"), rows).rstrip("\n")]
     graphs = _graphs(result.observations)
     if graphs:
@@ -30,10 +35,19 @@ def status_text(result: StatusShown) -> str:
 def _lease(seen: LedgerSeen) -> list[str]:
     if not seen.locked:
         return []
+    if seen.lock_id is None:
+        return ["The lease is held by a record that cannot be read; see `agentctl locks`."]
     what = safe(seen.lock_operation or "something")
     since = f" since {safe(seen.lock_created_at)}" if seen.lock_created_at else ""
-    lock = f" (lock {safe(seen.lock_id)})" if seen.lock_id else ""
-    return [f"The lease is held for {what}{since}{lock}."]
+    return [f"The lease is held for {what}{since} (lock {safe(seen.lock_id)})."]
+
+
+def _is_well(address: str, result: StatusShown) -> bool:
+    """Whether nobody has to look at a resource."""
+    found = result.resource_statuses.get(address)
+    if found is None:
+        return True
+    return found.status == "applied" and not found.conditions and found.message is None
 
 
 def _row(

@@ -80,6 +80,7 @@ def test_a_plan_that_was_changed_is_refused_for_its_digest(
             "this is no plan that can be used: its digest is not that of its content",
         )
     ]
+    assert json.loads(refused.stdout)["diagnostics"][0]["remedy"] == "agentctl plan --out FILE"
 
 
 def test_what_a_file_shows_besides_its_seal_reaches_nobody_else(

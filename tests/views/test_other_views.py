@@ -202,12 +202,12 @@ def test_a_status_shows_resources_graphs_tombstones_and_the_lease() -> None:
     )
 
     assert status_text(result) == snapshot("""\
-Revision 7, 4 resources.
+Revision 7, 4 resources; 1 not as it should be, listed first.
 The lease is held for apply since 2026-11-21T03:30:00.000Z (lock 01J9LOCK).
 
 RESOURCE   STATUS        DIGEST        CONDITIONS
-graph.a    applied       abababababab
 graph.b    drifted       not applied   graph_missing: no root
+graph.a    applied       abababababab
 query.a.q  not observed  cdcdcdcdcdcd
 
 graph.a was seen at main:3, 2026-11-21T03:30:00.000Z.
@@ -218,6 +218,13 @@ graph.c was deleted 2026-11-21T03:30:00.000Z.
 graph.d was deleted 2026-11-01T03:30:00.000Z.
     its data was purged 2026-11-08T03:30:00.000Z
 """)
+
+
+def test_a_lease_that_cannot_be_read_is_held_by_nobody_that_could_be_named() -> None:
+    text = status_text(status(state_observations=seen(state_found=True, locked=True, lock_id=None)))
+
+    assert "a record that cannot be read; see `agentctl locks`" in text
+    assert "something" not in text
 
 
 def test_a_cluster_without_a_ledger_says_just_that() -> None:

@@ -57,7 +57,8 @@ def test_what_cannot_be_undone_comes_first_and_the_rest_in_a_line_each() -> None
 
     assert text == snapshot("""\
 Plan of draft 01J9DRAFT against revision 1
-1 change cannot be undone (undecided); 1 change of authority (undecided); 3 reversible.
+1 change cannot be undone (undecided); 1 change of authority (undecided); 3
+reversible.
 
 Needs a human decision
   - delete graph.knowledge                              irreversible
@@ -73,7 +74,7 @@ Needs a human decision
       applies to: cluster -> graph.scratch
       decision: nobody was asked yet
 
-Reversible (4)
+Reversible (3)
   + create graph.notes
   ~ update graph.scratch                                follows from its parts
   + create schema.notes
@@ -177,7 +178,7 @@ Held back
       ! node:Thing.old: [OG-MF-106] a property cannot change its type (String? to I32?)
       ! node:Thing.must: [OG-MF-103] a required property cannot be added to an existing type, whose rows have no value for it; make it nullable or give it a default
 
-Reversible (1)
+Reversible
   ~ update graph.scratch                                follows from its parts
 
 Plan: 1 to update; 1 held back.

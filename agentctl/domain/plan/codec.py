@@ -158,7 +158,8 @@ class _Codes(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _invalid(path: str, why: str) -> Diagnostic:
-    return error("invalid_plan_file", path, f"this is no plan that can be used: {why}")
+    told = f"this is no plan that can be used: {why}"
+    return error("invalid_plan_file", path, told, remedy="agentctl plan --out FILE")
 
 
 def _sealed_change(change: Change) -> dict[str, object]:

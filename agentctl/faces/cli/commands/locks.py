@@ -25,8 +25,13 @@ def _text(data: "LockList") -> str:
     lines: list[str] = []
     for lock in data.locks:
         beat = lock.last_beat_at or "never"
-        lines.append(f"{lock.resource}  {lock.lock_id or 'unreadable'}  {safe(lock.operation)}")
-        lines.append(f"  by {safe(lock.principal)} on {safe(lock.host)}, process {lock.pid}")
-        lines.append(f"  since {lock.created_at}, last beat {beat}")
+        if lock.lock_id is None:
+            lines.append(f"{lock.resource}  its record cannot be read, last beat {beat}")
+        else:
+            lines.append(f"{lock.resource}  {lock.lock_id}  {safe(lock.operation)}")
+            lines.append(f"  by {safe(lock.principal)} on {safe(lock.host)}, process {lock.pid}")
+            lines.append(f"  since {lock.created_at}, last beat {beat}")
+        if lock.diagnostic is not None:
+            lines.append(f"  {safe(lock.diagnostic.path)}: {safe(lock.diagnostic.message)}")
         lines.append(f"  {lock.safe_action}")
     return "\n".join(lines)
