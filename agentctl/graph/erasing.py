@@ -7,11 +7,12 @@ commits named is removed. The commit decides: before it nothing was lost, after 
 only gone on with.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
-from agentctl.graph.commit import TypeState, next_commit
+from agentctl.graph.commit import Commit, TypeState, next_commit
 from agentctl.graph.layout import data_prefix
+from agentctl.graph.log import check_epoch
 from agentctl.graph.pinning import pins
 from agentctl.graph.port import Stamp
 from agentctl.graph.refusals import pinned
@@ -43,13 +44,18 @@ async def erase(roots: GraphRoots, graph_id: str, *, observed: int, stamp: Stamp
         types = await roots.on_tables(graph_id, head.incarnation, rewrite)
         commit = next_commit(head, "erase", stamp, types=types)
         done = await roots.log.append(graph_id, commit, head=head)
-    await _remove(roots, graph_id, done)
+    await _remove(roots, graph_id, done, stamp)
     return done
 
 
-async def _remove(roots: GraphRoots, graph_id: str, number: int) -> None:
-    """Removes what only commits before *number* named; what later ones name stays."""
+async def _remove(roots: GraphRoots, graph_id: str, number: int, stamp: Stamp) -> None:
+    """Removes what only commits before *number* named; what later ones name stays.
+
+    Whoever took the graph's lease over meanwhile has fenced it, and this goes no further. A dataset
+    goes only where an earlier commit named it: one that none names yet may be another writer's.
+    """
     erased, head = await roots.log.at(graph_id, number), await roots.head(graph_id)
+    check_epoch(graph_id, head, stamp.epoch)
     later = [await roots.log.at(graph_id, n) for n in range(number, head.n + 1)]
     named = {t for c in later if c.incarnation == erased.incarnation for t in c.types}
     known = sorted(named)
@@ -61,7 +67,22 @@ async def _remove(roots: GraphRoots, graph_id: str, number: int) -> None:
     await roots.on_tables(graph_id, erased.incarnation, forget)
     folder = roots.folder(graph_id, erased.incarnation)
     prefix = data_prefix(graph_id, erased.incarnation) + "/"
-    for name in await roots.store.folders(prefix):
-        type_id = name.removesuffix(_DATASET)
-        if name.endswith(_DATASET) and type_id not in named:
-            await folder.remove_dataset(type_id, roots.before_write)
+    found = [n for n in await roots.store.folders(prefix) if n.endswith(_DATASET)]
+    unnamed = {name.removesuffix(_DATASET) for name in found} - named
+    for type_id in sorted(await _named_before(roots, graph_id, erased, unnamed)):
+        await folder.remove_dataset(type_id, roots.before_write)
+
+
+async def _named_before(
+    roots: GraphRoots, graph_id: str, erased: Commit, asked: Collection[str]
+) -> frozenset[str]:
+    """Returns which of the types a commit of the incarnation before *erased* named."""
+    named: frozenset[str] = frozenset()
+    number = erased.n - 1
+    while number > 0 and len(named) < len(asked):
+        commit = await roots.log.at(graph_id, number)
+        if commit.incarnation != erased.incarnation:
+            break
+        named |= commit.types.keys() & asked
+        number -= 1
+    return named

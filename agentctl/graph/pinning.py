@@ -99,6 +99,11 @@ async def _held(roots: GraphRoots, graph_id: str, number: int) -> Commit:
         raise revert_refused(graph_id, f"{commit_id(number)} is a {commit.kind}")
     if head.kind == "purge" and head.incarnation == commit.incarnation:
         raise revert_refused(graph_id, f"the data of {commit_id(number)} is given up to a purge")
+    # Its data may lie there still, while whoever erased it has yet to remove it.
+    for n in range(number + 1, head.n + 1):
+        later = await roots.log.at(graph_id, n)
+        if later.kind == "erase" and later.incarnation == commit.incarnation:
+            raise revert_refused(graph_id, f"{commit_id(n)} erased what came before it")
 
     def is_lost(tables: "Tables") -> bool:
         from agentctl.graph.writing import lacks_data

@@ -390,6 +390,9 @@ class MemoryGraphs:
             raise revert_refused(
                 graph_id, f"the data of {commit_id(number)} is given up to a purge"
             )
+        for later in here.commits[number:]:
+            if later.kind == "erase" and later.incarnation == commit.incarnation:
+                raise revert_refused(graph_id, f"{commit_id(later.n)} erased what came before it")
         erased = commit.nonce not in here.tables
         if (erased or commit.incarnation in here.purging) and commit.types:
             raise revert_refused(graph_id, f"the data of {commit_id(number)} is gone")

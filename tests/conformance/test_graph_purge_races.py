@@ -1,19 +1,17 @@
 """Of a purge and a restore exactly one is ever done, wherever either was suspended. Source: control-plane 3.5; ADR 13."""
 
 import itertools
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from anyio import from_thread
 
 from agentctl.adapters.backends.local import LocalStore
 from agentctl.adapters.backends.memory import MemoryStore
 from agentctl.adapters.backends.s3 import S3Store
 from agentctl.adapters.backends.s3_settings import S3Root
 from agentctl.canonical import sha256_hex
-from agentctl.domain.storage.protocol import ObjectStore, StoredObject
+from agentctl.domain.storage.protocol import ObjectStore
 from agentctl.graph.lance_port import LanceGraphs
 from agentctl.graph.port import GraphError, GraphPort, ReadSetConflictError, SchemaPayload, Stamp
 from agentctl.ids import ulid
@@ -22,59 +20,12 @@ from agentctl.languages.schema.compile import compile_schema
 from agentctl.languages.schema.ir import evolve_ir
 from agentctl.testing.crash import NEVER, Crash, CrashingStore, How, LostResponseStore
 from agentctl.testing.graphs import MemoryGraphs, MemoryRoots
+from agentctl.testing.suspended import Meanwhile, SuspendedStore
 
 SCHEMA = "node Person { slug: String @key }\nnode Note { text: String }\n"
 PEOPLE = [b'{"type":"Person","data":{"slug":"ann"}}', b'{"type":"Person","data":{"slug":"bob"}}']
 INCARNATION, LATER = ulid(1, bytes(10)), ulid(2, bytes(10))
 ENOUGH = 10_000
-Meanwhile = Callable[[], Coroutine[Any, Any, None]]
-
-
-class SuspendedStore(CrashingStore):
-    """Lets something else happen before call *at* of one process; reads are calls too."""
-
-    def __init__(self, inner: ObjectStore, at: int, meanwhile: Meanwhile) -> None:
-        super().__init__(inner)
-        self.calls = 0
-        self._suspended_at = at
-        self._meanwhile = meanwhile
-
-    async def read(self, key: str) -> StoredObject | None:
-        await self._call()
-        return await super().read(key)
-
-    async def create(self, key: str, data: bytes) -> bool:
-        await self._call()
-        return await super().create(key, data)
-
-    async def delete(self, key: str) -> None:
-        await self._call()
-        await super().delete(key)
-
-    async def list(self, prefix: str, *, after: str = "") -> tuple[str, ...]:
-        await self._call()
-        return await super().list(prefix, after=after)
-
-    def in_thread(self, label: str) -> None:
-        """Of what Lance's worker thread is about to do."""
-        assert label
-        if self._is_now():
-            from_thread.run(self._meanwhile)
-
-    def at_once(self, label: str) -> None:
-        """Of what the graphs in memory are about to do: nothing there waits for anything."""
-        assert label
-        if self._is_now():
-            for _ in self._meanwhile().__await__():
-                pass
-
-    async def _call(self) -> None:
-        if self._is_now():
-            await self._meanwhile()
-
-    def _is_now(self) -> bool:
-        self.calls += 1
-        return self.calls == self._suspended_at
 
 
 class Ground:
