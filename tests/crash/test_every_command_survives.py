@@ -24,7 +24,7 @@ from agentctl.testing.sites import Disk, LocalDisk, MemoryDisk, Site
 from agentctl_tools.operation import Envelope
 
 LONG = os.environ.get("AGENTCTL_TEST_PROFILE") == "long"
-SAMPLE = 7
+SAMPLE = 9
 SLOW_SAMPLE = 3
 """All of them in memory are some 2,900 runs, which are the long profile's."""
 IN_MEMORY = tuple(f for f in ALL_FAULTS if f != "torn")
