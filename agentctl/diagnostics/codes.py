@@ -204,6 +204,7 @@ _RECOVERY: Final = {
     "graph_rewound": "The live graph is older than the ledger saw it; commits are lost.",
     "graph_undeclared": "A root on the storage is neither declared nor recorded; it was not adopted.",
     "graph_root_renamed": "A graph lies in a root of another name, which has its rename on record.",
+    "graph_returned": "A graph whose deletion is recorded is live again: a restore ended before the ledger was told.",
     "graph_tombstone_rebuilt": "A detached graph that the ledger did not record as deleted; now it does.",
     "ledger_rebuilt": "The ledger was made again from live graphs; what they do not hold is named.",
 }

@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from agentctl.diagnostics.diagnostic import Diagnostic, error, warning
+from agentctl.diagnostics.diagnostic import Diagnostic, error, note, warning
 from agentctl.domain.config.model import DesiredCluster, DesiredGraph
 from agentctl.domain.ledger.observations import LiveGraph
 from agentctl.domain.ledger.state import (
@@ -24,6 +24,7 @@ from agentctl.domain.ledger.state import (
 )
 from agentctl.engine.advance import (
     APPLIED,
+    graph_restored,
     new_graph,
     observed,
     recorded_digests,
@@ -215,22 +216,45 @@ def _gone(state: State, graph: DesiredGraph, live: LiveGraph, *, at: str) -> See
 def roots_seen(state: State, others: Iterable[LiveGraph], *, at: str) -> Seen:
     """Returns *state* after a look at roots that are neither declared nor recorded.
 
-    None is adopted. A live one is told; of a detached one the tombstone is recorded where the ledger
-    has none, so that it can be restored: unless the root's name is no graph's id, as that of a renamed
-    graph may be.
+    None is adopted but one whose deletion the ledger records and which is live: it was restored, and
+    the ledger was not told. Another live one is told; of a detached one the tombstone is recorded where
+    the ledger has none, so that it can be restored: unless the root's name is no graph's id, as that of
+    a renamed graph may be.
     """
     told: list[Diagnostic] = []
     for live in sorted(others, key=lambda g: g.graph_id):
         before = state.observations.get(graph_address(live.graph_id))
         if isinstance(before, Tombstone) and live.presence == "detached":
             continue
-        if live.presence == "detached" and is_resource_id(live.graph_id):
+        if _is_restored(before, live):
+            assert isinstance(before, Tombstone)
+            state = graph_restored(state, before, live, at=at)
+            told.append(_restored(live))
+        elif live.presence == "detached" and is_resource_id(live.graph_id):
             seen = _tombstone_found(state, live, at=at)
             state = seen.state
             told.extend(seen.diagnostics)
         elif live.presence not in {"absent", "purged"}:
             told.append(_undeclared(live))
     return Seen(state=state, diagnostics=tuple(told))
+
+
+def _is_restored(before: Observation | None, live: LiveGraph) -> bool:
+    """Returns whether a recorded deletion was undone in the graph itself."""
+    if not isinstance(before, Tombstone) or before.purged_at is not None:
+        return False
+    return live.presence == "live" and before.incarnation == live.incarnation
+
+
+def _restored(live: LiveGraph) -> Diagnostic:
+    return note(
+        "graph_returned",
+        graph_address(live.graph_id),
+        f"the graph {live.graph_id} was restored at main:{live.commit}, and the ledger says so now",
+        detail="A restore ended before the ledger was told. The graph is what it was before its"
+        " deletion, with its queries; its data is not purged.",
+        remedy="Declare it in cluster.yaml; until then a plan proposes to delete it again.",
+    )
 
 
 def _undeclared(live: LiveGraph) -> Diagnostic:

@@ -310,6 +310,12 @@ EXPLAINED: Final[dict[str, str]] = {
         "forget the graph. `agentctl import` and `agentctl refresh` record the graph where it "
         "lies; a plan only tells of it, and no empty graph of its name is made beside it."
     ),
+    "graph_returned": (
+        "`agentctl graph restore` brought a graph back and broke off before the ledger was told. "
+        "`agentctl refresh` records it as it was before its deletion, with its queries, and takes "
+        "it off the list of what is purged. Where the folder does not declare it, the next plan "
+        "proposes its deletion again, which asks again."
+    ),
     "graph_tombstone_rebuilt": (
         "A graph is detached and the ledger did not know that it was deleted, because the ledger "
         "was lost in between. It is recorded now, so that `agentctl graph restore ID` works. Its "
