@@ -18,7 +18,7 @@ DISTINCT = query("beta").replace("return", "return distinct")
 """What OmniGraph 0.10 does not have."""
 
 
-def run(code: str, shell: Shell | None = None) -> list[str]:
+def run(code: str, shell: Shell | None = None) -> list[object]:
     env = shell.env if shell is not None else None
     done = subprocess.run(
         [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True

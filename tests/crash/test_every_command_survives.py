@@ -1,12 +1,11 @@
 """Every command, struck at every one of its writes, in every way: the next command mends it.
 
 The commands are the cases of `agentctl.testing.crash_cases`; their writes are counted, not listed.
-Before each point the storage is copied from a template. A few points of each case run always, more
-with the slow tests, and all of them, on memory and on a disk, under the long profile.
+Before each point the storage is copied from a template. Some points of each case are struck, by the
+seed of the run, and all of them under the long profile.
 """
 
 import asyncio
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,16 +18,16 @@ from agentctl.engine.cluster import Cluster
 from agentctl.testing.crash_cases.every import BY_NAME, CASES
 from agentctl.testing.crash_cases.words import applied
 from agentctl.testing.crash_suite import ALL_FAULTS, Case, points, strike, survey
+from agentctl.testing.sampling import sampled
 from agentctl.testing.simulation.world import Bug
 from agentctl.testing.sites import Disk, LocalDisk, MemoryDisk, Site
 from agentctl_tools.operation import Envelope
 
-LONG = os.environ.get("AGENTCTL_TEST_PROFILE") == "long"
-SAMPLE = 9
-SLOW_SAMPLE = 3
-"""All of them in memory are some 2,900 runs, which are the long profile's."""
+OF_MEMORY, OF_A_DISK = 8, 6
+"""How many points of a case are struck: by the seed of the run, or all under the long profile."""
 IN_MEMORY = tuple(f for f in ALL_FAULTS if f != "torn")
 """A write in memory is one moment: there is nothing in the middle of it."""
+ALL = 10_000
 Evidence = Callable[[str, object], None]
 
 
@@ -36,27 +35,21 @@ def name_of(case: Case) -> str:
     return case.name
 
 
-def struck_everywhere(case: Case, path: Path, disk: Disk, *, every: int) -> str:
-    """Strikes a case at every n-th point; returns what was done, in words."""
+def struck_everywhere(case: Case, path: Path, disk: Disk, *, count: int) -> str:
+    """Strikes a case at so many points; returns what was done, in words."""
     surveyed = survey(case, path, disk)
     faults = IN_MEMORY if isinstance(disk, MemoryDisk) else ALL_FAULTS
-    chosen = list(points(surveyed.writes, faults))[::every]
+    chosen = sampled(list(points(surveyed.writes, faults)), count, of=case.name)
     for at, fault in chosen:
         strike(surveyed, path / f"{at}-{fault}", at, fault)
     return f"{case.name}: {surveyed.writes} writes, {len(chosen)} runs"
 
 
 @pytest.mark.parametrize("case", CASES, ids=name_of)
-def test_the_next_command_mends_what_a_struck_one_left(case: Case, tmp_path: Path) -> None:
-    assert struck_everywhere(case, tmp_path, MemoryDisk(), every=SAMPLE)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("case", CASES, ids=name_of)
 def test_every_write_is_a_crash_point_in_memory(
     case: Case, tmp_path: Path, record_property: Evidence
 ) -> None:
-    told = struck_everywhere(case, tmp_path, MemoryDisk(), every=1 if LONG else SLOW_SAMPLE)
+    told = struck_everywhere(case, tmp_path, MemoryDisk(), count=OF_MEMORY)
 
     record_property("evidence", f"crash suite, memory, {told}")
 
@@ -68,7 +61,7 @@ def test_every_write_is_a_crash_point_on_a_disk(
 ) -> None:
     disk = LocalDisk(tmp_path / "disk")
 
-    told = struck_everywhere(case, tmp_path, disk, every=1 if LONG else SAMPLE)
+    told = struck_everywhere(case, tmp_path, disk, count=OF_A_DISK)
 
     record_property("evidence", f"crash suite, disk, {told}")
 
@@ -83,7 +76,7 @@ def test_a_step_without_its_sidecar_is_caught(
     monkeypatch.setattr(moving, "write_sidecar", skipped)
 
     with pytest.raises((AssertionError, Bug), match="graph migrate"):
-        struck_everywhere(BY_NAME["apply: schema"], tmp_path, MemoryDisk(), every=1)
+        struck_everywhere(BY_NAME["apply: schema"], tmp_path, MemoryDisk(), count=ALL)
 
 
 async def applied_twice_at_once(site: Site, cluster: Cluster) -> Envelope:
@@ -119,4 +112,4 @@ def test_a_store_that_ignores_create_only_is_caught_by_the_crash_suite(
     monkeypatch.setattr(MemoryStore, "create", overwriting)
 
     with pytest.raises((AssertionError, Bug), match=r"does not record|twice|does not hold|left"):
-        struck_everywhere(AT_ONCE, tmp_path, MemoryDisk(), every=1)
+        struck_everywhere(AT_ONCE, tmp_path, MemoryDisk(), count=ALL)

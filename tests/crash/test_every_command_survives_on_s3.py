@@ -4,7 +4,6 @@ The product's own client signs, sends and reads; moto answers in this process. T
 memory: those on S3 are the graph engine's, whose own writes `tests/conformance` looks at.
 """
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,10 +11,11 @@ import pytest
 
 from agentctl.testing.crash_cases.every import CASES
 from agentctl.testing.crash_suite import ALL_FAULTS, Case, points, strike, survey
+from agentctl.testing.sampling import sampled
 from agentctl.testing.sites import Disk
 
-LONG = os.environ.get("AGENTCTL_TEST_PROFILE") == "long"
-SAMPLE = 11
+COUNT = 3
+"""Of points of a case, by the seed of the run; all under the long profile."""
 ON_S3 = tuple(f for f in ALL_FAULTS if f != "torn")
 """S3 takes an object whole: a write that breaks off is one that did not happen."""
 
@@ -26,7 +26,7 @@ def test_every_write_is_a_crash_point_on_s3(
     case: Case, tmp_path: Path, bucket_disk: Disk, record_property: Callable[[str, object], None]
 ) -> None:
     surveyed = survey(case, tmp_path, bucket_disk)
-    chosen = list(points(surveyed.writes, ON_S3))[:: 1 if LONG else SAMPLE]
+    chosen = sampled(list(points(surveyed.writes, ON_S3)), COUNT, of=case.name)
 
     for at, fault in chosen:
         strike(surveyed, tmp_path / f"{at}-{fault}", at, fault)

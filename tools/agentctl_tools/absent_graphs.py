@@ -88,7 +88,7 @@ class AbsentGraphs:
         """Refuses."""
         _absent(graph_id)
 
-    async def purge(self, graph_id: str, *, incarnation: str) -> None:  # noqa: ARG002
+    async def purge(self, graph_id: str, *, incarnation: str, observed: int, stamp: Stamp) -> None:  # noqa: ARG002
         """Refuses."""
         _absent(graph_id)
 
