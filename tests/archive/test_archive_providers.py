@@ -29,7 +29,7 @@ def tools(tmp_path: Path) -> str:
     return f"{bin_folder}:{os.environ['PATH']}"
 
 
-@pytest.fixture(params=["restic", "kopia"])
+@pytest.fixture(params=[pytest.param("restic", marks=pytest.mark.slow), "kopia"])
 def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Opened:
     """Opens one repository, again and again, as another process would."""
     if request.param == "restic" and shutil.which("restic") is None:

@@ -315,6 +315,7 @@ async def _works_for_real(bench: Bench, archive: Archive, backend: str, more: st
     assert f"ops/{ops[-1]}/op.json" in back
 
 
+@pytest.mark.slow
 @needs_restic
 async def test_restic_keeps_ops_on_a_local_path(tmp_path: Path) -> None:
     bench = Bench(tmp_path)

@@ -53,7 +53,7 @@ class Ground:
 MakeGround = Callable[[], Ground]
 
 
-@pytest.fixture(params=["memory", "lance"])
+@pytest.fixture(params=["memory", pytest.param("lance", marks=pytest.mark.slow)])
 def make_ground(request: pytest.FixtureRequest, tmp_path: Path) -> MakeGround:
     numbers = itertools.count()
     return lambda: Ground(tmp_path / str(next(numbers)) if request.param == "lance" else None)

@@ -59,7 +59,9 @@ class Ground:
 MakeGround = Callable[[], Ground]
 
 
-@pytest.fixture(params=["memory", "lance", pytest.param("lance on S3", marks=pytest.mark.slow)])
+@pytest.fixture(
+    params=["memory", *(pytest.param(w, marks=pytest.mark.slow) for w in ("lance", "lance on S3"))]
+)
 async def make_ground(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[MakeGround]:
     numbers = itertools.count()
     stores: list[ObjectStore] = []

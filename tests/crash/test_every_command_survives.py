@@ -23,7 +23,7 @@ from agentctl.testing.simulation.world import Bug
 from agentctl.testing.sites import Disk, LocalDisk, MemoryDisk, Site
 from agentctl_tools.operation import Envelope
 
-OF_MEMORY, OF_A_DISK = 8, 6
+OF_MEMORY, OF_A_DISK = 5, 5
 """How many points of a case are struck: by the seed of the run, or all under the long profile."""
 IN_MEMORY = tuple(f for f in ALL_FAULTS if f != "torn")
 """A write in memory is one moment: there is nothing in the middle of it."""

@@ -357,6 +357,7 @@ def test_a_store_that_lies_about_conditions(on_s3: Person, network: Network) -> 
     on_s3.converges()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("expires_at", [1, 3, 6, 9])
 def test_credentials_that_expire_half_way(on_s3: Person, network: Network, expires_at: int) -> None:
     on_s3.done("init", on_s3.folder, "--no-passphrase")
