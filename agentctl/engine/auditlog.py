@@ -14,7 +14,7 @@ import anyio
 import msgspec
 
 from agentctl.adapters.backends.drive import drive
-from agentctl.diagnostics.diagnostic import Diagnostic, error
+from agentctl.diagnostics.diagnostic import Diagnostic, error, warning
 from agentctl.domain.audit.anchor import Witness
 from agentctl.domain.audit.chain import (
     AUDIT_FOLDER,
@@ -29,10 +29,10 @@ from agentctl.domain.audit.chain import (
 )
 from agentctl.domain.audit.record import AuditActor, AuditRecord
 from agentctl.domain.ledger.envelope import ChainHead
-from agentctl.domain.storage.keys import number_of
+from agentctl.domain.storage.keys import number_of, numbered_key
 from agentctl.domain.storage.numbered import Won, append, newest, read_all
 from agentctl.domain.storage.protocol import BackendError, ObjectStore, RefusedError
-from agentctl.engine.ledger import Ledger
+from agentctl.engine.ledger import Head, Ledger
 from agentctl.engine.world import World, stamp_now
 
 ATTEMPT_COUNT_MAX: Final = 100
@@ -219,6 +219,22 @@ class AuditLog:
         proofs = await self._ledger_proofs()
         records = await read_export(exported)
         return verify_chain(records, ledger=proofs, witnesses=witnesses, whole=False)
+
+    async def end_diagnostics(self, ledger: Head | None) -> tuple[Diagnostic, ...]:
+        """Returns a warning where the newest record that *ledger*, its head, knows is not as it was.
+
+        The whole chain is walked by `verify`; here is one read, which finds a truncated one.
+        """
+        if ledger is None or not ledger.envelope.audit.length:
+            return ()
+        known = ledger.envelope.audit
+        key = numbered_key(AUDIT_FOLDER, known.length)
+        found = await self._store.read(key)
+        if found is not None and digest_of_record(found.data) == known.head:
+            return ()
+        what = "is missing" if found is None else "is not the one"
+        told = f"audit record {known.length}, which ledger object {ledger.seq} knows, {what}"
+        return (warning("audit_chain_broken", key, told, remedy="agentctl audit verify"),)
 
     async def _ledger_proofs(self) -> list[LedgerProof]:
         history = await Ledger(self._store, self._world).history(limit=HISTORY_COUNT_MAX)

@@ -40,6 +40,7 @@ async def settled_head(cluster: Cluster, lease: Lease, told: Bag) -> Head | None
     told.add(*(() if repaired is None else (repaired,)))
     await cluster.freezes.require_thawed(CLUSTER, head.envelope.freezes)
     told.add(*await settle(cluster.folder, cluster.store))
+    told.add(*await cluster.audit.end_diagnostics(head))
     told.add(*composite_diagnostics(head.envelope.state))
     if has_errors(told):
         return None

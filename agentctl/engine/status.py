@@ -8,10 +8,8 @@ import msgspec
 
 from agentctl.diagnostics.bag import Bag, has_errors, sort_diagnostics
 from agentctl.diagnostics.diagnostic import Diagnostic, warning
-from agentctl.domain.audit.chain import AUDIT_FOLDER, digest_of_record
 from agentctl.domain.ledger.state import State
 from agentctl.domain.policy.caller import Caller
-from agentctl.domain.storage.keys import numbered_key
 from agentctl.domain.storage.lease import LEASES_FOLDER
 from agentctl.domain.storage.protocol import BackendError
 from agentctl.engine.advance import recorded_digests
@@ -31,7 +29,7 @@ async def status(cluster: Cluster, caller: Caller) -> StatusResult:  # noqa: ARG
     told = Bag((await cluster.folder.header()).diagnostics)
     head = await _head(cluster, told)
     told.add(*await frozen_warnings(cluster, head))
-    told.add(*await _audit_end(cluster, head))
+    told.add(*await cluster.audit.end_diagnostics(head))
     told.add(*pending_warnings(await read_sidecars(cluster.store)))
     told.add(*await _homecomings(cluster))
     unmerged = await not_merged(cluster, head)
@@ -72,23 +70,6 @@ async def _head(cluster: Cluster, told: Bag) -> Head | None:
     if copy is not None:
         told.add(copy, *await cluster.ledger.copy_contradictions())
     return head
-
-
-async def _audit_end(cluster: Cluster, head: Head | None) -> tuple[Diagnostic, ...]:
-    """Returns a warning where the newest audit record that the ledger knows is not there as it was.
-
-    The whole chain is walked by `audit verify`; here is one read, which finds a truncated one.
-    """
-    if head is None or not head.envelope.audit.length:
-        return ()
-    known = head.envelope.audit
-    key = numbered_key(AUDIT_FOLDER, known.length)
-    found = await cluster.store.read(key)
-    if found is not None and digest_of_record(found.data) == known.head:
-        return ()
-    what = "is missing" if found is None else "is not the one"
-    told = f"audit record {known.length}, which ledger object {head.seq} knows, {what}"
-    return (warning("audit_chain_broken", key, told, remedy="agentctl audit verify"),)
 
 
 async def _holder(cluster: Cluster, told: Bag) -> LockInfo | None:

@@ -177,6 +177,20 @@ def test_a_truncated_audit_chain(person: Person, damage: str) -> None:
     person.converges()
 
 
+def test_who_writes_above_a_truncated_audit_chain_is_told(person: Person) -> None:
+    numbers = sorted(person.path(AUDIT_FOLDER).glob("*.json"))
+    for path in numbers[-2:]:
+        path.unlink()
+    person.edits()
+
+    applied = person.run("apply")
+
+    assert applied.exit_code == ExitCode.DONE, applied.document
+    assert applied.one("audit_chain_broken")["severity"] == "warning"
+    assert numbers[-1].name in applied.one("audit_chain_broken")["path"]
+    assert person.run("audit", "verify").exit_code == ExitCode.ERRORS, "no commit hides it"
+
+
 def test_a_lock_of_another_version(person: Person) -> None:
     folder = person.path(lease_folder(CLUSTER))
     newest = max(int(path.name.partition(".")[0]) for path in folder.iterdir())
