@@ -206,7 +206,7 @@ class _Attempt:
         recorded: Recorded | None = None
         try:
             carried = await carry_out(running)
-            if not carried or (running.stopped and op.constraints.on_failure):
+            if not carried or (running.failed and op.constraints.on_failure):
                 why = "a step failed" if carried else "a payload could not be written"
                 await fail_op(cluster, op, self._lease, why, held=gated.held)
             elif taken_back(running, prepared.swept.state):
@@ -223,7 +223,7 @@ class _Attempt:
             raise
         self._told.add(*running.told, *(recorded.diagnostics if recorded is not None else ()))
         result = await self._done(prepared, running, head, recorded)
-        if _is_told(recorded) and not (running.stopped or running.interrupted):
+        if _is_told(recorded) and not (running.fell_short or running.interrupted):
             await keep_answer(cluster, self._caller, self._request, result)
         return result
 

@@ -96,7 +96,7 @@ async def record(running: Running, head: Head, swept: Swept, target: Target) -> 
         await consume(task.cluster, approval_id, op=task.op.id, seq=new_head.seq)
     for disposal in running.carried_out:
         await task.cluster.store.delete(disposal_key(disposal))
-    if running.stopped:
+    if running.failed:
         await fail_op(task.cluster, task.op, task.lease, "a step failed; see its diagnostics")
     elif running.interrupted:
         await interrupt_op(task.cluster, task.op, task.lease, effects=True, recorded=True)

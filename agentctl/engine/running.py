@@ -5,7 +5,7 @@ storage itself. Steps run concurrently, so nothing here is awaited between readi
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -61,6 +61,10 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     """Asked before each step: whether whoever runs the apply wants it to end."""
 
 
+WAITING: Final = frozenset({"frozen", "graph_busy", "interrupted"})
+"""Why a step is left for another apply, which is no failure."""
+
+
 class Running:
     """The moving part of one apply."""
 
@@ -84,6 +88,19 @@ class Running:
         self.interrupted = False
         """Set where a step was left because the apply is to end."""
         self._events = events
+
+    @property
+    def failed(self) -> bool:
+        """Whether a step failed, or may have been done: more than one that has to wait."""
+        return self.stopped or any(
+            o.outcome == "unknown" or (o.outcome == "not_done" and o.reason not in WAITING)
+            for o in self.outcomes
+        )
+
+    @property
+    def fell_short(self) -> bool:
+        """Whether a step that was to be done was not: the same request may do more another time."""
+        return self.failed or any(o.outcome != "done" for o in self.outcomes)
 
     @property
     def at(self) -> str:

@@ -124,11 +124,14 @@ async def test_what_an_op_needs_to_go_back_to_is_told_and_the_consent_is_kept(
     await decide(cluster, await ask(cluster, bench.agent, PAST))
     await cluster.graphs.pin("supply", 2, stamp=PIN)
 
-    held = await apply(cluster, bench.agent, wanting())
+    held = await apply(cluster, bench.agent, wanting(idempotency_key="k"))
+    ended = await cluster.journal.get(held.op or "")
     await cluster.graphs.unpin("supply", 2, op=PIN.op)
-    applied = await apply(cluster, bench.agent, wanting())
+    applied = await apply(cluster, bench.agent, wanting(idempotency_key="k"))
 
     assert not held.ok
+    assert ended is not None
+    assert ended.status == "failed"
     assert [d.code for d in held.diagnostics if d.severity == "error"] == ["graph_pinned"]
     assert [(s.outcome, s.reason) for s in held.steps] == [("not_done", "graph_erase_failed")]
     assert applied.converged, applied.diagnostics

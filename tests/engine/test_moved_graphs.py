@@ -186,9 +186,12 @@ async def test_a_graph_does_not_move_onto_a_root_that_nobody_records(tmp_path: P
     bench.write(moved("supply", "parts"))
 
     refused = await apply(cluster, bench.agent, wanting())
+    ended = await cluster.journal.get(refused.op or "")
 
     assert not refused.ok
     assert [d.code for d in refused.diagnostics if d.severity == "error"] == ["graph_move_failed"]
+    assert ended is not None
+    assert ended.status == "failed"
     assert await names(cluster, "supply") == ["a", "b"]
 
 
