@@ -240,6 +240,12 @@ _APPROVALS: Final = {
 
 _DOOR: Final = {
     "denied": "Policy does not permit the action; the message names the principal, the action and the resource.",
+    "token_invalid": "The bearer token is none of this cluster, is for another audience, or names nobody who is known here any more.",
+    "token_expired": "The bearer token's time is over. A human of the cluster makes a new one.",
+    "token_revoked": "The bearer token was revoked before its time was over.",
+    "token_refused": "A token of that kind is not made: the message names what is missing.",
+    "token_not_found": "No token of that id is kept here.",
+    "scope_missing": "The token is not good for an operation of that kind: its scopes are a subset of look, try and real.",
     "human_only": "The operation is a human's consent; it has no projection here and is not done for anyone else.",
     "unknown_operation": "There is no operation of that name here.",
     "invalid_arguments": "The arguments do not have the form that the operation takes.",

@@ -18,6 +18,7 @@ from agentctl.diagnostics.explained import (
     ledger,
     ops,
     storage,
+    tokens,
 )
 
 EXPLANATIONS: Final[dict[str, str]] = (
@@ -30,5 +31,6 @@ EXPLANATIONS: Final[dict[str, str]] = (
     | graph.EXPLAINED
     | ops.EXPLAINED
     | storage.EXPLAINED
+    | tokens.EXPLAINED
 )
 """Every paragraph, by the name of its code."""

@@ -2,18 +2,34 @@
 
 A person at a terminal is the principal whose key is in their keys folder, if the cluster knows it
 as a human; else the implicit operator, who may do what is reversible and can sign nothing. What
-comes over MCP is an agent, whatever credential started the process.
+comes over MCP is an agent, whatever credential started the process. A token names a principal of
+the chain that is still living, never a person at a terminal, so it consents to nothing.
 """
 
 from collections.abc import Iterable
+from typing import Literal
+
+import msgspec
 
 from agentctl.adapters.keys.keyfile import nid_of
 from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.domain.policy.caller import Caller, Via
-from agentctl.domain.policy.principals import Principal
+from agentctl.domain.policy.principals import Principal, Registry
+from agentctl.domain.policy.tokens import Grant, cluster_audience
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.identity import principal_name
+from agentctl.engine.tokens import Tokens
 from agentctl_tools.nearness import nearest
+
+
+class TokenCaller(msgspec.Struct, frozen=True, kw_only=True):
+    """Whom a token or a JWT made the caller, and what it is good for."""
+
+    caller: Caller
+    """Its `scopes` are the same; the door refuses what is outside of them."""
+    scopes: frozenset[str]
+    """Of ``look``, ``try`` and ``real``."""
+    expires_at: str
 
 
 async def operator_of(
@@ -70,9 +86,9 @@ async def agent_of(
     wanted = principal or f"agent:{principal_name(user)}"
     found = registry.principals.get(wanted)
     if found is not None and found.kind == "agent" and not found.revoked:
-        return _agent(found.id, _nid(found, user), operator, found.groups, enrolled=True)
+        return _agent(found.id, _nid(found, user), operator.id, found.groups, enrolled=True)
     if principal is None:
-        return _agent(f"agent:local:{user}", f"local:{user}", operator, (), enrolled=False)
+        return _agent(f"agent:local:{user}", f"local:{user}", operator.id, (), enrolled=False)
     agents = [p.id for p in registry.principals.values() if p.kind == "agent" and not p.revoked]
     near = nearest(principal, agents)
     return error(
@@ -83,8 +99,66 @@ async def agent_of(
     )
 
 
+async def caller_of_token(
+    cluster: Cluster, secret: str, *, via: Literal["http", "mcp"], audience: str
+) -> TokenCaller | Diagnostic:
+    """Returns whom a bearer token names, or why it is not taken; nothing told holds the secret.
+
+    Over MCP a human's token is the implicit agent of that human, who is never there.
+
+    Args:
+        cluster: the opened cluster, whose tokens and whose principals chain decide.
+        secret: what came behind ``Bearer``.
+        via: the face. A token on the command line calls as over ``http``: it is at no terminal.
+        audience: the URL that the face is reached by; what is for the whole cluster is taken too.
+
+    Raises:
+        BackendError: the store failed, so nothing is known.
+        PrincipalsBrokenError: the chain does not hold.
+    """
+    registry = await cluster.principals.registry()
+    audiences = frozenset({audience, cluster_audience(registry.cluster_id)})
+    grant = await Tokens(cluster.store, cluster.world).grant(secret, audiences=audiences)
+    if isinstance(grant, Diagnostic):
+        return grant
+    caller = _granted(registry, grant, via=via)
+    if isinstance(caller, Diagnostic):
+        return caller
+    return TokenCaller(caller=caller, scopes=grant.scopes, expires_at=grant.expires_at)
+
+
+def _granted(
+    registry: Registry, grant: Grant, *, via: Literal["http", "mcp"]
+) -> Caller | Diagnostic:
+    """Returns the principal of a good credential, unless it or whom it acts for is no more."""
+    found = registry.principals.get(grant.principal)
+    if found is None or found.revoked or not found.confirmed:
+        told = "the principal of the token is not known here, or was revoked"
+        return error("token_invalid", "token", told)
+    behalf = grant.on_behalf_of
+    if behalf is not None and (found.kind == "human" or registry.human(behalf) is None):
+        told = "the human on whose behalf the token acts is not known here, or was revoked"
+        return error("token_invalid", "token", told)
+    scopes = tuple(sorted(grant.scopes))
+    if found.kind == "human" and via == "mcp":
+        implicit = f"agent:for:{found.id}"
+        agent = _agent(implicit, f"local:{found.id}", found.id, (), enrolled=False)
+        return msgspec.structs.replace(agent, scopes=scopes)
+    return Caller(
+        id=found.id,
+        kind=found.kind,
+        nid=_nid(found, found.id),
+        identity=found.id,
+        via=via,
+        groups=found.groups,
+        enrolled=True,
+        on_behalf_of=behalf,
+        scopes=scopes,
+    )
+
+
 def _agent(
-    agent_id: str, nid: str, operator: Caller, groups: tuple[str, ...], *, enrolled: bool
+    agent_id: str, nid: str, behalf: str, groups: tuple[str, ...], *, enrolled: bool
 ) -> Caller:
     return Caller(
         id=agent_id,
@@ -94,7 +168,7 @@ def _agent(
         via="mcp",
         groups=groups,
         enrolled=enrolled,
-        on_behalf_of=operator.id,
+        on_behalf_of=behalf,
     )
 
 

@@ -60,6 +60,9 @@ async def call(  # noqa: PLR0913  # the door takes what a face knows, and nothin
         return await _refuse_consent(cluster, caller, name, operation, arguments)
     if operation is None or _closed_to(caller, operation):
         return _unknown(name)
+    outside = await _out_of_scope(cluster, caller, operation, arguments)
+    if outside is not None:
+        return outside
     decoded = decode(operation, arguments)
     refusal = (
         failed((decoded,))
@@ -139,6 +142,31 @@ def _closed_to(caller: Caller, operation: Operation) -> bool:
     """Over MCP a write needs a tool of its own; there is no other way in."""
     return (
         caller.via == "mcp" and operation.operation_class != "read" and operation.mcp_tool is None
+    )
+
+
+async def _out_of_scope(
+    cluster: Cluster, caller: Caller, operation: Operation, arguments: Arguments
+) -> Envelope | None:
+    """Refuses, and records, what the caller's token is not good for, whatever policy permits."""
+    word = operation.describe.partition(".")[0].lower()
+    if caller.scopes is None or word in caller.scopes:
+        return None
+    unrecorded = await _record(
+        cluster,
+        caller,
+        action=operation.action,
+        resource="cluster",
+        decision=Decision(allow=False),
+        request_digest=_request_digest(arguments),
+        reason="scope_missing",
+    )
+    has = ", ".join(caller.scopes) or "nothing"
+    return unrecorded or refused(
+        "scope_missing",
+        operation.name,
+        f"the token is good for {has}, and `{operation.name}` needs `{word}`",
+        remedy=f"Ask a human for a token with it: agentctl token create --scope {word}",
     )
 
 

@@ -24,6 +24,8 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the principals chain knows it."""
     on_behalf_of: str | None = None
     """The human whom an agent acts for."""
+    scopes: tuple[str, ...] | None = None
+    """What the token it came with is good for, sorted; None where it came without one."""
     at_terminal: bool = False
     """Whether it is the local operator's own process, which may use paths outside the folder."""
 

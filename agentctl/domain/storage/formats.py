@@ -69,6 +69,12 @@ FORMATS: Final = (
     _format(
         "principals record", "__cluster/principals/<n>.json", rf"__cluster/principals/{_N}\.json"
     ),
+    _format("token", "__cluster/tokens/<sha256>.json", r"__cluster/tokens/[0-9a-f]{64}\.json"),
+    _format(
+        "end of a token",
+        "__cluster/tokens/<sha256>.revoked.json",
+        r"__cluster/tokens/[0-9a-f]{64}\.revoked\.json",
+    ),
     _format(
         "approval request",
         "__cluster/approvals/<id>.request.json",
