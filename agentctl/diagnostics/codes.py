@@ -303,7 +303,18 @@ _GRAPH: Final = {
     "sum_out_of_range": "An integer sum is beyond 2^53; it is refused rather than rounded.",
 }
 
+_SERVING: Final = {
+    "unauthenticated": "The request brings no bearer token in its Authorization header.",
+    "body_too_large": "The body of a request is larger than the route takes.",
+    "rate_limited": "The principal asks more, or more at once, than its quota; the answer says when to come again.",
+    "host_refused": "The request names a host that this listener is not reached by.",
+    "origin_refused": "The request comes from a web page of another origin.",
+    "secret_in_url": "A credential stands in the URL, where logs and histories keep it; it is not looked at.",
+    "listen_refused": "The server does not listen at that address: the message says why.",
+    "graph_not_served": "The graph is in quarantine or not applied, so that nothing of it is served.",
+}
+
 CODES: Final[dict[str, Code]] = _table(
-    _CONFIG | _FOLDER | _LEDGER | _APPLY | _RECOVERY | _APPROVALS | _DOOR | _GRAPH
+    _CONFIG | _FOLDER | _LEDGER | _APPLY | _RECOVERY | _APPROVALS | _DOOR | _GRAPH | _SERVING
 )
 """Every code, by name."""

@@ -15,6 +15,7 @@ from agentctl.diagnostics.explained import (
     door,
     folder,
     graph,
+    http,
     ledger,
     ops,
     storage,
@@ -29,6 +30,7 @@ EXPLANATIONS: Final[dict[str, str]] = (
     | approvals.EXPLAINED
     | door.EXPLAINED
     | graph.EXPLAINED
+    | http.EXPLAINED
     | ops.EXPLAINED
     | storage.EXPLAINED
     | tokens.EXPLAINED

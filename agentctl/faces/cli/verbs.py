@@ -158,6 +158,7 @@ SECTIONS: Final[tuple[tuple[str, tuple[Verb, ...]], ...]] = (
         "Agents and help",
         (
             Verb("mcp", "mcp", "Serve the cluster to an agent over stdio.", ()),
+            Verb("serve", "serve", "Serve the cluster over HTTP, with bearer tokens.", ()),
             Verb("eval", "eval", "Replay sessions of agents and score them.", ()),
             Verb("demo", "demo", "The whole thread on this machine's own packages.", ()),
             Verb("explain", "explain", "What a code, a rule or a term means.", ()),
@@ -171,6 +172,6 @@ SECTIONS: Final[tuple[tuple[str, tuple[Verb, ...]], ...]] = (
 VERBS: Final = {verb.name: verb for _, verbs in SECTIONS for verb in verbs}
 
 LOCAL: Final = frozenset(
-    {"init", "fmt", "mcp", "eval", "demo", "explain", "json-schema", "version"}
+    {"init", "fmt", "mcp", "serve", "eval", "demo", "explain", "json-schema", "version"}
 )
 """Verbs that call no operation by themselves. Every other verb is a projection of the registry."""

@@ -1,0 +1,77 @@
+"""Bodies of requests: JSON objects of bounded size and depth, read before anything is decided by them."""
+
+import re
+from typing import Any, Final
+
+import msgspec
+from starlette.requests import Request
+
+from agentctl.diagnostics.diagnostic import Diagnostic, error
+
+BODY_BYTES_MAX: Final = 1_048_576
+DEPTH_MAX: Final = 64
+"""How deep objects and lists of a body may stand in one another."""
+JSON: Final = "application/json"
+_TEXT: Final = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_OPENING: Final = frozenset(b"[{")
+_CLOSING: Final = frozenset(b"]}")
+
+
+async def read_body(request: Request, *, bytes_max: int = BODY_BYTES_MAX) -> bytes | Diagnostic:
+    """Returns the body, or why it is not read to its end."""
+    too_large = error(
+        "body_too_large",
+        "$",
+        f"the body is larger than {bytes_max:,} bytes",
+        remedy="Send it in parts.",
+    )
+    told = request.headers.get("content-length", "")
+    if told.isdecimal() and int(told) > bytes_max:
+        return too_large
+    parts: list[bytes] = []
+    size = 0
+    async for part in request.stream():
+        size += len(part)
+        if size > bytes_max:
+            return too_large
+        parts.append(part)
+    return b"".join(parts)
+
+
+async def read_object(request: Request) -> dict[str, Any] | Diagnostic:
+    """Returns the JSON object of a request; an empty body is an empty object."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    body = await read_body(request)
+    if isinstance(body, Diagnostic):
+        return body
+    if not body:
+        return {}
+    if kind != JSON:
+        return error(
+            "invalid_arguments", "$", f"the body's Content-Type is not {JSON}", remedy="Send JSON."
+        )
+    return _decoded(body)
+
+
+def depth_of(body: bytes) -> int:
+    """Returns how deep brackets stand in one another, without decoding."""
+    depth = deepest = 0
+    for byte in _TEXT.sub(b"", body):
+        if byte in _OPENING:
+            depth += 1
+            deepest = max(deepest, depth)
+        elif byte in _CLOSING:
+            depth -= 1
+    return deepest
+
+
+def _decoded(body: bytes) -> dict[str, Any] | Diagnostic:
+    if depth_of(body) > DEPTH_MAX:
+        return error("invalid_arguments", "$", f"the body is nested deeper than {DEPTH_MAX}")
+    try:
+        decoded = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return error("invalid_arguments", "$", "the body is no JSON")
+    if not isinstance(decoded, dict):
+        return error("invalid_arguments", "$", "the body is no JSON object")
+    return decoded
