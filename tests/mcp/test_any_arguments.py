@@ -1,7 +1,6 @@
 """Whatever arguments a model makes up, a tool answers with an envelope and never with an exception."""
 
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 
 import anyio
@@ -9,15 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mcp import Client
 
-from agentctl.faces.mcp_server.projection import tool_list
+from agentctl.faces.mcp_server.projection import TOOLSETS, tool_list
 from agentctl.faces.mcp_server.server import make_server
 from agentctl.testing.builders import Bench, folder_files
 from agentctl.testing.consent import caller
-from agentctl_tools.door import call
-from agentctl_tools.operation import Envelope, Notify
+from agentctl_tools.entrance import Entrance
 
 AGENT = caller("agent:sarah", "agent", "mcp", on_behalf_of="sarah")
-TOOLS = {t.name: sorted(t.input_schema["properties"]) for t in tool_list()}
+TOOLS = {t.name: sorted(t.input_schema["properties"]) for t in tool_list(frozenset(TOOLSETS))}
 WORDS = (
     "cluster",
     "draft:x",
@@ -63,12 +61,8 @@ async def answered(made: list[tuple[str, dict[str, object]]]) -> list[dict[str, 
         bench = Bench(Path(place))
         cluster = await bench.begun(folder_files("supply"))
 
-        async def door(
-            operation: str, arguments: Mapping[str, object], *, notify: Notify | None = None
-        ) -> Envelope:
-            return await call(cluster, AGENT, operation, arguments, notify=notify)
-
-        async with Client(make_server(door), raise_exceptions=True) as client:
+        server = make_server(Entrance(cluster, AGENT), toolsets=frozenset(TOOLSETS))
+        async with Client(server, raise_exceptions=True) as client:
             results = [await client.call_tool(name, arguments) for name, arguments in made]
         return [dict(r.structured_content or {}) for r in results]
 

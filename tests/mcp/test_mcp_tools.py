@@ -20,7 +20,8 @@ from agentctl.faces.mcp_server.server import make_server
 from agentctl.testing.builders import QUERY, ROWS, Bench, cluster_yaml, folder_files
 from agentctl.testing.consent import caller, key_of
 from agentctl_tools.door import call
-from agentctl_tools.operation import Envelope, Notify
+from agentctl_tools.entrance import Entrance
+from agentctl_tools.operation import Envelope
 
 Mode = Literal["auto", "legacy"]
 TOOLS = [
@@ -51,12 +52,7 @@ both_eras = pytest.mark.parametrize("mode", ["auto", "legacy"])
 async def connected(
     cluster: Cluster, *, agent: Caller = AGENT, mode: Mode = "auto"
 ) -> AsyncIterator[Client]:
-    async def door(
-        operation: str, arguments: Mapping[str, object], *, notify: Notify | None = None
-    ) -> Envelope:
-        return await call(cluster, agent, operation, arguments, notify=notify)
-
-    async with Client(make_server(door), mode=mode) as client:
+    async with Client(make_server(Entrance(cluster, agent)), mode=mode) as client:
         yield client
 
 
@@ -361,15 +357,21 @@ async def test_bad_input_is_a_tool_error_with_diagnostics(
     assert codes(refused) == ["invalid_arguments"]
 
 
-async def test_a_bug_is_a_tool_error_that_tells_nothing_of_the_inside() -> None:
-    async def broken(
-        operation: str, arguments: Mapping[str, object], *, notify: Notify | None = None
+class BrokenDoor:
+    """A door with a bug behind it."""
+
+    principal = "agent:sarah"
+
+    async def __call__(
+        self, operation: str, arguments: Mapping[str, object], **_: object
     ) -> Envelope:
-        del operation, arguments, notify
+        del operation, arguments
         msg = "secret of the inside"
         raise RuntimeError(msg)
 
-    async with Client(make_server(broken)) as client:
+
+async def test_a_bug_is_a_tool_error_that_tells_nothing_of_the_inside() -> None:
+    async with Client(make_server(BrokenDoor())) as client:
         refused = await tool(client, "status")
 
     assert codes(refused) == ["internal_error"]

@@ -42,4 +42,6 @@ OPERATION = Operation(
     resource=lambda _: "cluster",
     result=ForceUnlockResult,
     destructive=True,
+    mcp_tool="force_unlock",
+    toolset="operator",
 )

@@ -40,4 +40,6 @@ OPERATION = Operation(
     describe="Real. Makes the ledger's first revision from the graphs that are there.",
     resource=lambda _: "cluster",
     result=RefreshResult,
+    mcp_tool="import",
+    toolset="operator",
 )

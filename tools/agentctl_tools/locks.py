@@ -33,4 +33,6 @@ OPERATION = Operation(
     resource=lambda _: "cluster",
     result=LockList,
     idempotent=True,
+    mcp_tool="locks",
+    toolset="operator",
 )

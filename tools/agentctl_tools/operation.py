@@ -79,5 +79,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """The type of what `brief` gives."""
     mcp_tool: str | None = None
     """The name of its MCP projection; None where it has none."""
+    toolset: str | None = None
+    """The set of tools that its projection is of; None is the agent role's, which is always there."""
     idempotent: bool = False
     destructive: bool = False

@@ -264,4 +264,6 @@ OPERATION = Operation(
     describe="Real. Plans and applies on every change, as far as policy lets it; asks for the rest.",
     resource=lambda _: "cluster",
     result=ReconcileResult,
+    mcp_tool="reconcile",
+    toolset="operator",
 )

@@ -37,4 +37,6 @@ OPERATION = Operation(
     describe="Real. Observes the live graphs and records what was seen.",
     resource=lambda _: "cluster",
     result=RefreshResult,
+    mcp_tool="refresh",
+    toolset="operator",
 )

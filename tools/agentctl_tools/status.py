@@ -158,6 +158,8 @@ def permitted(caller: Caller) -> tuple[str, ...]:
         name = operation.mcp_tool if caller.via == "mcp" else operation.name
         if name is None or operation.operation_class == "human_only":
             continue
+        if caller.via == "mcp" and operation.toolset is not None:
+            continue  # Whether it was asked for is the server's knowledge, and its list tells.
         about = "cluster" if "Cluster" in ACTIONS[operation.action] else ANY_GRAPH
         if authorise(caller, operation.action, about).allow:
             names[name] = None

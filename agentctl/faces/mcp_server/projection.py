@@ -30,11 +30,21 @@ ENVELOPE_SCHEMA: Final[dict[str, Any]] = {
 
 ALWAYS_REQUIRED: Final = ("intent", "idempotency_key")
 """What a change over MCP must bring although the command line has defaults."""
-DEFAULTS: Final[Mapping[str, Mapping[str, object]]] = {"apply": {"without_gated": False}}
-"""Where a tool's default is another than the command line's: with open gates nothing is done."""
+DEFAULTS: Final[Mapping[str, Mapping[str, object]]] = {
+    "apply": {"without_gated": False},
+    "reconcile": {"once": True},
+}
+"""Where a tool's default is another than the command line's: with open gates nothing is done, and
+one call reconciles once."""
+TOOLSETS: Final = ("operator",)
+"""What ``--toolsets`` takes; off by default. Their operations say in `toolset` which they are of."""
 HIDDEN: Final[Mapping[str, frozenset[str]]] = {
     "plan": frozenset({"keep"}),
     "apply": frozenset({"plan_file", "wait_s"}),
+    "refresh": frozenset({"wait_s"}),
+    "import": frozenset({"wait_s"}),
+    "force_unlock": frozenset({"confirmation"}),
+    "reconcile": frozenset({"once", "interval_s", "ref"}),
 }
 """Arguments that only the command line has."""
 DESCRIPTIONS: Final[Mapping[str, str]] = {
@@ -48,19 +58,24 @@ DESCRIPTIONS: Final[Mapping[str, str]] = {
 
 
 @cache
-def tools() -> Mapping[str, tuple[Operation, ...]]:
+def tools(toolsets: frozenset[str] = frozenset()) -> Mapping[str, tuple[Operation, ...]]:
     """Returns the operations behind each tool, in the order of the catalog."""
     found: dict[str, tuple[Operation, ...]] = {}
     for operation in OPERATIONS.values():
-        if operation.mcp_tool is not None:
-            assert operation.operation_class != "human_only", "consent has no projection here"
-            found[operation.mcp_tool] = (*found.get(operation.mcp_tool, ()), operation)
+        if operation.mcp_tool is None or not _in(operation, toolsets):
+            continue
+        assert operation.operation_class != "human_only", "consent has no projection here"
+        found[operation.mcp_tool] = (*found.get(operation.mcp_tool, ()), operation)
     return found
+
+
+def _in(operation: Operation, toolsets: frozenset[str]) -> bool:
+    return operation.toolset is None or operation.toolset in toolsets
 
 
 def operation_for(tool: str, arguments: Mapping[str, object]) -> Operation:
     """Returns the operation that a call of *tool* means."""
-    candidates = tools()[tool]
+    candidates = tools(frozenset(TOOLSETS))[tool]
     for operation in candidates[1:]:
         own = _fields(operation) - _fields(candidates[0])
         if own & set(arguments):
@@ -79,9 +94,9 @@ def with_defaults(tool: str, arguments: Mapping[str, object]) -> dict[str, objec
 
 
 @cache
-def tool_list() -> tuple[types.Tool, ...]:
+def tool_list(toolsets: frozenset[str] = frozenset()) -> tuple[types.Tool, ...]:
     """Returns the tools, in one order for everyone."""
-    return tuple(_tool(name, operations) for name, operations in tools().items())
+    return tuple(_tool(name, operations) for name, operations in tools(toolsets).items())
 
 
 def _tool(name: str, operations: tuple[Operation, ...]) -> types.Tool:
@@ -112,7 +127,8 @@ def _input_schema(name: str, operations: tuple[Operation, ...]) -> dict[str, Any
         required = wanted if required is None else required & wanted
     always = {field for field in ALWAYS_REQUIRED if field in properties}
     for field, default in DEFAULTS.get(name, {}).items():
-        properties[field] = {**properties[field], "default": default}
+        if field in properties:
+            properties[field] = {**properties[field], "default": default}
     schema = {"type": "object", "properties": properties, "additionalProperties": False}
     needed = sorted((required or set()) | always)
     return schema | ({"required": needed} if needed else {})

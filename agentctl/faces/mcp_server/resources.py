@@ -1,23 +1,19 @@
 """The resources of the server: wholes behind the links of bounded results, read through the door."""
 
 import re
-from collections.abc import Awaitable, Callable
 from typing import Any, Final
 from urllib.parse import unquote
 
 import mcp_types as types
 import msgspec
 
-from agentctl_tools.operation import Envelope
+from agentctl.faces.mcp_server.doorway import Doorway
 
 SCHEME: Final = "agentctl://"
 ROWS_MAX: Final = 10_000
 PAGE_CHARACTERS: Final = 32_000
 """Of one read; the rest follows under ``?offset=``."""
 _OFFSET: Final = re.compile(r"\?offset=([0-9]{1,12})")
-
-Ask = Callable[[str, dict[str, Any]], Awaitable[Envelope]]
-"""Calls an operation of the registry as the connection's agent."""
 
 RESOURCES: Final = (
     types.Resource(
@@ -77,14 +73,14 @@ class UnknownResourceError(LookupError):
     """No resource has that URI."""
 
 
-async def read_resource(uri: str, ask: Ask) -> str:
+async def read_resource(uri: str, door: Doorway) -> str:
     """Returns the JSON text of a resource.
 
     Raises:
         UnknownResourceError: there is none of that URI; the message says why.
     """
     operation, arguments = _meant(split_offset(uri)[0])
-    envelope = await ask(operation, arguments)
+    envelope = await door(operation, arguments)
     if not envelope.ok and envelope.data is None:
         raise UnknownResourceError("; ".join(d.message for d in envelope.diagnostics))
     return msgspec.json.encode(envelope.data).decode()

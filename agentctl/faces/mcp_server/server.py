@@ -6,16 +6,16 @@ door as an agent. It has no signer: whatever credential started the process, not
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import mcp_types as types
 import msgspec
-from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
 from mcp.server.stdio import stdio_server
 from mcp.shared.exceptions import MCPError
 
 from agentctl import __version__
+from agentctl.faces.mcp_server.doorway import Context, Doorway, Doorways, doorway_of
 from agentctl.faces.mcp_server.narrow import result_of
 from agentctl.faces.mcp_server.projection import (
     operation_for,
@@ -45,27 +45,20 @@ INSTRUCTIONS: Final = (
     "Op. Start with `status`; the prompt `agent/operate` says how to work."
 )
 
-Context = ServerRequestContext[Any, Any]
 
+def make_server(door: Doorways, *, toolsets: frozenset[str] = frozenset()) -> "Server[Any]":
+    """Returns the server over *door*; a transport is the caller's business.
 
-class Doorway(Protocol):
-    """The one door, with the connection's agent as caller."""
-
-    async def __call__(
-        self, operation: str, arguments: Mapping[str, object], *, notify: Notify | None = None
-    ) -> Envelope:
-        """Calls an operation of the registry."""
-        ...
-
-
-def make_server(door: Doorway) -> "Server[Any]":
-    """Returns the server over *door*; a transport is the caller's business."""
+    Args:
+        door: of the one agent who connects, or `PerRequest` where each request says who.
+        toolsets: of `projection.TOOLSETS`, beside the agent role's tools.
+    """
     return Server(
         "agentctl",
         version=__version__,
         instructions=INSTRUCTIONS,
-        on_list_tools=_list_tools,
-        on_call_tool=_call_tool(door),
+        on_list_tools=_list_tools(toolsets),
+        on_call_tool=_call_tool(door, toolsets),
         on_list_resources=_list_resources,
         on_list_resource_templates=_list_templates,
         on_read_resource=_read_resource(door),
@@ -74,26 +67,32 @@ def make_server(door: Doorway) -> "Server[Any]":
     )
 
 
-async def serve_stdio(door: Doorway) -> None:
+async def serve_stdio(door: Doorway, *, toolsets: frozenset[str] = frozenset()) -> None:
     """Serves one client over this process's stdin and stdout, until it hangs up."""
-    server = make_server(door)
+    server = make_server(door, toolsets=toolsets)
     async with stdio_server() as (incoming, outgoing):
         await server.run(incoming, outgoing, server.create_initialization_options())
 
 
-async def _list_tools(
-    _context: Context, _params: types.PaginatedRequestParams | None
-) -> types.ListToolsResult:
-    return types.ListToolsResult(tools=list(tool_list()))
+def _list_tools(
+    toolsets: frozenset[str],
+) -> Callable[[Context, types.PaginatedRequestParams | None], Awaitable[types.ListToolsResult]]:
+    async def handle(
+        _context: Context, _params: types.PaginatedRequestParams | None
+    ) -> types.ListToolsResult:
+        return types.ListToolsResult(tools=list(tool_list(toolsets)))
+
+    return handle
 
 
 def _call_tool(
-    door: Doorway,
+    doorways: Doorways, toolsets: frozenset[str]
 ) -> Callable[[Context, types.CallToolRequestParams], Awaitable[types.CallToolResult]]:
     async def handle(context: Context, params: types.CallToolRequestParams) -> types.CallToolResult:
         name, given = params.name, dict(params.arguments or {})
         try:
-            return await _called(door, name, given, _progress(context))
+            door = await doorway_of(doorways, context)
+            return await _called(door, name, given, toolsets, _progress(context))
         except Exception:
             logger.exception("a tool failed", extra={"tool": name})
             bug = refused(
@@ -108,10 +107,10 @@ def _call_tool(
 
 
 async def _called(
-    door: Doorway, name: str, given: dict[str, Any], notify: Notify
+    door: Doorway, name: str, given: dict[str, Any], toolsets: frozenset[str], notify: Notify
 ) -> types.CallToolResult:
-    if name not in tools():
-        return _answer(await _no_tool(door, name, given), name, given)
+    if name not in tools(toolsets):
+        return _answer(await _no_tool(door, name, given, toolsets), name, given)
     refusal = _refused_here(name, given)
     if refusal is not None:
         return _answer(refusal, name, given)
@@ -137,7 +136,9 @@ def _refused_here(name: str, given: Mapping[str, object]) -> Envelope | None:
     return None
 
 
-async def _no_tool(door: Doorway, name: str, arguments: Mapping[str, object]) -> Envelope:
+async def _no_tool(
+    door: Doorway, name: str, arguments: Mapping[str, object], toolsets: frozenset[str]
+) -> Envelope:
     """What is no tool is refused; an attempt to consent goes to the door, which records it."""
     operation = OPERATIONS.get(name)
     human_only = operation is not None and operation.operation_class == "human_only"
@@ -147,7 +148,7 @@ async def _no_tool(door: Doorway, name: str, arguments: Mapping[str, object]) ->
         "unknown_operation",
         "$.name",
         "there is no tool of that name",
-        remedy=f"The tools are: {', '.join(tools())}.",
+        remedy=f"The tools are: {', '.join(tools(toolsets))}.",
     )
 
 
@@ -184,17 +185,15 @@ async def _list_templates(
 
 
 def _read_resource(
-    door: Doorway,
+    doorways: Doorways,
 ) -> Callable[[Context, types.ReadResourceRequestParams], Awaitable[types.ReadResourceResult]]:
-    async def ask(operation: str, arguments: dict[str, Any]) -> Envelope:
-        return await door(operation, arguments)
-
     async def handle(
-        _context: Context, params: types.ReadResourceRequestParams
+        context: Context, params: types.ReadResourceRequestParams
     ) -> types.ReadResourceResult:
         uri = str(params.uri)
+        door = await doorway_of(doorways, context)
         try:
-            text = await read_resource(uri, ask)
+            text = await read_resource(uri, door)
         except UnknownResourceError as unknown:
             raise MCPError(code=types.INVALID_PARAMS, message=str(unknown)) from unknown
         return types.ReadResourceResult(contents=_pages(uri, text))

@@ -1,7 +1,6 @@
 """`agentctl mcp`: serves the cluster to one agent over stdin and stdout."""
 
 import sys
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import click
@@ -12,16 +11,21 @@ from agentctl.faces.cli.options import Settings, example, settings_of, shared
 if TYPE_CHECKING:
     from agentctl.diagnostics.diagnostic import Diagnostic
     from agentctl.faces.cli.compose import Composition
-    from agentctl_tools.operation import Envelope, Notify
 
 
 @click.command(
     "mcp", epilog=example("agentctl mcp --config supply", "agentctl mcp --principal agent:ci")
 )
 @click.option("--principal", metavar="NAME", help="An enrolled agent; default: agent:<you>.")
+@click.option(
+    "--toolsets",
+    metavar="NAMES",
+    default="",
+    help="More tools, by comma: operator (refresh, import, locks, force_unlock, reconcile).",
+)
 @shared
 @click.pass_context
-def command(context: click.Context, /, principal: str | None, **_: object) -> None:
+def command(context: click.Context, /, principal: str | None, toolsets: str, **_: object) -> None:
     """Serve the cluster over stdio to an MCP client. A session is an agent, never a human."""
     import anyio
 
@@ -29,28 +33,40 @@ def command(context: click.Context, /, principal: str | None, **_: object) -> No
     from agentctl.faces.cli.session import composition_of
 
     settings = settings_of(context)
-    refusal = anyio.run(_serve, composition_of(context), settings, principal)
+    refusal = anyio.run(_serve, composition_of(context), settings, principal, _named(toolsets))
     if refusal:
         print_diagnostics(refusal, folder=settings.config)
         sys.exit(exit_code(ok=False, diagnostics=refusal))
 
 
+def _named(written: str) -> frozenset[str]:
+    """Returns the toolsets that the command line names."""
+    from agentctl.faces.mcp_server.projection import TOOLSETS
+
+    named = frozenset(name.strip() for name in written.split(",") if name.strip())
+    unknown = sorted(named - set(TOOLSETS))
+    if unknown:
+        msg = f"there is no toolset {unknown[0]!r}; there is: {', '.join(TOOLSETS)}"
+        raise click.BadParameter(msg, param_hint="--toolsets")
+    return named
+
+
 async def _serve(
-    composition: "Composition", settings: Settings, principal: str | None
+    composition: "Composition", settings: Settings, principal: str | None, toolsets: frozenset[str]
 ) -> "tuple[Diagnostic, ...]":
     try:
-        return await _serve_opened(composition, settings, principal)
+        return await _serve_opened(composition, settings, principal, toolsets)
     finally:
         await composition.aclose()
 
 
 async def _serve_opened(
-    composition: "Composition", settings: Settings, principal: str | None
+    composition: "Composition", settings: Settings, principal: str | None, toolsets: frozenset[str]
 ) -> "tuple[Diagnostic, ...]":
     from agentctl.diagnostics.diagnostic import Diagnostic
     from agentctl.faces.mcp_server.server import serve_stdio
     from agentctl_tools.callers import agent_of
-    from agentctl_tools.door import call
+    from agentctl_tools.entrance import Entrance
     from agentctl_tools.failures import diagnostics_of
 
     try:
@@ -64,10 +80,5 @@ async def _serve_opened(
     if isinstance(agent, Diagnostic):
         return (agent,)
 
-    async def door(
-        operation: str, arguments: Mapping[str, object], *, notify: "Notify | None" = None
-    ) -> "Envelope":
-        return await call(cluster, agent, operation, arguments, notify=notify)
-
-    await serve_stdio(door)
+    await serve_stdio(Entrance(cluster, agent), toolsets=toolsets)
     return ()
