@@ -47,6 +47,7 @@ from agentctl_tools import (
     state,
     status,
     submit_decision,
+    tokens,
     upgrade,
     validate,
 )
@@ -128,6 +129,9 @@ _ALL: Final = (
     identity_changes.DELEGATE,
     identity_changes.RECOVERY,
     identity_changes.RECOVER,
+    tokens.CREATE,
+    tokens.LIST,
+    tokens.REVOKE,
     doctor.OPERATION,
 )
 

@@ -74,6 +74,10 @@ ACTIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "principal_revoke": ("Cluster",),
     "principal_add": ("Cluster",),
     "principal_recover": ("Cluster",),
+    # tokens
+    "token_create": ("Cluster",),
+    "token_read": ("Cluster",),
+    "token_revoke": ("Cluster",),
 }
 """Every action, and the entity types it may be about."""
 

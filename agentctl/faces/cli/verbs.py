@@ -151,6 +151,12 @@ SECTIONS: Final[tuple[tuple[str, tuple[Verb, ...]], ...]] = (
                     "identity_recover",
                 ),
             ),
+            Verb(
+                "token",
+                "token",
+                "Bearer tokens: make, list, revoke.",
+                ("token_create", "token_list", "token_revoke"),
+            ),
             Verb("doctor", "doctor", "What holds against whom on this machine.", ("doctor",)),
         ),
     ),
