@@ -187,9 +187,13 @@ async def run_query(
     return QueryOutcome(reply=reply, diagnostics=bound.diagnostics)
 
 
-async def list_queries(cluster: Cluster, caller: Caller) -> tuple[QueryEntry, ...]:  # noqa: ARG001
-    """Returns the stored queries of the applied revision, by address."""
-    return tuple(_entry(found) for found in await stored_queries(cluster))
+async def list_queries(
+    cluster: Cluster,
+    caller: Caller,  # noqa: ARG001  # one shape for all commands
+    permitted: frozenset[str] | None = None,
+) -> tuple[QueryEntry, ...]:
+    """Returns the stored queries of the applied revision, by address; of *permitted*, where given."""
+    return tuple(_entry(found) for found in await stored_queries(cluster, permitted))
 
 
 async def graph_list(cluster: Cluster, caller: Caller) -> tuple[GraphSummary, ...]:  # noqa: ARG001

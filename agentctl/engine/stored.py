@@ -26,6 +26,23 @@ class StoredQuery(msgspec.Struct, frozen=True, kw_only=True):
     diagnostics: tuple[Diagnostic, ...] = ()
 
 
+def query_unknown(address: str, listed: Iterable[str]) -> Diagnostic:
+    """Returns what is told of a query that is not there; what was meant is guessed among *listed*."""
+    return error(
+        "query_not_found",
+        address,
+        "the applied revision has no such query",
+        remedy=_near_query(address, listed),
+    )
+
+
+async def stored_addresses(cluster: Cluster) -> tuple[str, ...]:
+    """Returns the addresses of all queries of the applied revision; no graph is looked at."""
+    head = await cluster.ledger.head()
+    recorded = recorded_digests(head.envelope.state) if head is not None else {}
+    return tuple(sorted(a for a in recorded if a.startswith("query.")))
+
+
 def _near_query(address: str, recorded: Iterable[str]) -> str | None:
     """Returns which query was probably meant, or how to see them."""
     queries = (known for known in recorded if known.startswith("query."))
@@ -41,20 +58,19 @@ async def stored_query(cluster: Cluster, address: str) -> StoredQuery:
     recorded = recorded_digests(head.envelope.state)
     digest = recorded.get(address)
     if parsed is None or parsed.kind != "query" or digest is None:
-        unknown = error(
-            "query_not_found",
-            address,
-            "the applied revision has no such query",
-            remedy=_near_query(address, recorded),
-        )
-        return _none(address, parsed, unknown)
+        return _none(address, parsed, query_unknown(address, recorded))
     assert parsed.graph is not None
     live = await observe_graph(cluster, parsed.graph)
     return await _checked(cluster, parsed, Address(address), digest, live)
 
 
-async def stored_queries(cluster: Cluster) -> tuple[StoredQuery, ...]:
-    """Returns all queries of the applied revision, by address; each graph is looked at once."""
+async def stored_queries(
+    cluster: Cluster, permitted: frozenset[str] | None = None
+) -> tuple[StoredQuery, ...]:
+    """Returns the queries of the applied revision, by address; each graph is looked at once.
+
+    All of them, or those of *permitted*.
+    """
     head = await cluster.ledger.head()
     if head is None:
         return ()
@@ -63,6 +79,8 @@ async def stored_queries(cluster: Cluster) -> tuple[StoredQuery, ...]:
     for address, digest in sorted(recorded_digests(head.envelope.state).items()):
         parsed = parse_address(address)
         if parsed is None or parsed.kind != "query" or parsed.graph is None:
+            continue
+        if permitted is not None and address not in permitted:
             continue
         if parsed.graph not in seen:
             seen[parsed.graph] = await observe_graph(cluster, parsed.graph)

@@ -26,6 +26,7 @@ from agentctl_tools.failures import diagnostics_of
 from agentctl_tools.lookup import find_operation
 from agentctl_tools.nearness import nearest
 from agentctl_tools.operation import Call, Envelope, Notify, Operation
+from agentctl_tools.policies import as_unknown, policies_for
 
 _AT: Final = re.compile(r" - at `(?P<path>[^`]*)`$")
 _UNKNOWN: Final = re.compile(r"unknown field `(?P<field>[^`]*)`")
@@ -215,7 +216,11 @@ async def _admit(
 ) -> Envelope | None:
     """Decides and records; returns the refusal, or None where the handler may run."""
     resource = operation.resource(arguments)
-    decision = authorise(caller, operation.action, resource, {})
+    policies = await policies_for(cluster, caller)
+    if isinstance(policies, Envelope):
+        return policies
+    context = operation.context(arguments) if operation.context is not None else {}
+    decision = authorise(caller, operation.action, resource, context, policies=policies)
     if decision.allow and operation.operation_class == "read":
         return None
     told = denial(decision, caller=caller, action=operation.action, resource=resource)
@@ -228,6 +233,8 @@ async def _admit(
         request_digest=_request_digest(arguments),
         digests=_digests(arguments),
     )
+    if told is not None and operation.action == "invoke_query" and not decision.errors:
+        told = await as_unknown(cluster, caller, resource)
     return failed((told,)) if told is not None else unrecorded
 
 

@@ -71,6 +71,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """What a model or a person reads; begins with Look, Try or Real."""
     resource: Callable[[Any], str]
     """The typed address (or `cluster`, `draft:<id>` …) that a call with these arguments is about."""
+    context: Callable[[Any], Mapping[str, object]] | None = None
+    """What policy is told beside the resource (branch, target_branch, classes); None for nothing."""
     result: Any = None
     """The type of `data`, which `explain` describes; None where it is free."""
     brief: Callable[[Any], msgspec.Struct] | None = None

@@ -11,6 +11,7 @@ from agentctl.languages.query.descriptor import Descriptor
 from agentctl_tools.envelopes import count, done
 from agentctl_tools.fields import PAGE_ROWS, Limit, Offset
 from agentctl_tools.operation import Call, Envelope, Next, Operation
+from agentctl_tools.policies import permitted_queries, policies_for
 
 QUOTED_CELLS_MAX = 300
 
@@ -56,7 +57,11 @@ class QueryList(msgspec.Struct, frozen=True, kw_only=True):
 
 async def _handle(call: Call) -> Envelope:
     given = call.arguments
-    known = await data.list_queries(call.cluster, call.caller)
+    policies = await policies_for(call.cluster, call.caller)
+    if isinstance(policies, Envelope):
+        return policies
+    seen = await permitted_queries(call.cluster, call.caller, policies, "list_query")
+    known = await data.list_queries(call.cluster, call.caller, seen)
     words = given.search.lower().split()
     found = [
         q

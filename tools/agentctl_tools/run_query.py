@@ -8,6 +8,7 @@ from agentctl.engine import data
 from agentctl.graph.port import ReadReply
 from agentctl_tools.envelopes import count, done, failed
 from agentctl_tools.operation import Call, Envelope, Operation
+from agentctl_tools.policies import as_unknown
 
 ROWS = 50
 ROWS_MAX = 10_000
@@ -40,7 +41,13 @@ async def _handle(call: Call) -> Envelope:
         limit=given.limit,
     )
     if outcome.reply is None:
-        return failed(outcome.diagnostics)
+        unknown = any(d.code == "query_not_found" for d in outcome.diagnostics)
+        address = query_address(given.query)
+        return failed(
+            (await as_unknown(call.cluster, call.caller, address),)
+            if unknown
+            else outcome.diagnostics
+        )
     rows = outcome.reply.row_count
     return done(f"{count(rows, 'row')}.", data=outcome.reply, diagnostics=outcome.diagnostics)
 

@@ -10,6 +10,7 @@ from agentctl.domain.approval.records import ApprovalRequest
 from agentctl.domain.ledger.state import Observation, ResourceStatus
 from agentctl.domain.policy.caller import Caller
 from agentctl.domain.policy.decide import authorise
+from agentctl.domain.policy.live import BUILTIN_SET, PolicySet
 from agentctl.domain.policy.request import ACTIONS
 from agentctl.domain.storage.protocol import BackendError
 from agentctl.engine import status as engine
@@ -20,6 +21,7 @@ from agentctl.engine.results import StateObservations, StatusResult
 from agentctl_tools.approvals_list import open_requests, record_faults
 from agentctl_tools.envelopes import count
 from agentctl_tools.operation import Call, Envelope, Next, Operation
+from agentctl_tools.policies import policies_for, policy_alarms
 
 RESOURCES_SHOWN = 40
 ANY_GRAPH = "graph.any"
@@ -111,9 +113,12 @@ async def _handle(call: Call) -> Envelope:
     reviews = open_in(call.cluster, shown)
     told = sort_diagnostics((*result.diagnostics, *record_faults(shown), *reviews))
     standing = await trust.trust(call.cluster, call.caller)
+    found = await policies_for(call.cluster, call.caller)
+    policies = found if isinstance(found, PolicySet) else BUILTIN_SET
+    told = sort_diagnostics((*told, *policy_alarms(policies)))
     data = StatusAnswer(
         **msgspec.structs.asdict(msgspec.structs.replace(result, diagnostics=told)),
-        you=_you(call.caller, waiting),
+        you=_you(call.caller, waiting, policies),
         trust_column=standing.column,
         trust_line=standing.line,
         locks=await _locks(call),
@@ -137,19 +142,19 @@ async def _locks(call: Call) -> tuple[LockInfo, ...]:
         return ()
 
 
-def _you(caller: Caller, waiting: tuple[ApprovalRequest, ...]) -> You:
+def _you(caller: Caller, waiting: tuple[ApprovalRequest, ...], policies: PolicySet) -> You:
     mine = sum(r.requester == caller.id for r in waiting)
     return You(
         principal=caller.id,
         kind=caller.kind,
         enrolled=caller.enrolled,
         on_behalf_of=caller.on_behalf_of,
-        may=permitted(caller),
+        may=permitted(caller, policies),
         open_requests_left=max(OPEN_REQUESTS_MAX - mine, 0),
     )
 
 
-def permitted(caller: Caller) -> tuple[str, ...]:
+def permitted(caller: Caller, policies: PolicySet = BUILTIN_SET) -> tuple[str, ...]:
     """Returns the names under which *caller* may call what policy permits: tools over MCP."""
     from agentctl_tools.catalog import OPERATIONS
 
@@ -161,7 +166,7 @@ def permitted(caller: Caller) -> tuple[str, ...]:
         if caller.via == "mcp" and operation.toolset is not None:
             continue  # Whether it was asked for is the server's knowledge, and its list tells.
         about = "cluster" if "Cluster" in ACTIONS[operation.action] else ANY_GRAPH
-        if authorise(caller, operation.action, about).allow:
+        if authorise(caller, operation.action, about, policies=policies).allow:
             names[name] = None
     return tuple(names)
 

@@ -12,7 +12,7 @@ import json
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import lru_cache
 from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Final
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import cedarpy
 
 NAMESPACE: Final = "AgentCtl"
+PARSED_MAX: Final = 512
+"""Texts of policies that stay parsed: a YAML bundle is one for each action."""
 _TREES: Final = "cedarpy.pst"
 """The library's module of classes for syntax trees, which nobody here looks at."""
 
@@ -148,9 +150,16 @@ def _without_trees() -> None:
     sys.modules[_TREES] = stand_in
 
 
-@cache
+@lru_cache(maxsize=PARSED_MAX)
 def _parse(policies: str, schema: str) -> "tuple[cedarpy.PolicySet, cedarpy.Schema]":
-    """Parses once a process: that is most of the cost of a decision."""
+    """Parses a text once as long as it is in use: that is most of the cost of a decision."""
     import cedarpy
 
-    return cedarpy.PolicySet.from_str(policies), cedarpy.Schema.from_str(schema)
+    return cedarpy.PolicySet.from_str(policies), _checked_schema(schema)
+
+
+@lru_cache(maxsize=4)
+def _checked_schema(schema: str) -> "cedarpy.Schema":
+    import cedarpy
+
+    return cedarpy.Schema.from_str(schema)

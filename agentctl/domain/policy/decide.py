@@ -2,6 +2,7 @@
 
 Called by the door for every operation, and by whatever filters a list by what the caller may see.
 It never asks who else agreed: consent to a gated effect is another matter, and needs a signature.
+Which policies have a say is in `judging`.
 """
 
 from collections.abc import Mapping
@@ -11,26 +12,35 @@ from typing import Final
 import msgspec
 
 from agentctl.diagnostics.diagnostic import Diagnostic, error
-from agentctl.domain.policy.builtin import BUILTIN
+from agentctl.domain.config.policy_file import BRANCH_ACTIONS
+from agentctl.domain.policy.builtin import BUILTIN, CONSENT
 from agentctl.domain.policy.caller import Caller
 from agentctl.domain.policy.cedar import ask
+from agentctl.domain.policy.judging import Decision, judge
+from agentctl.domain.policy.live import BUILTIN_SET, PolicySet
 from agentctl.domain.policy.request import ACTIONS, question_of, schema_text
 
+__all__ = ["Decision", "authorise", "denial", "is_kept"]
+
 NOTHING: Final[Mapping[str, object]] = {}
-
-
-class Decision(msgspec.Struct, frozen=True, kw_only=True):
-    """The answer, with what decided it."""
-
-    allow: bool
-    policies: tuple[str, ...] = ()
-    """Ids of the deciding policies, sorted; empty where no rule permits."""
-    errors: tuple[str, ...] = ()
-    """Why the question could not be answered; an error denies and is an alarm."""
+KEPT: Final = frozenset(
+    {
+        "cluster_status", "cluster_validate", "config_read", "draft_read", "ops_read", "audit_read",
+        "approval_read", "principal_read", "explain", "cluster_plan", "cluster_apply",
+        "cluster_refresh", "draft_edit", "op_rollback", "approval_request", "approval_submit",
+    }
+)  # fmt: skip
+"""What an enrolled human at their own terminal may do whatever is applied, so that no policy locks
+everybody out: look, ask, apply. What gives power waits for a signed decision all the same."""
 
 
 def authorise(
-    caller: Caller, action: str, resource: str, context: Mapping[str, object] = NOTHING
+    caller: Caller,
+    action: str,
+    resource: str,
+    context: Mapping[str, object] = NOTHING,
+    *,
+    policies: PolicySet = BUILTIN_SET,
 ) -> Decision:
     """Returns whether *caller* may do *action* to *resource*.
 
@@ -40,14 +50,25 @@ def authorise(
         resource: a typed address, ``cluster``, ``graph.<id>@<branch>``, ``draft:<id>``, ``op:<id>``,
             ``approval:<id>`` or ``sandbox:<id>``.
         context: of access-and-faces 3.2; what is missing is false, empty or absent.
+        policies: those in force, of `engine.policies.live_policies`.
     """
     if action not in ACTIONS:
         return Decision(allow=False, errors=(f"there is no action {action!r}",))
+    if policies.bundles:
+        context = {**context, **_branches(action, resource, context, policies)}
     question = question_of(caller, action, resource, context)
     if question is None:
         return Decision(allow=False, errors=("the resource has no known form",))
-    answer = ask(question, policies=BUILTIN, schema=_schema())
-    return Decision(allow=answer.allow, policies=answer.policies, errors=answer.errors)
+    if not policies.bundles or action in CONSENT or is_kept(caller, action):
+        answer = ask(question, policies=BUILTIN, schema=_schema())
+        return Decision(allow=answer.allow, policies=answer.policies, errors=answer.errors)
+    return judge(question, policies)
+
+
+def is_kept(caller: Caller, action: str) -> bool:
+    """Returns whether no bundle has a say in it: see `KEPT`."""
+    at_home = caller.at_terminal and caller.via in {"cli", "tui"}
+    return at_home and caller.enrolled and caller.kind == "human" and action in KEPT
 
 
 def denial(decision: Decision, *, caller: Caller, action: str, resource: str) -> Diagnostic | None:
@@ -71,6 +92,31 @@ def denial(decision: Decision, *, caller: Caller, action: str, resource: str) ->
         resource,
         f"{caller.id} ({caller.kind}, over {caller.via}) may not {action} on {resource}{why}",
     )
+
+
+def _branches(
+    action: str, resource: str, given: Mapping[str, object], policies: PolicySet
+) -> dict[str, object]:
+    """Returns which branches a question about a graph is about, and whether these are protected.
+
+    Who names no branch means `main`; of what is deployed, `main` is the target.
+    """
+    kind, _, rest = resource.partition(".")
+    if kind not in {"graph", "schema"}:
+        return {}
+    graph, at, named = rest.partition("@")
+    branch = given.get("branch") or named or ("main" if action in BRANCH_ACTIONS else None)
+    target = given.get("target_branch")
+    if target is None and action in {"schema_apply", "branch_delete"}:
+        target = named or "main"
+    if action == "branch_delete" and not at and given.get("branch") is None:
+        branch = None
+    found: dict[str, object] = {}
+    for field, name in (("branch", branch), ("target_branch", target)):
+        if name is not None:
+            found[field] = str(name)
+            found[f"{field}_is_protected"] = policies.protects(f"graph.{graph}", str(name))
+    return found
 
 
 @cache

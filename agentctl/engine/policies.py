@@ -1,0 +1,69 @@
+"""The policies in force: what the ledger's newest state records, out of the catalog. Source: ADR 17.
+
+Read anew for every call, so that an apply that landed decides the next one, in every process: the
+set changes as a whole or not at all. A payload is hashed again when it is first used; while the
+digests stay the same the same set is returned. A bundle that cannot be read or parsed stays in force
+and denies what it would have decided.
+"""
+
+from typing import Final
+from weakref import WeakKeyDictionary
+
+from agentctl.domain.ledger.state import AppliedResource, State
+from agentctl.domain.policy.compile import broken, compile_bundle
+from agentctl.domain.policy.live import BUILTIN_SET, AppliedBundle, PolicySet, policy_set
+from agentctl.engine.catalog import Catalog
+from agentctl.engine.cluster import Cluster
+from agentctl.ids import CLUSTER
+
+_PREFIX: Final = "policy."
+_KNOWN: "WeakKeyDictionary[Catalog, dict[str, PolicySet]]" = WeakKeyDictionary()
+"""Of each opened cluster the newest set, by what is recorded."""
+
+
+async def live_policies(cluster: Cluster) -> PolicySet:
+    """Returns the policies that decide now; `BUILTIN_SET` where none is applied.
+
+    Raises:
+        LedgerUnreadableError: the ledger cannot be trusted or understood.
+        BackendError: the storage root failed.
+    """
+    head = await cluster.ledger.head()
+    if head is None:
+        return BUILTIN_SET
+    protected = frozenset(a for a in head.envelope.protected if a.startswith("graph."))
+    return await policies_of(cluster.catalog, head.envelope.state, protected)
+
+
+async def policies_of(
+    catalog: Catalog, state: State, protected: frozenset[str] = frozenset()
+) -> PolicySet:
+    """Returns the policies that *state* records."""
+    recorded = {
+        address: resource
+        for address, resource in state.applied_revision.resources.items()
+        if address.startswith(_PREFIX)
+    }
+    if not recorded:
+        return BUILTIN_SET
+    told = sorted((a, r.digest, r.applies_to) for a, r in recorded.items())
+    key = repr((told, sorted(protected)))
+    known = _KNOWN.get(catalog, {}).get(key)
+    if known is None:
+        bundles = [await _bundle(catalog, a, recorded[a]) for a in sorted(recorded)]
+        known = policy_set(tuple(bundles), protected=protected)
+        if not known.faults:
+            _KNOWN[catalog] = {key: known}
+    return known
+
+
+async def _bundle(catalog: Catalog, address: str, resource: AppliedResource) -> AppliedBundle:
+    name = address.removeprefix(_PREFIX)
+    # What is bound to nothing that is known may have been bound to anything.
+    applies_to = resource.applies_to or (CLUSTER,)
+    check, data = await catalog.read(address, resource.digest)
+    if data is None:
+        told = check.diagnostic()
+        why = told.message if told is not None else "its payload cannot be read"
+        return broken(why, name=name, digest=resource.digest, applies_to=applies_to)
+    return compile_bundle(data, name=name, digest=resource.digest, applies_to=applies_to)

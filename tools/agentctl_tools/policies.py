@@ -1,0 +1,65 @@
+"""What the door and the lists of what a caller may see ask of the policies in force. Source: ADR 17."""
+
+from agentctl.diagnostics.diagnostic import Diagnostic, warning
+from agentctl.domain.policy.caller import Caller
+from agentctl.domain.policy.decide import authorise
+from agentctl.domain.policy.live import BUILTIN_SET, PolicySet
+from agentctl.domain.storage.protocol import BackendError
+from agentctl.engine.cluster import Cluster
+from agentctl.engine.ledger import LedgerError
+from agentctl.engine.policies import live_policies
+from agentctl.engine.stored import query_unknown, stored_addresses
+from agentctl_tools.envelopes import failed
+from agentctl_tools.failures import diagnostics_of
+from agentctl_tools.operation import Envelope
+
+
+async def policies_for(cluster: Cluster, caller: Caller) -> PolicySet | Envelope:
+    """Returns the policies that decide over *caller*, or why nobody can tell.
+
+    Where the ledger cannot be read it is not known which policies are applied. A human in their own
+    process, whose files these are, is then answered by the built-in rules, so as to see what is
+    wrong and mend it; everybody else is told why nothing is answered.
+    """
+    try:
+        return await live_policies(cluster)
+    except (LedgerError, BackendError) as failure:
+        if caller.kind == "human" and caller.at_terminal:
+            return BUILTIN_SET
+        return failed(diagnostics_of(failure) or ())
+
+
+async def permitted_queries(
+    cluster: Cluster, caller: Caller, policies: PolicySet, action: str
+) -> frozenset[str]:
+    """Returns the addresses of the applied queries to which *caller* may do *action*."""
+    known = await stored_addresses(cluster)
+    return frozenset(a for a in known if authorise(caller, action, a, policies=policies).allow)
+
+
+async def as_unknown(cluster: Cluster, caller: Caller, address: str) -> Diagnostic:
+    """Returns what is told of a query that does not exist, or that *caller* may not invoke.
+
+    The two are told alike: what was meant is guessed among the queries that the caller may list.
+    """
+    policies = await policies_for(cluster, caller)
+    if isinstance(policies, Envelope):
+        return query_unknown(address, ())
+    listed = await permitted_queries(cluster, caller, policies, "list_query")
+    return query_unknown(address, listed)
+
+
+def policy_alarms(policies: PolicySet) -> tuple[Diagnostic, ...]:
+    """Returns an alarm for each bundle in force that cannot decide, and so denies."""
+    return tuple(
+        warning(
+            "policy_broken",
+            f"policy.{bundle.name}",
+            f"`{bundle.name}` is in force and cannot be read, so what it would decide is denied",
+            detail=bundle.fault,
+            remedy="An enrolled human at the cluster's own terminal: agentctl refresh, then"
+            " agentctl apply",
+        )
+        for bundle in policies.bundles
+        if bundle.fault is not None
+    )
