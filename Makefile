@@ -1,5 +1,5 @@
 # Phony targets only. `make check` is the law on every machine; CI runs `.ci/run`.
-.PHONY: help check check-long lint types contracts test fix snapshots wheel docs fuzz bench simulate
+.PHONY: help check check-long lint types contracts test fix snapshots wheel docs fuzz bench simulate conformance
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -36,6 +36,10 @@ docs: ## Regenerate docs/cli.md and docs/diagnostics.md
 MINUTES ?= 4
 fuzz: ## Fuzz every parser, MINUTES altogether; what it finds is kept under tests/corpus/fuzz
 	python -m agentctl.testing.fuzz $(MINUTES) $(PARSERS)
+
+NODE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/agentctl-ci-node
+conformance: ## The official MCP conformance suites against this server, with Node 22 from npm
+	AGENTCTL_NODE_BIN=$${AGENTCTL_NODE_BIN:-$$(.ci/node '$(NODE)')} python -m tests.conformance_mcp.suites
 
 SEED ?= 0
 simulate: ## Replay a seed of the simulation, with its trace; or SEED=0..999 for what they covered

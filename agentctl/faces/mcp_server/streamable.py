@@ -17,6 +17,7 @@ from mcp.server.auth.middleware.bearer_auth import (
     RequireAuthMiddleware,
 )
 from mcp.server.auth.provider import AccessToken
+from mcp.server.lowlevel import Server
 from mcp.server.streamable_http_manager import StreamableHTTPASGIApp, StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.applications import Starlette
@@ -63,6 +64,7 @@ def mcp_app(  # noqa: PLR0913  # what a listener knows
     scopes: Sequence[str] = (),
     authorization_servers: Sequence[str] = (),
     json_response: bool = False,
+    adorn: Callable[[Server[Any]], None] = lambda _: None,
 ) -> Starlette:
     """Returns the app; it serves the path of *url* and, at the root, the metadata of RFC 9728.
 
@@ -77,8 +79,10 @@ def mcp_app(  # noqa: PLR0913  # what a listener knows
         scopes: what every token must hold.
         authorization_servers: issuers of JWTs that are accepted; empty where only tokens are.
         json_response: answers with one JSON document in place of a stream; no progress is told.
+        adorn: adds to the server before it is served, as the conformance fixture does.
     """
     server = make_server(PerRequest(doorway_of=_doorway_of), toolsets=toolsets)
+    adorn(server)
     manager = StreamableHTTPSessionManager(
         app=server,
         json_response=json_response,
