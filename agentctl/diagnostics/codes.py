@@ -57,7 +57,6 @@ _CONFIG: Final = {
     "policy_file_missing": "The file that a policy names is not there.",
     "policy_invalid": "The policy file has an unknown field, a wrong type, or a rule that does not fit its binding.",
     "policy_kind_deprecated": "`kind` in a policy file is deprecated; `applies_to` in cluster.yaml says what the policy is for.",
-    "policy_not_enforced": "The policy is recorded as a resource; this release decides by its built-in rules and does not enforce bundles yet.",
     "path_outside_folder": "A path resolves, after symbolic links, outside the cluster folder, which only the operator at a terminal may use.",
     "path_not_config": "Only cluster.yaml and the files it names can be edited in a draft; no hidden part, no state, no data.",
     "graph_id_not_servable_by_omnigraph": "OmniGraph 0.10 would not serve a graph of this id; agentctl does.",
@@ -251,6 +250,7 @@ _DOOR: Final = {
     "invalid_arguments": "The arguments do not have the form that the operation takes.",
     "intent_required": "A change needs an intent: why it is wanted, in words that are not blank.",
     "idempotency_key_required": "A change over MCP needs an idempotency key, so that a retry does not do it twice.",
+    "policy_broken": "An applied policy cannot be read or parsed; what it would decide is denied.",
     "policy_evaluation_error": "The policy could not be evaluated, so the action was denied.",
     "principal_not_found": "No principal of that id is enrolled.",
     "graph_extra_missing": "The graph engine is not installed. Run: pip install 'agentctl[graph]'",
@@ -311,6 +311,7 @@ _SERVING: Final = {
     "origin_refused": "The request comes from a web page of another origin.",
     "secret_in_url": "A credential stands in the URL, where logs and histories keep it; it is not looked at.",
     "listen_refused": "The server does not listen at that address: the message says why.",
+    "commit_not_found": "None of the graph's newest commits has that id.",
     "graph_not_served": "The graph is in quarantine or not applied, so that nothing of it is served.",
 }
 

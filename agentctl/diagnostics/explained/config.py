@@ -190,10 +190,6 @@ EXPLAINED: Final[dict[str, str]] = {
         "`cluster.yaml` says so now, and is the only one that counts. Take the field out of the "
         "file."
     ),
-    "policy_not_enforced": (
-        "The bundle is checked, recorded and shown as a resource, but this release decides by "
-        "its built-in rules alone. Do not rely on the bundle to keep anybody out yet."
-    ),
     "path_outside_folder": (
         "A path leads, after every symbolic link, out of the cluster's folder. Only the operator "
         "at a terminal may read such a file: an agent that could name any path would read any "

@@ -31,6 +31,12 @@ EXPLAINED: Final[dict[str, str]] = {
         "Over MCP a call may be sent twice, because an answer was lost. With a key of your own, "
         "new for each change and the same for a retry, the change is made once. Send one."
     ),
+    "policy_broken": (
+        "The ledger records a policy whose payload is missing, altered or no policy. It stays in "
+        "force, since nobody took it away: what it would decide is denied to everyone, which is "
+        "an alarm. An enrolled human at the cluster's own terminal may still look, plan and "
+        "apply; `agentctl refresh` writes the payload again where the folder has it."
+    ),
     "policy_evaluation_error": (
         "A rule of the policy could not be evaluated, e.g. it reads an attribute that is not "
         "there. What cannot be decided is denied, and an alarm is recorded. Mend the rule."

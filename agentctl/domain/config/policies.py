@@ -6,7 +6,7 @@ Source: control-plane 1.1 and 1.8.
 from typing import Final
 
 from agentctl.diagnostics.bag import Bag
-from agentctl.diagnostics.diagnostic import Related, error, warning
+from agentctl.diagnostics.diagnostic import Related, error
 from agentctl.domain.config.cedar_file import CheckCedar, check_cedar_file
 from agentctl.domain.config.given import Text
 from agentctl.domain.config.model import DesiredPolicy
@@ -41,7 +41,6 @@ def resolve_policies(
             other = bound.setdefault(scope, (policy, text))
             if other[0] is not policy:
                 _bound_twice(address, scope, text, other, bag)
-        _not_enforced(policy, bag)
         if policy.file is None:
             continue
         source = find_source(
@@ -123,18 +122,5 @@ def _bound_twice(
             where=text.where,
             related=related,
             remedy="Merge the two policies, or bind one of them elsewhere.",
-        )
-    )
-
-
-def _not_enforced(policy: WrittenPolicy, bag: Bag) -> None:
-    bag.add(
-        warning(
-            "policy_not_enforced",
-            policy_address(policy.name.text),
-            f"`policies.{policy.name.text}` is recorded, but not enforced yet",
-            detail="This release decides by its built-in rules: humans and agents may do what is"
-            " reversible, and only an enrolled human decides the rest.",
-            where=policy.name.where,
         )
     )
