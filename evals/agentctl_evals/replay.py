@@ -5,7 +5,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from agentctl_evals.tape import Step, Tape, fill, point
+from agentctl_evals.tape import ALWAYS_KNOWN, Step, Tape, fill, point
 
 ReplayMode = Literal["strict", "outcome"]
 """`strict` ends at the first result that is not as expected; `outcome` leaves the judging to the
@@ -58,7 +58,7 @@ async def replay(
         after_call: is told of every call, before the next; where a simulated human lives.
         mode: what a result that is not as expected means.
     """
-    known = dict(names or {})
+    known = {**ALWAYS_KNOWN, **(names or {})}
     played: list[Played] = []
     for step in tape.steps:
         try:

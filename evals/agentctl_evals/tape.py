@@ -1,4 +1,8 @@
-"""A tape: the session of an agent as JSONL. Source: access-and-faces 3.6, evals."""
+"""A tape: the session of an agent as JSONL. Source: access-and-faces 3.6, evals.
+
+A recorded session has more lines than its calls: the model's turns, which bear `event`. They are
+`agentctl.faces.agent`'s to read, and passed over here.
+"""
 
 import re
 from collections.abc import Mapping
@@ -8,6 +12,8 @@ import msgspec
 
 from agentctl.diagnostics.diagnostic import Diagnostic, error
 
+ALWAYS_KNOWN: Final = {"dollar": "$"}
+"""A recorded ``${name}`` that the model itself wrote stands as ``${dollar}{name}``."""
 _REFERENCE: Final = re.compile(r"\$\{([a-z_][a-z0-9_]*)\}", re.ASCII)
 
 
@@ -67,6 +73,17 @@ class Step(
     """JSON pointers by the name under which what they point at is kept."""
     why: str | None = None
     """What the script says it is doing, for people."""
+    by: Literal["model", "agentctl"] = "model"
+    """Who called; `agentctl` where a resumed session asked how its request stands."""
+    result: object = None
+    """Of a recorded session: what came back, with names in place of ids. No replay here reads it."""
+
+
+class _Event(msgspec.Struct, frozen=True, kw_only=True):
+    """What tells the lines of a recorded session that are no calls: the model's half."""
+
+    call: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    event: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class Tape(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,6 +102,9 @@ def read_tape(data: bytes, *, file: str) -> tuple[Tape | None, tuple[Diagnostic,
         try:
             if number == 1:
                 header = msgspec.json.decode(line, type=Header)
+                continue
+            kind = msgspec.json.decode(line, type=_Event)
+            if kind.call is msgspec.UNSET and kind.event is not msgspec.UNSET:
                 continue
             step = msgspec.json.decode(line, type=Step)
         except msgspec.DecodeError as problem:

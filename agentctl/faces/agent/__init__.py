@@ -1,0 +1,1 @@
+"""A model that works through the MCP tools as an agent: its loop, its budgets, its recorded session."""

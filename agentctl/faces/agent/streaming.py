@@ -1,0 +1,100 @@
+"""Puts a streamed reply together from its events; whatever arrives, the result is well formed."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from agentctl.faces.agent.lines import Block, Opaque, ToolUse, Usage, Words
+from agentctl.faces.agent.model import Failure, Reply
+
+MALFORMED_CHARACTERS_MAX: Final = 4_000
+"""Of arguments that are no JSON object; as much as a session keeps of them."""
+_COUNTS: Final = {
+    "input_tokens": "input",
+    "output_tokens": "output",
+    "cache_read_input_tokens": "cache_read",
+    "cache_creation_input_tokens": "cache_written",
+}
+
+
+class Assembly:
+    """One reply, as far as it arrived."""
+
+    def __init__(self) -> None:
+        self._open: dict[int, dict[str, Any]] = {}
+        self._json: dict[int, list[str]] = {}
+        self._closed: set[int] = set()
+        self._stop: str | None = None
+        self._ended = False
+        self._usage: dict[str, int] = {}
+
+    def take(self, event: Mapping[str, Any]) -> None:
+        """Takes one event of the stream, as JSON; one of an unknown type says nothing here."""
+        match event.get("type"):
+            case "message_start":
+                self._count(event["message"].get("usage"))
+            case "content_block_start":
+                self._open[event["index"]] = dict(event["content_block"])
+            case "content_block_delta":
+                self._grow(event["index"], event["delta"])
+            case "content_block_stop":
+                self._closed.add(event["index"])
+            case "message_delta":
+                self._stop = event["delta"].get("stop_reason") or self._stop
+                self._count(event.get("usage"))
+            case "message_stop":
+                self._ended = True
+            case _:
+                pass
+
+    def usage(self) -> Usage:
+        """Returns what was counted so far; later counts replace earlier ones."""
+        return Usage(**self._usage)
+
+    def result(self) -> Reply | Failure:
+        """Returns the reply, or that it broke off before its end."""
+        if not self._ended or self._stop is None:
+            return Failure(kind="cut", usage=self.usage())
+        blocks = tuple(self._block(index) for index in sorted(self._open))
+        return Reply(blocks=blocks, stop=self._stop, usage=self.usage())
+
+    def _count(self, usage: Mapping[str, Any] | None) -> None:
+        for theirs, ours in _COUNTS.items():
+            value = (usage or {}).get(theirs)
+            if isinstance(value, int):
+                self._usage[ours] = value
+
+    def _grow(self, index: int, delta: Mapping[str, Any]) -> None:
+        block = self._open.setdefault(index, {"type": "text", "text": ""})
+        match delta.get("type"):
+            case "text_delta":
+                block["text"] = block.get("text", "") + delta["text"]
+            case "input_json_delta":
+                self._json.setdefault(index, []).append(delta["partial_json"])
+            case "thinking_delta":
+                block["thinking"] = block.get("thinking", "") + delta["thinking"]
+            case "signature_delta":
+                block["signature"] = delta["signature"]
+            case _:
+                pass
+
+    def _block(self, index: int) -> Block:
+        block = self._open[index]
+        match block.get("type"):
+            case "text":
+                return Words(text=str(block.get("text", "")))
+            case "tool_use":
+                return self._use(str(block.get("name", "")), index, block.get("input"))
+            case _:
+                return Opaque(block=block)
+
+    def _use(self, tool: str, index: int, given: object) -> ToolUse:
+        text = "".join(self._json.get(index, ()))
+        try:
+            arguments = msgspec.json.decode(text) if text else (given or {})
+        except (msgspec.DecodeError, RecursionError):
+            arguments = None
+        if not isinstance(arguments, dict) or index not in self._closed:
+            return ToolUse(tool=tool, malformed=text[:MALFORMED_CHARACTERS_MAX])
+        return ToolUse(tool=tool, arguments=arguments)
