@@ -15,8 +15,8 @@ from mcp.shared.exceptions import MCPError
 from agentctl.domain.audit.record import AuditRecord
 from agentctl.domain.policy.caller import Caller
 from agentctl.engine.cluster import Cluster
-from agentctl.faces.mcp_server.narrow import RESULT_BYTES_MAX
 from agentctl.faces.mcp_server.server import make_server
+from agentctl.faces.prompting.reader import prompt_names
 from agentctl.testing.builders import QUERY, ROWS, Bench, cluster_yaml, folder_files
 from agentctl.testing.consent import caller, key_of
 from agentctl_tools.door import call
@@ -27,6 +27,7 @@ Mode = Literal["auto", "legacy"]
 TOOLS = [
     "status",
     "config_read",
+    "config_search",
     "validate",
     "lint",
     "plan",
@@ -64,11 +65,12 @@ async def tool(client: Client, name: str, **arguments: object) -> dict[str, Any]
     envelope = result.structured_content
     assert isinstance(envelope, dict)
     assert list(envelope) == ENVELOPE
-    (text,) = result.content
+    text, *links = result.content
     assert isinstance(text, types.TextContent)
     assert json.loads(text.text) == envelope
+    assert [link.uri for link in links] in ([], [envelope["more"]])  # type: ignore[union-attr]
     assert bool(result.is_error) != envelope["ok"]
-    assert len(text.text.encode()) <= RESULT_BYTES_MAX
+    assert sum(len(part.model_dump_json()) for part in links) + len(text.text.encode()) <= 8_000
     return envelope
 
 
@@ -152,6 +154,7 @@ async def test_a_tool_that_only_looks_changes_nothing(tmp_path: Path) -> None:
     before = digests(bench)
     arguments: dict[str, dict[str, object]] = {
         "config_read": {"path": "cluster.yaml"},
+        "config_search": {"text": "package"},
         "schema": {"graph": "supply"},
         "run_query": {"query": "supply.all_packages"},
         "explain": {"what": "plan"},
@@ -163,7 +166,7 @@ async def test_a_tool_that_only_looks_changes_nothing(tmp_path: Path) -> None:
         for one in looking:
             await tool(client, one.name, **arguments.get(one.name, {}))
 
-    assert len(looking) == 11
+    assert len(looking) == 12
     assert digests(bench) == before
 
 
@@ -474,7 +477,7 @@ async def test_the_prompts_are_served_and_unknown_ones_list_the_known(
         with pytest.raises(MCPError, match="agent/operate"):
             await client.get_prompt("../agent/operate")
 
-    assert sorted(listed) == ["agent/ask_approval", "agent/operate"]
+    assert sorted(listed) == sorted(prompt_names())
     assert [a.name for a in listed["agent/ask_approval"].arguments or []] == ["resource"]
     assert "Look" in operate.messages[0].content.text  # type: ignore[union-attr]  # a text
     assert "graph.old" in asking.messages[0].content.text  # type: ignore[union-attr]  # a text

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from importlib import import_module
 from types import ModuleType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -125,6 +125,18 @@ def faults(policies: str, schema: str) -> Sequence[str]:
         return [_sentence(str(problem))]
     found = [_sentence(str(e.error)) for e in result.errors]
     return found or ["a policy with a slot is a template, and nothing links it" for _ in slots]
+
+
+def heads(policies: str) -> tuple[Mapping[str, Any], ...]:
+    """Returns each policy of a text in Cedar's JSON; none where the text is broken."""
+    _without_trees()
+    import cedarpy
+
+    try:
+        told = json.loads(cedarpy.policies_to_json_str(policies))
+    except ValueError:
+        return ()
+    return tuple(told["staticPolicies"].values())
 
 
 def _sentence(told: str) -> str:

@@ -10,6 +10,8 @@ from agentctl_tools.catalog import OPERATIONS
 from agentctl_tools.operation import Envelope
 
 RESULT_BYTES_MAX: Final = 8_000
+_LINK_BYTES: Final = 400
+"""Kept free for the link beside a result that was cut."""
 _ROUNDS_MAX: Final = 300
 CUT: Final = "cut"
 """Beside a list that was shortened stands ``<name>_total``; in the envelope's data ``cut`` is true."""
@@ -59,7 +61,7 @@ def _cut(plain: dict[str, Any]) -> None:
         plain["data"] = {} if plain["data"] is None else {"value": plain["data"]}
     plain["data"][CUT] = True
     for _ in range(_ROUNDS_MAX):
-        if _size(plain) <= RESULT_BYTES_MAX:
+        if _size(plain) <= RESULT_BYTES_MAX - _LINK_BYTES:
             return
         place = _largest(plain)
         if place is None:

@@ -99,6 +99,28 @@ def tool_list(toolsets: frozenset[str] = frozenset()) -> tuple[types.Tool, ...]:
     return tuple(_tool(name, operations) for name, operations in tools(toolsets).items())
 
 
+def seen_bytes(tool: types.Tool) -> int:
+    """Returns how much JSON a model sees of a tool: name, description and input schema."""
+    seen = {"name": tool.name, "description": tool.description, "inputSchema": tool.input_schema}
+    return len(msgspec.json.encode(seen))
+
+
+def input_schema_of(tool: str) -> Mapping[str, Any] | None:
+    """Returns the input schema of a tool of the registry, in any toolset; None of others."""
+    return _schemas().get(tool)
+
+
+@cache
+def _schemas() -> Mapping[str, Mapping[str, Any]]:
+    return {tool.name: tool.input_schema for tool in tool_list(frozenset(TOOLSETS))}
+
+
+@cache
+def agent_bytes() -> int:
+    """Returns how much JSON a model sees of the agent role's own tools."""
+    return 2 + sum(seen_bytes(tool) + 1 for tool in tool_list())
+
+
 def _tool(name: str, operations: tuple[Operation, ...]) -> types.Tool:
     first = operations[0]
     return types.Tool(
