@@ -47,7 +47,7 @@ def inspect(shell: Shell, *arguments: str) -> "subprocess.CompletedProcess[str]"
     snippet.write_text(json.dumps({"mcpServers": {"agentctl": server}}), encoding="utf-8")
     chosen = ["--config", str(snippet), "--server", "agentctl"]
     return subprocess.run(
-        [f"{NODE_BIN}/mcp-inspector", "--cli", *chosen, *arguments, "--strict"],
+        [f"{NODE_BIN}/mcp-inspector", "--cli", *chosen, *arguments],
         cwd=shell.folder,
         env=shell.env | {"PATH": f"{NODE_BIN}:{os.environ['PATH']}"},
         stdin=subprocess.DEVNULL,
@@ -71,7 +71,7 @@ def arguments_of(tool: dict[str, Any]) -> list[str]:
 def test_the_inspector_finds_every_schema_portable_and_every_tool_answers(tmp_path: Path) -> None:
     shell = Shell(tmp_path).begun(folder_files("supply"))
 
-    listing = inspect(shell, "--method", "tools/list")
+    listing = inspect(shell, "--method", "tools/list", "--strict")
     assert listing.returncode == 0, listing.stderr
     tools = json.loads(listing.stdout)["tools"]
     answers: dict[str, Any] = {}
@@ -82,7 +82,7 @@ def test_the_inspector_finds_every_schema_portable_and_every_tool_answers(tmp_pa
         assert called.stdout, (tool["name"], called.stderr)
         answers[tool["name"]] = json.loads(called.stdout)
 
-    assert "error" not in listing.stderr.casefold(), listing.stderr
+    assert "0 errors" in listing.stderr, listing.stderr
     assert set(ARGUMENTS) <= set(answers)
     envelopes = {name: answer["structuredContent"] for name, answer in answers.items()}
     assert {name: e["ok"] for name, e in envelopes.items()} == {
