@@ -136,7 +136,9 @@ def _read_resource(
         try:
             text = await read_resource(uri, door)
         except UnknownResourceError as unknown:
-            raise MCPError(code=types.INVALID_PARAMS, message=str(unknown)) from unknown
+            raise MCPError(
+                code=types.INVALID_PARAMS, message=str(unknown), data={"uri": uri}
+            ) from unknown
         return types.ReadResourceResult(contents=_pages(uri, text))
 
     return handle
