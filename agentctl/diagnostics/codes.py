@@ -244,6 +244,14 @@ _DOOR: Final = {
     "token_revoked": "The bearer token was revoked before its time was over.",
     "token_refused": "A token of that kind is not made: the message names what is missing.",
     "token_not_found": "No token of that id is kept here.",
+    "token_file_unusable": "The file that should hold a token cannot be read, is open to others, or holds something else.",
+    "context_not_found": "There is no context of that name in the operator's profile.",
+    "contexts_invalid": "The operator's contexts cannot be read.",
+    "context_refused": "A context of that form is not kept: the message names what is wrong with it.",
+    "server_unreachable": "The door elsewhere was not reached, or the connection was lost on the way.",
+    "server_answer_unreadable": "What came back from the door elsewhere is no answer that this release understands.",
+    "server_mismatch": "Another cluster answers than the one whose id the context pins.",
+    "evidence_mismatch": "What the server shows of a request is not what its digests say; nothing was signed.",
     "scope_missing": "The token is not good for an operation of that kind: its scopes are a subset of look, try and real.",
     "human_only": "The operation is a human's consent; it has no projection here and is not done for anyone else.",
     "unknown_operation": "There is no operation of that name here.",
@@ -311,11 +319,26 @@ _SERVING: Final = {
     "origin_refused": "The request comes from a web page of another origin.",
     "secret_in_url": "A credential stands in the URL, where logs and histories keep it; it is not looked at.",
     "listen_refused": "The server does not listen at that address: the message says why.",
+    "server_stopping": "The server was told to stop and takes no new requests; what it was at ends at its next step.",
     "commit_not_found": "None of the graph's newest commits has that id.",
     "graph_not_served": "The graph is in quarantine or not applied, so that nothing of it is served.",
 }
 
+_AGENT: Final = {
+    "agent_model_key_missing": "A model of the API needs a key in ANTHROPIC_API_KEY; `--model replay:FILE` needs none.",
+    "agent_budget_spent": "The session reached a bound of its budget and ended; the message says which.",
+    "agent_model_refused": "The model refused to go on, which ends the session.",
+    "agent_model_unavailable": "The model's API gave no reply, however often it was asked; the session can be resumed.",
+    "agent_in_circles": "The model made the same call with the same answer again and again, so the session was ended.",
+    "agent_context_full": "The conversation is longer than the model can read, which ends the session.",
+    "agent_tools_lost": "The MCP server that the agent works through did not start, or went away.",
+    "agent_replay_diverged": "The replay came to another line than the session that it replays; the message says where.",
+    "agent_session_exists": "A session is never written over another file.",
+    "agent_session_over": "The session ended for good, so there is nothing to resume.",
+    "agent_session_unusable": "The file is no session, or is one that cannot go on here; the message says why.",
+}
+
 CODES: Final[dict[str, Code]] = _table(
-    _CONFIG | _FOLDER | _LEDGER | _APPLY | _RECOVERY | _APPROVALS | _DOOR | _GRAPH | _SERVING
+    _CONFIG | _FOLDER | _LEDGER | _APPLY | _RECOVERY | _APPROVALS | _DOOR | _GRAPH | _SERVING | _AGENT
 )
 """Every code, by name."""

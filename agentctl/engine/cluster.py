@@ -19,6 +19,7 @@ from agentctl.adapters.sources.directory import Folder
 from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.domain.approval.notices import Notice
 from agentctl.domain.config.cluster_file import ParsedConfig
+from agentctl.domain.ledger.served import Served
 from agentctl.domain.ops.archive import Archive, ArchiveSettings
 from agentctl.domain.ops.record import ChangeRecord
 from agentctl.domain.policy.principals import Verify
@@ -86,6 +87,8 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True):
     """Opens the archive that applied settings name; None where this process opens none."""
     tell: Tell | None = None
     """Tells people elsewhere; returns what of that did not work. None where nobody is to be told."""
+    serving: Callable[[], Awaitable[Served]] | None = None
+    """How this process, which serves, stands. None in one that serves nobody."""
     sleep: Callable[[float], Awaitable[None]] = anyio.sleep
     """How the engine waits."""
     name: str | None = None

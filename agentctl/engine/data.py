@@ -119,8 +119,19 @@ async def load(  # noqa: PLR0913  # what a load is
     intent: str,
     *,
     wait_s: float = 0,
+    op_id: str | None = None,
 ) -> tuple[LoadReport, Op | None]:
     """Loads NDJSON lines into a recorded graph by one commit, or nothing at all.
+
+    Args:
+        cluster: the opened cluster.
+        caller: who loads.
+        graph: its id.
+        lines: the rows.
+        mode: what becomes of rows that are there.
+        intent: why.
+        wait_s: how long another writer is waited for.
+        op_id: the op's id, where it was minted before; by default a fresh one.
 
     Raises:
         FrozenError: the graph or the cluster is frozen.
@@ -139,7 +150,7 @@ async def load(  # noqa: PLR0913  # what a load is
         operation="load",
         wait_s=wait_s,
     ) as lease:
-        op_id = cluster.journal.mint_id(caller.nid)
+        op_id = op_id or cluster.journal.mint_id(caller.nid)
         stamp = _stamp(cluster, caller, op_id, intent, lease)
         live = await fence_graph(cluster, graph, lease, stamp)
         if live.presence != "live":

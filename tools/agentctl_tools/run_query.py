@@ -9,6 +9,7 @@ from agentctl.graph.port import ReadReply
 from agentctl_tools.envelopes import count, done, failed
 from agentctl_tools.operation import Call, Envelope, Operation
 from agentctl_tools.policies import as_unknown
+from agentctl_tools.served import withheld
 
 ROWS = 50
 ROWS_MAX = 10_000
@@ -31,8 +32,16 @@ def query_address(written: str) -> str:
     return written if written.startswith("query.") else f"query.{written}"
 
 
+def graph_of(written: str) -> str:
+    """Returns the graph that a query of that name would be of."""
+    return written.removeprefix("query.").partition(".")[0]
+
+
 async def _handle(call: Call) -> Envelope:
     given = call.arguments
+    told = await withheld(call.cluster, graph_of(given.query))
+    if told is not None:
+        return failed((told,))
     outcome = await data.run_query(
         call.cluster,
         call.caller,

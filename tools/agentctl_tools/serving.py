@@ -4,19 +4,25 @@ Used by the composition root of `agentctl serve`; the HTTP face itself holds no 
 """
 
 from collections.abc import Callable, Mapping
+from typing import Final, Literal
+
+import msgspec
 
 from agentctl.canonical import sha256_hex
 from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.domain.audit.record import AuditActor
+from agentctl.domain.ledger.served import Served
 from agentctl.domain.policy.caller import Caller
 from agentctl.engine.auditlog import AuditUnavailableError
 from agentctl.engine.cluster import Cluster
+from agentctl.engine.serving import Serving
 from agentctl_tools.callers import TokenCaller, caller_of_token
 from agentctl_tools.door import call
 from agentctl_tools.failures import diagnostics_of
 from agentctl_tools.operation import Envelope, Notify
 
-STRANGER = "unauthenticated"
+MCP_PATH: Final = "/mcp"
+STRANGER: Final = "unauthenticated"
 """The nid and identity that records carry of somebody whose credential names nobody."""
 
 
@@ -24,13 +30,32 @@ class Premises:
     """A cluster behind a listener that is reached at *url*."""
 
     def __init__(self, cluster: Cluster, url: str) -> None:
-        self._cluster = cluster
+        self._look = Serving(cluster).look
+        self.cluster = msgspec.structs.replace(cluster, serving=self._look)
+        """The cluster as it is served: what it withholds is told, by whatever way it is asked for."""
+        self._cluster = self.cluster
         self._url = url
+
+    async def standing(self) -> Served:
+        """Returns how the cluster stands."""
+        return await self._look()
 
     async def identify(self, secret: str) -> TokenCaller | Diagnostic:
         """Returns whom a bearer token names, or why it is not taken, or why that is not known."""
+        return await self._identify(secret, "http", self._url)
+
+    async def agent(self, secret: str) -> TokenCaller | Diagnostic:
+        """Returns as whom a bearer token calls over MCP: never a human. A false one is recorded."""
+        found = await self._identify(secret, "mcp", f"{self._url}{MCP_PATH}")
+        if isinstance(found, Diagnostic):
+            await self.refuse(found)
+        return found
+
+    async def _identify(
+        self, secret: str, via: Literal["http", "mcp"], audience: str
+    ) -> TokenCaller | Diagnostic:
         try:
-            return await caller_of_token(self._cluster, secret, via="http", audience=self._url)
+            return await caller_of_token(self._cluster, secret, via=via, audience=audience)
         except Exception as failure:
             known = diagnostics_of(failure)
             if known is None:

@@ -21,7 +21,7 @@ EXPLAINED: Final[dict[str, str]] = {
         "The Host header names something that this listener is not reached by. A web page that "
         "lets its own name point at this machine would send exactly that, so it is refused before "
         "the token is looked at. Use the address that `agentctl serve` printed, or start it with "
-        "`--allow-host NAME` where a name of yours leads to it."
+        "`--url URL` where a name of yours leads to it."
     ),
     "origin_refused": (
         "The request says that a web page of another origin made it. No page is meant to call this "
@@ -38,6 +38,16 @@ EXPLAINED: Final[dict[str, str]] = {
         "speaks HTTP without TLS: what came over a network in the clear would be everybody's "
         "token. Listen on loopback or a Unix socket; where a proxy with TLS stands in front on "
         "another machine, say so with `--allow-remote`."
+    ),
+    "server_stopping": (
+        "The server was told to stop. It takes no new requests, and what was under way ends at its "
+        "next step; an apply that ended so is gone on with by the next one. Send the request again, "
+        "with the same idempotency key, once the server is back."
+    ),
+    "commit_not_found": (
+        "A commit is looked for among the newest ones that a look at the graph reads. None of them "
+        "has that id: it is older than these, of another graph, or mistyped. The list of commits "
+        "shows the ids."
     ),
     "graph_not_served": (
         "What is served of a graph is its applied revision. This graph is not recorded as applied, "

@@ -1,37 +1,15 @@
-"""Who a request is from: its bearer token, and nothing else of it. Source: RFC 6750, access-and-faces 3.1."""
+"""The bearer token of a request, and what is answered without a good one. Source: RFC 6750."""
 
 from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from agentctl.diagnostics.diagnostic import Diagnostic, error
-from agentctl.faces.http.problems import refused_with
-from agentctl.faces.http.service import Service
-from agentctl_tools.callers import TokenCaller
+from agentctl.diagnostics.diagnostic import Diagnostic
+from agentctl.faces.http.problems import UNAUTHORIZED, refused_with, status_for
 
-UNAUTHORIZED: Final = 401
 SECRET_CHARACTERS_MAX: Final = 16_384
 _CHALLENGE: Final = 'Bearer realm="agentctl"'
-
-
-async def visitor_of(request: Request, service: Service) -> TokenCaller | Response:
-    """Returns who calls, or the 401 for whoever cannot be told; a credential that is none is recorded."""
-    secret = secret_of(request)
-    if secret is None:
-        return _unauthorized(
-            error(
-                "unauthenticated",
-                "authorization",
-                "the request brings no bearer token",
-                remedy="agentctl token create",
-            )
-        )
-    found = await service.identify(secret)
-    if isinstance(found, Diagnostic):
-        await service.refuse(found)
-        return _unauthorized(found, known=True)
-    return found
 
 
 def secret_of(request: Request) -> str | None:
@@ -46,6 +24,14 @@ def secret_of(request: Request) -> str | None:
     return secret
 
 
-def _unauthorized(told: Diagnostic, *, known: bool = False) -> Response:
-    challenge = f'{_CHALLENGE}, error="invalid_token"' if known else _CHALLENGE
-    return refused_with(told, status=UNAUTHORIZED, headers={"www-authenticate": challenge})
+def unauthorized(told: Diagnostic) -> Response:
+    """Returns the answer to a request that nobody stands behind.
+
+    Where it is the storage that does not say who does, that is told: the token may be a good one.
+    """
+    status = status_for(told.code)
+    if status != UNAUTHORIZED:
+        return refused_with(told, status=status)
+    named = told.code != "unauthenticated"
+    challenge = f'{_CHALLENGE}, error="invalid_token"' if named else _CHALLENGE
+    return refused_with(told, headers={"www-authenticate": challenge})

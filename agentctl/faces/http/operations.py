@@ -1,48 +1,137 @@
-"""``POST /v1/ops/{operation}``: any operation of the registry, as JSON, through the one door."""
+"""``POST /v1/ops/{operation}``: any operation of the registry, as JSON, through the one door.
 
-import logging
-from collections.abc import Mapping
-from typing import Any
+The answer is the envelope; with ``Accept: text/event-stream`` it is the run's events, and the
+envelope as the last of them. Whatever may change something goes on when its client hangs up.
+"""
 
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import anyio
 from starlette.requests import Request
 from starlette.responses import Response
 
 from agentctl.diagnostics.diagnostic import Diagnostic
-from agentctl.faces.http.bearer import visitor_of
+from agentctl.domain.policy.caller import Caller
+from agentctl.faces.http.answers import EventStream
 from agentctl.faces.http.body import read_object
+from agentctl.faces.http.desk import Desk
+from agentctl.faces.http.events import Emit, Feed, Feeds
 from agentctl.faces.http.problems import answered, refused_with
-from agentctl.faces.http.service import Service
+from agentctl.faces.http.streams import wants_events
+from agentctl_tools.callers import TokenCaller
+from agentctl_tools.catalog import OPERATIONS
 from agentctl_tools.envelopes import refused
 from agentctl_tools.operation import Envelope
+from agentctl_tools.projections import HTTP_FORCED, HTTP_LEFT_OUT
 
-logger = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from anyio.abc import TaskGroup
+
+KEY_HEADER = "idempotency-key"
 
 
 class Operations:
-    """The route; one for each server."""
+    """The route and the runs it began; one for each server."""
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    def __init__(self, desk: Desk, feeds: Feeds) -> None:
+        self._desk = desk
+        self._feeds = feeds
+        self._tasks: TaskGroup | None = None
+        self._under_way = 0
 
-    async def post(self, request: Request) -> Response:
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Owns the runs while the server is up; at its end they are through."""
+        async with anyio.create_task_group() as tasks:
+            self._tasks = tasks
+            try:
+                yield
+            finally:
+                self._tasks = None
+
+    def is_busy(self) -> bool:
+        """Returns whether any run is under way."""
+        return self._under_way > 0
+
+    async def post(self, request: Request, visitor: TokenCaller) -> Response:
         """Answers one call."""
-        visitor = await visitor_of(request, self._service)
-        if isinstance(visitor, Response):
-            return visitor
-        name = request.path_params["operation"]
-        arguments = await read_object(request)
-        if isinstance(arguments, Diagnostic):
-            return refused_with(arguments)
-        return answered(await self._call(visitor.caller, name, arguments))
+        name: str = request.path_params["operation"]
+        given = await read_object(request)
+        if isinstance(given, Diagnostic):
+            return refused_with(given)
+        refusal, arguments = _arguments(request, name, given)
+        if refusal is not None:
+            return answered(refusal)
+        run = self.begin(visitor.caller, name, arguments)
+        if wants_events(request):
+            return EventStream(run.forward)
+        return answered(await result_of(run))
 
-    async def _call(self, caller: Any, name: str, arguments: Mapping[str, object]) -> Envelope:  # noqa: ANN401
+    def begin(self, caller: Caller, name: str, arguments: Mapping[str, object]) -> "Run":
+        """Begins a call; it belongs to the server from here on."""
+        assert self._tasks is not None, "calls are made while the server is up"
+        run = Run()
+        self._tasks.start_soon(self._run, run, caller, name, arguments)
+        return run
+
+    async def _run(
+        self, run: "Run", caller: Caller, name: str, arguments: Mapping[str, object]
+    ) -> None:
+        async def notify(event: Any) -> None:  # noqa: ANN401  # an ApplyEvent
+            self._feeds.take(run, event)
+
+        self._under_way += 1
         try:
-            return await self._service.door(caller, name, arguments)
-        except Exception:
-            logger.exception("an operation failed", extra={"operation": name})
-            return refused(
-                "internal_error",
-                "operation",
-                "this is a bug in agentctl; whether anything was done, `status` and `ops` tell",
-                remedy="Tell the operator; the trace is on the server's stderr.",
-            )
+            run.answer = await self._desk.call(caller, name, arguments, notify=notify)
+        finally:
+            self._under_way -= 1
+            run.end(run.answer if run.answer is not None else _cut_off())
+
+
+class Run(Feed):
+    """A feed, and the answer at its end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answer: Envelope | None = None
+
+    async def forward(self, emit: Emit) -> None:
+        """Hands every event on, from the first to the last."""
+        async for event in self.after(0):
+            await emit(event)
+
+
+async def result_of(run: Run) -> Envelope:
+    """Returns what a run is answered, when it is over."""
+    await run.over.wait()
+    return run.answer if run.answer is not None else _cut_off()
+
+
+def _cut_off() -> Envelope:
+    told = "the server ended before the call did; `status` and `ops` tell what was done"
+    return refused("server_stopping", "operation", told)
+
+
+def _arguments(
+    request: Request, name: str, given: Mapping[str, object]
+) -> tuple[Envelope | None, Mapping[str, object]]:
+    """Returns the arguments as the operation takes them, or why the route does not take them."""
+    why = HTTP_LEFT_OUT.get(name)
+    if why is not None:
+        return refused("unknown_operation", "operation", f"`{name}` has no route: {why}"), {}
+    forced = HTTP_FORCED.get(name, {})
+    clashing = next((f for f, v in forced.items() if given.get(f, v) != v), None)
+    if clashing is not None:
+        told = f"over HTTP `{clashing}` is always {forced[clashing]!r}"
+        return refused("invalid_arguments", f"$.{clashing}", told), {}
+    return None, {**_keyed(request, name, given), **forced}
+
+
+def _keyed(request: Request, name: str, given: Mapping[str, object]) -> Mapping[str, object]:
+    """Returns the arguments with the key of the header `Idempotency-Key`, where one is taken."""
+    key = request.headers.get(KEY_HEADER)
+    operation = OPERATIONS.get(name)
+    takes = operation is not None and "idempotency_key" in operation.arguments.__struct_fields__
+    return {"idempotency_key": key, **given} if key is not None and takes else given

@@ -12,6 +12,7 @@ from agentctl_tools.operation import Envelope
 
 OK: Final = 200
 BAD_REQUEST: Final = 400
+UNAUTHORIZED: Final = 401
 FORBIDDEN: Final = 403
 NOT_FOUND: Final = 404
 CONFLICT: Final = 409
@@ -73,6 +74,8 @@ _BY_CODE: Final[Mapping[str, int]] = {
             "storage_credentials_expired",
             "storage_credentials_missing",
             "audit_unavailable",
+            "graph_not_served",
+            "server_stopping",
         ),
         503,
     ),
@@ -85,10 +88,13 @@ def status_of(envelope: Envelope) -> int:
     """Returns the status of an answer; where several errors were told, the weightiest one's."""
     if envelope.ok:
         return OK
-    found = {
-        _BY_CODE.get(d.code, UNPROCESSABLE) for d in envelope.diagnostics if d.severity == "error"
-    }
+    found = {status_for(d.code) for d in envelope.diagnostics if d.severity == "error"}
     return next((status for status in _PRECEDENCE if status in found), UNPROCESSABLE)
+
+
+def status_for(code: str) -> int:
+    """Returns the status that an error of that code is answered with."""
+    return _BY_CODE.get(code, UNPROCESSABLE)
 
 
 def answered(envelope: Envelope, *, headers: Mapping[str, str] | None = None) -> Response:

@@ -10,6 +10,7 @@ from typing import Protocol
 import msgspec
 
 from agentctl.diagnostics.diagnostic import Diagnostic
+from agentctl.domain.ledger.served import Served
 from agentctl.domain.policy.caller import Caller
 from agentctl_tools.callers import TokenCaller
 from agentctl_tools.operation import Envelope, Notify
@@ -45,3 +46,7 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     refuse: Refuse
     now: Callable[[], float]
     """Seconds of a clock that only goes forward."""
+    standing: Callable[[], Awaitable[Served]]
+    """How the cluster stands now, looked at again."""
+    is_stopping: Callable[[], bool] = bool
+    """Whether the server was told to stop: long runs end at their next step then."""

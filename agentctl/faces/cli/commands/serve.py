@@ -1,9 +1,8 @@
 """`agentctl serve`: answers over HTTP, at a loopback port or a Unix socket, to whoever brings a token."""
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -18,11 +17,21 @@ if TYPE_CHECKING:
 DEFAULT = "127.0.0.1:7077"
 
 
+class Asked(NamedTuple):
+    """What the command line says of the listener."""
+
+    listen: "Listen"
+    url: str | None
+    allow_remote: bool
+    strict: bool
+    toolsets: tuple[str, ...]
+
+
 @click.command(
     "serve",
     epilog=example(
         "agentctl serve --config supply",
-        "agentctl serve --listen 127.0.0.1:0",
+        "agentctl serve --listen 127.0.0.1:0 --toolsets operator",
         "agentctl serve --socket /run/agentctl/supply.sock",
     ),
 )
@@ -34,20 +43,46 @@ DEFAULT = "127.0.0.1:7077"
     type=click.Path(path_type=Path),
     help="A Unix socket in place of a port.",
 )
+@click.option("--url", metavar="URL", help="Where a proxy in front is reached; tokens may name it.")
+@click.option(
+    "--allow-remote",
+    is_flag=True,
+    help="Listen where other machines reach it, in the clear: TLS is for what stands in front.",
+)
+@click.option("--strict", is_flag=True, help="Do not start while any graph is withheld.")
+@click.option("--toolsets", metavar="NAMES", help="More tools for MCP clients, e.g. operator.")
 @shared
 @click.pass_context
-def command(
-    context: click.Context, /, where: str | None, socket_path: Path | None, **_: object
+def command(  # noqa: PLR0913  # its options
+    context: click.Context,
+    /,
+    where: str | None,
+    socket_path: Path | None,
+    url: str | None,
+    toolsets: str | None,
+    *,
+    allow_remote: bool,
+    strict: bool,
+    **_: object,
 ) -> None:
-    """Serve the cluster over HTTP to whoever brings a bearer token; consent is never given here."""
+    """Serve the cluster over HTTP to whoever brings a bearer token; consent is never given here.
+
+    JSON under /v1/ops and /graphs, MCP under /mcp, the description at /openapi.json.
+    """
     import anyio
 
     from agentctl.faces.cli.printing import print_diagnostics
     from agentctl.faces.cli.session import composition_of
 
     settings = settings_of(context)
-    listen = _listen(where, socket_path)
-    refusal = anyio.run(_serve, composition_of(context), settings, listen)
+    asked = Asked(
+        listen=_listen(where, socket_path),
+        url=_url(url),
+        allow_remote=allow_remote,
+        strict=strict,
+        toolsets=tuple(t.strip() for t in (toolsets or "").split(",") if t.strip()),
+    )
+    refusal = anyio.run(_serve, composition_of(context), settings, asked)
     if refusal:
         print_diagnostics(refusal, folder=settings.config)
         sys.exit(exit_code(ok=False, diagnostics=refusal))
@@ -62,64 +97,37 @@ def _listen(where: str | None, socket_path: Path | None) -> "Listen":
     if socket_path is not None:
         return Listen(socket_path=socket_path.absolute())
     host, colon, port = (where or DEFAULT).rpartition(":")
-    if not colon or not port.isdecimal() or int(port) > 65535:
+    if not colon or not host or not port.isdecimal() or int(port) > 65535:
         msg = "--listen takes HOST:PORT, as 127.0.0.1:7077 or [::1]:7077."
         raise click.UsageError(msg)
     return Listen(host=host.strip("[]"), port=int(port))
 
 
+def _url(url: str | None) -> str | None:
+    from urllib.parse import urlsplit
+
+    if url is None:
+        return None
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path.strip("/"):
+        msg = "--url takes the root that clients ask, as https://agentctl.example."
+        raise click.UsageError(msg)
+    return url.rstrip("/")
+
+
 async def _serve(
-    composition: "Composition", settings: Settings, listen: "Listen"
+    composition: "Composition", settings: Settings, asked: Asked
 ) -> "tuple[Diagnostic, ...]":
-    try:
-        return await _serve_opened(composition, settings, listen)
-    finally:
-        await composition.aclose()
-
-
-async def _serve_opened(
-    composition: "Composition", settings: Settings, listen: "Listen"
-) -> "tuple[Diagnostic, ...]":
-    from agentctl.faces.http.app import make_app
-    from agentctl.faces.http.listener import address_of, bind, serve
-    from agentctl.faces.http.service import Service
-    from agentctl_tools.door import leave
+    from agentctl.faces.cli.serving import serve_cluster
     from agentctl_tools.failures import diagnostics_of
-    from agentctl_tools.serving import Premises
 
     try:
         cluster = await composition.open(settings.config)
+        return await serve_cluster(cluster, asked, as_json=settings.as_json)
     except Exception as failure:
         known = diagnostics_of(failure)
         if known is None:
             raise
         return known
-    bound = bind(listen)
-    address = address_of(listen, bound)
-    premises = Premises(cluster, address)
-    service = Service(
-        identify=premises.identify,
-        door=premises.door,
-        refuse=premises.refuse,
-        now=premises.now,
-    )
-    try:
-        await serve(
-            make_app(service), listen, bound, on_ready=_say(address, as_json=settings.as_json)
-        )
     finally:
-        await leave(cluster)
-    return ()
-
-
-def _say(address: str, *, as_json: bool) -> Callable[[], None]:
-    """Returns what tells that connections are taken: one line, which a supervisor may wait for."""
-
-    def told() -> None:
-        import json
-
-        line = json.dumps({"listening": address}) if as_json else f"Listening on {address}"
-        sys.stdout.write(line + "\n")
-        sys.stdout.flush()
-
-    return told
+        await composition.aclose()

@@ -1,0 +1,125 @@
+"""`load_rows`: loads rows that the caller sends along, by one commit or not at all.
+
+`load` reads a file of the operator's own process; this takes the lines themselves, so that it needs
+no file and no path of anyone.
+"""
+
+from typing import Annotated, Final, Literal
+
+import msgspec
+
+from agentctl.canonical import digest_of
+from agentctl.diagnostics.bag import has_errors
+from agentctl.domain.ops.record import Op
+from agentctl.engine import data
+from agentctl.engine.keys_once import Conflicting, Repeated, key_of
+from agentctl.graph.port import LoadReport
+from agentctl_tools.envelopes import count, done, failed, refused
+from agentctl_tools.fields import GraphId, IdempotencyKey, Intent
+from agentctl_tools.load import LoadAnswer
+from agentctl_tools.operation import Call, Envelope, Operation
+from agentctl_tools.served import withheld
+
+ROWS_CHARACTERS_MAX: Final = 32 << 20
+"""Of the rows of one load. Source: access-and-faces 2.4."""
+
+
+class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What `load_rows` takes."""
+
+    graph: GraphId
+    rows: Annotated[
+        str, msgspec.Meta(description="NDJSON, one row a line.", max_length=ROWS_CHARACTERS_MAX)
+    ]
+    mode: Literal["append", "merge", "overwrite"] = "append"
+    intent: Intent
+    idempotency_key: IdempotencyKey = None
+
+
+async def _handle(call: Call) -> Envelope:
+    given = call.arguments
+    told = await withheld(call.cluster, given.graph)
+    if told is not None:
+        return failed((told,))
+    if given.idempotency_key is None:
+        return _envelope(await _load(call, None))
+    return await _once(call)
+
+
+async def _once(call: Call) -> Envelope:
+    """Loads under a key: a repeated request is answered, and loads nothing again."""
+    given, cluster = call.arguments, call.cluster
+    digest = digest_of(given)
+    claimed = await cluster.keys.claim(
+        principal=call.caller.id,
+        operation="load_rows",
+        key=given.idempotency_key,
+        request_digest=digest,
+        op=cluster.journal.mint_id(call.caller.nid),
+    )
+    if isinstance(claimed, Conflicting):
+        return failed((claimed.diagnostic,))
+    where = key_of(call.caller.id, "load_rows", given.idempotency_key)
+    if isinstance(claimed, Repeated):
+        kept = await cluster.keys.kept_result(where, request_digest=digest, op=claimed.op)
+        if kept is not None:
+            return _envelope(msgspec.json.decode(kept, type=LoadAnswer))
+        begun = await cluster.journal.get(claimed.op)
+        if begun is not None:
+            return _begun(given, begun)
+    answer = await _load(call, claimed.op)
+    await cluster.keys.keep_result(
+        where, request_digest=digest, op=claimed.op, result=msgspec.json.encode(answer)
+    )
+    return _envelope(answer)
+
+
+def _begun(given: Arguments, op: Op) -> Envelope:
+    """Returns what is known of a load whose answer was never kept: its op, as it stands."""
+    if op.status == "success":
+        report = LoadReport(commit=None, rows={})
+        answer = LoadAnswer(ok=True, graph=given.graph, mode=given.mode, report=report, op=op)
+        return done("It was loaded before; the op tells by which commit.", data=answer)
+    return refused(
+        "idempotency_conflict",
+        op.id,
+        f"that request was begun before, as an op that is {op.status}",
+        remedy="See the op, and use a fresh key where it is over and failed.",
+    )
+
+
+async def _load(call: Call, op_id: str | None) -> LoadAnswer:
+    given = call.arguments
+    lines = (line.encode() + b"\n" for line in given.rows.split("\n") if line.strip())
+    report, op = await data.load(
+        call.cluster,
+        call.caller,
+        given.graph,
+        lines,
+        mode=given.mode,
+        intent=given.intent,
+        op_id=op_id,
+    )
+    ok = not has_errors(report.diagnostics)
+    return LoadAnswer(ok=ok, graph=given.graph, mode=given.mode, report=report, op=op)
+
+
+def _envelope(answer: LoadAnswer) -> Envelope:
+    told = answer.report.diagnostics
+    if not answer.ok:
+        return failed(told, summary="Nothing was loaded.", data=answer)
+    rows = sum(answer.report.rows.values())
+    return done(f"Loaded {count(rows, 'row')}.", data=answer, diagnostics=told)
+
+
+OPERATION = Operation(
+    name="load_rows",
+    operation_class="write",
+    action="change",
+    arguments=Arguments,
+    handler=_handle,
+    describe="Real. Loads the given rows into a graph by one commit, or nothing at all.",
+    resource=lambda given: f"graph.{given.graph}",
+    result=LoadAnswer,
+    idempotent=True,
+)
