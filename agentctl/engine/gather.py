@@ -25,6 +25,7 @@ from agentctl.engine.finding import roots_named
 from agentctl.engine.going_back import reverts_of
 from agentctl.engine.keeping import retention_s
 from agentctl.engine.ledger import Head
+from agentctl.engine.policies import impact
 from agentctl.engine.referred import referred_by
 from agentctl.engine.revisions import data_before, load_revision, revision_of
 
@@ -215,6 +216,14 @@ async def plan_inputs(  # noqa: PLR0913  # what a plan depends on
         renamed_roots=await _renamed_roots(cluster, desired, recorded),
         pending=pending or {},
         retention_s=await retention_s(cluster.catalog, recorded),
+        policy_impact=await impact(
+            cluster,
+            desired=desired,
+            state=recorded,
+            protected=head.envelope.protected if head is not None else (),
+            principals=registry.principals.values(),
+        ),
+        by_operator=caller.kind == "human",
     )
 
 

@@ -97,7 +97,9 @@ async def make_plan(
     told.extend(plan.diagnostics)
     told.extend(await _unmeetable(cluster, found.desired, inputs, draft))
     result = await _result(cluster, head, found, plan, told)
-    result = msgspec.structs.replace(result, drift=looked.drift if looked else None)
+    result = msgspec.structs.replace(
+        result, drift=looked.drift if looked else None, policy_impact=inputs.policy_impact
+    )
     return Planned(result=result, plan=plan, gates=draft.gates)
 
 

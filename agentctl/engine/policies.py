@@ -6,12 +6,18 @@ digests stay the same the same set is returned. A bundle that cannot be read or 
 and denies what it would have decided.
 """
 
+from collections.abc import Iterable
 from typing import Final
 from weakref import WeakKeyDictionary
 
+from anyio.lowlevel import checkpoint
+
+from agentctl.domain.config.model import DesiredCluster
 from agentctl.domain.ledger.state import AppliedResource, State
 from agentctl.domain.policy.compile import broken, compile_bundle
 from agentctl.domain.policy.live import BUILTIN_SET, AppliedBundle, PolicySet, policy_set
+from agentctl.domain.policy.principals import Principal
+from agentctl.domain.policy.simulate import Impact, impact_steps
 from agentctl.engine.catalog import Catalog
 from agentctl.engine.cluster import Cluster
 from agentctl.ids import CLUSTER
@@ -55,6 +61,46 @@ async def policies_of(
         if not known.faults:
             _KNOWN[catalog] = {key: known}
     return known
+
+
+def wanted_policies(desired: DesiredCluster, protected: frozenset[str]) -> PolicySet:
+    """Returns the policies that would be in force if *desired* were applied."""
+    bundles = (
+        compile_bundle(desired.files[p.file], name=p.name, digest=p.digest, applies_to=p.applies_to)
+        for p in desired.policies
+    )
+    return policy_set(tuple(bundles), protected=protected)
+
+
+async def impact(
+    cluster: Cluster,
+    *,
+    desired: DesiredCluster,
+    state: State | None,
+    protected: tuple[str, ...],
+    principals: Iterable[Principal],
+) -> Impact | None:
+    """Returns what the policies of *desired* change for whom; None where they are what is recorded."""
+    recorded = state.applied_revision.resources if state is not None else {}
+    was = {
+        a.removeprefix(_PREFIX): (r.digest, tuple(sorted(r.applies_to or ())))
+        for a, r in recorded.items()
+        if a.startswith(_PREFIX)
+    }
+    wanted = {p.name: (p.digest, p.applies_to) for p in desired.policies}
+    changed = frozenset(n for n in {*was, *wanted} if was.get(n) != wanted.get(n))
+    if not changed:
+        return None
+    graphs = frozenset(a for a in protected if a.startswith("graph."))
+    before = await policies_of(cluster.catalog, state or State(), graphs)
+    steps = impact_steps(before, wanted_policies(desired, graphs), principals, changed)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            found: Impact = end.value
+            return found
+        await checkpoint()
 
 
 async def _bundle(catalog: Catalog, address: str, resource: AppliedResource) -> AppliedBundle:

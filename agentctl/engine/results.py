@@ -13,6 +13,7 @@ from agentctl.domain.config.model import Dependency, ResourceSummary
 from agentctl.domain.ledger.drift import Drift
 from agentctl.domain.ledger.state import Observation, ResourceStatus
 from agentctl.domain.plan.model import ApprovalNeed, BlastRadius, Change
+from agentctl.domain.policy.simulate import Impact
 
 
 class StateObservations(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,6 +74,8 @@ class PlanResult(msgspec.Struct, frozen=True, kw_only=True):
     """The plan id where the plan was kept; null when there is no plan."""
     drift: tuple[Drift, ...] | None = None
     """Where what is there differs from the ledger; null unless the plan looked."""
+    policy_impact: Impact | None = None
+    """What the wanted policies change for whom; null where no policy changes."""
 
 
 class StepOutcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

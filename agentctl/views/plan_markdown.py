@@ -8,6 +8,7 @@ from typing import Final
 
 from agentctl.domain.plan.model import Change
 from agentctl.domain.plan.statement import Gate
+from agentctl.domain.policy.simulate import Impact
 from agentctl.views.plan_folding import Folded, folded
 from agentctl.views.plan_parts import (
     NAMED_MAX,
@@ -23,6 +24,7 @@ from agentctl.views.plan_parts import (
     verb_of,
     verdict,
 )
+from agentctl.views.policy_impact import LINES_MAX, impact_lines, undecided_lines
 from agentctl.views.shapes import PlanShown
 from agentctl.views.wording import counted, paragraph, safe
 
@@ -38,7 +40,8 @@ def plan_markdown(plan: PlanShown, *, gates: Iterable[Gate] = ()) -> str:
     parts = plan_parts(plan, gates)
     lines = ["### Plan", "", f"**{_words(verdict(plan, parts))}**", ""]
     lines.append(f"{parts.counts[0].upper()}{parts.counts[1:]}.")
-    lines += [*_gates(parts), *_held_back(parts), *_reading(parts), *_drift(parts.drift)]
+    lines += [*_gates(parts), *_impact(plan.policy_impact)]
+    lines += [*_held_back(parts), *_reading(parts), *_drift(parts.drift)]
     lines += [*_free(parts), *_next(parts)]
     if plan.plan_digest is not None:
         lines += ["", f"Plan digest {_code(safe(plan.plan_digest))}"]
@@ -70,6 +73,18 @@ def _gate(part: GatePart) -> list[str]:
         lines.append(f"  - who decides: {_words(safe(part.need.who, 200))}")
     lines.append(f"  - decision: {_words(need_remark(part.need))}")
     return lines
+
+
+def _impact(impact: Impact | None) -> list[str]:
+    if impact is None:
+        return []
+    lines = impact_lines(impact)
+    told = [f"- {_words(line.text)}" for line in lines[:LINES_MAX]]
+    more = len(lines) - LINES_MAX
+    told += [f"- and {more:,} more"] if more > 0 else []
+    told += [f"- {_words(line)}" for line in undecided_lines(impact)]
+    nothing = "Nothing: everybody may do what they may now."
+    return ["", "#### What changes for whom", "", *(told or [nothing])]
 
 
 def _held_back(parts: PlanParts) -> list[str]:

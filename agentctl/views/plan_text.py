@@ -28,6 +28,7 @@ from agentctl.views.plan_parts import (
     verb_of,
     verdict,
 )
+from agentctl.views.policy_impact import impact_text
 from agentctl.views.shapes import PlanShown
 from agentctl.views.wording import counted, paragraph, safe
 
@@ -52,6 +53,7 @@ def plan_text(plan: PlanShown, *, gates: Iterable[Gate] = (), whole: bool = Fals
         *wrap(verdict(plan, parts), WIDTH),
         "",
         *_gates(parts),
+        *impact_text(plan.policy_impact),
         *_held_back(parts),
         *_reading(parts),
         *_drift(parts.drift),

@@ -8,6 +8,7 @@ from agentctl.domain.config.model import Dependency, ResourceSummary
 from agentctl.domain.ledger.drift import Drift
 from agentctl.domain.ledger.state import Observation, ResourceStatus
 from agentctl.domain.plan.model import ApprovalNeed, Change
+from agentctl.domain.policy.simulate import Impact
 
 
 class LedgerSeen(Protocol):
@@ -90,6 +91,11 @@ class PlanShown(Protocol):
     @property
     def drift(self) -> tuple[Drift, ...] | None:
         """What differs from the ledger; None where the plan did not look."""
+        ...
+
+    @property
+    def policy_impact(self) -> Impact | None:
+        """What changes for whom; None where no policy changes."""
         ...
 
 

@@ -18,6 +18,7 @@ from agentctl.domain.plan.disposals import Disposal
 from agentctl.domain.plan.inputs import PlanInputs
 from agentctl.domain.plan.model import Plan
 from agentctl.domain.plan.reverts import Revert
+from agentctl.domain.policy.simulate import Impact
 from agentctl.ids import Address
 from agentctl.testing.paper import (
     paper_cluster,
@@ -124,8 +125,11 @@ SHOWN: dict[str, PlanInputs] = {
     "peeks": with_(peeks={"knowledge": (PEEK,)}),
     "pending": with_(pending={"knowledge": None}),
     "retention_s": with_(retention_s=0),
+    "policy_impact": with_(policy_impact=Impact()),
+    "by_operator": with_(by_operator=False),
 }
-"""`referred` is of what changes, and moves dependents; `retention_s` stands in the gate statement,
+"""Of a policy, the last two move the classes, which are sealed; this one is bound anew, which is of
+one class whoever asks. `referred` is of what changes, and moves dependents; `retention_s` stands in the gate statement,
 so that another one asks for consent anew."""
 
 

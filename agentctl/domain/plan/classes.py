@@ -38,13 +38,11 @@ def classes_of(
     """Returns the classes of a change; sorted, never empty.
 
     A graph goes with its schema and queries, so all of its deletion is irreversible; a query that
-    leaves a graph which stays is not. A policy's change is authority unless the cluster had none:
-    whether it widens is not decided by this release, and undecidable counts as widening.
+    leaves a graph which stays is not.
     """
     match parsed.kind:
         case "policy":
-            first = change.operation == "create" and not _has_policies(inputs)
-            return REVERSIBLE if first else AUTHORITY
+            return _of_policy(change, parsed, inputs)
         case "graph":
             return _of_graph(change, parsed, lost)
         case "schema":
@@ -62,6 +60,22 @@ def classes_of(
 def deletes_graph(inputs: PlanInputs, graph_id: str) -> bool:
     """Returns whether the plan deletes that graph: it is recorded and no longer declared."""
     return graph_address(graph_id) in inputs.recorded and inputs.desired.graph(graph_id) is None
+
+
+def _of_policy(change: Change, parsed: ParsedAddress, inputs: PlanInputs) -> Classes:
+    """Deleting and rebinding are authority, and so is what may widen; the first policy is not.
+
+    That one goes through from the operator; of an agent it is judged against the built-in rules.
+    """
+    if change.operation == "create" and inputs.by_operator and not _has_policies(inputs):
+        return REVERSIBLE
+    rebound = change.bindings is not None and change.bindings.before != change.bindings.after
+    if change.operation == "delete" or (rebound and change.operation == "update"):
+        return AUTHORITY
+    impact = inputs.policy_impact
+    if impact is None or change.moved_from is not None or parsed.name in impact.widening:
+        return AUTHORITY
+    return REVERSIBLE
 
 
 def _of_graph(change: Change, parsed: ParsedAddress, lost: frozenset[str]) -> Classes:

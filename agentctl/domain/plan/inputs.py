@@ -21,6 +21,7 @@ from agentctl.domain.plan.disposals import Disposal
 from agentctl.domain.plan.model import Plan
 from agentctl.domain.plan.reverts import Revert
 from agentctl.domain.plan.statement import Gate
+from agentctl.domain.policy.simulate import Impact
 from agentctl.ids import Address
 
 StandingState = Literal["none", "waiting", "approved", "denied", "stale", "expired"]
@@ -75,6 +76,11 @@ class PlanInputs(msgspec.Struct, frozen=True, kw_only=True):
     retention_s: int | None = RETENTION_S
     """How many seconds a detached graph can be restored, as it was applied; None where the applied
     setting cannot be read."""
+    policy_impact: Impact | None = None
+    """What the wanted policies change for whom; None where it was not simulated, which counts as
+    widening. It gives changes of policies their classes, and is shown."""
+    by_operator: bool = True
+    """Whether the plan is for a human: a cluster's first policy goes through from the operator."""
 
     @property
     def recorded(self) -> Mapping[str, AppliedResource]:

@@ -17,17 +17,6 @@ permit (
   resource
 ) when { principal.enrolled };
 
-@id("builtin:enrolled-humans-make-and-end-tokens")
-permit (
-  principal is AgentCtl::Human,
-  action in [
-    AgentCtl::Action::"token_create",
-    AgentCtl::Action::"token_read",
-    AgentCtl::Action::"token_revoke"
-  ],
-  resource
-) when { principal.enrolled };
-
 @id("builtin:whoever-has-the-recovery-code-recovers")
 permit (
   principal is AgentCtl::Human,
@@ -100,6 +89,17 @@ forbid (
 """Forbids, and the permits of consent; policies with their ids as ``@id``."""
 
 DEFAULTS: Final = """\
+@id("builtin:enrolled-humans-make-and-end-tokens")
+permit (
+  principal is AgentCtl::Human,
+  action in [
+    AgentCtl::Action::"token_create",
+    AgentCtl::Action::"token_read",
+    AgentCtl::Action::"token_revoke"
+  ],
+  resource
+) when { principal.enrolled };
+
 @id("builtin:anyone-may-look")
 permit (
   principal,

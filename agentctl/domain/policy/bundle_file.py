@@ -49,7 +49,7 @@ def read_bundle(data: bytes) -> Bundle:
     root = parse_yaml(data, file="policy", code="policy_invalid").root
     assert isinstance(root, MapNode), "the strict check passed"
     fields = _fields(root)
-    groups = _fields(fields["groups"]) if "groups" in fields else {}
+    groups = _fields(fields.get("groups"))
     return Bundle(
         groups={name: _texts(actors) for name, actors in groups.items()},
         protected_branches=frozenset(_texts(fields.get("protected_branches"))),
@@ -60,26 +60,30 @@ def read_bundle(data: bytes) -> Bundle:
 def _rule(node: Node) -> Rule:
     fields = _fields(node)
     allow = _fields(fields["allow"])
-    scopes = {
-        name: _text(allow[name])
-        for name in ("branch_scope", "target_branch_scope")
-        if name in allow and _text(allow[name]) in {"any", "protected", "unprotected"}
-    }
-    return msgspec.convert(
-        {
-            "id": _text(fields["id"]),
-            "group": _text(_fields(allow["actors"])["group"]),
-            "actions": _texts(allow["actions"]),
-            **scopes,
-        },
-        Rule,
+    return Rule(
+        id=_text(fields["id"]),
+        group=_text(_fields(allow["actors"])["group"]),
+        actions=_texts(allow["actions"]),
+        branch_scope=_scope(allow.get("branch_scope")),
+        target_branch_scope=_scope(allow.get("target_branch_scope")),
     )
 
 
-def _fields(node: Node) -> dict[str, Node]:
-    if not isinstance(node, MapNode):
-        return {}
-    return {entry.key.text: entry.value for entry in node.entries}
+def _scope(node: Node | None) -> BranchScope:
+    """Returns a scope; who writes nothing, or null, means any."""
+    match node:
+        case ScalarNode(text="protected"):
+            return "protected"
+        case ScalarNode(text="unprotected"):
+            return "unprotected"
+        case _:
+            return "any"
+
+
+def _fields(node: Node | None) -> dict[str, Node]:
+    entries = node.entries if isinstance(node, MapNode) else ()
+    found: dict[str, Node] = {entry.key.text: entry.value for entry in entries}
+    return found
 
 
 def _items(node: Node | None) -> tuple[Node, ...]:

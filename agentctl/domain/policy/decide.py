@@ -9,8 +9,6 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Final
 
-import msgspec
-
 from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.domain.config.policy_file import BRANCH_ACTIONS
 from agentctl.domain.policy.builtin import BUILTIN, CONSENT

@@ -56,8 +56,10 @@ def judge(question: Question, policies: PolicySet) -> Decision:
 def having_a_say(
     question: Question, policies: PolicySet
 ) -> tuple[tuple[AppliedBundle, ...], tuple[AppliedBundle, ...]]:
-    """Returns the bundles of which each must permit, empty where the defaults do, and the bundles in
-    scope that can only forbid or fail."""
+    """Returns the bundles of which each must permit, and those in scope that can only forbid or fail.
+
+    The former are empty where the defaults permit.
+    """
     near = policies.by_scope.get(_graph_of(question) or "", ())
     far = policies.by_scope.get(CLUSTER, ())
     speaking = [tuple(b for b in some if b.speaks_of(question.action)) for some in (near, far)]
