@@ -9,6 +9,7 @@ rules of the languages carry theirs in their own registries. `agentctl explain C
 from typing import Final
 
 from agentctl.diagnostics.explained import (
+    agent,
     apply,
     approvals,
     config,
@@ -23,7 +24,8 @@ from agentctl.diagnostics.explained import (
 )
 
 EXPLANATIONS: Final[dict[str, str]] = (
-    config.EXPLAINED
+    agent.EXPLAINED
+    | config.EXPLAINED
     | folder.EXPLAINED
     | ledger.EXPLAINED
     | apply.EXPLAINED

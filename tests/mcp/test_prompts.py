@@ -7,7 +7,17 @@ import pytest
 
 from agentctl.faces.prompting.reader import PromptError, fill_prompt, prompt_names, read_prompt
 
-WITH_SLOTS = {"agent/ask_approval": {"resource": "graph.old"}, "agent/operate": {}}
+WITH_SLOTS = {
+    "agent/ask_approval": {"resource": "graph.old"},
+    "agent/cut": {},
+    "agent/interrupted": {},
+    "agent/malformed": {},
+    "agent/operate": {},
+    "agent/repeated": {"tool": "status", "count": "3"},
+    "agent/resume": {"resource": "graph.old", "request": "01JD", "standing": "approved"},
+    "agent/run": {},
+    "agent/unanswered": {},
+}
 
 
 @pytest.mark.parametrize("name", prompt_names())

@@ -33,7 +33,8 @@ from agentctl.faces.agent.standing import (
     requests,
     sleeps,
 )
-from agentctl.faces.agent.tools import ToolConnection, ToolsLostError
+from agentctl.faces.agent.tools import ToolConnection
+from agentctl.faces.mcp_client.steady import ServerLostError
 from agentctl_evals.tape import Step
 
 ATTEMPTS_MAX: Final = 5
@@ -47,7 +48,7 @@ _LASTING: Final[frozenset[FaultKind]] = frozenset({"refused"})
 class Watcher(Protocol):
     """Is told what happens, while it happens."""
 
-    def __call__(self, event: Event | Step) -> None:
+    def __call__(self, event: Event | Step, /) -> None:
         """Takes one line, with real values."""
         ...
 
@@ -74,7 +75,7 @@ async def drive(run: Run) -> Ended:
     """
     try:
         ended = await _driven(run)
-    except ToolsLostError:
+    except ServerLostError:
         ended = Ended(why="tools_lost")
     except anyio.get_cancelled_exc_class():
         _keep(run, Ended(why="interrupted"))
@@ -87,7 +88,7 @@ async def call_tool(run: Run, tool: str, arguments: dict[str, object], *, by_us:
     """Makes one call and keeps it with its answer.
 
     Raises:
-        ToolsLostError: there was no answer.
+        ServerLostError: there was no answer.
     """
     answer = await run.connection.call(tool, arguments)
     step = run.session.add_call(tool, arguments, answer, by_us=by_us)

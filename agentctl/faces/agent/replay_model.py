@@ -30,8 +30,8 @@ class ReplayModel:
     def __init__(self, recorded: Recorded, *, names: Names, done: int = 0) -> None:
         """Begins behind the first *done* lines."""
         self.header: Header = recorded.header
-        self.is_script = not any(isinstance(line, Turn) for line in recorded.lines)
-        lines = tuple(_turns(recorded.lines)) if self.is_script else recorded.lines
+        self._is_script = is_script(recorded)
+        lines = tuple(_turns(recorded.lines)) if self._is_script else recorded.lines
         self._rest = list(lines[done:])
         self._names = names
         self._saves = {
@@ -69,7 +69,7 @@ class ReplayModel:
 
     def answered(self, step: Step) -> None:
         """Keeps what a script's own names point at in the answer of its call."""
-        if not self.is_script:
+        if not self._is_script:
             return
         for name, pointer in self._saves.get(step.n, {}).items():
             try:
@@ -80,6 +80,11 @@ class ReplayModel:
     def _filled(self, turn: Turn) -> tuple[Block, ...]:
         filled = self._names.fill(plain_of(turn)["blocks"])
         return msgspec.convert(filled, type=tuple[Block, ...])
+
+
+def is_script(recorded: Recorded) -> bool:
+    """Returns whether a session holds calls alone, without a model's turns."""
+    return not any(isinstance(line, Turn) for line in recorded.lines)
 
 
 def expected_lines(recorded: Recorded) -> tuple[bytes, ...]:

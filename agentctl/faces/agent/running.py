@@ -45,9 +45,9 @@ def unlike(header: Header, now: Header) -> str | None:
 
 
 def goal_of(recorded: Recorded) -> str:
-    """Returns what the human of a session asked; blank in a script."""
+    """Returns what the human of a session asked; of a script, what it says of itself."""
     asked = [line for line in recorded.lines if isinstance(line, Asked) and line.by == "human"]
-    return asked[0].text if asked else ""
+    return asked[0].text if asked else recorded.header.script or "play the script"
 
 
 async def begin(run: Run, header: Header, goal: str) -> Ended:
@@ -68,7 +68,7 @@ async def resume(run: Run) -> Ended:
 
     Raises:
         DivergedError: a replay came to another line than the session that it replays.
-        ToolsLostError: the server did not say how the requests stand.
+        ServerLostError: the server did not say how the requests stand.
     """
     open_requests = requests(run.session.lines)
     ended = last_end(run.session.lines)

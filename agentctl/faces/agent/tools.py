@@ -7,15 +7,15 @@ from agentctl.canonical import digest_of
 from agentctl.faces.agent.model import Tool
 
 
-class ToolsLostError(Exception):
-    """The MCP server does not answer any more; whether the last call was made is not known."""
-
-
 class ToolConnection(Protocol):
     """A connection as the loop needs it; `agentctl.faces.mcp_client` has the real one."""
 
     async def call(self, tool: str, arguments: Mapping[str, object]) -> tuple[bool, object]:
-        """Returns whether the tool answered with an error, and its structured result."""
+        """Returns whether the tool answered with an error, and its structured result.
+
+        Raises:
+            ServerLostError: the connection is gone.
+        """
         ...
 
 

@@ -157,6 +157,7 @@ SECTIONS: Final[tuple[tuple[str, tuple[Verb, ...]], ...]] = (
                 "Bearer tokens: make, list, revoke.",
                 ("token_create", "token_list", "token_revoke"),
             ),
+            Verb("context", "context", "Clusters elsewhere, and which one is meant.", ()),
             Verb("doctor", "doctor", "What holds against whom on this machine.", ("doctor",)),
         ),
     ),
@@ -165,6 +166,7 @@ SECTIONS: Final[tuple[tuple[str, tuple[Verb, ...]], ...]] = (
         (
             Verb("mcp", "mcp", "Serve the cluster to an agent over stdio.", ()),
             Verb("serve", "serve", "Serve the cluster over HTTP, with bearer tokens.", ()),
+            Verb("agent", "agent", "Let a model work as an agent, on the record.", ()),
             Verb("eval", "eval", "Replay sessions of agents and score them.", ()),
             Verb("demo", "demo", "The whole thread on this machine's own packages.", ()),
             Verb("explain", "explain", "What a code, a rule or a term means.", ()),
@@ -178,6 +180,9 @@ SECTIONS: Final[tuple[tuple[str, tuple[Verb, ...]], ...]] = (
 VERBS: Final = {verb.name: verb for _, verbs in SECTIONS for verb in verbs}
 
 LOCAL: Final = frozenset(
-    {"init", "fmt", "mcp", "serve", "eval", "demo", "explain", "json-schema", "version"}
+    {
+        *("init", "fmt", "context", "mcp", "serve", "agent", "eval", "demo", "explain"),
+        *("json-schema", "version"),
+    }
 )
 """Verbs that call no operation by themselves. Every other verb is a projection of the registry."""
