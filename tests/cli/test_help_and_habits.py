@@ -44,8 +44,8 @@ def test_the_verbs_of_the_issue_are_all_there() -> None:
     wanted = (
         "init validate lint fmt deps plan apply reconcile rollback draft config approve tui deny "
         "approvals notify load query queries graph status refresh import locks force-unlock upgrade "
-        "freeze thaw state gc ops archive audit backup identity token context doctor mcp serve eval demo "
-        "explain json-schema version"
+        "freeze thaw state gc ops archive audit backup identity token context doctor mcp serve "
+        "agent eval demo explain json-schema version"
     )
 
     assert tuple(wanted.split()) == tuple(path[0] for path in ALL if len(path) == 1)

@@ -55,7 +55,7 @@ def test_the_guide_names_every_reason_and_option() -> None:
     own = {name for option in command.params for name in option.opts if name.startswith("--")}
 
     assert rows == dict(REASONS)
-    assert own - told <= {"--config", "--as", "--intent"}
+    assert own - told <= {"--config", "--as", "--intent", "--context", "--token-file"}
 
 
 def test_the_commands_about_recovering_do_what_the_guide_says(run: Run, supply: Path) -> None:

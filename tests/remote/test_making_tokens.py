@@ -211,7 +211,7 @@ def test_a_token_that_is_refused_leaves_no_file(run: Run, tmp_path: Path) -> Non
 
     refused = run("token", "create", "agent:nobody", "--out", out)
 
-    assert refused.exit_code == 1
+    assert refused.exit_code == 3
     assert not out.exists()
 
 

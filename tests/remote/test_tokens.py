@@ -236,3 +236,31 @@ def test_a_secret_is_known_by_its_form() -> None:
     assert record_key(token_id(secret) or "") == (f"__cluster/tokens/{token_id(secret)}.json")
     assert token_id(secret + "A") is None
     assert token_id(secret.removeprefix("agentctl_")) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("identity_revoke", {"id": "sarah", "reason": "mine"}),
+        ("identity_groups", {"id": "sarah", "in_groups": ["breakglass"]}),
+        ("identity_delegate", {"to": "sarah", "seconds": 60}),
+        ("identity_rotate", {"id": "sarah", "key": key_of("eve").key}),
+        ("thaw", {}),
+        ("decide", {"request_id": "x", "verdict": "approve", "gate_digest": "x"}),
+        ("approve", {}),
+    ],
+)
+async def test_a_humans_token_consents_to_nothing_with_the_humans_own_key_beside_it(
+    tmp_path: Path, name: str, arguments: dict[str, object]
+) -> None:
+    """Red team: whoever has the token runs the command line on the human's machine."""
+    cluster = await begun(tmp_path)
+    secret = await token(cluster, principal="sarah", on_behalf_of=None)
+    before = await cluster.principals.registry()
+
+    refused_ = await call(
+        cluster, (await named(cluster, secret)).caller, name, arguments, signer=key_of("sarah")
+    )
+
+    assert [d.code for d in refused_.diagnostics] == ["human_only"]
+    assert await cluster.principals.registry() == before

@@ -33,4 +33,43 @@ EXPLAINED: Final[dict[str, str]] = {
         "operations begin with. This one lacks the word of the operation that was called, whatever "
         "policy would permit. A human makes another token with that scope."
     ),
+    "token_file_unusable": (
+        "A token is a credential, so its file belongs to you alone (mode 0600) and holds the token "
+        "and nothing else. `agentctl token create --out FILE` writes it so."
+    ),
+    "context_not_found": (
+        "A context is a name for a cluster behind a door elsewhere: its URL, the id of the cluster "
+        "and the file of your token. `agentctl context list` shows those you have."
+    ),
+    "contexts_invalid": (
+        "`contexts.json` beside your keys was edited by hand, or written by a later release. It is "
+        "written by `agentctl context` only; add the contexts again, and compare the cluster's id "
+        "with its operator."
+    ),
+    "context_refused": (
+        "A token is sent by TLS, or to this machine, and to no address that carries more than a "
+        "place: no user, no password, no query. Names of contexts are like names of graphs."
+    ),
+    "server_unreachable": (
+        "Nobody listens there, or the connection broke. Where the request may have arrived, what it "
+        "did is on record there: look before you send it again. An idempotency key makes a repeated "
+        "change one change."
+    ),
+    "server_answer_unreadable": (
+        "Something answers at that address, and it is no `agentctl serve`, or one of a later "
+        "release, or a proxy between. Nothing of its answer was used."
+    ),
+    "server_mismatch": (
+        "A context pins the id of its cluster, which is the digest of the first record of its "
+        "principals chain. Another id answers at the same address: a cluster made anew, a wrong "
+        "address, or somebody in between. Nothing was sent but your token; if you know of no new "
+        "cluster, have it revoked."
+    ),
+    "evidence_mismatch": (
+        "Before you sign for a cluster elsewhere, your machine computes every digest again from the "
+        "bytes it fetched: the principals chain, the rules, the plan, the files, the statement. One "
+        "did not agree with the others, so the page would not have shown what the signature covers. "
+        "Nothing was signed. Either the configuration moved since the request was made, and it is "
+        "asked again, or the server does not tell the truth."
+    ),
 }

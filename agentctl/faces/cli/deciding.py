@@ -67,7 +67,7 @@ async def decide(
         "reason": reason,
         "break_glass": break_glass,
     }
-    if not session.caller.enrolled:
+    if not session.signs:
         return Ended(envelope=await session.call("decide", arguments))
     refusal = undecidable(facts)
     if refusal is not None:

@@ -26,13 +26,12 @@ class DoorFeed:
         """Returns the open requests."""
         listed = await self._session.call("approvals", {})
         column, line = await self._column_and_line()
-        cluster = self._session.cluster
         return Waiting(
             requests=getattr(listed.data, "requests", ()),
             trust_line=line,
             trust_column=column,
-            cluster_name=cluster.name or cluster.folder.path.resolve().name,
-            now=format_instant(cluster.world.now()),
+            cluster_name=self._session.place,
+            now=format_instant(self._session.composition.world.now()),
             diagnostics=listed.diagnostics,
         )
 

@@ -35,5 +35,5 @@ async def human_key(session: Session) -> HumanKey:
     """Returns the key of the calling human."""
     shown = await session.call("identity_show", {})
     identity: Any = getattr(shown.data, "identity", None)
-    key = identity.key if identity is not None and session.caller.enrolled else None
+    key = identity.key if identity is not None and session.signs else None
     return HumanKey(session.composition, key)

@@ -157,7 +157,7 @@ def recover(principal_id: str, key: str | None, *, revoke: bool) -> NoReturn:
 async def _signed(
     session: Session, operation: str, arguments: Mapping[str, object], about: str
 ) -> Envelope:
-    if not session.caller.enrolled:
+    if not session.signs:
         return await session.call(operation, arguments)
     sys.stderr.write(_page(operation, arguments))
     if ask_line(f"Type {safe(about)} to sign this, anything else to leave it: ") != about:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from agentctl.faces.cli.options import shared
+from agentctl.faces.cli.options import shared_by_all
 from agentctl.faces.cli.verbs import SECTIONS, VERBS
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ agentctl runs a cluster of graph databases from a folder of text.
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 90},
     epilog="\b\nExample:\n  agentctl plan --config supply\n  agentctl --config supply plan --json",
 )
-@shared
+@shared_by_all
 @click.version_option(package_name="agentctl", prog_name="agentctl")
 @click.pass_context
 def cli(context: click.Context, /, **_: Any) -> None:  # noqa: ANN401  # read from the context

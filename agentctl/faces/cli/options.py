@@ -17,11 +17,43 @@ class Settings(NamedTuple):
     label: str | None
     cached: bool = True
     """Whether the parse cache may answer for files that did not change."""
+    config_named: bool = False
+    """Whether ``--config`` was given: then a folder here is meant, whatever context is current."""
+    context: str | None = None
+    token_file: Path | None = None
 
 
 def shared(command: F) -> F:
-    """Adds the shared options to a command or to the whole command line."""
+    """Adds the shared options to a command."""
+    return _shared(command, shown=())
+
+
+def shared_by_all(command: F) -> F:
+    """Adds the shared options to the whole command line, whose help alone shows the rarer ones."""
+    return _shared(command, shown=("--context", "--token-file"))
+
+
+def shared_with_token(command: F) -> F:
+    """Adds the shared options to a command that is about a token's file, and shows that one."""
+    return _shared(command, shown=("--token-file",))
+
+
+def _shared(command: F, *, shown: tuple[str, ...]) -> F:
     for option in (
+        click.option(
+            "--token-file",
+            metavar="FILE",
+            type=click.Path(path_type=Path),
+            hidden="--token-file" not in shown,
+            help="Call as whom the token in it names; so does AGENTCTL_TOKEN.",
+        ),
+        click.option(
+            "--context",
+            "context_name",
+            metavar="NAME",
+            hidden="--context" not in shown,
+            help="A cluster elsewhere: agentctl context.",
+        ),
         click.option("--as", "label", metavar="NAME", help="A label for people in the records."),
         click.option("--json", "as_json", is_flag=True, help="Print one JSON document."),
         click.option(
@@ -89,6 +121,9 @@ def settings_of(context: click.Context) -> Settings:
         as_json=bool(_nearest(context, "as_json")),
         label=_nearest(context, "label"),
         cached=not _nearest(context, "no_cache"),
+        config_named=_nearest(context, "config") is not None,
+        context=_nearest(context, "context_name"),
+        token_file=_nearest(context, "token_file"),
     )
 
 

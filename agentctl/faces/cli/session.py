@@ -20,7 +20,6 @@ from agentctl.faces.cli.exit_codes import ExitCode, exit_code
 from agentctl.faces.cli.options import Settings, settings_of
 from agentctl.faces.cli.printing import print_diagnostics, print_json, say
 from agentctl.foreign import Foreign, show
-from agentctl_tools.callers import operator_of
 from agentctl_tools.door import call, leave
 from agentctl_tools.envelopes import failed
 from agentctl_tools.failures import diagnostics_of
@@ -32,15 +31,29 @@ _SUMMARY_CELLS = 2_000
 
 
 class Session:
-    """The operator at the door of one opened cluster."""
+    """The operator at the door of one cluster; of one elsewhere in `elsewhere.RemoteSession`."""
+
+    is_remote = False
 
     def __init__(
-        self, composition: Composition, cluster: Cluster, caller: Caller, settings: Settings
+        self, composition: Composition, cluster: Cluster | None, caller: Caller, settings: Settings
     ) -> None:
         self.composition = composition
-        self.cluster = cluster
+        self._cluster = cluster
         self.caller = caller
         self.settings = settings
+
+    @property
+    def signs(self) -> bool:
+        """Whether it is an enrolled human at this terminal; whoever brings a token never is."""
+        caller = self.caller
+        return caller.kind == "human" and caller.enrolled and caller.via in {"cli", "tui"}
+
+    @property
+    def place(self) -> str:
+        """How the cluster is called on a screen."""
+        assert self._cluster is not None
+        return self._cluster.name or self._cluster.folder.path.resolve().name
 
     async def call(
         self,
@@ -52,8 +65,9 @@ class Session:
         is_interrupted: Callable[[], bool] = bool,
     ) -> Envelope:
         """Calls an operation of the registry as this operator."""
+        assert self._cluster is not None
         return await call(
-            self.cluster,
+            self._cluster,
             self.caller,
             operation,
             arguments,
@@ -77,6 +91,8 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the one JSON document is printed, also without `--json`."""
     printed: bool = False
     """Whether all of it was printed while the command ran."""
+    is_remote: bool = False
+    """Whether it was about a cluster elsewhere: no line of a folder here is quoted then."""
     code: ExitCode | None = None
     """In place of what the diagnostics say, where nothing went wrong."""
 
@@ -142,16 +158,21 @@ def composition_of(context: click.Context) -> Composition:
 async def open_session(
     composition: Composition, settings: Settings, *, via: Via = "cli"
 ) -> AsyncIterator[Session]:
-    """Opens the cluster and says who calls.
+    """Opens the cluster, here or through a context, and says who calls.
 
     Raises:
         ClusterOpenError: it cannot be opened.
     """
+    from agentctl.faces.cli.elsewhere import caller_here, meant, open_remote
+
     try:
+        there = meant(settings)
+        if there is not None:
+            async with open_remote(composition, *there, settings) as remote:
+                yield remote
+            return
         cluster = await composition.open(settings.config, cached=settings.cached)
-        caller = await operator_of(
-            cluster, keys=composition.key_texts(), via=via, label=settings.label
-        )
+        caller = await caller_here(composition, cluster, settings, via=via)
         try:
             yield Session(composition, cluster, caller, settings)
         finally:
@@ -163,7 +184,8 @@ async def open_session(
 async def _run(composition: Composition, settings: Settings, main: Main, via: Via) -> Ended:
     try:
         async with open_session(composition, settings, via=via) as session:
-            return await main(session)
+            ended = await main(session)
+            return msgspec.structs.replace(ended, is_remote=session.is_remote)
     except Exception as failure:
         known = diagnostics_of(failure)
         if known is None:
@@ -181,7 +203,8 @@ def finish(ended: Ended, settings: Settings) -> NoReturn:
     else:
         if ended.text:
             sys.stdout.write(ended.text if ended.text.endswith("\n") else ended.text + "\n")
-        folder, concise = _quotable(settings), bool(_asked("concise"))
+        folder = None if ended.is_remote else _quotable(settings)
+        concise = bool(_asked("concise"))
         print_diagnostics(envelope.diagnostics, folder=folder, concise=concise)
         if not ended.text and not _told_by_diagnostics(envelope):
             say(show(Foreign(envelope.summary), limit=_SUMMARY_CELLS, multiline=True))

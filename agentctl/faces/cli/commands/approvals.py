@@ -123,7 +123,7 @@ def review(
     async def main(session: Session) -> Ended:
         from agentctl.faces.cli.human_key import human_key
 
-        signer = (await human_key(session)).signer() if session.caller.enrolled else None
+        signer = (await human_key(session)).signer() if session.signs else None
         return ended_with(await session.call("approval_review", arguments, signer=signer))
 
     run_command(main)

@@ -43,7 +43,7 @@ async def _unlock(session: "Session", arguments: dict[str, object]) -> "Ended":
 
     envelope = await session.call("force_unlock", arguments)
     signs = any(d.code == "approval_required" for d in envelope.diagnostics)
-    if envelope.ok or not signs or not session.caller.enrolled:
+    if envelope.ok or not signs or not session.signs:
         return Ended(envelope=envelope)
     listed = await session.call("locks", {})
     data: Any = listed.data

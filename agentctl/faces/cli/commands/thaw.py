@@ -45,7 +45,7 @@ async def _thaw(session: "Session", named: str | None, intent: str | None) -> "E
         "reason": intent or f"thaw {freeze.scope}",
     }
     signer = None
-    if session.caller.enrolled:
+    if session.signs:
         sys.stderr.write(freezes_text((freeze,)))
         name = freeze.scope.removeprefix("graph.")
         question = f"Type {name} to let commits go on, anything else to leave it: "
