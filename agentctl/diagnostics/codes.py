@@ -259,6 +259,8 @@ _DOOR: Final = {
     "intent_required": "A change needs an intent: why it is wanted, in words that are not blank.",
     "idempotency_key_required": "A change over MCP needs an idempotency key, so that a retry does not do it twice.",
     "policy_broken": "An applied policy cannot be read or parsed; what it would decide is denied.",
+    "policy_test_failed": "A policy test expects another answer than the policies give.",
+    "policy_tests_invalid": "The file of policy tests has a mistake.",
     "policy_evaluation_error": "The policy could not be evaluated, so the action was denied.",
     "principal_not_found": "No principal of that id is enrolled.",
     "graph_extra_missing": "The graph engine is not installed. Run: pip install 'agentctl[graph]'",

@@ -7,11 +7,12 @@ from agentctl.domain.policy.live import BUILTIN_SET, PolicySet
 from agentctl.domain.storage.protocol import BackendError
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.ledger import LedgerError
-from agentctl.engine.policies import live_policies
+from agentctl.engine.policies import live_policies, wanted_policies
 from agentctl.engine.stored import query_unknown, stored_addresses
 from agentctl_tools.envelopes import failed
 from agentctl_tools.failures import diagnostics_of
-from agentctl_tools.operation import Envelope
+from agentctl_tools.operation import Call, Envelope
+from agentctl_tools.targets import loaded_of, target_of
 
 
 async def policies_for(cluster: Cluster, caller: Caller) -> PolicySet | Envelope:
@@ -63,3 +64,17 @@ def policy_alarms(policies: PolicySet) -> tuple[Diagnostic, ...]:
         for bundle in policies.bundles
         if bundle.fault is not None
     )
+
+
+async def applied_or_wanted(call: Call, of: str, within: str) -> PolicySet | Envelope:
+    """Returns the policies in force, or with *of* ``desired`` those that *within* declares."""
+    if of == "applied":
+        return await live_policies(call.cluster)
+    loaded = await loaded_of(call.cluster, call.caller, target_of(within))
+    if isinstance(loaded, Diagnostic):
+        return failed((loaded,))
+    if loaded.desired is None:
+        return failed(loaded.diagnostics)
+    head = await call.cluster.ledger.head()
+    protected = head.envelope.protected if head is not None else ()
+    return wanted_policies(loaded.desired, frozenset(protected))

@@ -37,6 +37,16 @@ EXPLAINED: Final[dict[str, str]] = {
         "an alarm. An enrolled human at the cluster's own terminal may still look, plan and "
         "apply; `agentctl refresh` writes the payload again where the folder has it."
     ),
+    "policy_test_failed": (
+        "`agentctl policy test` asked the policies what a case of the file expects, and they "
+        "answered otherwise. Either the policy or the expectation is wrong; `agentctl policy "
+        "explain` with the same actor, action and graph names the policies that decide."
+    ),
+    "policy_tests_invalid": (
+        "A file of policy tests is `{version: 1, cases: [{id, actor, action, branch?, "
+        "target_branch?, on?, expect: allow or deny}]}`, and unknown fields are refused, since a "
+        "misspelt one would test something else than was meant."
+    ),
     "policy_evaluation_error": (
         "A rule of the policy could not be evaluated, e.g. it reads an attribute that is not "
         "there. What cannot be decided is denied, and an alarm is recorded. Mend the rule."

@@ -43,6 +43,18 @@ SECTIONS: Final[tuple[tuple[str, tuple[Verb, ...]], ...]] = (
                 "The sources that were applied.",
                 ("config_show", "config_diff", "config_restore"),
             ),
+            Verb(
+                "policy",
+                "policy",
+                "Who may do what: check, ask, test and simulate policies.",
+                (
+                    "policy_validate",
+                    "policy_schema",
+                    "policy_explain",
+                    "policy_test",
+                    "policy_simulate",
+                ),
+            ),
         ),
     ),
     (
