@@ -239,12 +239,17 @@ async def serve(folder: Path) -> None:
         await composition.aclose()
 
 
-async def listen(bearer: Bearer) -> None:
-    """Serves the product's app, dressed, at a free loopback port, and prints where."""
+def bound() -> tuple[socket.socket, str]:
+    """Returns a socket at a free loopback port, and the URL of a server there."""
     # The protocol is named: asyncio sets TCP_NODELAY on no other, and each reply would wait 40 ms.
     taken = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     taken.bind(("127.0.0.1", 0))
-    url = f"http://127.0.0.1:{taken.getsockname()[1]}/mcp"
+    return taken, f"http://127.0.0.1:{taken.getsockname()[1]}/mcp"
+
+
+async def listen(bearer: Bearer) -> None:
+    """Serves the product's app, dressed, at a free loopback port, and prints where."""
+    taken, url = bound()
 
     async def bearer_of(secret: str) -> Bearer | None:
         return bearer if secret == SECRET else None
