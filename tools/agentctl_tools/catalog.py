@@ -39,6 +39,8 @@ from agentctl_tools import (
     ops_diff,
     plan,
     plan_show,
+    policy,
+    policy_ask,
     promoted,
     queries,
     reconcile,
