@@ -10,6 +10,7 @@ from agentctl.domain.policy.simulate import Impact, Shift
 from agentctl.views.wording import safe
 
 WHO_NAMED_MAX: Final = 6
+EXCEPT_MAX: Final = 3
 LINES_MAX: Final = 40
 """Of a section; `agentctl policy simulate --json` has all."""
 _STRANGERS: Final = {
@@ -38,7 +39,11 @@ class ImpactLine(msgspec.Struct, frozen=True, kw_only=True):
 
 def impact_lines(impact: Impact) -> tuple[ImpactLine, ...]:
     """Returns the gains, then the losses, those of the same people and place in one line."""
-    return (*_lines(impact.gains, gained=True), *_lines(impact.losses, gained=False))
+    everybody = frozenset(impact.everybody)
+    return (
+        *_lines(impact.gains, everybody, gained=True),
+        *_lines(impact.losses, everybody, gained=False),
+    )
 
 
 def undecided_lines(impact: Impact) -> tuple[str, ...]:
@@ -65,14 +70,19 @@ def impact_text(impact: Impact | None) -> list[str]:
     ]
 
 
-def _lines(shifts: Iterable[Shift], *, gained: bool) -> list[ImpactLine]:
+def _lines(shifts: Iterable[Shift], everybody: frozenset[str], *, gained: bool) -> list[ImpactLine]:
     found: dict[tuple[tuple[str, ...], str], list[str]] = {}
     for shift in _plain(tuple(shifts)):
         actions = found.setdefault((shift.who, _where(shift)), [])
         if shift.action not in actions:
             actions.append(shift.action)
     return [
-        ImpactLine(gained=gained, who=_who(who), where=where, actions=", ".join(sorted(actions)))
+        ImpactLine(
+            gained=gained,
+            who=_people(frozenset(who), everybody),
+            where=where,
+            actions=", ".join(sorted(actions)),
+        )
         for (who, where), actions in found.items()
     ]
 
@@ -121,8 +131,18 @@ def _graph(graph: str) -> str:
     return "every other graph" if graph == OTHER else f"graph.{safe(graph)}"
 
 
-def _who(ids: tuple[str, ...]) -> str:
-    named = [safe(one, 60) for one in ids if one not in _STRANGERS]
+def _people(who: frozenset[str], everybody: frozenset[str]) -> str:
+    """Returns who it is; of nearly everybody, who is left out."""
+    left = everybody - who
+    if not left:
+        return "everybody"
+    if _STRANGERS.keys() <= who | left and len(left) < len(who) and len(left) <= EXCEPT_MAX:
+        return f"everybody but {_who(left)}"
+    return _who(who)
+
+
+def _who(ids: frozenset[str]) -> str:
+    named = [safe(one, 60) for one in sorted(ids) if one not in _STRANGERS]
     others = [words for one, words in _STRANGERS.items() if one in ids]
     more = len(named) - WHO_NAMED_MAX
     listed = [*named[:WHO_NAMED_MAX], *([f"{more:,} more"] if more > 0 else []), *others]

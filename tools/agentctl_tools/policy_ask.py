@@ -39,9 +39,7 @@ class ExplainArguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
 
     actor: Annotated[str, msgspec.Meta(description="Id of a principal.", max_length=200)]
     action: Annotated[str, msgspec.Meta(description="A Cedar action.", max_length=80)]
-    on: Annotated[
-        str | None, msgspec.Meta(description="An address, `draft:ID`, …", max_length=400)
-    ] = None
+    on: Annotated[str | None, msgspec.Meta(description="An address, `draft:ID`, …")] = None
     graph: Graph = None
     branch: str | None = None
     target_branch: str | None = None

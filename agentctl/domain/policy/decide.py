@@ -6,17 +6,15 @@ Which policies have a say is in `judging`.
 """
 
 from collections.abc import Mapping
-from functools import cache
 from typing import Final
 
 from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.domain.config.policy_file import BRANCH_ACTIONS
-from agentctl.domain.policy.builtin import BUILTIN, CONSENT
+from agentctl.domain.policy.builtin import CONSENT
 from agentctl.domain.policy.caller import Caller
-from agentctl.domain.policy.cedar import ask
 from agentctl.domain.policy.judging import Decision, judge
 from agentctl.domain.policy.live import BUILTIN_SET, PolicySet
-from agentctl.domain.policy.request import ACTIONS, question_of, schema_text
+from agentctl.domain.policy.request import ACTIONS, question_of
 
 __all__ = ["Decision", "authorise", "denial", "is_kept"]
 
@@ -57,10 +55,8 @@ def authorise(
     question = question_of(caller, action, resource, context)
     if question is None:
         return Decision(allow=False, errors=("the resource has no known form",))
-    if not policies.bundles or action in CONSENT or is_kept(caller, action):
-        answer = ask(question, policies=BUILTIN, schema=_schema())
-        return Decision(allow=answer.allow, policies=answer.policies, errors=answer.errors)
-    return judge(question, policies)
+    by_builtin = not policies.bundles or action in CONSENT or is_kept(caller, action)
+    return judge(question, policies, by_builtin=by_builtin)
 
 
 def is_kept(caller: Caller, action: str) -> bool:
@@ -115,8 +111,3 @@ def _branches(
             found[field] = str(name)
             found[f"{field}_is_protected"] = policies.protects(f"graph.{graph}", str(name))
     return found
-
-
-@cache
-def _schema() -> str:
-    return schema_text()

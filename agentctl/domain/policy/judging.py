@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from agentctl.domain.policy.builtin import ALWAYS, DEFAULTS
+from agentctl.domain.policy.builtin import ALWAYS, BUILTIN, DEFAULTS
 from agentctl.domain.policy.cedar import Answer, Entity, EntityUid, Question, ask
 from agentctl.domain.policy.live import AppliedBundle, PolicySet
 from agentctl.domain.policy.request import schema_text
@@ -34,18 +34,18 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """Names of the bundles that decided, sorted; empty where the built-in rules did."""
 
 
-def judge(question: Question, policies: PolicySet) -> Decision:
-    """Returns the decision of *policies*, which has bundles; remembered with the set.
+def judge(question: Question, policies: PolicySet, *, by_builtin: bool = False) -> Decision:
+    """Returns the decision of *policies*, or of the built-in rules alone; remembered with the set.
 
     It follows from question and set alone, so the same set never answers otherwise.
     """
     try:
-        key = msgspec.json.encode(question)
+        key = msgspec.json.encode((by_builtin, question))
     except TypeError:
-        return _judged(question, policies)
+        return _by_builtin(question) if by_builtin else _judged(question, policies)
     known = policies.remembered.get(key)
     if known is None:
-        known = _judged(question, policies)
+        known = _by_builtin(question) if by_builtin else _judged(question, policies)
         if len(policies.remembered) >= REMEMBERED_MAX:
             policies.remembered.clear()
         policies.remembered[key] = known
@@ -66,6 +66,11 @@ def having_a_say(
     governing = speaking[0] or speaking[1]
     others = tuple(b for b in (*speaking[0], *speaking[1]) if b not in governing)
     return governing, tuple(b for b in others if b.kind != "yaml")
+
+
+def _by_builtin(question: Question) -> Decision:
+    answer = ask(question, policies=BUILTIN, schema=_schema())
+    return Decision(allow=answer.allow, policies=answer.policies, errors=answer.errors)
 
 
 def _judged(question: Question, policies: PolicySet) -> Decision:

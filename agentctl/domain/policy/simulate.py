@@ -45,6 +45,8 @@ class Impact(msgspec.Struct, frozen=True, kw_only=True):
     """Names of the bundles whose change may let somebody do more, sorted."""
     undecided: Mapping[str, str] = msgspec.field(default_factory=dict)
     """By name of a bundle: why its effect cannot be decided; it is among `widening`."""
+    everybody: tuple[str, ...] = ()
+    """Ids of all who were asked about, sorted."""
     asked: int = 0
     """Questions put to each of the two sets."""
 
@@ -98,6 +100,7 @@ def impact_steps(
         losses=losses,
         widening=tuple(sorted(widening | undecided.keys())),
         undecided=dict(sorted(undecided.items())),
+        everybody=everyone.people,
         asked=len(everyone.all),
     )
 
@@ -116,6 +119,7 @@ class _Questions:
         graphs = None if CLUSTER in scopes else frozenset(s.removeprefix("graph.") for s in scopes)
         asked = (t for t in topics((before, after), named, graphs) if t.action not in CONSENT)
         people = askers(principals, (before, after), named)
+        self.people = tuple(sorted({one for asker in people for one in asker.ids}))
         limit = QUESTIONS_MAX // max(len(people), 1)
         found = tuple(islice(asked, limit + 1))
         self.too_many = len(found) > limit
