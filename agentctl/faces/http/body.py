@@ -3,12 +3,15 @@
 import re
 from typing import Any, Final
 
+import anyio
 import msgspec
 from starlette.requests import Request
 
 from agentctl.diagnostics.diagnostic import Diagnostic, error
 
 BODY_BYTES_MAX: Final = 1_048_576
+ARRIVAL_S: Final = 60
+"""How long a body may take to arrive: who sends a byte now and then holds a place of its own only."""
 DEPTH_MAX: Final = 64
 """How deep objects and lists of a body may stand in one another."""
 JSON: Final = "application/json"
@@ -30,12 +33,14 @@ async def read_body(request: Request, *, bytes_max: int = BODY_BYTES_MAX) -> byt
         return too_large
     parts: list[bytes] = []
     size = 0
-    async for part in request.stream():
-        size += len(part)
-        if size > bytes_max:
-            return too_large
-        parts.append(part)
-    return b"".join(parts)
+    with anyio.move_on_after(ARRIVAL_S):
+        async for part in request.stream():
+            size += len(part)
+            if size > bytes_max:
+                return too_large
+            parts.append(part)
+        return b"".join(parts)
+    return error("invalid_arguments", "$", f"the body did not arrive within {ARRIVAL_S} s")
 
 
 async def read_object(request: Request) -> dict[str, Any] | Diagnostic:

@@ -45,7 +45,14 @@ _BY_CODE: Final[Mapping[str, int]] = {
         403,
     ),
     **dict.fromkeys(
-        ("unknown_operation", "query_not_found", "graph_not_found", "op_not_found"), 404
+        (
+            "unknown_operation",
+            "query_not_found",
+            "graph_not_found",
+            "op_not_found",
+            "commit_not_found",
+        ),
+        404,
     ),
     **dict.fromkeys(
         (
