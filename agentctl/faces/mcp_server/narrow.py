@@ -22,7 +22,8 @@ def result_of(
 ) -> dict[str, Any]:
     """Returns the envelope as plain values of at most `RESULT_BYTES_MAX` bytes of JSON."""
     known = OPERATIONS.get(operation)
-    if known is not None and known.brief is not None and envelope.data is not None:
+    answered = isinstance(envelope.data, msgspec.Struct)  # else the face itself refused or told
+    if known is not None and known.brief is not None and answered:
         envelope = msgspec.structs.replace(envelope, data=known.brief(envelope.data))
     plain = msgspec.json.decode(msgspec.json.encode(envelope))
     assert isinstance(plain, dict)

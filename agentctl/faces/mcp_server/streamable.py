@@ -21,14 +21,17 @@ from mcp.server.lowlevel import Server
 from mcp.server.streamable_http_manager import StreamableHTTPASGIApp, StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.middleware import Middleware
 from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from agentctl.faces.mcp_server.doorway import Context, Doorway, PerRequest
 from agentctl.faces.mcp_server.server import make_server
+from agentctl.faces.mcp_server.tracing import joined
 
 PATH: Final = "/mcp"
 WELL_KNOWN: Final = "/.well-known/oauth-protected-resource"
@@ -102,7 +105,7 @@ def mcp_app(  # noqa: PLR0913  # what a listener knows
     metadata = _metadata(url, scopes, authorization_servers)
     return Starlette(
         routes=[
-            Route(path, endpoint=guarded),
+            Route(path, endpoint=_Traced(guarded)),
             Route(WELL_KNOWN, endpoint=metadata),
             Route(f"{WELL_KNOWN}{path}", endpoint=metadata),
         ],
@@ -118,6 +121,17 @@ def metadata_url(url: str) -> str:
     """Returns where the metadata of the resource *url* stands. Source: RFC 9728, 3.1."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}{WELL_KNOWN}{parts.path}"
+
+
+class _Traced:
+    """Joins what a request does to the trace that its header names."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with joined(Headers(scope=scope)):
+            await self._app(scope, receive, send)
 
 
 class _Token(AccessToken):

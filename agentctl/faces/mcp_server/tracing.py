@@ -5,10 +5,12 @@ its child and says what was decided. Without an exporter all of it does nothing.
 and codes, never an argument, a value or an intent.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+from opentelemetry import context as contexts
 from opentelemetry import trace
+from opentelemetry.propagate import extract
 from opentelemetry.trace import Span, StatusCode
 
 from agentctl_tools.operation import Envelope, Operation
@@ -45,3 +47,17 @@ def operation_span(operation: Operation, principal: str) -> Iterator[OperationSp
         f"agentctl {operation.name}", attributes=attributes, record_exception=False
     ) as span:
         yield OperationSpan(span)
+
+
+@contextmanager
+def joined(headers: Mapping[str, str]) -> Iterator[None]:
+    """Makes the trace that ``traceparent`` of a request names the parent of what is done within."""
+    given = {name: headers[name] for name in ("traceparent", "tracestate") if name in headers}
+    if not given:
+        yield
+        return
+    token = contexts.attach(extract(given))
+    try:
+        yield
+    finally:
+        contexts.detach(token)
