@@ -1,9 +1,10 @@
 """Progress as server-sent events: beside the request, and of any op for whoever may see ops."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from agentctl.faces.http import streams
@@ -128,7 +129,7 @@ async def test_what_a_client_began_goes_on_when_it_hangs_up(house: Any) -> None:
             await ended.wait()
 
 
-def _post(client: Any) -> Callable[[], Awaitable[object]]:
+def _post(client: Any) -> Callable[[], Coroutine[Any, Any, object]]:
     async def post() -> object:
         return await client.post("/v1/ops/apply", json=APPLY, headers=STREAM)
 
@@ -147,7 +148,7 @@ async def test_a_feed_gives_each_listener_every_event_once_and_in_order() -> Non
             tasks.start_soon(listen, 2)
             for number in range(5):
                 feed.tell("step", number)
-                await anyio.sleep(0)
+                await anyio.lowlevel.checkpoint()
             feed.end(done("Through."))
             feed.tell("step", "too late")
 

@@ -1,6 +1,5 @@
 """`POST /v1/ops/{operation}`: any operation, through the door, as whom the token names."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import httpx2
@@ -283,7 +282,7 @@ async def test_a_server_that_is_being_stopped_takes_no_new_request(
 )
 def test_the_status_is_that_of_the_weightiest_error(told: str, status: int) -> None:
     alone = refused(told, "x", "no")
-    beside: Mapping[str, Any] = {"diagnostics": (*alone.diagnostics, *_typed().diagnostics)}
+    beside: Any = {"diagnostics": (*alone.diagnostics, *_typed().diagnostics)}
 
     assert status_of(alone) == status
     assert status_of(Envelope(ok=False, summary="no", **beside)) == status
