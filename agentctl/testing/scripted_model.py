@@ -108,7 +108,7 @@ async def _sent(act: Says, model: str) -> AsyncIterator[bytes]:
 
 def _events(act: Says, model: str) -> Sequence[dict[str, Any]]:
     entered, left = act.tokens
-    message = {
+    message: dict[str, Any] = {
         "id": "msg_1",
         "type": "message",
         "role": "assistant",

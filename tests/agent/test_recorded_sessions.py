@@ -6,13 +6,14 @@ Source: issue 5, item 6 and its "must show"; access-and-faces 3.6.
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import anyio
 import httpx2
 import pytest
 
 from agentctl.faces.agent.budget import Price
-from agentctl.faces.agent.lines import Event, read_session
+from agentctl.faces.agent.lines import Event, Fault, Recorded, read_session
 from agentctl.faces.agent.session_file import live_path
 from agentctl.faces.cli.agent_runs import Outcome, Wanted, resume_session, run_goal
 from agentctl.faces.cli.compose import compose
@@ -26,18 +27,49 @@ CLUSTER = Path(__file__).parents[2] / "evals" / "scenarios" / "retire-a-graph" /
 KEY = "sk-ant-api03-" + "k3yOfThe0perator" * 3
 PASTED = "ghp_" + "p4stedByTheModel" * 2
 GOAL = "Add the query `owners` and retire the graph scratch."
-OWNERS = "query owners() {\n  match { $s: Service  $s ownedBy $t }\n  return { $s.name as service }\n}\n"
+OWNERS = (
+    "query owners() {\n  match { $s: Service  $s ownedBy $t }\n  return { $s.name as service }\n}\n"
+)
 WITHOUT_SCRATCH = (
     "version: 1\nmetadata:\n  name: fleet\ngraphs:\n  services:\n    schema: services.pg\n"
     "    queries: queries/\n"
 )
 
 
+class Made(NamedTuple):
+    """One recording, for all tests that only read it."""
+
+    session: Path
+    folder: Path
+    slept: Outcome
+    done: Outcome
+    graphs: set[str]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
+    root = tmp_path_factory.mktemp("recorded")
+    with pytest.MonkeyPatch.context() as patch:
+        at_home(root, patch)
+
+        async def record() -> Made:
+            world = await World(root / "world").made()
+            session = root / "session.jsonl"
+            slept, done = await recorded(world, session)
+            return Made(session, world.folder, slept, done, await world.graphs())
+
+        yield anyio.run(record)
+
+
 @pytest.fixture(autouse=True)
 def _at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home" / ".config"))
-    monkeypatch.setenv("ANTHROPIC_API_KEY", KEY)
+    at_home(tmp_path, monkeypatch)
+
+
+def at_home(root: Path, patch: pytest.MonkeyPatch) -> None:
+    patch.setenv("HOME", str(root / "home"))
+    patch.setenv("XDG_CONFIG_HOME", str(root / "home" / ".config"))
+    patch.setenv("ANTHROPIC_API_KEY", KEY)
 
 
 class World:
@@ -94,6 +126,10 @@ def has(result: Any, field: str) -> bool:
     return isinstance(result, dict) and field in (result.get("data") or {})
 
 
+def asks(body: dict[str, Any]) -> Act:
+    return Says(calls=(("approve", {**ASKS, "in": draft(body)}),))
+
+
 def edits(body: dict[str, Any]) -> Act:
     second = {"in": draft(body), "path": "cluster.yaml", "content": WITHOUT_SCRATCH}
     return Says(text=f"The draft is {draft(body)}.", calls=(("draft_edit", second),))
@@ -113,9 +149,8 @@ def does_what_it_may(body: dict[str, Any]) -> Act:
     return Says(calls=(("apply", given),))
 
 
-def asks(body: dict[str, Any]) -> Act:
-    given = {"gate": "graph.scratch", "intent": "unused", "idempotency_key": "ask-1"}
-    return Says(calls=(("approve", given),))
+EDIT = {"path": "cluster.yaml", "content": WITHOUT_SCRATCH}
+ASKS = {"gate": "graph.scratch", "intent": "unused", "idempotency_key": "ask-1"}
 
 
 def finishes(body: dict[str, Any]) -> Act:
@@ -124,10 +159,10 @@ def finishes(body: dict[str, Any]) -> Act:
 
 
 BEFORE: tuple[Play, ...] = (
-    Fails(status=529, kind="overloaded_error"),
-    Fails(status=429, kind="rate_limit_error", retry_after="0"),
     Lost(),
     Says(text="I begin.", calls=(("status", {}),), cut_after=4),
+    Fails(status=529, kind="overloaded_error"),
+    Fails(status=429, kind="rate_limit_error", retry_after="0"),
     Says(text=f"I begin. My key is {KEY}.", calls=(("status", {}),)),
     Says(calls=(("draft_edit", {"path": 5, "contents": "x"}),)),
     Says(calls=(("draft_edit", '{"path": "queries/owners.gq", "content"'),)),
@@ -140,7 +175,7 @@ BEFORE: tuple[Play, ...] = (
     edits,
     plans,
     does_what_it_may,
-    asks,
+    Says(calls=(("approve", ASKS),)),
     Says(text="Scratch waits for a human; the rest is done."),
 )
 AFTER: tuple[Play, ...] = (
@@ -164,33 +199,23 @@ async def recorded(world: World, session: Path) -> tuple[Outcome, Outcome]:
     assert first.left == 0
     await world.decide(slept.waiting[0].id)
     second = ScriptedApi(AFTER)
-    done = await resume_session(
-        wanted(session, world.folder), watch=silent, http=second.client()
-    )
+    done = await resume_session(wanted(session, world.folder), watch=silent, http=second.client())
     assert second.left == 0
     return slept, done
 
 
-@pytest.fixture
-def folders(tmp_path: Path) -> Iterator[Path]:
-    return (tmp_path / name for name in ("one", "two", "three"))
-
-
 async def test_a_session_of_a_model_that_misbehaves_replays_byte_for_byte_twice(
-    tmp_path: Path, folders: Iterator[Path], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, made: Made, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    session = tmp_path / "session.jsonl"
-    world = await World(next(folders)).made()
-    slept, done = await recorded(world, session)
-    assert (slept.ended, slept.ok) == ("waiting", True)
-    assert (done.ended, done.ok, done.said) == ("done", True, "It is done.")
-    assert await world.graphs() == {"services"}
+    assert (made.slept.ended, made.slept.ok) == ("waiting", True)
+    assert (made.done.ended, made.done.ok, made.done.said) == ("done", True, "It is done.")
+    assert made.graphs == {"services"}
     monkeypatch.delenv("ANTHROPIC_API_KEY")
 
-    for again in ("once.jsonl", "twice.jsonl"):
-        other = await World(next(folders)).made()
-        played = tmp_path / again
-        from_file = f"replay:{session}"
+    for again in ("once", "twice"):
+        other = await World(tmp_path / again).made()
+        played = tmp_path / f"{again}.jsonl"
+        from_file = f"replay:{made.session}"
         first = await run_goal(
             wanted(played, other.folder, model=from_file),
             default_model="none",
@@ -198,44 +223,49 @@ async def test_a_session_of_a_model_that_misbehaves_replays_byte_for_byte_twice(
             http=nowhere(),
         )
         assert first.ended == "waiting", first
-        assert session.read_bytes().startswith(played.read_bytes())
+        assert made.session.read_bytes().startswith(played.read_bytes())
         await other.decide(first.waiting[0].id)
         last = await resume_session(
             wanted(played, other.folder, model=from_file), watch=silent, http=nowhere()
         )
 
         assert last.ended == "done", last
-        assert played.read_bytes() == session.read_bytes()
+        assert played.read_bytes() == made.session.read_bytes()
         assert await other.graphs() == {"services"}
 
 
-async def test_the_file_holds_no_key_no_header_and_no_id_and_is_a_tape(
-    tmp_path: Path, folders: Iterator[Path]
-) -> None:
-    session = tmp_path / "session.jsonl"
-    world = await World(next(folders)).made()
-    slept, _ = await recorded(world, session)
+def test_the_file_holds_no_key_no_header_and_no_id_and_is_a_tape(made: Made) -> None:
+    text = made.session.read_text()
 
-    text = session.read_text()
     for secret in (KEY, PASTED, "uthorization", "x-api-key", "the API's own words"):
         assert secret not in text
-    for varying in (slept.waiting[0].id, str(world.folder), "toolu_"):
+    for varying in (made.slept.waiting[0].id, str(made.folder), "toolu_"):
         assert varying not in text
     assert "[redacted]" in text
-    assert session.stat().st_mode & 0o777 == 0o600
-    assert not live_path(session).exists()
-    tape, problems = read_tape(session.read_bytes(), file="session.jsonl")
+    assert made.session.stat().st_mode & 0o777 == 0o600
+    assert not live_path(made.session).exists()
+    tape, problems = read_tape(made.session.read_bytes(), file="session.jsonl")
     assert problems == ()
     assert tape is not None
     assert [step.call.tool for step in tape.steps][-3:] == ["approval_wait", "plan", "apply"]
 
 
+def test_every_attempt_and_what_it_cost_is_in_the_session(made: Made) -> None:
+    found = read_session(made.session.read_bytes(), file="s")
+
+    assert isinstance(found, Recorded)
+    faults = [line.kind for line in found.lines if isinstance(line, Fault)]
+    assert faults == ["connection", "cut", "overloaded", "rate_limited", "server"]
+    assert made.slept.micro_dollars is not None
+    assert made.slept.micro_dollars >= 14 * (100 * 3 + 20 * 15)
+
+
 async def test_what_a_human_has_not_decided_is_not_asked_again_and_costs_nothing(
-    tmp_path: Path, folders: Iterator[Path]
+    tmp_path: Path,
 ) -> None:
     session = tmp_path / "session.jsonl"
-    world = await World(next(folders)).made()
-    api = ScriptedApi(BEFORE)
+    world = await World(tmp_path / "world").made()
+    api = ScriptedApi((Says(calls=(("draft_edit", EDIT),)), asks, Says(text="I wait.")))
     asked = wanted(session, world.folder, goal=GOAL)
     slept = await run_goal(asked, default_model="m", watch=silent, http=api.client())
     before = session.read_bytes()
@@ -249,17 +279,13 @@ async def test_what_a_human_has_not_decided_is_not_asked_again_and_costs_nothing
     assert session.read_bytes() == before
 
 
-async def test_a_replay_in_another_world_ends_where_it_parts(
-    tmp_path: Path, folders: Iterator[Path]
-) -> None:
-    session = tmp_path / "session.jsonl"
-    await recorded(await World(next(folders)).made(), session)
-    other = await World(next(folders)).made()
+async def test_a_replay_in_another_world_ends_where_it_parts(tmp_path: Path, made: Made) -> None:
+    other = await World(tmp_path / "other").made()
     schema = other.folder / "services.pg"
     schema.write_text(schema.read_text() + "\nnode Stray { name: String @key }\n")
 
     parted = await run_goal(
-        wanted(tmp_path / "again.jsonl", other.folder, model=f"replay:{session}"),
+        wanted(tmp_path / "again.jsonl", other.folder, model=f"replay:{made.session}"),
         default_model="none",
         watch=silent,
         http=nowhere(),
@@ -268,18 +294,3 @@ async def test_a_replay_in_another_world_ends_where_it_parts(
     assert parted.ended == "diverged"
     assert [d.code for d in parted.diagnostics] == ["agent_replay_diverged"]
     assert "differs at /result" in parted.diagnostics[0].message
-
-
-async def test_every_attempt_and_what_it_cost_is_in_the_session(
-    tmp_path: Path, folders: Iterator[Path]
-) -> None:
-    session = tmp_path / "session.jsonl"
-    world = await World(next(folders)).made()
-    slept, _ = await recorded(world, session)
-
-    found = read_session(session.read_bytes(), file="s")
-    assert not hasattr(found, "code"), found
-    kinds = [line.kind for line in found.lines if hasattr(line, "kind")]  # type: ignore[union-attr]  # checked above
-    assert kinds == ["overloaded", "rate_limited", "connection", "cut", "server"]
-    assert slept.micro_dollars is not None
-    assert slept.micro_dollars >= 14 * (100 * 3 + 20 * 15)

@@ -84,7 +84,8 @@ class ReplayModel:
 
 def is_script(recorded: Recorded) -> bool:
     """Returns whether a session holds calls alone, without a model's turns."""
-    return not any(isinstance(line, Turn) for line in recorded.lines)
+    is_scripted = recorded.header.provenance == "scripted"
+    return is_scripted and all(isinstance(line, Step) for line in recorded.lines)
 
 
 def expected_lines(recorded: Recorded) -> tuple[bytes, ...]:

@@ -109,7 +109,9 @@ class Session:
         written_arguments = self.names.write(dict(arguments), learn=False)
         before = frozenset(self.names.values())
         written_result = self.names.write(result, learn=True)
-        fresh = frozenset(n for n in self.names.values() if n not in before and not n.startswith("time_"))
+        fresh = frozenset(
+            n for n in self.names.values() if n not in before and not n.startswith("time_")
+        )
         assert isinstance(written_arguments, dict)
         step = Step(
             n=n,

@@ -74,8 +74,11 @@ def create(path: Path) -> SessionFile | Diagnostic:
     return _locked(path, descriptor)
 
 
-def reopen(path: Path) -> tuple[SessionFile, Recorded, Mapping[str, str]] | Diagnostic:
-    """Opens a session to go on with it; a line that a crash cut off is removed."""
+def reopen(path: Path) -> tuple[SessionFile, Recorded, Mapping[str, str] | None] | Diagnostic:
+    """Opens a session to go on with it; a line that a crash cut off is removed.
+
+    The last part is what the names stand for; None where that is gone, and the session over.
+    """
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)
     except OSError as failure:
@@ -84,15 +87,11 @@ def reopen(path: Path) -> tuple[SessionFile, Recorded, Mapping[str, str]] | Diag
     if isinstance(file, Diagnostic):
         return file
     found = read_file(path)
-    values = _live(path)
-    if isinstance(found, Recorded) and isinstance(values, dict):
-        os.ftruncate(descriptor, found.size_bytes)
-        return file, found, values
-    file.close()
     if isinstance(found, Diagnostic):
+        file.close()
         return found
-    assert isinstance(values, Diagnostic)
-    return values
+    os.ftruncate(descriptor, found.size_bytes)
+    return file, found, _live(path)
 
 
 def read_file(path: Path) -> Recorded | Diagnostic:
@@ -105,14 +104,11 @@ def read_file(path: Path) -> Recorded | Diagnostic:
         return unusable(str(path), failure.strerror or "it cannot be read")
 
 
-def _live(path: Path) -> dict[str, str] | Diagnostic:
-    live = live_path(path)
+def _live(path: Path) -> dict[str, str] | None:
     try:
-        return msgspec.json.decode(live.read_bytes(), type=dict[str, str])
+        return msgspec.json.decode(live_path(path).read_bytes(), type=dict[str, str])
     except (OSError, msgspec.DecodeError):
-        return unusable(
-            str(live), "what the names of the session stand for is gone, so it cannot go on"
-        )
+        return None
 
 
 def _locked(path: Path, descriptor: int) -> SessionFile | Diagnostic:

@@ -12,7 +12,7 @@ import msgspec
 
 from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.faces.agent.budget import Budget, Price, budget_of, spent
-from agentctl.faces.agent.lines import RESUMABLE, Ended, Event, Recorded, Resumed, Turn
+from agentctl.faces.agent.lines import RESUMABLE, Ended, Event, Recorded, Resumed, Turn, unusable
 from agentctl.faces.agent.loop import Run, Watcher
 from agentctl.faces.agent.model import Model
 from agentctl.faces.agent.names import Names
@@ -20,7 +20,7 @@ from agentctl.faces.agent.redaction import MODEL_VARIABLES, Redactor, secrets_of
 from agentctl.faces.agent.replay_model import ReplayModel, expected_lines, is_script
 from agentctl.faces.agent.running import begin, goal_of, header_of, last_end, resume, unlike
 from agentctl.faces.agent.session import DivergedError, Session
-from agentctl.faces.agent.session_file import SessionFile, create, read_file, reopen
+from agentctl.faces.agent.session_file import SessionFile, create, live_path, read_file, reopen
 from agentctl.faces.agent.standing import Request, requests
 from agentctl.faces.agent.tools import catalogue
 from agentctl.faces.mcp_client.steady import ServerLostError, SteadyConnection, work_with
@@ -109,9 +109,9 @@ async def resume_session(
     if isinstance(found, Diagnostic):
         return _not_begun(wanted, found)
     file, earlier, values = found
-    opened = _Opened(file=file, earlier=earlier, values=values)
+    opened = _Opened(file=file, earlier=earlier, values=values or {})
     model = wanted.model or earlier.header.model
-    problem = _resumable(wanted, earlier, replayed, model)
+    problem = _resumable(wanted, earlier, replayed, model) or _nameless(wanted, values)
     key = _key_for(replayed)
     if problem is not None or isinstance(key, Diagnostic):
         file.close()
@@ -161,6 +161,13 @@ def _resumable(
         told = "the session is not the beginning of the one that is replayed"
         return error("agent_replay_diverged", path, told)
     return None
+
+
+def _nameless(wanted: Wanted, values: Mapping[str, str] | None) -> Diagnostic | None:
+    if values is not None:
+        return None
+    told = "what the names of the session stand for is gone, so it cannot go on"
+    return unusable(str(live_path(wanted.session)), told)
 
 
 async def _with_server(desk: "_Desk", watch: Watcher) -> Outcome:

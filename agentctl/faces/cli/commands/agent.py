@@ -210,7 +210,8 @@ def _finish(outcome: "Outcome", *, as_json: bool) -> None:
         if outcome.ended == "waiting":
             say(f"then:  agentctl agent resume {outcome.session}")
         print_diagnostics(outcome.diagnostics, folder=None)
-        say(_summary(outcome))
+        if outcome.ended != "not_begun":
+            say(_summary(outcome))
     sys.exit(
         exit_code(
             ok=outcome.ok, diagnostics=outcome.diagnostics, waiting=outcome.ended == "waiting"

@@ -1,0 +1,392 @@
+"""What the loop does with a model that errs, repeats itself, refuses, or costs too much. In memory."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import anyio
+import msgspec
+import pytest
+
+from agentctl.faces.agent.anthropic_model import AnthropicModel
+from agentctl.faces.agent.budget import Budget, Price
+from agentctl.faces.agent.conversation import system_prompt
+from agentctl.faces.agent.lines import Asked, Ended, Fault, Recorded, Turn, decode_line
+from agentctl.faces.agent.loop import ATTEMPTS_MAX, REPLY_TOKENS_MAX, Run
+from agentctl.faces.agent.model import Tool
+from agentctl.faces.agent.names import Names
+from agentctl.faces.agent.redaction import Redactor
+from agentctl.faces.agent.replay_model import ReplayModel
+from agentctl.faces.agent.running import begin, header_of, resume
+from agentctl.faces.agent.session import DivergedError, Session
+from agentctl.faces.mcp_client.steady import ServerLostError
+from agentctl.testing.scripted_model import Fails, Lost, Play, Says, ScriptedApi, results
+from agentctl_evals.tape import Header
+
+TOOLS = (Tool(name="status", description="Look.", input_schema={"type": "object"}),)
+REQUEST = "01M7ZFAN7J1EC84SFMPP1KYPMR"
+ASKED = {
+    "ok": True,
+    "summary": "Asked.",
+    "data": {
+        "request_id": REQUEST,
+        "resource": "graph.old",
+        "tell_your_human": f"agentctl approve {REQUEST}",
+    },
+}
+
+
+def standing(word: str) -> dict[str, object]:
+    return {"ok": True, "summary": word, "data": {"request_id": REQUEST, "standing": word}}
+
+
+class Pages:
+    """A file in memory."""
+
+    def __init__(self) -> None:
+        self.lines: list[bytes] = []
+        self.values: dict[str, str] = {}
+
+    def append(self, line: bytes) -> None:
+        self.lines.append(line)
+
+    def keep(self, values: Mapping[str, str]) -> None:
+        self.values = dict(values)
+
+    def recorded(self) -> Recorded:
+        header = msgspec.json.decode(self.lines[0], type=Header)
+        return Recorded(header=header, lines=tuple(map(decode_line, self.lines[1:])), size_bytes=0)
+
+
+class Answers:
+    """A server in memory: one answer for each tool, the last of several again and again."""
+
+    def __init__(self, **answers: Any) -> None:
+        self._answers = {
+            name: list(a) if isinstance(a, list) else [a] for name, a in answers.items()
+        }
+        self.calls: list[tuple[str, Mapping[str, object]]] = []
+
+    async def call(self, tool: str, arguments: Mapping[str, object]) -> tuple[bool, object]:
+        self.calls.append((tool, dict(arguments)))
+        left = self._answers.get(tool)
+        if left is None:
+            return True, {"ok": False, "summary": "Refused."}
+        answer = left[0] if len(left) == 1 else left.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return False, answer
+
+
+async def ran(
+    acts: Iterable[Play],
+    server: Answers,
+    *,
+    budget: Budget | None = None,
+    price: Price | None = None,
+    minutes: float = 5,
+) -> tuple[Ended, Pages, ScriptedApi]:
+    api, pages = ScriptedApi(acts), Pages()
+    deadline = anyio.current_time() + minutes * 60
+    model = AnthropicModel("m", api_key="k" * 20, deadline=deadline, http_client=api.client())
+    run = run_of(pages, model, server, budget=budget, price=price)
+    ended = await begin(run, header_of("m", "agent:x", TOOLS, run.budget), "the goal")
+    return ended, pages, api
+
+
+def run_of(
+    pages: Pages,
+    model: Any,
+    server: Answers,
+    *,
+    budget: Budget | None = None,
+    price: Price | None = None,
+    expected: Recorded | None = None,
+) -> Run:
+    lines = () if expected is None else tuple(pages_of(expected))
+    names = model._names if isinstance(model, ReplayModel) else Names({})
+    session = Session(
+        pages, names=names, redactor=Redactor(()), expected=lines, held=expected is not None
+    )
+    return Run(
+        session=session,
+        model=model,
+        tools=TOOLS,
+        connection=server,
+        budget=budget or Budget(),
+        price=price,
+        watch=lambda _: None,
+    )
+
+
+def pages_of(recorded: Recorded) -> list[bytes]:
+    from agentctl.faces.agent.replay_model import expected_lines
+
+    return list(expected_lines(recorded))
+
+
+def asked_by_us(pages: Pages) -> list[str]:
+    lines = pages.recorded().lines
+    return [a.text for a in lines if isinstance(a, Asked) and a.by == "agentctl"]
+
+
+async def replayed(pages: Pages, server: Answers, *, budget: Budget | None = None) -> Pages:
+    source, again = pages.recorded(), Pages()
+    names = Names({})
+    run = run_of(again, ReplayModel(source, names=names), server, budget=budget, expected=source)
+    await begin(run, source.header, "the goal")
+    return again
+
+
+async def test_the_model_gets_the_prompts_the_tools_and_the_whole_conversation_each_time() -> None:
+    acts = (Says(text="I look.", calls=(("status", {}),)), Says(text="All is well."))
+
+    ended, _, api = await ran(acts, Answers(status={"ok": True, "summary": "fine"}))
+
+    assert ended == Ended(why="done")
+    first, second = api.bodies
+    assert first["system"][0]["text"] == system_prompt()
+    assert [t["name"] for t in first["tools"]] == ["status"]
+    assert "thread" not in first
+    assert [m["role"] for m in second["messages"]] == ["user", "assistant", "user"]
+    assert second["messages"][0]["content"][0]["text"] == "the goal"
+    assert results(second) == [{"ok": True, "summary": "fine"}]
+    use = second["messages"][1]["content"][1]
+    assert second["messages"][2]["content"][0]["tool_use_id"] == use["id"]
+
+
+async def test_a_call_with_the_same_answer_is_told_so_and_ended_when_it_goes_on() -> None:
+    acts = [Says(calls=(("status", {}),)) for _ in range(6)]
+
+    ended, pages, api = await ran(acts, Answers(status={"ok": True}))
+
+    assert ended == Ended(why="loop")
+    assert [t.split("`")[1] for t in asked_by_us(pages)] == ["status"] * 3
+    assert api.left == 0
+
+
+async def test_a_call_whose_answer_changes_is_no_loop() -> None:
+    acts = [*(Says(calls=(("status", {}),)) for _ in range(7)), Says(text="done")]
+    answers = [{"ok": True, "seq": n} for n in range(7)]
+
+    ended, pages, _ = await ran(acts, Answers(status=answers))
+
+    assert ended == Ended(why="done")
+    assert asked_by_us(pages) == []
+
+
+async def test_arguments_that_nobody_can_read_are_not_sent_and_end_it_when_it_goes_on() -> None:
+    bad = [Says(calls=(("status", text),)) for text in ('{"a":', "[1]", '"x"', "7", "{]", "nul")]
+    server = Answers(status={"ok": True})
+
+    ended, _, api = await ran(bad, server)
+
+    assert ended == Ended(why="loop")
+    assert server.calls == []
+    assert "no whole JSON object" in results(api.bodies[1])[0]
+
+
+async def test_a_refusal_ends_it_and_nothing_of_that_reply_is_done() -> None:
+    server = Answers(status={"ok": True})
+    refuses = Says(text="I will not.", calls=(("status", {}),), stop="refusal")
+
+    ended, _, _ = await ran((refuses,), server)
+
+    assert ended == Ended(why="refusal")
+    assert server.calls == []
+
+
+@pytest.mark.parametrize(
+    ("budget", "price", "which"),
+    [
+        (Budget(turns=2), None, "turns"),
+        (Budget(tokens=240), None, "tokens"),
+        (Budget(cost=0.001), Price(input=3, output=15), "cost"),
+    ],
+)
+async def test_a_bound_that_is_reached_ends_it_and_what_was_called_for_is_done(
+    budget: Budget, price: Price | None, which: str
+) -> None:
+    acts = [Says(calls=(("status", {"turn": n}),)) for n in range(2)]
+    server = Answers(status={"ok": True})
+
+    ended, _, api = await ran(acts, server, budget=budget, price=price)
+
+    assert ended == Ended(why="budget", budget=which)  # type: ignore[arg-type]  # a parameter
+    assert len(server.calls) == 2
+    assert api.left == 0
+
+
+async def test_no_reply_may_be_longer_than_what_is_left_of_the_tokens() -> None:
+    acts = (Says(calls=(("status", {}),)), Says(text="done"))
+
+    _, _, api = await ran(acts, Answers(status={"ok": True}), budget=Budget(tokens=1000))
+
+    assert [body["max_tokens"] for body in api.bodies] == [1000, 880]
+    assert REPLY_TOKENS_MAX > 1000
+
+
+async def test_when_the_minutes_are_over_it_ends_and_the_replay_ends_there_too() -> None:
+    ended, pages, _ = await ran((Lost(), Says(text="late")), Answers(), minutes=0.001)
+
+    assert ended == Ended(why="budget", budget="minutes")
+    assert (await replayed(pages, Answers())).lines == pages.lines
+
+
+async def test_an_overloaded_api_is_asked_again_a_few_times_and_no_more() -> None:
+    acts = [Fails(status=529, kind="overloaded_error") for _ in range(ATTEMPTS_MAX)]
+
+    ended, pages, api = await ran(acts, Answers())
+
+    assert ended == Ended(why="model_unavailable")
+    assert api.left == 0
+    faults = [f for f in pages.recorded().lines if isinstance(f, Fault)]
+    assert [f.attempt for f in faults] == list(range(1, ATTEMPTS_MAX + 1))
+    assert faults[-1].retry_in_s is None
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 413])
+async def test_what_the_api_does_not_take_is_not_sent_again(status: int) -> None:
+    ended, _, api = await ran((Fails(status=status, kind="invalid_request_error"),), Answers())
+
+    assert ended == Ended(why="model_unavailable")
+    assert len(api.bodies) == 1
+
+
+async def test_a_reply_that_broke_off_counts_with_what_it_used_and_none_of_it_is_done() -> None:
+    acts = (Says(calls=(("status", {}),), cut_after=4, tokens=(500, 9)), Says(text="done"))
+    server = Answers(status={"ok": True})
+
+    ended, pages, _ = await ran(acts, server)
+
+    assert ended == Ended(why="done")
+    assert server.calls == []
+    (fault,) = [f for f in pages.recorded().lines if isinstance(f, Fault)]
+    assert (fault.kind, fault.usage.input) == ("cut", 500)
+
+
+async def test_a_reply_that_was_too_long_goes_on_in_smaller_steps() -> None:
+    acts = (Says(text="long " * 9, stop="max_tokens"), Says(text="done"))
+
+    ended, pages, _ = await ran(acts, Answers())
+
+    assert ended == Ended(why="done")
+    assert "smaller steps" in asked_by_us(pages)[0]
+
+
+async def test_a_block_that_is_none_of_ours_goes_back_as_it_came() -> None:
+    thinking = {"type": "thinking", "thinking": "hm", "signature": "c2ln"}
+    acts = (Says(opaque=thinking, calls=(("status", {}),)), Says(text="done"))
+
+    _, _, api = await ran(acts, Answers(status={"ok": True}))
+
+    assert api.bodies[1]["messages"][1]["content"][0] == thinking
+
+
+async def test_it_sleeps_when_its_turn_ends_with_an_open_request() -> None:
+    acts = (Says(calls=(("approve", {"gate": "graph.old"}),)), Says(text="I wait."))
+
+    ended, _, _ = await ran(acts, Answers(approve=ASKED))
+
+    assert ended == Ended(why="waiting")
+
+
+async def test_it_never_polls_a_wait_that_nobody_answered_puts_it_to_sleep() -> None:
+    acts = (
+        Says(calls=(("approve", {"gate": "graph.old"}),)),
+        Says(calls=(("approval_wait", {"id": REQUEST}), ("status", {}))),
+    )
+    server = Answers(approve=ASKED, approval_wait=standing("waiting"), status={"ok": True})
+
+    ended, _, api = await ran(acts, server)
+
+    assert ended == Ended(why="waiting")
+    assert [tool for tool, _ in server.calls] == ["approve", "approval_wait", "status"]
+    assert api.left == 0
+
+
+async def test_a_server_that_goes_away_ends_it_and_a_replay_makes_no_such_call() -> None:
+    acts = (Says(calls=(("status", {}), ("apply", {}))),)
+    server = Answers(status={"ok": True}, apply=ServerLostError())
+
+    ended, pages, _ = await ran(acts, server)
+    whole = Answers(status={"ok": True}, apply={"ok": True})
+    again = await replayed(pages, whole)
+
+    assert ended == Ended(why="tools_lost")
+    assert again.lines == pages.lines
+    assert [tool for tool, _ in whole.calls] == ["status"]
+
+
+async def test_what_was_not_answered_is_told_to_the_model_when_it_goes_on() -> None:
+    acts = (Says(calls=(("status", {}), ("apply", {}))),)
+    _, pages, _ = await ran(acts, Answers(status={"ok": True}, apply=ServerLostError()))
+    recorded = pages.recorded()
+    api = ScriptedApi((Says(text="I looked."),))
+    deadline = anyio.current_time() + 60
+    model = AnthropicModel("m", api_key="k" * 20, deadline=deadline, http_client=api.client())
+    run = run_of(pages, model, Answers())
+    run.session.restore(recorded.lines)
+
+    ended = await resume(run)
+
+    assert ended == Ended(why="done")
+    assert "not known" in results(api.bodies[0])[1]
+    last = api.bodies[0]["messages"][-1]["content"][-1]["text"]
+    assert "broken off" in last
+
+
+async def test_who_cancels_it_finds_a_session_that_can_go_on() -> None:
+    hangs = anyio.Event()
+
+    class Hanging(Answers):
+        async def call(self, tool: str, arguments: Mapping[str, object]) -> tuple[bool, object]:
+            hangs.set()
+            await anyio.sleep_forever()
+            return await super().call(tool, arguments)
+
+    api, pages = ScriptedApi((Says(calls=(("status", {}),)),)), Pages()
+    deadline = anyio.current_time() + 60
+    model = AnthropicModel("m", api_key="k" * 20, deadline=deadline, http_client=api.client())
+    run = run_of(pages, model, Hanging())
+    header = header_of("m", "agent:x", TOOLS, run.budget)
+
+    with anyio.fail_after(30):
+        async with anyio.create_task_group() as group:
+            group.start_soon(begin, run, header, "the goal")
+            await hangs.wait()
+            group.cancel_scope.cancel()
+
+    assert pages.recorded().lines[-1] == Ended(why="interrupted")
+
+
+async def test_a_replay_stops_at_the_first_answer_that_is_another() -> None:
+    acts = (Says(calls=(("status", {}),)), Says(calls=(("plan", {}),)), Says(text="done"))
+    _, pages, _ = await ran(acts, Answers(status={"ok": True, "seq": 1}, plan={"ok": True}))
+    other = Answers(status={"ok": True, "seq": 2}, plan={"ok": True})
+
+    with pytest.raises(DivergedError, match="line 4 differs at /result/seq"):
+        await replayed(pages, other)
+
+    assert [tool for tool, _ in other.calls] == ["status"]
+
+
+async def test_ids_that_differ_from_world_to_world_make_no_difference() -> None:
+    def plan_of(digit: str) -> dict[str, object]:
+        return {
+            "ok": True,
+            "data": {"plan_id": digit * 64, "at": f"2026-11-2{digit}T00:00:00.000Z"},
+        }
+
+    def applies(body: dict[str, Any]) -> Says:
+        return Says(calls=(("apply", {"plan_id": results(body)[0]["data"]["plan_id"]}),))
+
+    acts = (Says(calls=(("plan", {}),)), applies, Says(text=f"Applied {'1' * 64}."))
+    _, pages, _ = await ran(acts, Answers(plan=plan_of("1"), apply={"ok": True}))
+    other = Answers(plan=plan_of("2"), apply={"ok": True})
+
+    again = await replayed(pages, other)
+
+    assert again.lines == pages.lines
+    assert other.calls[1] == ("apply", {"plan_id": "2" * 64})
+    turns = [t for t in pages.recorded().lines if isinstance(t, Turn)]
+    assert turns[-1].words() == "Applied ${digest_1}."
