@@ -83,7 +83,7 @@ def _judged(question: Question, policies: PolicySet) -> Decision:
     if failed:
         return Decision(allow=False, errors=failed)
     names = tuple(sorted({b.name for b in governing}))
-    told = [(name, _answer(question, text)) for name, text in _restricting(others)]
+    told = [(name, _answer(question, text)) for name, text in _restricting(question.action, others)]
     permits = [(b.name, _answer(_for(b, question), _text(b, question.action))) for b in governing]
     if not governing:
         permits = [("", _answer(question, DEFAULTS))]
@@ -103,8 +103,10 @@ def _judged(question: Question, policies: PolicySet) -> Decision:
     return Decision(allow=True, policies=ids, bundles=names)
 
 
-def _restricting(others: tuple[AppliedBundle, ...]) -> Iterator[tuple[str, str]]:
-    yield "", ALWAYS
+def _restricting(action: str, others: tuple[AppliedBundle, ...]) -> Iterator[tuple[str, str]]:
+    """Yields what can only take away; each rule of `ALWAYS` names the actions that it is about."""
+    if f'::Action::"{action}"' in ALWAYS:
+        yield "", ALWAYS
     for bundle in others:
         yield bundle.name, bundle.text
 
