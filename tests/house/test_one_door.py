@@ -11,6 +11,7 @@ from agentctl.faces.cli.main import cli
 from agentctl.faces.cli.verbs import LOCAL, VERBS
 from agentctl.faces.mcp_server.projection import tools
 from agentctl_tools.catalog import CONSENT_WORDS, OPERATIONS
+from agentctl_tools.projections import http_operations
 
 ROOT = Path(__file__).parents[2]
 FACES = ("agentctl/faces", "tui", "evals")
@@ -110,6 +111,7 @@ def test_every_operation_has_a_projection() -> None:
     """What nobody can call is no operation of the runtime."""
     called = {name for verb in VERBS.values() for name in verb.operations}
     called |= {o.name for o in OPERATIONS.values() if o.mcp_tool is not None}
+    called |= {o.name for o in http_operations()}
     behind_resources = {"plan_show"}
 
     assert set(OPERATIONS) - called - behind_resources == set()

@@ -3,7 +3,7 @@
 import socket
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from agentctl.diagnostics.diagnostic import Diagnostic, error
@@ -18,9 +18,6 @@ from agentctl.instants import parse_instant
 from agentctl_tools.door import leave
 from agentctl_tools.entrance import Entrance
 from agentctl_tools.serving import Premises
-
-if TYPE_CHECKING:
-    from starlette.applications import Starlette
 
 _IN_THE_CLEAR = (
     "What comes here is not encrypted, tokens neither: let nothing reach this address but a proxy"
@@ -123,7 +120,7 @@ def _server(
     return make_server(service, reached=reached, beside=_mcp(premises, url, reached, toolsets))
 
 
-def _mcp(premises: Premises, url: str, reached: Reached, toolsets: frozenset[str]) -> "Starlette":
+def _mcp(premises: Premises, url: str, reached: Reached, toolsets: frozenset[str]) -> Any:  # noqa: ANN401  # an ASGI app, of whose kind this module knows nothing
     async def bearer_of(secret: str) -> Bearer | None:
         found = await premises.agent(secret)
         if isinstance(found, Diagnostic):
