@@ -9,7 +9,7 @@ from agentctl.faces.cli.options import example, shared
 
 if TYPE_CHECKING:
     from agentctl_tools.policy import BundlesSeen
-    from agentctl_tools.policy_ask import Explained, Simulated
+    from agentctl_tools.policy_ask import Explained, Simulated, Tested
 
 _draft = click.option("--draft", metavar="ID", help="What a draft declares.")
 _desired = click.option(
@@ -110,7 +110,7 @@ def test(file: Path, graph: str | None, draft: str | None, *, desired: bool, **_
 
     text = file.read_text(encoding="utf-8", errors="replace")
     arguments: dict[str, object] = {"tests": text, "file": file.name, "graph": graph}
-    run_operation("policy_test", arguments | _policies(draft, desired=desired))
+    run_operation("policy_test", arguments | _policies(draft, desired=desired), show=_tested)
 
 
 @command.command("simulate", epilog=example("agentctl policy simulate"))
@@ -154,6 +154,13 @@ def _explained(data: "Explained") -> str:
     ]
     lines += [f"error: {show(Foreign(told), limit=300)}" for told in data.errors]
     return "\n".join(lines)
+
+
+def _tested(data: "Tested") -> str:
+    many = len(data.cases)
+    return (
+        f"{many} {'case' if many == 1 else 'cases'}: {data.passed} as expected, {data.failed} not."
+    )
 
 
 def _simulated(data: "Simulated") -> str:
