@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx2
+import mcp_types as types
 import pytest
 from mcp import Client
 from opentelemetry import trace
@@ -57,7 +58,7 @@ async def test_a_call_is_a_span_of_the_callers_trace(
         await client.call_tool(
             "apply",
             {"plan_id": "0" * 64, "intent": SECRET, "idempotency_key": "1"},
-            meta={"traceparent": PARENT},
+            meta=types.RequestParamsMeta(traceparent=PARENT),  # type: ignore[typeddict-unknown-key]
         )
 
     ours = named(spans, "agentctl apply")

@@ -27,6 +27,7 @@ from agentctl.engine.reconciling import (
     open_needs,
 )
 from agentctl.engine.results import ApplyResult
+from agentctl.engine.world import mint_nonce
 from agentctl_tools.envelopes import done, failed
 from agentctl_tools.failures import diagnostics_of
 from agentctl_tools.fields import Intent
@@ -39,6 +40,8 @@ INTERVAL_S_MIN: Final = 1.0
 INTERVAL_S_MAX: Final = 86_400.0
 NOTICES_EVERY_S: Final = 60.0
 """How often it looks for requests whose time is half over or about to end."""
+_KEYED: Final = frozenset({"apply", "request_approval"})
+"""What takes a key, which over MCP must be given."""
 TOLD_MAX: Final = 5
 """Of the mistakes, one line of output names as many."""
 
@@ -153,6 +156,9 @@ class _Acts:
 
         call = self._call
         await self._require_standing()
+        if call.caller.via == "mcp" and name in _KEYED:
+            key = f"reconcile:{mint_nonce(call.cluster.world)}"  # Each act is a change of its own.
+            arguments = {**arguments, "idempotency_key": key}
         return await door.call(
             call.cluster, call.caller, name, arguments, is_interrupted=call.is_interrupted
         )
@@ -264,6 +270,7 @@ OPERATION = Operation(
     describe="Real. Plans and applies on every change, as far as policy lets it; asks for the rest.",
     resource=lambda _: "cluster",
     result=ReconcileResult,
+    destructive=True,
     mcp_tool="reconcile",
     toolset="operator",
 )

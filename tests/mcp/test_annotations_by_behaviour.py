@@ -1,0 +1,189 @@
+"""What a tool's annotations say is what it does: seen on every byte of the folder and the storage root."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import mcp_types as types
+import pytest
+from mcp import Client
+
+from agentctl.engine.cluster import Cluster
+from agentctl.faces.mcp_server.projection import TOOLSETS, tool_list
+from agentctl.faces.mcp_server.server import make_server
+from agentctl.testing.builders import QUERY, Bench, folder_files
+from agentctl_tools.door import call
+from agentctl_tools.entrance import Entrance
+
+ALL = frozenset(TOOLSETS)
+TOOLS = {tool.name: tool for tool in tool_list(ALL)}
+KEPT_PLANS = "__cluster/plans/"
+"""A plan that was made is kept, so that its id means something; it is in no digest of anything."""
+MOVING = ("__cluster/locks/", "__cluster/leases/", "__cluster/audit/", "__cluster/state.json")
+"""What every change moves: leases, and the copy of the newest state that the seed reads."""
+SECOND = QUERY.replace("all_packages", "names")
+
+
+def hints(tool: types.Tool) -> types.ToolAnnotations:
+    assert tool.annotations is not None
+    return tool.annotations
+
+
+READ_ONLY = sorted(name for name, t in TOOLS.items() if hints(t).read_only_hint)
+CHANGING = sorted(set(TOOLS) - set(READ_ONLY))
+LOOKS: Mapping[str, dict[str, object]] = {
+    "config_read": {"path": "cluster.yaml"},
+    "config_search": {"text": "package"},
+    "schema": {"graph": "supply"},
+    "run_query": {"query": "supply.all_packages"},
+    "explain": {"what": "plan"},
+    "approval_wait": {"timeout_s": 0},
+}
+
+
+class Ground:
+    """A cluster with a draft, a plan, an open request and an op to go back on."""
+
+    def __init__(self, bench: Bench, cluster: Cluster, client: Client) -> None:
+        self.bench, self.cluster, self.client = bench, cluster, client
+        self.draft = self.gone = self.plan = self.request = self.op = ""
+
+    async def prepare(self) -> None:
+        edited = await self.tool("draft_edit", path="supply.gq", content=f"{QUERY}\n{SECOND}")
+        self.draft = edited["data"]["draft"]
+        self.plan = (await self.tool("plan", within=self.draft))["data"]["plan_id"]
+        gone = await self.tool(
+            "draft_edit", path="cluster.yaml", content=folder_files("supply")["cluster.yaml"]
+        )
+        self.gone = gone["data"]["draft"]
+
+    async def prepare_for(self, name: str) -> None:
+        await self.prepare()
+        if name == "approval_wait":
+            asked = await self.tool("approve", **self.change("approve"))
+            self.request = asked["data"]["request_id"]
+        if name == "rollback":
+            applied = await self.tool("apply", **self.change("apply"))
+            self.op = applied["data"]["op"]
+
+    async def tool(self, name: str, **arguments: object) -> dict[str, Any]:
+        """Calls a tool; ``in`` is written `within`."""
+        named = {("in" if k == "within" else k): v for k, v in arguments.items()}
+        result = await self.client.call_tool(name, named)
+        envelope = result.structured_content
+        assert envelope is not None
+        assert envelope["ok"], (name, envelope)
+        return dict(envelope)
+
+    def everything(self) -> dict[str, bytes]:
+        folder = {str(p): p.read_bytes() for p in self.bench.path.rglob("*") if p.is_file()}
+        return folder | {k: v for k, v in self.bench.objects.items() if KEPT_PLANS not in k}
+
+    def change(self, name: str) -> dict[str, object]:
+        """Arguments with which the tool does something."""
+        real: dict[str, object] = {"intent": "why", "idempotency_key": "one"}
+        return {
+            "draft_edit": {
+                "path": "supply.gq",
+                "content": f"{QUERY}\n{SECOND}",
+                "within": self.draft,
+            },
+            "apply": {"plan_id": self.plan, **real},
+            "rollback": {"op": self.op, **real},
+            "approve": {"gate": "graph.old", "within": self.gone, **real},
+            "refresh": {"intent": "why"},
+            "import": {"intent": "why"},
+            "force_unlock": {"lock_id": "none", "intent": "why"},
+            "reconcile": {"intent": "why"},
+        }[name]
+
+
+async def ground(tmp_path: Path) -> tuple[Bench, Cluster]:
+    bench = Bench(tmp_path)
+    cluster = await bench.begun(folder_files("supply", "old"))
+    done = await call(cluster, bench.sarah, "apply", {"intent": "begin"})
+    assert done.ok, done
+    return bench, cluster
+
+
+@pytest.mark.parametrize("name", READ_ONLY)
+async def test_a_tool_that_says_it_only_reads_leaves_every_byte(tmp_path: Path, name: str) -> None:
+    bench, cluster = await ground(tmp_path)
+
+    async with Client(make_server(Entrance(cluster, bench.agent), toolsets=ALL)) as client:
+        here = Ground(bench, cluster, client)
+        await here.prepare_for(name)
+        given = dict(LOOKS.get(name, {}))
+        if name == "approval_wait":
+            given["id"] = here.request
+        before = here.everything()
+        for _ in range(2):
+            result = await client.call_tool(name, given)
+            assert not result.is_error, result.structured_content
+
+    assert here.everything() == before
+
+
+@pytest.mark.parametrize("name", [n for n in CHANGING if hints(TOOLS[n]).idempotent_hint])
+async def test_a_tool_that_says_it_is_idempotent_does_it_once(tmp_path: Path, name: str) -> None:
+    bench, cluster = await ground(tmp_path)
+
+    async with Client(make_server(Entrance(cluster, bench.agent), toolsets=ALL)) as client:
+        here = Ground(bench, cluster, client)
+        await here.prepare_for(name)
+        change = here.change(name)
+        await here.tool(name, **change)
+        effects = await effects_of(here)
+        await here.tool(name, **change)
+        effects_again = await effects_of(here)
+
+    assert effects_again == effects
+
+
+async def effects_of(here: Ground) -> object:
+    """What is applied, what is asked, what the drafts say, and which ops there are."""
+    state: Any = (await call(here.cluster, here.bench.sarah, "status", {})).data
+    ops: Any = (await call(here.cluster, here.bench.sarah, "ops", {"limit": 200})).data
+    read: Any = await here.tool("config_read", path="supply.gq", within=here.draft)
+    return (
+        state.state_observations.state_revision,
+        dict(state.resource_digests),
+        sorted(r.request_id for r in state.waiting),
+        [o.id for o in ops.ops],
+        read["data"]["text"],
+    )
+
+
+@pytest.mark.parametrize("name", [n for n in CHANGING if not hints(TOOLS[n]).destructive_hint])
+async def test_a_tool_that_says_it_destroys_nothing_leaves_what_was_there(
+    tmp_path: Path, name: str
+) -> None:
+    """Objects are only added, and the folder's files stay as they are; what is live stays live."""
+    bench, cluster = await ground(tmp_path)
+
+    async with Client(make_server(Entrance(cluster, bench.agent), toolsets=ALL)) as client:
+        here = Ground(bench, cluster, client)
+        await here.prepare_for(name)
+        before = here.everything()
+        digests = (await effects_of(here))[1]  # type: ignore[index]  # a tuple
+        arguments = here.change(name)
+        if name == "import":  # There is a ledger already: that it refuses must cost nothing too.
+            await client.call_tool(name, arguments)
+        else:
+            await here.tool(name, **arguments)
+        after = here.everything()
+        digests_after = (await effects_of(here))[1]  # type: ignore[index]  # a tuple
+
+    assert digests_after == digests
+    gone = {k for k in before if k not in after and not any(m in k for m in MOVING)}
+    assert gone == set()
+    changed = {k for k in before if k in after and before[k] != after[k]}
+    assert {k for k in changed if not any(m in k for m in MOVING)} <= set(), changed
+
+
+def test_every_tool_is_of_one_of_the_kinds_that_are_proved() -> None:
+    for tool in TOOLS.values():
+        told = hints(tool)
+        assert None not in told.model_dump(exclude={"title"}).values()
+        assert told.open_world_hint is False
+        assert not (told.read_only_hint and told.destructive_hint)
