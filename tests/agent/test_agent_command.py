@@ -1,8 +1,13 @@
 """`agentctl agent` as a person meets it: what it prints, how it ends, what it leaves."""
 
 import json
+import os
 import re
 import shlex
+import signal
+import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -19,10 +24,7 @@ ROOT = Path(__file__).parents[2]
 GUIDE = ROOT / "docs" / "guides" / "agent.md"
 KEY = "sk-ant-api03-" + "k3yOfThe0perator" * 3
 EMPTY = {"path": "cluster.yaml", "content": "version: 1\n"}
-ASKS = (
-    Says(calls=(("apply", {"plan_id": "none"}), ("draft_edit", EMPTY))),
-    Says(text="It waits for you."),
-)
+LIMIT_S = 60
 
 Run = Callable[..., Result]
 
@@ -97,6 +99,8 @@ def test_a_file_that_is_there_is_not_written_over(
         ("run", "look", "--price", "cheap"),
         ("run", "look", "--price", "nan/1"),
         ("run", "look", "--max-turns", "0"),
+        ("run", "look", "--context", "prod"),
+        ("run", "look", "--token-file", "token"),
         ("resume", "nowhere.jsonl"),
     ],
 )
@@ -195,6 +199,45 @@ def test_a_script_plays_without_a_key_and_its_words_cannot_act_on_the_terminal(
     last = json.loads(Path(document["session"]).read_text().splitlines()[-3])
     assert last["call"]["arguments"]["in"] == "${id_1}"
     assert last["result"]["data"]["text"] == "// x"
+
+
+@pytest.mark.slow
+def test_ctrl_c_leaves_a_session_that_can_go_on_and_no_process_but_ours_ever_had_the_key(
+    supply: Path, tmp_path: Path
+) -> None:
+    session = tmp_path / "s.jsonl"
+    with socket.create_server(("127.0.0.1", 0)) as silent_api:
+        silent_api.settimeout(LIMIT_S)
+        environment = os.environ | {
+            "ANTHROPIC_API_KEY": KEY,
+            "ANTHROPIC_BASE_URL": f"http://127.0.0.1:{silent_api.getsockname()[1]}",
+        }
+        arguments = ("--config", str(supply), "agent", "run", "look", "--session", str(session))
+        command = [sys.executable, "-m", "agentctl", *arguments]
+        with subprocess.Popen(
+            command, env=environment, start_new_session=True, stderr=subprocess.PIPE
+        ) as process:
+            connection, _ = silent_api.accept()
+            servers = children(process.pid)
+            seen = [Path(f"/proc/{pid}/environ").read_bytes() for pid in servers]
+            os.killpg(process.pid, signal.SIGINT)
+            _, told = process.communicate(timeout=LIMIT_S)
+            connection.close()
+
+    assert process.returncode == ExitCode.INTERRUPTED
+    assert f"agentctl agent resume {session}".encode() in told
+    assert json.loads(session.read_text().splitlines()[-1]) == {
+        "event": "ended",
+        "why": "interrupted",
+    }
+    assert session.with_name("s.jsonl.live").exists()
+    assert servers
+    assert not any(KEY.encode() in environ for environ in seen)
+
+
+def children(pid: int) -> list[int]:
+    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return [int(child) for child in listed.split()]
 
 
 @pytest.mark.slow

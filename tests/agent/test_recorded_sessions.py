@@ -19,6 +19,7 @@ from agentctl.faces.cli.agent_runs import Outcome, Wanted, resume_session, run_g
 from agentctl.faces.cli.compose import compose
 from agentctl.faces.cli.host import WorldHost
 from agentctl.testing.scripted_model import Act, Fails, Lost, Play, Says, ScriptedApi, results
+from agentctl_evals.replay import Played, replay
 from agentctl_evals.tape import Step, read_tape
 
 pytestmark = pytest.mark.slow
@@ -294,3 +295,21 @@ async def test_a_replay_in_another_world_ends_where_it_parts(tmp_path: Path, mad
     assert parted.ended == "diverged"
     assert [d.code for d in parted.diagnostics] == ["agent_replay_diverged"]
     assert "differs at /result" in parted.diagnostics[0].message
+
+
+async def test_the_calls_of_a_session_play_as_a_tape(tmp_path: Path, made: Made) -> None:
+    tape, _ = read_tape(made.session.read_bytes(), file="session.jsonl")
+    assert tape is not None
+    world = await World(tmp_path / "world").made()
+
+    async def human(played: Played) -> str | None:
+        if played.step.call.tool == "approve":
+            assert isinstance(played.result, dict)
+            await world.decide(played.result["data"]["request_id"])
+        return None
+
+    async with world.host.agent(world.folder) as agent:
+        ended = await replay(tape, agent, after_call=human)
+
+    assert ended.ended == "complete", ended.difference
+    assert await world.graphs() == {"services"}

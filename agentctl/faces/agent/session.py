@@ -75,6 +75,7 @@ class Session:
     def begin(self, header: Header) -> None:
         """Writes line 1."""
         self._sink.append(encode_line(self._clean(header)))
+        self._sink.keep(self.names.values())
 
     def restore(self, lines: Sequence[Event | Step]) -> None:
         """Takes over what an earlier run of the session wrote."""

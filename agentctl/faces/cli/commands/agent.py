@@ -37,7 +37,12 @@ def command(**_: object) -> None:
 def _bounds(command: F) -> F:
     """Adds the options of the model and of the budget."""
     for option in (
-        click.option("--max-minutes", type=click.FloatRange(min=0, min_open=True), metavar="N"),
+        click.option(
+            "--max-minutes",
+            type=click.FloatRange(min=0, min_open=True),
+            metavar="N",
+            help="Of this run; default 30.",
+        ),
         click.option(
             "--price",
             metavar="IN/OUT",
@@ -49,8 +54,18 @@ def _bounds(command: F) -> F:
             metavar="DOLLARS",
             help="At most; cached tokens count in full.",
         ),
-        click.option("--max-tokens", type=click.IntRange(min=1), metavar="N"),
-        click.option("--max-turns", type=click.IntRange(min=1), metavar="N"),
+        click.option(
+            "--max-tokens",
+            type=click.IntRange(min=1),
+            metavar="N",
+            help="Of all replies, in and out; default 1,000,000.",
+        ),
+        click.option(
+            "--max-turns",
+            type=click.IntRange(min=1),
+            metavar="N",
+            help="Replies of the model; default 50.",
+        ),
         click.option(
             "--principal", metavar="NAME", help="An enrolled agent; default: agent:<you>."
         ),
@@ -138,6 +153,11 @@ def _folder(context: click.Context) -> Path:
 def _wanted(context: click.Context, given: dict[str, Any], **more: Any) -> "Wanted":  # noqa: ANN401  # the command line
     from agentctl.faces.cli.agent_runs import Wanted
 
+    settings = settings_of(context)
+    if settings.context is not None or settings.token_file is not None:
+        context.fail(
+            "An agent works on a folder of this machine: take out --context, --token-file."
+        )
     names = ("turns", "tokens", "cost", "minutes")
     budget = {n: given[f"max_{n}"] for n in names if given[f"max_{n}"] is not None}
     price = _price(context, given["price"])
