@@ -175,6 +175,8 @@ def _effect(facts: DecisionFacts) -> list[Line]:
 
 
 def _rows(facts: DecisionFacts) -> str:
+    if facts.rows_now and not facts.node_types:
+        return _rows_as_signed(facts)
     nodes = sum(n for t, n in facts.rows_now.items() if t in facts.node_types)
     edges = sum(n for t, n in facts.rows_now.items() if t not in facts.node_types)
     incarnation = facts.request.statement.incarnation or ""
@@ -182,6 +184,13 @@ def _rows(facts: DecisionFacts) -> str:
         f"{_count(nodes, 'node')} · {_count(edges, 'edge')} · {_size(facts.bytes_now)}"
         f" · incarnation {incarnation[:10]}…"
     )
+
+
+def _rows_as_signed(facts: DecisionFacts) -> str:
+    """Returns the rows by type, where nobody knows for sure which types are nodes."""
+    by_type = ", ".join(f"{safe(name, 40)} {n:,}" for name, n in sorted(facts.rows_now.items()))
+    incarnation = facts.request.statement.incarnation or ""
+    return f"{by_type} · {_size(facts.bytes_now)} · incarnation {incarnation[:10]}…"
 
 
 def _use(facts: DecisionFacts) -> list[Line]:
@@ -219,8 +228,11 @@ def _asks(facts: DecisionFacts) -> list[Line]:
         who += f" for {safe(request.on_behalf_of, 20)}"
     verb = request.statement.operation
     before = facts.deletes_asked_before
-    history = f"first {verb} it ever asked for" if before == 0 else f"asked for {before} before"
-    return _fact("asks", f"{who} · {history}", risk=not facts.requester_enrolled)
+    if before is not None:
+        who += " · " + (
+            f"first {verb} it ever asked for" if before == 0 else f"asked for {before} before"
+        )
+    return _fact("asks", who, risk=not facts.requester_enrolled)
 
 
 def _rules(facts: DecisionFacts) -> list[Line]:

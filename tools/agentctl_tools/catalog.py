@@ -7,6 +7,7 @@ from typing import Final, get_args
 from agentctl.domain.policy.request import ACTIONS
 from agentctl_tools import (
     apply,
+    approval_evidence,
     approval_review,
     approval_show,
     approval_wait,
@@ -107,6 +108,7 @@ _ALL: Final = (
     approvals_list.OPERATION,
     approval_show.SHOW,
     approval_show.EXPORT,
+    approval_evidence.OPERATION,
     approval_review.LIST,
     notices.OPERATION,
     approval_review.CLOSE,

@@ -53,8 +53,9 @@ class DecisionFacts(msgspec.Struct, frozen=True, kw_only=True):
     """Until when `graph restore` brings a deleted graph back; None where nothing does."""
     archives: tuple[str, ...]
     requester_enrolled: bool
-    deletes_asked_before: int
-    """How many earlier requests of this requester were of this operation."""
+    deletes_asked_before: int | None
+    """How many earlier requests of this requester were of this operation; None where that is not
+    known for sure."""
     source_in_folder: bool
     """Whether what would be applied stands in the folder, rather than in a draft only."""
     other_reversible: int

@@ -57,6 +57,7 @@ __all__ = [
     "compose",
     "has_controlling_terminal",
     "read_passphrase_from_terminal",
+    "verify",
 ]
 
 DEMO_HUMAN = "demo-human"

@@ -6,9 +6,9 @@ from typing import Any
 from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.domain.approval.facts import DecisionFacts
 from agentctl.domain.approval.records import Verdict
+from agentctl.faces.cli.asking import ask_name, tell_of_emergency, undecidable
 from agentctl.faces.cli.human_key import human_key
 from agentctl.faces.cli.session import Ended, Session
-from agentctl.faces.cli.terminal import ask_line
 from agentctl.ids import is_ulid
 from agentctl.views.decision import decision_page, page_text, safe
 from agentctl_tools.envelopes import failed
@@ -55,6 +55,12 @@ async def decide(
     break_glass: bool = False,
 ) -> Ended:
     """Shows the facts of a request, asks what must be asked, and decides through the door."""
+    from agentctl.faces.cli.elsewhere import RemoteSession
+
+    if isinstance(session, RemoteSession):
+        from agentctl.faces.cli.remote_deciding import decide_there
+
+        return await decide_there(session, request_id, verdict, reason, break_glass=break_glass)
     shown = await session.call("approval_show", {"id": request_id})
     if not isinstance(shown.data, DecisionFacts):
         return Ended(envelope=shown)
@@ -83,45 +89,8 @@ async def decide(
     return Ended(envelope=envelope)
 
 
-def undecidable(facts: DecisionFacts) -> Diagnostic | None:
-    """Returns why there is nothing to ask a person; None where the request waits and is itself."""
-    request_id = facts.request.request_id
-    if any(not check.ok and check.what == "statement" for check in facts.checks):
-        return error(
-            "invalid_approval_artifact",
-            request_id,
-            "the request's digest is not that of the statement it shows; nothing was signed",
-            remedy="Tell the operator of the storage root.",
-        )
-    if facts.standing == "waiting":
-        return None
-    code = "approval_stale" if facts.standing == "stale" else "approval_closed"
-    remedy = f"agentctl approvals request {facts.request.statement.resource}"
-    return error(code, request_id, f"the request is {facts.standing}", remedy=remedy)
-
-
 def unfit(facts: DecisionFacts) -> Diagnostic:
     """Returns why the caller's approval would not count, so that nobody signs in vain."""
     assert facts.unfit is not None
     remedy = "Somebody whom the rules name approves it: agentctl identity list"
     return error("approver_unfit", facts.request.statement.resource, facts.unfit, remedy=remedy)
-
-
-def tell_of_emergency(facts: DecisionFacts) -> None:
-    """Says what it means to decide alone, before anything is signed."""
-    asked = facts.asked
-    rules = ", ".join(safe(rule, 40) for rule in asked.rules) or "no rule"
-    sys.stderr.write(
-        f"EMERGENCY: you decide alone what {rules} asks {asked.count} for. Everyone is told, and a\n"
-        "second human must close the review: agentctl approvals review\n"
-    )
-
-
-def ask_name(facts: DecisionFacts) -> str:
-    """Asks for the resource's name on the controlling terminal.
-
-    Raises:
-        NoTerminalError: there is none.
-    """
-    name = facts.request.statement.resource.partition(".")[2]
-    return ask_line(f"Type {safe(name)} to approve, anything else to leave it: ")

@@ -15,9 +15,9 @@ import msgspec
 
 from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.domain.policy.caller import Caller, Via
+from agentctl.faces.cli.at_door import Session
 from agentctl.faces.cli.compose import Cluster, ClusterOpenError, Composition
 from agentctl.faces.cli.options import Settings
-from agentctl.faces.cli.session import Session
 from agentctl.views.decision import safe
 from agentctl_tools.callers import caller_of_token, operator_of
 from agentctl_tools.contexts import (

@@ -18,8 +18,8 @@ from agentctl.domain.approval.facts import Check
 from agentctl.domain.approval.records import GATE_NAMESPACE, Verdict
 from agentctl.domain.plan.statement import gate_digest
 from agentctl.domain.policy.principals import Principal
+from agentctl.faces.cli.asking import ask_name, undecidable
 from agentctl.faces.cli.compose import Composition
-from agentctl.faces.cli.deciding import ask_name, undecidable
 from agentctl.faces.cli.human_key import HumanKey
 from agentctl.faces.cli.options import settings_of
 from agentctl.faces.cli.session import Ended, composition_of, finish, internal_error

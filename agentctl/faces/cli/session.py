@@ -14,67 +14,33 @@ import click
 import msgspec
 
 from agentctl.diagnostics.diagnostic import Diagnostic, error
-from agentctl.domain.policy.caller import Caller, Via
-from agentctl.faces.cli.compose import Cluster, Composition, compose
+from agentctl.domain.policy.caller import Via
+from agentctl.faces.cli.at_door import Session
+from agentctl.faces.cli.compose import Composition, compose
 from agentctl.faces.cli.exit_codes import ExitCode, exit_code
 from agentctl.faces.cli.options import Settings, settings_of
 from agentctl.faces.cli.printing import print_diagnostics, print_json, say
 from agentctl.foreign import Foreign, show
-from agentctl_tools.door import call, leave
+from agentctl_tools.door import leave
 from agentctl_tools.envelopes import failed
 from agentctl_tools.failures import diagnostics_of
-from agentctl_tools.operation import Envelope, Notify
+from agentctl_tools.operation import Envelope
+
+__all__ = [
+    "Ended",
+    "Session",
+    "composition_of",
+    "ended_with",
+    "finish",
+    "internal_error",
+    "open_session",
+    "run_command",
+    "run_operation",
+]
 
 Show = Callable[[Any], str]
 Raw = Callable[[Any], object]
 _SUMMARY_CELLS = 2_000
-
-
-class Session:
-    """The operator at the door of one cluster; of one elsewhere in `elsewhere.RemoteSession`."""
-
-    is_remote = False
-
-    def __init__(
-        self, composition: Composition, cluster: Cluster | None, caller: Caller, settings: Settings
-    ) -> None:
-        self.composition = composition
-        self._cluster = cluster
-        self.caller = caller
-        self.settings = settings
-
-    @property
-    def signs(self) -> bool:
-        """Whether it is an enrolled human at this terminal; whoever brings a token never is."""
-        caller = self.caller
-        return caller.kind == "human" and caller.enrolled and caller.via in {"cli", "tui"}
-
-    @property
-    def place(self) -> str:
-        """How the cluster is called on a screen."""
-        assert self._cluster is not None
-        return self._cluster.name or self._cluster.folder.path.resolve().name
-
-    async def call(
-        self,
-        operation: str,
-        arguments: Mapping[str, object],
-        *,
-        signer: Any = None,  # noqa: ANN401  # a Signer, which a face knows by its door only
-        notify: Notify | None = None,
-        is_interrupted: Callable[[], bool] = bool,
-    ) -> Envelope:
-        """Calls an operation of the registry as this operator."""
-        assert self._cluster is not None
-        return await call(
-            self._cluster,
-            self.caller,
-            operation,
-            arguments,
-            signer=signer,
-            notify=notify,
-            is_interrupted=is_interrupted,
-        )
 
 
 class Ended(msgspec.Struct, frozen=True, kw_only=True):

@@ -64,7 +64,10 @@ SECTIONS: Final[tuple[tuple[str, tuple[Verb, ...]], ...]] = (
                 "approve",
                 "approve",
                 "Look at a request and sign your consent.",
-                ("decide", "approvals", "approval_show", "request_approval"),
+                (
+                    *("decide", "approvals", "approval_show", "approval_evidence"),
+                    *("request_approval", "submit_decision"),
+                ),
             ),
             Verb(
                 "tui",
