@@ -6,10 +6,16 @@ request too many fails the test. What was sent is kept.
 
 import json
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import httpx2
 import msgspec
+
+
+_OVERLOADED: Final = {
+    "type": "error",
+    "error": {"type": "overloaded_error", "message": "busy"},
+}
 
 
 class Says(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,6 +30,8 @@ class Says(msgspec.Struct, frozen=True, kw_only=True):
     """In and out."""
     cut_after: int | None = None
     """How many events arrive before the connection is lost."""
+    error_after: int | None = None
+    """How many events arrive before the API says in the stream that it is overloaded."""
     opaque: Mapping[str, object] | None = None
     """A block besides, e.g. of thinking."""
 
@@ -103,7 +111,9 @@ async def _sent(act: Says, model: str) -> AsyncIterator[bytes]:
         if act.cut_after is not None and sent >= act.cut_after:
             msg = "the connection was lost"
             raise httpx2.ReadError(msg)
-        yield f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode()
+        is_broken = act.error_after is not None and sent >= act.error_after
+        told = _OVERLOADED if is_broken else event
+        yield f"event: {told['type']}\ndata: {json.dumps(told)}\n\n".encode()
 
 
 def _events(act: Says, model: str) -> Sequence[dict[str, Any]]:

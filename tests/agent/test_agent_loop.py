@@ -1,6 +1,7 @@
 """What the loop does with a model that errs, repeats itself, refuses, or costs too much. In memory."""
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -23,6 +24,7 @@ from agentctl.testing.scripted_model import Fails, Lost, Play, Says, ScriptedApi
 from agentctl_evals.tape import Header
 
 TOOLS = (Tool(name="status", description="Look.", input_schema={"type": "object"}),)
+FROZEN = Path(__file__).parent / "session-format-1.jsonl"
 REQUEST = "01M7ZFAN7J1EC84SFMPP1KYPMR"
 ASKED = {
     "ok": True,
@@ -262,6 +264,39 @@ async def test_a_reply_that_broke_off_counts_with_what_it_used_and_none_of_it_is
     assert server.calls == []
     (fault,) = [f for f in pages.recorded().lines if isinstance(f, Fault)]
     assert (fault.kind, fault.usage.input) == ("cut", 500)
+
+
+async def test_an_error_in_the_stream_is_told_by_its_kind_and_its_words_are_not_kept() -> None:
+    acts = (Says(text="half a", error_after=3), Says(text="done"))
+
+    ended, pages, _ = await ran(acts, Answers())
+
+    assert ended == Ended(why="done")
+    (fault,) = [f for f in pages.recorded().lines if isinstance(f, Fault)]
+    assert (fault.kind, fault.status, fault.usage.input) == ("overloaded", None, 100)
+    assert b"busy" not in b"".join(pages.lines)
+
+
+async def test_the_key_goes_into_the_header_of_the_request_and_nowhere_else() -> None:
+    _, pages, api = await ran((Says(text="done"),), Answers())
+
+    assert [h["authorization"] for h in api.headers] == [f"Bearer {'k' * 20}"]
+    assert "k" * 20 not in str(api.bodies)
+    assert b"k" * 20 not in b"".join(pages.lines)
+
+
+async def test_a_session_of_the_first_format_still_replays_byte_for_byte() -> None:
+    """The file is frozen: a release reads all numbers up to its own. Source: control-plane 3.8."""
+    pages = Pages()
+    for line in FROZEN.read_bytes().splitlines():
+        pages.append(line)
+    digest = {"ok": True, "data": {"plan_id": "5" * 64, "at": "2027-01-01T00:00:00.000Z"}}
+    server = Answers(status={"ok": True}, plan=digest, approve=ASKED)
+
+    again = await replayed(pages, server)
+
+    assert again.lines == pages.lines
+    assert again.recorded().lines[-1] == Ended(why="waiting")
 
 
 async def test_a_reply_that_was_too_long_goes_on_in_smaller_steps() -> None:
