@@ -82,7 +82,7 @@ class Ground:
     def change(self, name: str) -> dict[str, object]:
         """Arguments with which the tool does something."""
         real: dict[str, object] = {"intent": "why", "idempotency_key": "one"}
-        return {
+        changes: dict[str, dict[str, object]] = {
             "draft_edit": {
                 "path": "supply.gq",
                 "content": f"{QUERY}\n{SECOND}",
@@ -95,7 +95,8 @@ class Ground:
             "import": {"intent": "why"},
             "force_unlock": {"lock_id": "none", "intent": "why"},
             "reconcile": {"intent": "why"},
-        }[name]
+        }
+        return changes[name]
 
 
 async def ground(tmp_path: Path) -> tuple[Bench, Cluster]:
