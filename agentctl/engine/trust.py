@@ -107,6 +107,15 @@ async def trust(cluster: Cluster, caller: Caller, *, keys: Path | None = None) -
     return assess(gather_facts(cluster.store.uri, folder, registry, cluster.world.user, held))
 
 
+def looked_at() -> tuple[Path, ...]:
+    """Returns what of the file system the column follows from, the storage root aside. Blocking."""
+    folder = keys_folder(os.environ, Path.home())
+    try:
+        return (folder, *sorted(folder.iterdir()))
+    except OSError:
+        return (folder,)
+
+
 def gather_facts(
     storage_uri: str, keys: Path, registry: Registry, user: str, held: Collection[str] = ()
 ) -> TrustFacts:

@@ -7,6 +7,7 @@ import msgspec
 from agentctl.diagnostics.bag import sort_diagnostics
 from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.domain.approval.records import ApprovalRequest
+from agentctl.domain.config.paths import CLUSTER_FILE
 from agentctl.domain.ledger.state import Observation, ResourceStatus
 from agentctl.domain.policy.caller import Caller
 from agentctl.domain.policy.decide import authorise
@@ -17,6 +18,7 @@ from agentctl.engine import status as engine
 from agentctl.engine import trust
 from agentctl.engine.emergencies import open_in
 from agentctl.engine.leases import LockInfo
+from agentctl.engine.remembering import remembered
 from agentctl.engine.results import StateObservations, StatusResult
 from agentctl_tools.approvals_list import open_requests, record_faults
 from agentctl_tools.envelopes import count
@@ -107,6 +109,17 @@ class StatusBrief(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def _handle(call: Call) -> Envelope:
+    """Answers as it did a moment ago where nothing that it read has changed since."""
+    config = call.cluster.folder.path / CLUSTER_FILE
+    return await remembered(
+        call.cluster,
+        ("status", call.caller),
+        lambda: _look(call),
+        beside=lambda: (config, *trust.looked_at()),
+    )
+
+
+async def _look(call: Call) -> Envelope:
     result = await engine.status(call.cluster, call.caller)
     shown = await call.cluster.approvals.shown()
     waiting = open_requests(shown)

@@ -9,6 +9,8 @@ import time
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from agentctl.adapters.backends.traces import note
+
 
 class Entry(NamedTuple):
     """A name in a folder."""
@@ -75,14 +77,17 @@ class RealDisk:
 
     def read(self, path: Path) -> bytes:
         """Returns a file's bytes."""
+        note(path)
         return path.read_bytes()
 
     def size(self, path: Path) -> int:
         """Returns how many bytes a file has."""
+        note(path)
         return path.stat().st_size
 
     def age_s(self, path: Path) -> float:
         """Returns how long ago a file was written."""
+        note(path)
         return time.time() - path.stat().st_mtime
 
     def write_new(self, path: Path, data: bytes) -> None:
@@ -110,6 +115,7 @@ class RealDisk:
 
     def is_folder(self, path: Path) -> bool:
         """Returns whether there is a folder of that name."""
+        note(path)
         return path.is_dir()
 
     def make_folder(self, path: Path) -> None:
@@ -122,6 +128,7 @@ class RealDisk:
 
     def entries(self, path: Path) -> tuple[Entry, ...]:
         """Returns what a folder holds; links are neither followed nor files."""
+        note(path)
         with os.scandir(path) as found:
             return tuple(
                 Entry(e.name, e.is_dir(follow_symlinks=False), e.is_file(follow_symlinks=False))

@@ -58,6 +58,11 @@ class LocalStore:
         """The root as a ``file://`` URI."""
         return self.root.as_uri()
 
+    @property
+    def is_traced(self) -> bool:
+        """Whether what is read here is noted in an open trace: on a disk that has stamps."""
+        return isinstance(self._disk, RealDisk)
+
     def path_of(self, key: str) -> Path:
         """Returns the file that holds the object of *key*."""
         assert is_key(key), f"not a key: {key!r}"
