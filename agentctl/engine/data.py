@@ -123,15 +123,7 @@ async def load(  # noqa: PLR0913  # what a load is
 ) -> tuple[LoadReport, Op | None]:
     """Loads NDJSON lines into a recorded graph by one commit, or nothing at all.
 
-    Args:
-        cluster: the opened cluster.
-        caller: who loads.
-        graph: its id.
-        lines: the rows.
-        mode: what becomes of rows that are there.
-        intent: why.
-        wait_s: how long another writer is waited for.
-        op_id: the op's id, where it was minted before; by default a fresh one.
+    The op has *op_id* where that was minted before, else a fresh one.
 
     Raises:
         FrozenError: the graph or the cluster is frozen.
