@@ -11,7 +11,6 @@ from typing import Any, Final
 import httpx2
 import msgspec
 
-
 _OVERLOADED: Final = {
     "type": "error",
     "error": {"type": "overloaded_error", "message": "busy"},

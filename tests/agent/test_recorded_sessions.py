@@ -20,7 +20,7 @@ from agentctl.faces.cli.compose import compose
 from agentctl.faces.cli.host import WorldHost
 from agentctl.testing.scripted_model import Act, Fails, Lost, Play, Says, ScriptedApi, results
 from agentctl_evals.replay import Played, replay
-from agentctl_evals.tape import Step, read_tape
+from agentctl_evals.tape import Step, point, read_tape
 
 pytestmark = pytest.mark.slow
 
@@ -259,6 +259,23 @@ def test_every_attempt_and_what_it_cost_is_in_the_session(made: Made) -> None:
     assert faults == ["connection", "cut", "overloaded", "rate_limited", "server"]
     assert made.slept.micro_dollars is not None
     assert made.slept.micro_dollars >= 14 * (100 * 3 + 20 * 15)
+
+
+def test_what_the_model_did_wrong_was_answered_as_an_error_and_is_on_record(made: Made) -> None:
+    tape, _ = read_tape(made.session.read_bytes(), file="session.jsonl")
+    assert tape is not None
+
+    wrong = [
+        (step.call.tool, point(step.result, "/diagnostics/0/code"))
+        for step in tape.steps
+        if step.expect is not None and step.expect.is_error
+    ]
+
+    assert wrong == [
+        ("draft_edit", "invalid_arguments"),
+        ("decide", "human_only"),
+        ("no_such_tool", "unknown_operation"),
+    ]
 
 
 async def test_what_a_human_has_not_decided_is_not_asked_again_and_costs_nothing(

@@ -23,6 +23,7 @@ from agentctl.faces.agent.lines import (
     encode_line,
     read_session,
 )
+from agentctl.faces.agent.model import Reply
 from agentctl.faces.agent.names import Names
 from agentctl.faces.agent.redaction import Redactor, secrets_of
 from agentctl.faces.agent.session_file import SessionFile, create, live_path, read_file, reopen
@@ -232,6 +233,99 @@ def test_without_what_its_names_stand_for_that_is_told(tmp_path: Path) -> None:
     assert not isinstance(found, Diagnostic)
     assert found[2] is None
     found[0].close()
+
+
+@pytest.mark.parametrize("line", [b"[" * 100_000, b'{"event":1}', b'{"n":1}', b"\xff", b'""'])
+def test_a_line_of_anything_is_refused_with_its_place(line: bytes) -> None:
+    found = read_session(encode_line(HEADER) + b"\n" + line + b"\n", file="s")
+
+    assert isinstance(found, Diagnostic)
+    assert found.path == "s:2"
+
+
+EVENTS = (
+    {"type": "message_start", "message": {"usage": {"input_tokens": 1}}},
+    {"type": "content_block_start", "index": 0, "content_block": {"type": "tool_use", "name": "x"}},
+    {
+        "type": "content_block_delta",
+        "index": 0,
+        "delta": {"type": "input_json_delta", "partial_json": "{}"},
+    },
+    {"type": "content_block_delta", "index": 1, "delta": {"type": "text_delta", "text": "\ud83d"}},
+    {"type": "content_block_delta", "index": 1, "delta": {"type": "text_delta", "text": "\ude00"}},
+    {"type": "content_block_stop", "index": 0},
+    {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": None},
+    {"type": "message_stop"},
+)
+
+
+def test_a_character_that_came_in_two_halves_is_one() -> None:
+    assembly = Assembly()
+    for event in EVENTS:
+        assembly.take(event)
+
+    reply = assembly.result()
+
+    assert isinstance(reply, Reply)
+    assert reply.blocks == (ToolUse(tool="x"), Words(text="\U0001f600"))
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
+    max_leaves=5,
+)
+
+
+@given(
+    st.lists(
+        st.sampled_from(EVENTS)
+        | st.builds(
+            lambda event, key, value: {**event, key: value},
+            st.sampled_from(EVENTS),
+            st.sampled_from(("message", "index", "content_block", "delta", "usage", "type")),
+            JSON,
+        ),
+        max_size=12,
+    )
+)
+def test_a_stream_of_anything_gives_what_a_session_can_hold(events: list[dict[str, Any]]) -> None:
+    assembly = Assembly()
+    for event in events:
+        assembly.take(event)
+
+    reply = assembly.result()
+
+    if isinstance(reply, Reply):
+        turn = Turn(turn=1, blocks=reply.blocks, stop=reply.stop, usage=reply.usage)
+        assert encode_line(decode_line(encode_line(turn))) == encode_line(turn)
+    else:
+        assert reply.kind == "cut"
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"type": "content_block_start", "index": "0", "content_block": {"type": "text"}},
+        {"type": "content_block_start", "index": 0},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": 5}},
+        {
+            "type": "content_block_delta",
+            "index": 0,
+            "delta": {"type": "input_json_delta", "partial_json": None},
+        },
+        {"type": "message_delta", "delta": {"stop_reason": 5}},
+        {"type": "message_start", "message": None},
+    ],
+)
+def test_an_event_that_lacks_what_its_type_promises_breaks_the_reply(event: dict[str, Any]) -> None:
+    assembly = Assembly()
+    for one in (*EVENTS[:6], event, *EVENTS[6:]):
+        assembly.take(one)
+
+    assert getattr(assembly.result(), "kind", None) == "cut"
 
 
 def test_a_stream_of_anything_gives_a_reply_or_says_that_it_was_cut() -> None:

@@ -227,7 +227,7 @@ def read_session(data: bytes, *, file: str) -> Recorded | Diagnostic:
                 header = msgspec.json.decode(line, type=Header)
             else:
                 lines.append(decode_line(line))
-        except (msgspec.DecodeError, UnicodeDecodeError) as problem:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
             return unusable(f"{file}:{number}", str(problem))
     if header is None:
         return unusable(f"{file}:1", "there is no header")

@@ -27,21 +27,33 @@ class Assembly:
         self._closed: set[int] = set()
         self._stop: str | None = None
         self._ended = False
+        self._broken = False
         self._usage: dict[str, int] = {}
 
     def take(self, event: Mapping[str, Any]) -> None:
-        """Takes one event of the stream, as JSON; one of an unknown type says nothing here."""
+        """Takes one event of the stream, as JSON.
+
+        One of an unknown type says nothing here; one that lacks what its type promises breaks the
+        reply, as a lost connection does.
+        """
+        try:
+            self._take(event)
+        except (KeyError, TypeError, AttributeError, ValueError):
+            self._broken = True
+
+    def _take(self, event: Mapping[str, Any]) -> None:
         match event.get("type"):
             case "message_start":
                 self._count(event["message"].get("usage"))
             case "content_block_start":
-                self._open[event["index"]] = dict(event["content_block"])
+                self._open[_number(event["index"])] = dict(event["content_block"])
             case "content_block_delta":
-                self._grow(event["index"], event["delta"])
+                self._grow(_number(event["index"]), event["delta"])
             case "content_block_stop":
-                self._closed.add(event["index"])
+                self._closed.add(_number(event["index"]))
             case "message_delta":
-                self._stop = event["delta"].get("stop_reason") or self._stop
+                stop = event["delta"].get("stop_reason")
+                self._stop = _text(stop) if stop else self._stop
                 self._count(event.get("usage"))
             case "message_stop":
                 self._ended = True
@@ -54,7 +66,7 @@ class Assembly:
 
     def result(self) -> Reply | Failure:
         """Returns the reply, or that it broke off before its end."""
-        if not self._ended or self._stop is None:
+        if self._broken or not self._ended or self._stop is None:
             return Failure(kind="cut", usage=self.usage())
         blocks = tuple(self._block(index) for index in sorted(self._open))
         return Reply(blocks=blocks, stop=self._stop, usage=self.usage())
@@ -69,11 +81,11 @@ class Assembly:
         block = self._open.setdefault(index, {"type": "text", "text": ""})
         match delta.get("type"):
             case "text_delta":
-                block["text"] = block.get("text", "") + delta["text"]
+                block["text"] = (block.get("text") or "") + _text(delta["text"])
             case "input_json_delta":
-                self._json.setdefault(index, []).append(delta["partial_json"])
+                self._json.setdefault(index, []).append(_text(delta["partial_json"]))
             case "thinking_delta":
-                block["thinking"] = block.get("thinking", "") + delta["thinking"]
+                block["thinking"] = (block.get("thinking") or "") + _text(delta["thinking"])
             case "signature_delta":
                 block["signature"] = delta["signature"]
             case _:
@@ -83,14 +95,14 @@ class Assembly:
         block = self._open[index]
         match block.get("type"):
             case "text":
-                return Words(text=str(block.get("text", "")))
+                return Words(text=whole(str(block.get("text", ""))))
             case "tool_use":
-                return self._use(str(block.get("name", "")), index, block.get("input"))
+                return self._use(whole(str(block.get("name", ""))), index, block.get("input"))
             case _:
-                return Opaque(block=block)
+                return Opaque(block=_whole_values(block))
 
     def _use(self, tool: str, index: int, given: object) -> ToolUse:
-        text = "".join(self._json.get(index, ()))
+        text = whole("".join(self._json.get(index, ())))
         try:
             arguments = msgspec.json.decode(text) if text else (given or {})
         except (msgspec.DecodeError, RecursionError):
@@ -98,3 +110,29 @@ class Assembly:
         if not isinstance(arguments, dict) or index not in self._closed:
             return ToolUse(tool=tool, malformed=text[:MALFORMED_CHARACTERS_MAX])
         return ToolUse(tool=tool, arguments=arguments)
+
+
+def whole(text: str) -> str:
+    """Returns *text* with the halves of a character put together, and a half alone replaced.
+
+    A character beyond the basic plane may come in two escapes, one in each of two deltas.
+    """
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def _number(value: object) -> int:
+    if not isinstance(value, int):
+        msg = "the number of a block"
+        raise TypeError(msg)
+    return value
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        msg = "text"
+        raise TypeError(msg)
+    return value
+
+
+def _whole_values(block: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: whole(v) if isinstance(v, str) else v for k, v in block.items()}
