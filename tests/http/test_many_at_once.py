@@ -39,7 +39,7 @@ async def test_changes_and_looks_of_many_at_once_leave_an_audit_chain_that_holds
     assert len(changes) == CLIENTS, "every load was recorded, whatever became of it"
 
 
-async def test_what_one_asks_is_not_answered_to_another(house: Any, posted: Any) -> None:
+async def test_what_one_asks_is_not_answered_to_another(house: Any) -> None:
     await house.begin(applied=True)
     seen: dict[str, set[str]] = {"ci": set(), "sarah": set()}
 
