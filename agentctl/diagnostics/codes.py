@@ -252,6 +252,8 @@ _DOOR: Final = {
     "server_answer_unreadable": "What came back from the door elsewhere is no answer that this release understands.",
     "server_mismatch": "Another cluster answers than the one whose id the context pins.",
     "evidence_mismatch": "What the server shows of a request is not what its digests say; nothing was signed.",
+    "issuer_unavailable": "The keys of the issuer of a JWT cannot be had now, so it is not known whether the token holds.",
+    "serve_settings_invalid": "The `serve:` section of the operator's profile cannot be used, so no JWT is taken.",
     "scope_missing": "The token is not good for an operation of that kind: its scopes are a subset of look, try and real.",
     "human_only": "The operation is a human's consent; it has no projection here and is not done for anyone else.",
     "unknown_operation": "There is no operation of that name here.",
@@ -341,6 +343,15 @@ _AGENT: Final = {
 }
 
 CODES: Final[dict[str, Code]] = _table(
-    _CONFIG | _FOLDER | _LEDGER | _APPLY | _RECOVERY | _APPROVALS | _DOOR | _GRAPH | _SERVING | _AGENT
+    _CONFIG
+    | _FOLDER
+    | _LEDGER
+    | _APPLY
+    | _RECOVERY
+    | _APPROVALS
+    | _DOOR
+    | _GRAPH
+    | _SERVING
+    | _AGENT
 )
 """Every code, by name."""

@@ -97,6 +97,8 @@ def test_a_server_that_gives_another_request_than_was_named_gets_no_signature(
     assert "confirmation_mismatch" in site.there("approve", asked).stderr
     monkeypatch.setattr(asking, "ask_line", lambda _question: "spare")
 
+    site.server.status = 200
+
     refused = site.there("approve", "01JD0A2B3C4D5E6F7G8H9J0K1M")
 
     assert "evidence_mismatch" in refused.stderr

@@ -6,12 +6,18 @@ comes over MCP is an agent, whatever credential started the process. A token nam
 the chain that is still living, never a person at a terminal, so it consents to nothing.
 """
 
+import os
 from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
 from typing import Literal
 
 import msgspec
+from anyio import to_thread
 
+from agentctl.adapters.keys.jwks import Issuers, is_jwt, issuers_of_profile
 from agentctl.adapters.keys.keyfile import nid_of
+from agentctl.adapters.notify.profile import profile_path
 from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.domain.policy.caller import Caller, Via
 from agentctl.domain.policy.principals import Principal, Registry
@@ -100,9 +106,14 @@ async def agent_of(
 
 
 async def caller_of_token(
-    cluster: Cluster, secret: str, *, via: Literal["http", "mcp"], audience: str
+    cluster: Cluster,
+    secret: str,
+    *,
+    via: Literal["http", "mcp"],
+    audience: str,
+    issuers: Issuers | None = None,
 ) -> TokenCaller | Diagnostic:
-    """Returns whom a bearer token names, or why it is not taken; nothing told holds the secret.
+    """Returns whom a bearer token or a JWT names, or why it is not taken; nothing told holds the secret.
 
     Over MCP a human's token is the implicit agent of that human, who is never there.
 
@@ -111,20 +122,36 @@ async def caller_of_token(
         secret: what came behind ``Bearer``.
         via: the face. A token on the command line calls as over ``http``: it is at no terminal.
         audience: the URL that the face is reached by; what is for the whole cluster is taken too.
+        issuers: whose JWTs are taken; those of the operator's profile where not given.
 
     Raises:
         BackendError: the store failed, so nothing is known.
         PrincipalsBrokenError: the chain does not hold.
     """
     registry = await cluster.principals.registry()
-    audiences = frozenset({audience, cluster_audience(registry.cluster_id)})
-    grant = await Tokens(cluster.store, cluster.world).grant(secret, audiences=audiences)
+    if is_jwt(secret):
+        taken = issuers if issuers is not None else own_issuers()
+        now = cluster.world.now()
+        grant = await to_thread.run_sync(lambda: taken.grant(secret, now=now, audience=audience))
+    else:
+        audiences = frozenset({audience, cluster_audience(registry.cluster_id)})
+        grant = await Tokens(cluster.store, cluster.world).grant(secret, audiences=audiences)
     if isinstance(grant, Diagnostic):
         return grant
     caller = _granted(registry, grant, via=via)
     if isinstance(caller, Diagnostic):
         return caller
     return TokenCaller(caller=caller, scopes=grant.scopes, expires_at=grant.expires_at)
+
+
+@cache
+def own_issuers() -> Issuers:
+    """Returns the issuers of the operator's profile, read once in a process.
+
+    None where the profile is wrong: `agentctl serve` says so when it begins.
+    """
+    found = issuers_of_profile(profile_path(os.environ, Path.home()))
+    return found if isinstance(found, Issuers) else Issuers(())
 
 
 def _granted(

@@ -72,4 +72,15 @@ EXPLAINED: Final[dict[str, str]] = {
         "Nothing was signed. Either the configuration moved since the request was made, and it is "
         "asked again, or the server does not tell the truth."
     ),
+    "issuer_unavailable": (
+        "A JWT is checked against the keys that its issuer publishes, and they could not be read. "
+        "Keys that were read within the last ten minutes go on to count; after that nothing is "
+        "taken that cannot be proved. Look at the `jwks` of the issuer, then try again."
+    ),
+    "serve_settings_invalid": (
+        "`serve: issuers:` in `profile.yaml` names the issuers whose JWTs are taken: `issuer`, "
+        "`jwks` (https, or a file), and where they differ `audience`, `algorithms`, `claim`, "
+        "`principals`. One entry has another form, so none of them is used. Tokens that "
+        "`agentctl token create` made are taken as before."
+    ),
 }

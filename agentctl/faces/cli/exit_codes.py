@@ -47,6 +47,7 @@ _BY_CODE: Final[dict[str, ExitCode]] = (
             "storage_full",
             "storage_refused",
             "audit_unavailable",
+            "issuer_unavailable",
             "server_unreachable",
             "server_answer_unreadable",
             "agent_model_unavailable",
