@@ -257,3 +257,25 @@ def test_nothing_that_is_secret_is_said_by_the_server(site: Shell, token: str) -
     stored = b"".join(p.read_bytes() for p in (site.folder / "__cluster").rglob("*") if p.is_file())
     assert token.encode() not in stored
     assert os.fsencode(token) not in stored
+
+
+def test_issuers_of_the_profile_are_told_to_clients_and_a_wrong_profile_stops_the_start(
+    site: Shell, tmp_path: Path
+) -> None:
+    mine = site.copied(tmp_path / "copy")
+    profile = mine.home / ".config" / "agentctl" / "profile.yaml"
+    keys = tmp_path / "keys.json"
+    keys.write_text('{"keys": []}')
+    profile.write_text(
+        f"serve:\n  issuers:\n    - issuer: https://id.example\n      jwks: {keys}\n"
+    )
+
+    with serving(mine, "--listen", ANYWHERE) as (url, process):
+        about = httpx2.get(f"{url}/.well-known/oauth-protected-resource/mcp").json()
+        ended(process, signal.SIGTERM)
+    profile.write_text("serve:\n  issuers: 5\n")
+    wrong = mine.run("serve", "--listen", ANYWHERE)
+
+    assert about["authorization_servers"] == ["https://id.example"]
+    assert wrong.returncode == 1
+    assert "profile.yaml" in wrong.stderr

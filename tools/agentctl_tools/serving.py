@@ -3,11 +3,15 @@
 Used by the composition root of `agentctl serve`; the HTTP face itself holds no cluster.
 """
 
+import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Final, Literal
 
 import msgspec
 
+from agentctl.adapters.keys.jwks import issuers_of_profile
+from agentctl.adapters.notify.profile import profile_path
 from agentctl.canonical import sha256_hex
 from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.domain.audit.record import AuditActor
@@ -24,6 +28,12 @@ from agentctl_tools.operation import Envelope, Notify
 MCP_PATH: Final = "/mcp"
 STRANGER: Final = "unauthenticated"
 """The nid and identity that records carry of somebody whose credential names nobody."""
+
+
+def issuers_here() -> tuple[str, ...] | Diagnostic:
+    """Returns whose JWTs this operator's profile takes, or what is wrong with the profile."""
+    found = issuers_of_profile(profile_path(os.environ, Path.home()))
+    return found if isinstance(found, Diagnostic) else found.names
 
 
 class Premises:

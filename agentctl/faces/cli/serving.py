@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.faces.cli.compose import Cluster
 from agentctl.faces.cli.printing import say
-from agentctl.faces.http.app import Server, make_server
+from agentctl.faces.http.app import make_server
 from agentctl.faces.http.guard import LOOPBACK, Reached
 from agentctl.faces.http.listener import Listen, Stop, bind, serve, url_of
 from agentctl.faces.http.service import Service
@@ -17,7 +17,7 @@ from agentctl.faces.mcp_server.streamable import PATH, Bearer, mcp_app
 from agentctl.instants import parse_instant
 from agentctl_tools.door import leave
 from agentctl_tools.entrance import Entrance
-from agentctl_tools.serving import Premises
+from agentctl_tools.serving import Premises, issuers_here
 
 _IN_THE_CLEAR = (
     "What comes here is not encrypted, tokens neither: let nothing reach this address but a proxy"
@@ -51,7 +51,9 @@ class Asked(Protocol):
 
 async def serve_cluster(cluster: Cluster, asked: Asked, *, as_json: bool) -> tuple[Diagnostic, ...]:
     """Serves until it is told to stop; returns why it did not begin."""
-    listen = asked.listen
+    listen, issuers = asked.listen, issuers_here()
+    if isinstance(issuers, Diagnostic):
+        return (issuers,)
     if not listen.is_local and not asked.allow_remote:
         return (
             error(
@@ -68,13 +70,18 @@ async def serve_cluster(cluster: Cluster, asked: Asked, *, as_json: bool) -> tup
         where = str(listen.socket_path or f"{listen.host}:{listen.port}")
         return (error("listen_refused", where, f"cannot listen there: {failure.strerror}"),)
     try:
-        return await _serve_bound(cluster, asked, bound, as_json=as_json)
+        return await _serve_bound(cluster, asked, bound, issuers=issuers, as_json=as_json)
     finally:
         bound.close()
 
 
 async def _serve_bound(
-    cluster: Cluster, asked: Asked, bound: socket.socket, *, as_json: bool
+    cluster: Cluster,
+    asked: Asked,
+    bound: socket.socket,
+    *,
+    issuers: tuple[str, ...],
+    as_json: bool,
 ) -> tuple[Diagnostic, ...]:
     listen, stop = asked.listen, Stop()
     url = asked.url or url_of(listen, bound)
@@ -88,7 +95,9 @@ async def _serve_bound(
     if not listen.is_local:
         say(_IN_THE_CLEAR)
     reached = Reached(names=_names(asked))
-    server = _server(premises, url, reached, stop, frozenset(asked.toolsets))
+    beside = _mcp(premises, url, reached, toolsets=frozenset(asked.toolsets), issuers=issuers)
+    service = _service(premises, stop)
+    server = make_server(service, reached=reached, beside=beside)
     where = (
         f"unix:{listen.socket_path}" if listen.socket_path is not None else url_of(listen, bound)
     )
@@ -106,10 +115,8 @@ async def _serve_bound(
     return ()
 
 
-def _server(
-    premises: Premises, url: str, reached: Reached, stop: Stop, toolsets: frozenset[str]
-) -> Server:
-    service = Service(
+def _service(premises: Premises, stop: Stop) -> Service:
+    return Service(
         identify=premises.identify,
         door=premises.door,
         refuse=premises.refuse,
@@ -117,10 +124,16 @@ def _server(
         standing=premises.standing,
         is_stopping=stop,
     )
-    return make_server(service, reached=reached, beside=_mcp(premises, url, reached, toolsets))
 
 
-def _mcp(premises: Premises, url: str, reached: Reached, toolsets: frozenset[str]) -> Any:  # noqa: ANN401  # an ASGI app, of whose kind this module knows nothing
+def _mcp(
+    premises: Premises,
+    url: str,
+    reached: Reached,
+    *,
+    toolsets: frozenset[str],
+    issuers: tuple[str, ...],
+) -> Any:  # noqa: ANN401  # an ASGI app, of whose kind this module knows nothing
     async def bearer_of(secret: str) -> Bearer | None:
         found = await premises.agent(secret)
         if isinstance(found, Diagnostic):
@@ -139,6 +152,7 @@ def _mcp(premises: Premises, url: str, reached: Reached, toolsets: frozenset[str
         bearer_of,
         url=f"{url}{PATH}",
         toolsets=toolsets,
+        authorization_servers=issuers,
         hosts=hosts,
         origins=[f"{scheme}://{host}" for scheme in ("http", "https") for host in hosts],
     )
