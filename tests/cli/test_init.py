@@ -36,6 +36,7 @@ def test_an_empty_folder_becomes_a_cluster_that_validates(run: Run, tmp_path: Pa
         "cluster.yaml",
         "supply.pg",
         "queries/impact.gq",
+        "policies/starter.cedar",
     }
     ignored = (folder / ".gitignore").read_text().split()
     assert ignored == ["__cluster/", "graphs/", "ops/", "sandboxes/", ".env*"]
@@ -190,3 +191,15 @@ def test_an_imported_folder_works_and_a_decision_there_says_to_run_init(
     assert decided.exit_code == 3, decided.output
     assert "agentctl init" in decided.stderr
     assert [(r["action"], r["decision"]) for r in records][-1] == ("approval_decide", "deny")
+
+
+def test_the_starter_policy_changes_nothing_for_anybody(run: Run, supply: Path) -> None:
+    planned = json.loads(run("plan", "--config", supply, "--json").stdout)
+    applied = run("apply", "--config", supply)
+    listed = run("policy", "validate", "--applied", "--config", supply)
+
+    impact = planned["policy_impact"]
+    assert impact["asked"] > 0
+    assert (impact["gains"], impact["losses"], impact["widening"]) == ([], [], [])
+    assert applied.exit_code == 0, applied.output
+    assert listed.stdout.startswith("policy.starter (cedar) on cluster: ")

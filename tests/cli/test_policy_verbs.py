@@ -94,15 +94,16 @@ def test_test_is_green_where_all_is_as_expected_and_names_what_is_not(
     run: Run, governed: Path
 ) -> None:
     asked = ("policy", "test", "--graph", "supply", "--config", governed, "--tests")
+
     green = run(*asked, governed / "cases.yaml")
     (governed / "cases.yaml").write_text(CASES.replace("deny", "allow"), encoding="utf-8")
     red = run(*asked, governed / "cases.yaml", "--json")
+    told = run(*asked, governed / "cases.yaml").stderr
 
     assert (green.exit_code, green.stdout) == (0, "2 cases: 2 as expected, 0 not.\n")
     assert red.exit_code == ExitCode.ERRORS
-    told = json.loads(red.stdout)
-    assert [c["got"] for c in told["cases"]] == ["allow", "deny"]
-    assert "policy_test_failed" in red.output
+    assert [c["got"] for c in json.loads(red.stdout)["cases"]] == ["allow", "deny"]
+    assert "error[policy_test_failed]: expected allow for act-b to schema_apply" in told
 
 
 def test_a_test_file_with_a_mistake_is_refused(run: Run, governed: Path) -> None:

@@ -17,6 +17,7 @@ import msgspec
 from agentctl.adapters.keys.keyfile import Passphrase
 from agentctl.diagnostics.bag import has_errors, sort_diagnostics
 from agentctl.diagnostics.diagnostic import Diagnostic, error
+from agentctl.domain.policy.starter import STARTER_FILE, starter_text
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.identity import FirstIdentity, make_first_identity
 from agentctl.engine.ignoring import IGNORE_FILE, leave_out_of_git
@@ -161,6 +162,7 @@ def example_files() -> Iterator[tuple[str, bytes]]:
     """Gives the files of the example cluster, by path, cluster.yaml last."""
     found_files = dict(_walk(files("agentctl_tools").joinpath("example"), ""))
     last = found_files.pop(CLUSTER_FILE)
+    found_files[STARTER_FILE] = starter_text().encode()
     yield from sorted(found_files.items())
     yield CLUSTER_FILE, last
 
