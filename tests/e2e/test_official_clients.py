@@ -67,7 +67,7 @@ def told(process: "subprocess.Popen[str]") -> Any:
     stdout: IO[str] | None = process.stdout
     assert stdout is not None
     line = stdout.readline()
-    assert line, process.stderr.read() if process.stderr is not None else ""
+    assert line, process.stderr.read() if process.stderr is not None else "it ended"
     return json.loads(line)
 
 
@@ -99,6 +99,43 @@ def test_the_typescript_client_completes_the_flow_over_stdio_without_elicitation
 
     assert asked["line"].startswith(f"agentctl approve {asked['asked']}")
     assert next(c for c in outcome["calls"] if c["tool"] == "approve")["next"] == ["approval_wait"]
+    assert_done(shell, outcome)
+
+
+@contextmanager
+def served(shell: Shell) -> Iterator[str]:
+    """Runs `agentctl serve` at a free port; yields the address of its MCP server."""
+    process = subprocess.Popen(
+        shell.argv("serve", "--listen", "127.0.0.1:0", "--json"),
+        env=shell.env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+    )
+    try:
+        yield f"{told(process)['listening']}/mcp"
+    finally:
+        process.terminate()
+        process.communicate(timeout=TIMEOUT_S)
+
+
+@with_node
+def test_the_typescript_client_completes_the_flow_over_http_with_a_token(shell: Shell) -> None:
+    secret = shell.root / "agent.token"
+    agent = next(p for p in shell.json("identity", "list")["identities"] if p["kind"] == "agent")
+    shell.done("token", "create", agent["id"], "--out", secret)
+    token = secret.read_text(encoding="utf-8").strip()
+
+    with (
+        served(shell) as url,
+        typescript(shell, {"url": url, "token": token}) as process,
+    ):
+        asked = told(process)
+        let_it(shell, asked["asked"])
+        go_on(process)
+        outcome = told(process)
+
+    assert outcome["protocol"] == "2025-11-25"
     assert_done(shell, outcome)
 
 
