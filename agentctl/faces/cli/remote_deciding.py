@@ -56,8 +56,8 @@ async def decide_there(
     judged = await evidence_of(session, request_id)
     if isinstance(judged, Envelope):
         return Ended(envelope=judged)
-    found = _human(session, judged)
-    sys.stderr.write(page(session, judged, found[0].key if found is not None else None))
+    found = key_at_hand(session, judged)
+    sys.stderr.write(page(session, judged, found[1] if found is not None else None))
     facts = facts_of(judged, cluster_name=session.place, key=None)
     refusal = undecidable(facts)
     if refusal is not None:
@@ -74,7 +74,8 @@ async def decide_there(
     if verdict == "approve" and not confirms(ask_name(facts), resource):
         told = "what was typed is not the resource's name; nothing was signed"
         return Ended(envelope=failed((error("confirmation_mismatch", resource, told),)))
-    artifact = sign(session, judged, found, verdict, reason, break_glass=break_glass)
+    signer = HumanKey(session.composition, found[1]).signer()
+    artifact = sign(session, judged, (found[0], signer), verdict, reason, break_glass=break_glass)
     return Ended(envelope=await hand_in(session, artifact))
 
 
@@ -148,16 +149,13 @@ async def hand_in(session: RemoteSession, artifact: DecisionArtifact) -> Envelop
     return handed
 
 
-def _human(session: RemoteSession, judged: Judged) -> tuple[Principal, Any] | None:
-    """Returns the human of the chain whose key this user has, and what signs with it."""
+def key_at_hand(session: RemoteSession, judged: Judged) -> tuple[Principal, str] | None:
+    """Returns the human of the chain whose key this user has, and that key."""
     pinned = session.door.context.key
     for key in session.composition.key_texts():
         human = judged.registry.human_with_key(key)
-        if human is None or pinned not in {None, key}:
-            continue
-        signer = HumanKey(session.composition, key).signer()
-        if signer is not None:
-            return human, signer
+        if human is not None and pinned in {None, key}:
+            return human, key
     return None
 
 

@@ -25,7 +25,9 @@ def command(request: str | None, **_: object) -> None:
 
 async def _open(session: "Session", request: str | None) -> "Ended":
     from agentctl.faces.cli.door_feed import DoorFeed
+    from agentctl.faces.cli.elsewhere import RemoteSession
     from agentctl.faces.cli.human_key import human_key
+    from agentctl.faces.cli.remote_feed import RemoteFeed
     from agentctl.faces.cli.session import Ended
     from agentctl.faces.cli.streams import at_a_terminal
     from agentctl_tools.envelopes import done, refused
@@ -39,6 +41,9 @@ async def _open(session: "Session", request: str | None) -> "Ended":
             remedy="agentctl approvals list",
         )
         return Ended(envelope=told)
+    if isinstance(session, RemoteSession):
+        await run(RemoteFeed(session), request_id=request)
+        return Ended(envelope=done("Left the terminal."))
     key = await human_key(session)
     feed = DoorFeed(session, make_signer=key.signer, locked=key.locked)
     await run(feed, request_id=request)
