@@ -1,18 +1,24 @@
 """The server over streamable HTTP: tokens, metadata, Host and Origin, both revisions."""
 
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+import anyio
 import httpx2
+import mcp_types as types
 import pytest
-from mcp import Client
+import uvicorn
+from mcp import Client, MCPDeprecationWarning
 from mcp.client.streamable_http import streamable_http_client
+from mcp.shared.exceptions import MCPError
 
 from agentctl.engine.cluster import Cluster
-from agentctl.faces.mcp_server.streamable import Bearer, mcp_app
-from agentctl.testing.builders import Bench, folder_files
+from agentctl.faces.mcp_server.streamable import Bearer, BearerOf, mcp_app
+from agentctl.testing.builders import QUERY, Bench, folder_files
 from agentctl.testing.consent import caller
 from agentctl_tools.door import call
 from agentctl_tools.entrance import Entrance
@@ -32,8 +38,7 @@ async def begun(tmp_path: Path) -> tuple[Bench, Cluster]:
     return bench, cluster
 
 
-@asynccontextmanager
-async def http(cluster: Cluster, **headers: str) -> AsyncIterator[httpx2.AsyncClient]:
+def bearer_of_tokens(cluster: Cluster) -> BearerOf:
     async def bearer_of(secret: str) -> Bearer | None:
         human = TOKENS.get(secret)
         if human is None:
@@ -42,13 +47,84 @@ async def http(cluster: Cluster, **headers: str) -> AsyncIterator[httpx2.AsyncCl
         scopes = frozenset(() if human == "bob" else {"mcp"})
         return Bearer(door=Entrance(cluster, agent), principal=agent.id, scopes=scopes)
 
-    app = mcp_app(bearer_of, url=URL, scopes=["mcp"])
+    return bearer_of
+
+
+@asynccontextmanager
+async def http(cluster: Cluster, **headers: str) -> AsyncIterator[httpx2.AsyncClient]:
+    app = mcp_app(bearer_of_tokens(cluster), url=URL, scopes=["mcp"])
     async with app.router.lifespan_context(app):
         transport = httpx2.ASGITransport(app)
         async with httpx2.AsyncClient(
             transport=transport, base_url=BASE, headers=headers, timeout=20
         ) as client:
             yield client
+
+
+@both_eras
+async def test_a_revoked_token_ends_the_next_call_also_within_a_session(
+    tmp_path: Path, mode: Mode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, cluster = await begun(tmp_path)
+    monkeypatch.setitem(TOKENS, "secret-of-dan", "dan")
+
+    async with http(cluster, Authorization="Bearer secret-of-dan") as web:
+        transport = streamable_http_client(URL, http_client=web)
+        async with Client(transport, mode=mode) as client:
+            before = await client.call_tool("status", {})
+            monkeypatch.delitem(TOKENS, "secret-of-dan")
+            with pytest.raises(MCPError), anyio.fail_after(10):
+                await client.call_tool("status", {})
+
+    assert not before.is_error
+
+
+@both_eras
+async def test_subscribers_hear_of_news_over_http(tmp_path: Path, mode: Mode) -> None:
+    bench, cluster = await begun(tmp_path)
+    news = anyio.Event()
+
+    async def hear(message: object) -> None:
+        if isinstance(message, types.ResourceUpdatedNotification):
+            news.set()
+
+    async with served(cluster) as url:
+        headers = {"Authorization": "Bearer secret-of-ann"}
+        async with httpx2.AsyncClient(headers=headers, timeout=20) as web:
+            transport = streamable_http_client(url, http_client=web)
+            async with Client(transport, mode=mode, message_handler=hear) as client:
+                with anyio.fail_after(20):
+                    if mode == "legacy":
+                        with pytest.warns(MCPDeprecationWarning):
+                            await client.subscribe_resource("agentctl://cluster")
+                        await refresh(bench, cluster)
+                        await news.wait()
+                    else:
+                        uris = ["agentctl://cluster"]
+                        async with client.listen(resource_subscriptions=uris) as stream:
+                            await refresh(bench, cluster)
+                            await anext(aiter(stream))
+
+
+async def refresh(bench: Bench, cluster: Cluster) -> None:
+    """Another process moves the ledger."""
+    bench.write({"supply.gq": f"{QUERY}\n{QUERY.replace('all_packages', 'names')}"})
+    done = await call(cluster, bench.sarah, "apply", {"intent": "more"})
+    assert done.ok, done
+
+
+@asynccontextmanager
+async def served(cluster: Cluster) -> AsyncIterator[str]:
+    """The app behind a real listener: the in-process transport holds no open stream."""
+    taken = socket.create_server(("127.0.0.1", 0))
+    url = f"http://127.0.0.1:{taken.getsockname()[1]}/mcp"
+    app = mcp_app(bearer_of_tokens(cluster), url=url, scopes=["mcp"], poll_s=0.02)
+    config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1)
+    server = uvicorn.Server(config)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(partial(server.serve, sockets=[taken]))
+        yield url
+        server.should_exit = True
 
 
 @both_eras

@@ -30,7 +30,9 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from agentctl.faces.mcp_server.doorway import Context, Doorway, PerRequest
+from agentctl.faces.mcp_server.limits import DEFAULTS, Limits
 from agentctl.faces.mcp_server.server import make_server
+from agentctl.faces.mcp_server.subscribing import POLL_S
 from agentctl.faces.mcp_server.tracing import joined
 
 PATH: Final = "/mcp"
@@ -68,6 +70,8 @@ def mcp_app(  # noqa: PLR0913  # what a listener knows
     authorization_servers: Sequence[str] = (),
     json_response: bool = False,
     adorn: Callable[[Server[Any]], None] = lambda _: None,
+    limits: Limits = DEFAULTS,
+    poll_s: float = POLL_S,
 ) -> Starlette:
     """Returns the app; it serves the path of *url* and, at the root, the metadata of RFC 9728.
 
@@ -82,9 +86,13 @@ def mcp_app(  # noqa: PLR0913  # what a listener knows
         scopes: what every token must hold.
         authorization_servers: issuers of JWTs that are accepted; empty where only tokens are.
         json_response: answers with one JSON document in place of a stream; no progress is told.
+        limits: the quotas of each principal.
+        poll_s: how often it is seen what subscribers want to hear of.
         adorn: adds to the server before it is served, as the conformance fixture does.
     """
-    server = make_server(PerRequest(doorway_of=_doorway_of), toolsets=toolsets)
+    server = make_server(
+        PerRequest(doorway_of=_doorway_of), toolsets=toolsets, limits=limits, poll_s=poll_s
+    )
     adorn(server)
     manager = StreamableHTTPSessionManager(
         app=server,

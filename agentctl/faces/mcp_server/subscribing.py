@@ -78,6 +78,8 @@ class Watch:
                     event = ToolsListChanged() if name == _TOOLS else ResourceUpdated(uri=name)
                     await publish(event)
                 self._marks[name] = mark
+                if mark is None:  # Gone, or denied now: asking on would only fill the audit log.
+                    self.uris.discard(name)
 
     async def _mark(self, name: str) -> str | None:
         try:
