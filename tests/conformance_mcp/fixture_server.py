@@ -76,6 +76,11 @@ def dress(server: Server[Any]) -> None:
         entry = server.get_request_handler(method)
         own = entry.handler if entry is not None else _unknown
         server.add_request_handler(method, _PARAMS[method], overlay(own))
+    own_schema = server.get_tool_input_schema
+    schemas = {tool.name: tool.input_schema for tool in tool_list()}
+    server.get_tool_input_schema = lambda name: (
+        schemas.get(name) or (own_schema(name) if own_schema is not None else None)
+    )
     server.middleware.append(
         RequestStateBoundary(RequestStateSecurity.ephemeral(), default_audience=server.name)
     )
@@ -244,6 +249,7 @@ def bound() -> tuple[socket.socket, str]:
     # The protocol is named: asyncio sets TCP_NODELAY on no other, and each reply would wait 40 ms.
     taken = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     taken.bind(("127.0.0.1", 0))
+    taken.listen(128)
     return taken, f"http://127.0.0.1:{taken.getsockname()[1]}/mcp"
 
 
