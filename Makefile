@@ -49,6 +49,7 @@ bench: ## Ratios against something real; docs/benchmarks.md says how to read the
 	python -m benchmarks.validate
 	python -m benchmarks.plan
 	python -m benchmarks.ledger
+	python -m benchmarks.mcp
 	python -m benchmarks.policy
 
 wheel: ## Build the wheel and the sdist into dist/

@@ -20,6 +20,7 @@ from agentctl.domain.policy.principals import Principal
 from agentctl.domain.policy.simulate import Impact, impact_steps
 from agentctl.engine.catalog import Catalog
 from agentctl.engine.cluster import Cluster
+from agentctl.engine.remembering import remembered
 from agentctl.ids import CLUSTER
 
 _PREFIX: Final = "policy."
@@ -34,6 +35,10 @@ async def live_policies(cluster: Cluster) -> PolicySet:
         LedgerUnreadableError: the ledger cannot be trusted or understood.
         BackendError: the storage root failed.
     """
+    return await remembered(cluster, "the policies in force", lambda: _live(cluster))
+
+
+async def _live(cluster: Cluster) -> PolicySet:
     head = await cluster.ledger.head()
     if head is None:
         return BUILTIN_SET

@@ -58,6 +58,7 @@ async def serve_app(app: Any, path: str = "/mcp") -> None:  # noqa: ANN401  # an
     # The protocol is named: asyncio sets TCP_NODELAY on no other, and each reply would wait 40 ms.
     taken = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     taken.bind(("127.0.0.1", 0))
+    taken.listen(128)
     sys.stdout.write(f"http://127.0.0.1:{taken.getsockname()[1]}{path}\n")
     sys.stdout.flush()
     config = uvicorn.Config(app, log_level="error", lifespan="on", timeout_graceful_shutdown=2)
