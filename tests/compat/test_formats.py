@@ -56,9 +56,9 @@ STRUCTS = {
     "SchemaIr": "schema IR",
 }
 """Every struct that writes a number, and the format that it writes."""
-NOT_STORED = {"SchemaIrV1", "ExportedRequest", "Notice", "Remembered"}
+NOT_STORED = {"SchemaIrV1", "ExportedRequest", "Notice", "Remembered", "Contexts"}
 """Structs with a number that are no objects of a storage root, or are read and not written."""
-WITHOUT_STRUCT = {"principals record", "graph root"}
+WITHOUT_STRUCT = {"principals record", "graph root", "token", "end of a token"}
 """Formats whose number is written by hand."""
 
 

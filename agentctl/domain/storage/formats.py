@@ -69,10 +69,10 @@ FORMATS: Final = (
     _format(
         "principals record", "__cluster/principals/<n>.json", rf"__cluster/principals/{_N}\.json"
     ),
-    _format("token", "__cluster/tokens/<sha256>.json", r"__cluster/tokens/[0-9a-f]{64}\.json"),
+    _format("token", "__cluster/tokens/<digest>.json", r"__cluster/tokens/[0-9a-f]{64}\.json"),
     _format(
         "end of a token",
-        "__cluster/tokens/<sha256>.revoked.json",
+        "__cluster/tokens/<digest>.revoked.json",
         r"__cluster/tokens/[0-9a-f]{64}\.revoked\.json",
     ),
     _format(
