@@ -32,6 +32,8 @@ class Tally(msgspec.Struct, kw_only=True):
     """What all clients saw; times are (seconds since the start, milliseconds)."""
 
     began: float
+    ended: float = 0.0
+    """Seconds after it began."""
     times: list[tuple[float, float]] = []
     answered: int = 0
     refused: int = 0

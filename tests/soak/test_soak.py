@@ -89,6 +89,7 @@ async def test_half_of_the_clients_misbehave_and_nothing_is_left_behind(
                     now = time.monotonic() - tally.began
                     held.append((now, await anyio.to_thread.run_sync(server.held)))
         after = await settled(server, before)
+        tally.ended = time.monotonic() - tally.began
 
     with capsys.disabled():
         sys.stdout.write("\n" + "\n".join(told(tally, before, held, after)) + "\n")
@@ -139,7 +140,7 @@ def told(
         times = sorted(took for when, took in tally.times if begin <= when < at)
         yield row(at, what, times)
         begin = at
-    yield row(at if held else 0.0, after, []) + "  after"
+    yield row(tally.ended, after, []) + "  after"
 
 
 def row(at: float, held: Held, times: list[float]) -> str:
