@@ -71,6 +71,21 @@ class Principals:
         self._store = store
         self._world = world
         self._verify = verify
+        self._known: tuple[tuple[str, ...], Registry] | None = None
+
+    async def known(self) -> Registry:
+        """Returns who is known, of a chain that this process has verified before if none was added.
+
+        Records are made once and never changed, so the same keys are the same chain. For whoever asks
+        at every call of a listener; what a consent is judged by is read anew (`registry`).
+
+        Raises:
+            PrincipalsBrokenError: the chain does not hold.
+        """
+        keys = await self._store.list(f"{PRINCIPALS_FOLDER}/")
+        if self._known is None or self._known[0] != keys:
+            self._known = keys, await self.registry()
+        return self._known[1]
 
     async def registry(self) -> Registry:
         """Returns who is known; `NO_CHAIN` where the root has no chain yet.

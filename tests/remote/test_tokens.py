@@ -264,3 +264,21 @@ async def test_a_humans_token_consents_to_nothing_with_the_humans_own_key_beside
 
     assert [d.code for d in refused_.diagnostics] == ["human_only"]
     assert await cluster.principals.registry() == before
+
+
+async def test_a_principal_that_was_revoked_by_another_process_is_gone_at_the_next_call(
+    tmp_path: Path,
+) -> None:
+    """A listener remembers the chain that it verified, and looks whether it grew at each call."""
+    bench = Bench(tmp_path)
+    cluster = await bench.begun(folder_files("supply"))
+    await cluster.principals.add(principal_id="agent:ci", kind="agent", key=key_of("ci").key)
+    secret = await token(cluster)
+    first, again = await named(cluster, secret), await named(cluster, secret)
+    elsewhere = await bench.open()
+    await elsewhere.principals.revoke(
+        principal_id="agent:ci", reason="gone", by="sarah", signer=key_of("sarah")
+    )
+
+    assert first == again
+    assert (await refused(cluster, secret)).code == "token_invalid"

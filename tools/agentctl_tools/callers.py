@@ -128,7 +128,7 @@ async def caller_of_token(
         BackendError: the store failed, so nothing is known.
         PrincipalsBrokenError: the chain does not hold.
     """
-    registry = await cluster.principals.registry()
+    registry = await cluster.principals.known()
     if is_jwt(secret):
         taken = issuers if issuers is not None else own_issuers()
         now = cluster.world.now()
