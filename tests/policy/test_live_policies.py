@@ -121,7 +121,12 @@ async def test_tightening_asks_nobody_and_widening_asks_a_human(tmp_path: Path) 
     assert [c.classes for c in tighter.result.changes] == [("reversible",)]
     assert tighter.gates == ()
     assert [c.classes for c in wider.result.changes] == [("authority",)]
-    assert [g.resource for g in wider.gates] == ["policy.p"]
+    assert [(g.resource, g.reason) for g in wider.gates] == [
+        (
+            "policy.p",
+            "opens export, invoke_query, list_query, read, schema_read to agent:eve",
+        )
+    ]
     impact = wider.result.policy_impact
     assert impact is not None
     assert {shift.who for shift in impact.gains} == {("agent:eve",)}

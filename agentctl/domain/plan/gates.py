@@ -20,6 +20,7 @@ from agentctl.domain.plan.covered import is_covering
 from agentctl.domain.plan.gate_reasons import covering_effect, covering_reason, settings_reason
 from agentctl.domain.plan.inputs import PlanInputs
 from agentctl.domain.plan.model import GATED, BindingChange, Change, Migration
+from agentctl.domain.plan.policy_words import opening_words
 from agentctl.domain.plan.reverts import Revert, revert_effect, revert_for, revert_reason
 from agentctl.domain.plan.statement import Effect, Gate
 from agentctl.ids import (
@@ -222,7 +223,9 @@ def _step_text(step: Mapping[str, object]) -> str:
 def _authority(change: Change, inputs: PlanInputs) -> Gate:
     assert change.bindings is not None
     return msgspec.structs.replace(
-        _gate(change, inputs, reason=_policy_reason(change), effect=Effect(), incarnation=None),
+        _gate(
+            change, inputs, reason=_policy_reason(change, inputs), effect=Effect(), incarnation=None
+        ),
         migration_digest=binding_digest(change.bindings),
     )
 
@@ -310,7 +313,11 @@ def _provider_reason(change: Change) -> str:
     return f"secret {profile.api_key} will be sent to {where}"
 
 
-def _policy_reason(change: Change) -> str:
+def _policy_reason(change: Change, inputs: PlanInputs) -> str:
+    name = change.resource.removeprefix("policy.")
+    opened = opening_words(inputs.policy_impact, name) if inputs.policy_impact else None
+    if opened is not None:
+        return opened
     match change.operation:
         case "create":
             return "a further policy may widen who may do what"

@@ -43,6 +43,8 @@ class Impact(msgspec.Struct, frozen=True, kw_only=True):
     losses: tuple[Shift, ...] = ()
     widening: tuple[str, ...] = ()
     """Names of the bundles whose change may let somebody do more, sorted."""
+    scopes: Mapping[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
+    """By name of a changed bundle: what it is bound to, before or after; sorted."""
     undecided: Mapping[str, str] = msgspec.field(default_factory=dict)
     """By name of a bundle: why its effect cannot be decided; it is among `widening`."""
     everybody: tuple[str, ...] = ()
@@ -99,10 +101,16 @@ def impact_steps(
         gains=gains,
         losses=losses,
         widening=tuple(sorted(widening | undecided.keys())),
+        scopes={name: tuple(sorted(scopes[name])) for name in sorted(scopes)},
         undecided=dict(sorted(undecided.items())),
         everybody=everyone.people,
         asked=len(everyone.all),
     )
+
+
+def touches(impact: Impact, name: str, shift: Shift) -> bool:
+    """Returns whether *shift* lies in the scopes of the changed bundle *name*."""
+    return _within(shift, frozenset(impact.scopes.get(name, ())))
 
 
 class _Questions:
