@@ -85,11 +85,11 @@ async def test_resources_are_looks_too() -> None:
 
 async def test_who_has_too_many_calls_open_waits_for_them() -> None:
     door = OpenDoor()
-    door.gate = anyio.Event()
     refused = anyio.Event()
     answers: list[Any] = []
 
     async with connected(door, Limits(at_once_max=2)) as client:
+        door.gate = anyio.Event()
 
         async def ask() -> None:
             answers.append(await client.call_tool("status", {}))

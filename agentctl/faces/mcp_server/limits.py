@@ -1,9 +1,10 @@
 """What one principal may ask of the server: how often, how much at once, how large and how deep.
 
 Buckets are of a principal, not of a connection: whoever opens a second one gains nothing. They are
-in memory and bounded; a bucket that is full again is forgotten.
+in memory and bounded.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
@@ -15,8 +16,8 @@ from mcp.shared.exceptions import MCPError
 from agentctl_tools.envelopes import refused
 from agentctl_tools.operation import Envelope
 
-PRINCIPALS_MAX: Final = 10_000
-"""Whose buckets are kept; beyond it, those that are full are forgotten."""
+BUCKETS_MAX: Final = 10_000
+"""That are kept; beyond it the one is forgotten that was used the longest ago."""
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,7 +54,7 @@ class Quotas:
     def __init__(self, limits: Limits, now: Callable[[], float]) -> None:
         self.limits = limits
         self._now = now
-        self._buckets: dict[tuple[str, bool], _Bucket] = {}
+        self._buckets: OrderedDict[tuple[str, bool], _Bucket] = OrderedDict()
         self._running: dict[str, int] = {}
 
     def wait_s(self, principal: str, *, change: bool) -> float:
@@ -61,9 +62,10 @@ class Quotas:
         limits, now = self.limits, self._now()
         per_s = limits.changes_per_s if change else limits.looks_per_s
         burst = limits.changes_burst if change else limits.looks_burst
-        if len(self._buckets) >= PRINCIPALS_MAX:
-            self._forget(now)
         bucket = self._buckets.setdefault((principal, change), _Bucket(burst, now))
+        self._buckets.move_to_end((principal, change))
+        if len(self._buckets) > BUCKETS_MAX:
+            self._buckets.popitem(last=False)
         bucket.fill(per_s, burst, now)
         if bucket.left < 1:
             return (1 - bucket.left) / per_s
@@ -86,17 +88,6 @@ class Quotas:
                 self._running[principal] = left
             else:
                 del self._running[principal]
-
-    def _forget(self, now: float) -> None:
-        limits = self.limits
-        for key, bucket in list(self._buckets.items()):
-            change = key[1]
-            burst = limits.changes_burst if change else limits.looks_burst
-            bucket.fill(limits.changes_per_s if change else limits.looks_per_s, burst, now)
-            if bucket.left >= burst:
-                del self._buckets[key]
-        while len(self._buckets) >= PRINCIPALS_MAX:
-            del self._buckets[next(iter(self._buckets))]
 
 
 def require_look(quotas: Quotas, principal: str) -> None:
