@@ -94,18 +94,7 @@ def mcp_app(  # noqa: PLR0913  # what a listener knows
         PerRequest(doorway_of=_doorway_of), toolsets=toolsets, limits=limits, poll_s=poll_s
     )
     adorn(server)
-    manager = StreamableHTTPSessionManager(
-        app=server,
-        json_response=json_response,
-        max_request_body_size=BODY_BYTES_MAX,
-        max_sessions=SESSIONS_MAX,
-        session_idle_timeout=SESSION_IDLE_S,
-        security_settings=TransportSecuritySettings(
-            enable_dns_rebinding_protection=True,
-            allowed_hosts=list(hosts),
-            allowed_origins=list(origins),
-        ),
-    )
+    manager = _manager(server, hosts, origins, json_response=json_response)
     path = urlsplit(url).path or PATH
     guarded = RequireAuthMiddleware(
         StreamableHTTPASGIApp(manager), list(scopes), cast("Any", metadata_url(url))
@@ -122,6 +111,23 @@ def mcp_app(  # noqa: PLR0913  # what a listener knows
             Middleware(AuthContextMiddleware),
         ],
         lifespan=lambda _: manager.run(),
+    )
+
+
+def _manager(
+    server: Server[Any], hosts: Sequence[str], origins: Sequence[str], *, json_response: bool
+) -> StreamableHTTPSessionManager:
+    return StreamableHTTPSessionManager(
+        app=server,
+        json_response=json_response,
+        max_request_body_size=BODY_BYTES_MAX,
+        max_sessions=SESSIONS_MAX,
+        session_idle_timeout=SESSION_IDLE_S,
+        security_settings=TransportSecuritySettings(
+            enable_dns_rebinding_protection=True,
+            allowed_hosts=list(hosts),
+            allowed_origins=list(origins),
+        ),
     )
 
 
