@@ -5,10 +5,12 @@ storage itself. Steps run concurrently, so nothing here is awaited between readi
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Final, Literal
 
 import msgspec
 
+from agentctl.canonical import canonical_bytes
 from agentctl.diagnostics.bag import Bag
 from agentctl.diagnostics.diagnostic import warning
 from agentctl.domain.config.model import DesiredCluster
@@ -28,7 +30,7 @@ from agentctl.engine.leases import Lease
 from agentctl.engine.results import StepOutcome
 from agentctl.engine.world import mint_nonce, stamp_now
 from agentctl.graph.port import Stamp
-from agentctl.ids import graph_address, schema_address
+from agentctl.ids import graph_address, policy_address, query_address, schema_address
 
 How = Literal["done", "not_done", "unknown", "waiting"]
 
@@ -71,7 +73,8 @@ class Running:
     def __init__(self, task: Task, state: State, events: EventStream | None) -> None:
         self.task = task
         self.state = state
-        self.changes: tuple[Change, ...] = task.plan.changes
+        self.changes = task.plan.changes
+        self._contents: Mapping[str, Callable[[], bytes | None]] | None = None
         self.told = Bag()
         self.outcomes: list[StepOutcome] = []
         self.settled: list[Sidecar] = []
@@ -88,6 +91,16 @@ class Running:
         self.interrupted = False
         """Set where a step was left because the apply is to end."""
         self._events = events
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """The changes of the plan, as they stand now."""
+        return self._changes
+
+    @changes.setter
+    def changes(self, changes: tuple[Change, ...]) -> None:
+        self._changes = changes
+        self._to_do = frozenset(c.resource for c in changes if c.disposition == "applied")
 
     @property
     def failed(self) -> bool:
@@ -126,7 +139,14 @@ class Running:
 
     def does(self, resource: str) -> bool:
         """Returns whether the change of *resource* is still to be carried out."""
-        return any(c.resource == resource and c.disposition == "applied" for c in self.changes)
+        return resource in self._to_do
+
+    def content(self, resource: str) -> bytes | None:
+        """Returns what the catalog is to hold of *resource*; None where the folder declares no such."""
+        if self._contents is None:  # once for an apply: there may be thousands
+            self._contents = _contents_of(self.task.desired)
+        made = self._contents.get(resource)
+        return made() if made is not None else None
 
     def fail(self, graph_id: str, step: FailedStep) -> None:
         """Demotes what hangs on a failed step, and stops the steps that move graphs."""
@@ -242,6 +262,19 @@ def _outcome(change: Change, how: How, reason: str | None) -> StepOutcome:
     return StepOutcome(
         resource=change.resource, operation=change.operation, outcome=how, reason=reason
     )
+
+
+def _contents_of(desired: DesiredCluster) -> dict[str, Callable[[], bytes | None]]:
+    """Returns by address what the catalog is to hold of a resource, made when it is asked for."""
+    found: dict[str, Callable[[], bytes | None]] = {}
+    for graph in desired.graphs:
+        for query in graph.queries:
+            found[query_address(graph.id, query.name)] = partial(desired.files.get, query.file)
+    for policy in desired.policies:
+        found[policy_address(policy.name)] = partial(desired.files.get, policy.file)
+    for other in desired.others:
+        found[other.address] = partial(canonical_bytes, other.fields)
+    return found
 
 
 def _of_graph(change: Change, own: str, graph_id: str) -> bool:

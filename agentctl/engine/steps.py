@@ -1,6 +1,6 @@
 """The steps of an apply that create graphs, move their schemas, and publish payloads. Source: control-plane 1.7."""
 
-from agentctl.canonical import canonical_bytes, sha256_hex
+from agentctl.canonical import sha256_hex
 from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.domain.config.model import DesiredGraph, DesiredSchema
 from agentctl.domain.ledger.observations import LiveGraph
@@ -143,7 +143,7 @@ async def publish_payload(running: Running, change: Change) -> bool:
     await running.started(change)
     key = payload_key(change.resource, change.after_digest or "")
     assert key is not None, "the kind has payloads"
-    data = _content(running, change)
+    data = running.content(change.resource)
     if data is None or payload_digest(change.resource, data) != change.after_digest:
         running.told.add(
             error(
@@ -234,18 +234,3 @@ def _payload(running: Running, schema: DesiredSchema, old: SchemaIr | None) -> S
         shape_digest=schema.shape_digest,
         ir=evolve_ir(old, schema.catalog, lambda: mint_ulid(world)),
     )
-
-
-def _content(running: Running, change: Change) -> bytes | None:
-    parsed = parse_address(change.resource)
-    assert parsed is not None
-    desired = running.task.desired
-    other = next((o for o in desired.others if o.address == change.resource), None)
-    if other is not None:
-        return canonical_bytes(other.fields)
-    if parsed.kind == "policy":
-        files = [p.file for p in desired.policies if p.name == parsed.name]
-    else:
-        graph = desired.graph(parsed.graph or "")
-        files = [q.file for q in graph.queries if q.name == parsed.name] if graph else []
-    return desired.files.get(files[0]) if files else None

@@ -20,9 +20,12 @@ if TYPE_CHECKING:
 COMMANDS = "agentctl.faces.cli.commands"
 _MESSAGE_CELLS = 2_000
 _AS_JSON = "agentctl.as_json"
-_COLLECTED = (100_000, 20, 20)
+_COLLECTED = (1_000_000, 20, 20)
 """How seldom Python looks for cycles. Our values are trees; a folder makes millions of them, and the
 default would walk over all of them again and again."""
+_COLLECTED_FOR_LONG = (100_000, 20, 20)
+_LONG_LIVED = frozenset({"mcp", "reconcile", "tui"})
+"""Verbs that run for hours, in which a few cycles now and then would add up."""
 
 
 @contextmanager
@@ -144,6 +147,8 @@ def cli(context: click.Context, /, **_: Any) -> None:  # noqa: ANN401  # read fr
     """Run a cluster of graph databases; what cannot be undone waits for a human."""
     if context.invoked_subcommand is None:
         click.echo(GUIDE, nl=False)
+    if context.invoked_subcommand in _LONG_LIVED:
+        gc.set_threshold(*_COLLECTED_FOR_LONG)
 
 
 def main(compose: "Callable[[], Composition] | None" = None) -> None:

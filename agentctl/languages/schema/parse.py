@@ -170,7 +170,8 @@ class _SchemaParser(ConstraintParser):
         try:
             if self.cursor.at_mark("@"):
                 draft.annotations = self.annotations()
-            if self.cursor.at_kind(_UPPER) and self.cursor.last.is_word("implements"):
+            behind = draft.annotations and self.cursor.last.is_word("implements")
+            if behind and self.cursor.at_kind(_UPPER):
                 self._annotated_implements(draft)
             else:
                 self._implements(draft)
