@@ -422,10 +422,29 @@ def test_every_description_says_first_what_a_call_may_cost() -> None:
         assert operation.describe.startswith(expected[operation.operation_class]), operation.name
 
 
-def test_an_argument_changes_nothing_of_who_calls() -> None:
+ABOUT_ANOTHER = {("token_create", "scopes")}
+"""Arguments that are called like a fact about the caller and are one about a new token."""
+
+
+def test_no_argument_is_a_fact_about_who_calls() -> None:
     """No operation takes a principal, a kind or a face."""
     identity = {f.name for f in msgspec.structs.fields(Caller)} - {"id"}
 
     for operation in OPERATIONS.values():
         names = {f.encode_name for f in msgspec.structs.fields(operation.arguments)}
-        assert not names & identity, operation.name
+        about_caller = {n for n in names & identity if (operation.name, n) not in ABOUT_ANOTHER}
+        assert not about_caller, operation.name
+
+
+async def test_scopes_that_a_new_token_would_have_are_none_of_who_asks_for_it(
+    tmp_path: Path,
+) -> None:
+    bench = Bench(tmp_path)
+    cluster = await bench.begun(folder_files("supply"))
+    looks = msgspec.structs.replace(bench.sarah, scopes=("look",), via="http", at_terminal=False)
+    wanted = {"principal": "sarah", "scopes": ["look", "try", "real"]}
+
+    told = await call(cluster, looks, "token_create", wanted)
+
+    assert [d.code for d in told.diagnostics] == ["scope_missing"]
+    assert await cluster.store.list("__cluster/tokens/") == ()

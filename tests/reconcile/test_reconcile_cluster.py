@@ -4,6 +4,7 @@ import subprocess
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 import pytest
@@ -419,13 +420,21 @@ async def test_it_acts_no_more_for_somebody_who_was_revoked(tmp_path: Path) -> N
     assert "query.supply.names" not in (await recorded(cluster)).applied_revision.resources
 
 
-async def test_nobody_starts_it_over_a_wire(tmp_path: Path) -> None:
+@pytest.mark.parametrize("via", ["mcp", "http"])
+async def test_over_a_wire_it_is_made_once_and_starts_no_loop(
+    tmp_path: Path, via: Literal["mcp", "http"]
+) -> None:
+    """Source: the toolset `operator`, which has no argument `once`; ADR 19."""
     bench = Bench(tmp_path)
     cluster = await converged(bench)
+    watch = Watch(bench)
 
-    ended = await Watch(bench).run(cluster, bench.agent, once=True)
+    ended = await watch.run(
+        cluster, msgspec.structs.replace(bench.agent, via=via), once=False, interval_s=1.0
+    )
 
-    assert [d.code for d in ended.diagnostics] == ["unknown_operation"]
+    assert ended.ok, ended
+    assert (watch.story[-1], watch.slept_s) == ("converged", 0.0)
 
 
 def git(bench: Bench, *words: str) -> str:

@@ -40,6 +40,8 @@ INTERVAL_S_MIN: Final = 1.0
 INTERVAL_S_MAX: Final = 86_400.0
 NOTICES_EVERY_S: Final = 60.0
 """How often it looks for requests whose time is half over or about to end."""
+_WIRES: Final = frozenset({"mcp", "http"})
+"""Over which it is made once, whatever is asked: a call is to end, and a loop is its operator's."""
 _KEYED: Final = frozenset({"apply", "request_approval"})
 """What takes a key, which over MCP must be given."""
 TOLD_MAX: Final = 5
@@ -192,7 +194,7 @@ async def _handle(call: Call) -> Envelope:
     given = call.arguments
     assert isinstance(given, Arguments)
     mode = Mode(
-        once=given.once,
+        once=given.once or call.caller.via in _WIRES,
         dry_run=given.dry_run,
         interval_s=given.interval_s,
         poll_s=min(Mode().poll_s, given.interval_s),
