@@ -14,6 +14,13 @@ from agentctl.testing.shell import AUDIT, Shell
 POLICIES = "policies:\n  base:\n    file: base.yaml\n    applies_to: [supply]\n"
 REBOUND = POLICIES.replace("[supply]", "[supply, spare]")
 POLICY = "version: 1\n"
+WIDER = """\
+version: 1
+groups: { team: [act-bob] }
+rules:
+  - id: branches
+    allow: { actors: {group: team}, actions: [branch_create], target_branch_scope: any }
+"""
 QUESTION = "to approve, anything else to leave it: "
 
 
@@ -76,22 +83,42 @@ def test_deleting_the_policies_waits_for_a_human_in_the_folder_and_in_a_draft(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("change", ["update", "rebinding", "a second one"])
-def test_every_later_change_of_authority_waits(governed: Shell, change: str) -> None:
+def test_every_later_change_that_widens_or_rebinds_waits(governed: Shell, change: str) -> None:
+    """Source: control-plane 3.3."""
     files = {
-        "update": {"base.yaml": "version: 1\n# as ever\n"},
+        "update": {"base.yaml": WIDER},
         "rebinding": {"cluster.yaml": cluster_yaml("supply", "spare", policies=REBOUND)},
         "a second one": {
             "cluster.yaml": cluster_yaml(
                 "supply",
                 "spare",
-                policies=POLICIES + "  more:\n    file: base.yaml\n    applies_to: [spare]\n",
-            )
+                policies=POLICIES + "  more:\n    file: more.yaml\n    applies_to: [spare]\n",
+            ),
+            "more.yaml": WIDER,
         },
     }
     governed.write(files[change])
 
     assert set(gates(governed).values()) == {"none"}
     assert not governed.json("apply")["converged"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("change", ["a comment", "a second one that takes away"])
+def test_a_change_of_policies_that_lets_nobody_do_more_goes_through(
+    governed: Shell, change: str
+) -> None:
+    second = POLICIES + "  more:\n    file: base.yaml\n    applies_to: [spare]\n"
+    files = {
+        "a comment": {"base.yaml": "version: 1\n# as ever\n"},
+        "a second one that takes away": {
+            "cluster.yaml": cluster_yaml("supply", "spare", policies=second)
+        },
+    }
+    governed.write(files[change])
+
+    assert gates(governed) == {}
+    assert governed.json("apply")["converged"]
 
 
 @pytest.mark.slow

@@ -43,7 +43,7 @@ def _named(policies: Iterable[Any]) -> Iterable[str]:
     for policy in policies:
         about = policy["resource"]
         if (
-            ANNOTATION in policy["annotations"]
+            ANNOTATION in policy.get("annotations", {})  # Cedar leaves out what is empty.
             and policy["effect"] == "permit"
             and about["op"] == "=="
             and about["entity"]["type"] == f"{NAMESPACE}::Query"
@@ -55,5 +55,5 @@ def _named(policies: Iterable[Any]) -> Iterable[str]:
 def _invokes(action: Any) -> bool:  # noqa: ANN401  # JSON of Cedar
     if action["op"] == "All":
         return True
-    named = action.get("entities") or [action["entity"]]
+    named = action["entities"] if "entities" in action else [action["entity"]]
     return any(entity["id"] == _ACTION for entity in named)
