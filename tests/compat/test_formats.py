@@ -131,7 +131,7 @@ async def used(tmp_path: Path) -> tuple[Bench, Cluster]:
 
 
 async def checked(cluster: Cluster, bench: Bench) -> UpgradeCheck:
-    data = (await call(cluster, bench.agent, "upgrade_check", {})).data
+    data = (await call(cluster, bench.sarah, "upgrade_check", {})).data
     assert isinstance(data, UpgradeCheck)
     return data
 
@@ -164,6 +164,23 @@ async def test_an_object_of_a_newer_format_is_told_with_its_number(
     else:
         assert (newer[0].path, check.ok) == (max(keys), False)
         assert "format 2" in newer[0].message
+
+
+async def test_who_is_no_human_at_their_terminal_is_told_only_that_the_ledger_cannot_be_read(
+    tmp_path: Path,
+) -> None:
+    """Which policies are applied is not known then. Source: ADR 17."""
+    bench, cluster = await used(tmp_path)
+    head = await cluster.ledger.head()
+    assert head is not None
+    newest = ledger_key(head.seq)
+    fields = msgspec.json.decode(bench.objects[newest]) | {"version": 2}
+    bench.objects[newest] = msgspec.json.encode(fields)
+
+    told = await call(cluster, bench.agent, "upgrade_check", {})
+
+    assert (told.ok, told.data) == (False, None)
+    assert newest in str(told.diagnostics)
 
 
 async def test_a_damaged_object_and_a_stranger_are_told(tmp_path: Path) -> None:
