@@ -270,10 +270,12 @@ def test_a_character_that_came_in_two_halves_is_one() -> None:
     assert reply.blocks == (ToolUse(tool="x"), Words(text="\U0001f600"))
 
 
+NAMES = st.sampled_from(("type", "text", "input_tokens", "usage", "name", "input", "signature"))
+HALVES = st.text(st.characters(), max_size=5) | st.sampled_from(("\ud83d", "\ude00", "text"))
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    st.none() | st.booleans() | st.integers() | st.floats() | HALVES,
     lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+        st.lists(inner, max_size=3) | st.dictionaries(HALVES | NAMES, inner, max_size=3)
     ),
     max_leaves=5,
 )

@@ -1,15 +1,19 @@
 """Puts a streamed reply together from its events; whatever arrives, the result is well formed."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
 from agentctl.faces.agent.lines import Block, Opaque, ToolUse, Usage, Words
 from agentctl.faces.agent.model import Failure, Reply
 
+T = TypeVar("T")
+
 MALFORMED_CHARACTERS_MAX: Final = 4_000
 """Of arguments that are no JSON object; as much as a session keeps of them."""
+DEPTH_MAX: Final = 64
+"""Of what a reply holds; what is deeper breaks the reply, or makes no arguments."""
 _COUNTS: Final = {
     "input_tokens": "input",
     "output_tokens": "output",
@@ -46,7 +50,7 @@ class Assembly:
             case "message_start":
                 self._count(event["message"].get("usage"))
             case "content_block_start":
-                self._open[_number(event["index"])] = dict(event["content_block"])
+                self._open[_number(event["index"])] = _checked(dict(event["content_block"]))
             case "content_block_delta":
                 self._grow(_number(event["index"]), event["delta"])
             case "content_block_stop":
@@ -74,7 +78,7 @@ class Assembly:
     def _count(self, usage: Mapping[str, Any] | None) -> None:
         for theirs, ours in _COUNTS.items():
             value = (usage or {}).get(theirs)
-            if isinstance(value, int):
+            if isinstance(value, int) and not isinstance(value, bool):
                 self._usage[ours] = value
 
     def _grow(self, index: int, delta: Mapping[str, Any]) -> None:
@@ -87,7 +91,7 @@ class Assembly:
             case "thinking_delta":
                 block["thinking"] = (block.get("thinking") or "") + _text(delta["thinking"])
             case "signature_delta":
-                block["signature"] = delta["signature"]
+                block["signature"] = _text(delta["signature"])
             case _:
                 pass
 
@@ -99,13 +103,13 @@ class Assembly:
             case "tool_use":
                 return self._use(whole(str(block.get("name", ""))), index, block.get("input"))
             case _:
-                return Opaque(block=_whole_values(block))
+                return Opaque(block=_whole(block))
 
     def _use(self, tool: str, index: int, given: object) -> ToolUse:
         text = whole("".join(self._json.get(index, ())))
         try:
-            arguments = msgspec.json.decode(text) if text else (given or {})
-        except (msgspec.DecodeError, RecursionError):
+            arguments = _whole(_checked(msgspec.json.decode(text)) if text else (given or {}))
+        except (ValueError, RecursionError):  # no JSON, or too deep
             arguments = None
         if not isinstance(arguments, dict) or index not in self._closed:
             return ToolUse(tool=tool, malformed=text[:MALFORMED_CHARACTERS_MAX])
@@ -134,5 +138,27 @@ def _text(value: object) -> str:
     return value
 
 
-def _whole_values(block: Mapping[str, Any]) -> dict[str, Any]:
-    return {k: whole(v) if isinstance(v, str) else v for k, v in block.items()}
+def _checked(value: T, room: int = DEPTH_MAX) -> T:
+    """Returns JSON that is not too deep for a session's line.
+
+    Raises:
+        ValueError: it is.
+    """
+    if not room:
+        msg = "too deep"
+        raise ValueError(msg)
+    if isinstance(value, dict | list):
+        for held in value.values() if isinstance(value, dict) else value:
+            _checked(held, room - 1)
+    return value
+
+
+def _whole(value: Any) -> Any:  # noqa: ANN401  # JSON
+    """Returns JSON with every text made whole."""
+    if isinstance(value, str):
+        return whole(value)
+    if isinstance(value, list):
+        return [_whole(held) for held in value]
+    if isinstance(value, dict):
+        return {whole(key): _whole(held) for key, held in value.items()}
+    return value
