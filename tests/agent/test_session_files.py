@@ -274,9 +274,7 @@ NAMES = st.sampled_from(("type", "text", "input_tokens", "usage", "name", "input
 HALVES = st.text(st.characters(), max_size=5) | st.sampled_from(("\ud83d", "\ude00", "text"))
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | HALVES,
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(HALVES | NAMES, inner, max_size=3)
-    ),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(HALVES | NAMES, inner, max_size=3),
     max_leaves=5,
 )
 

@@ -16,7 +16,6 @@ from agentctl.domain.audit.record import AuditRecord
 from agentctl.domain.policy.caller import Caller
 from agentctl.engine.cluster import Cluster
 from agentctl.faces.mcp_server.server import make_server
-from agentctl.faces.prompting.reader import prompt_names
 from agentctl.testing.builders import QUERY, ROWS, Bench, cluster_yaml, folder_files
 from agentctl.testing.consent import caller, key_of
 from agentctl_tools.door import call
@@ -476,8 +475,10 @@ async def test_the_prompts_are_served_and_unknown_ones_list_the_known(
         asking = await client.get_prompt("agent/ask_approval", {"resource": "graph.old"})
         with pytest.raises(MCPError, match="agent/operate"):
             await client.get_prompt("../agent/operate")
+        with pytest.raises(MCPError, match=r"There are: agent/ask_approval, agent/operate\."):
+            await client.get_prompt("agent/interrupted")
 
-    assert sorted(listed) == sorted(prompt_names())
+    assert list(listed) == ["agent/ask_approval", "agent/operate"]
     assert [a.name for a in listed["agent/ask_approval"].arguments or []] == ["resource"]
     assert "Look" in operate.messages[0].content.text  # type: ignore[union-attr]  # a text
     assert "graph.old" in asking.messages[0].content.text  # type: ignore[union-attr]  # a text

@@ -5,7 +5,7 @@ A prompt is a Markdown file; its first line says what it is for, in an HTML comm
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Final
 
@@ -55,14 +55,19 @@ def prompt_names() -> tuple[str, ...]:
     )
 
 
-def read_prompt(name: str) -> Prompt:
+def read_prompt(name: str, *, among: Sequence[str] | None = None) -> Prompt:
     """Returns the prompt *name*, e.g. ``agent/operate``.
+
+    Args:
+        name: of the prompt.
+        among: those that there are for whoever asks; None: all.
 
     Raises:
         PromptError: there is none of that name; the message lists those there are.
     """
-    if _NAME.fullmatch(name) is None or name not in prompt_names():
-        known = f"There are: {', '.join(prompt_names())}."
+    there_are = prompt_names() if among is None else among
+    if _NAME.fullmatch(name) is None or name not in there_are:
+        known = f"There are: {', '.join(there_are)}."
         raise PromptError(
             error("prompt_not_found", name, "there is no prompt of that name", remedy=known)
         )
