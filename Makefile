@@ -5,7 +5,7 @@ help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
 check: lint types contracts ## Lint, types, contracts and everything that runs in memory (90 s)
-	pytest -q -n auto -m "not slow"
+	pytest -q -n auto -m "not slow" -o faulthandler_timeout=120 -o faulthandler_exit_on_timeout=true
 
 check-long: lint types contracts ## The full counts that an issue asks for
 	AGENTCTL_TEST_PROFILE=long pytest -q -n auto

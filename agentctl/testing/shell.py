@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import termios
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -145,6 +146,17 @@ class Shell:
             if path.is_file() and not name.startswith(without):
                 found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
         return found
+
+
+def line_of(process: "subprocess.Popen[str]", *, within_s: float = TIMEOUT_S) -> str:
+    """Returns the next line that a process says; "" where it ended, or said none and was killed."""
+    assert process.stdout is not None
+    patience = threading.Timer(within_s, process.kill)
+    patience.start()
+    try:
+        return process.stdout.readline()
+    finally:
+        patience.cancel()
 
 
 def _received(near: int, typed: list[tuple[str, str]]) -> bytes:

@@ -46,6 +46,7 @@ def run(command: str, folder: Path, home: Path) -> Any:
         text=True,
         check=True,
         start_new_session=True,
+        timeout=120,
     )
     return json.loads(done.stdout) if command.startswith("mcp-inspector") else done.stdout
 

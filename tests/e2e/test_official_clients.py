@@ -10,7 +10,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import mcp_types as types
 import pytest
@@ -19,7 +19,7 @@ from mcp.client.context import ClientRequestContext
 
 from agentctl.faces.mcp_client.client import Era
 from agentctl.testing.builders import cluster_yaml, folder_files
-from agentctl.testing.shell import TIMEOUT_S, Shell
+from agentctl.testing.shell import TIMEOUT_S, Shell, line_of
 
 NODE_BIN = os.environ.get("AGENTCTL_NODE_BIN")
 FLOW = Path(__file__).parent / "clients" / "flow.mjs"
@@ -64,9 +64,7 @@ def typescript(shell: Shell, server: dict[str, object]) -> Iterator["subprocess.
 
 
 def told(process: "subprocess.Popen[str]") -> Any:
-    stdout: IO[str] | None = process.stdout
-    assert stdout is not None
-    line = stdout.readline()
+    line = line_of(process)
     assert line, process.stderr.read() if process.stderr is not None else "it ended"
     return json.loads(line)
 
@@ -116,7 +114,10 @@ def served(shell: Shell) -> Iterator[str]:
         yield f"{told(process)['listening']}/mcp"
     finally:
         process.terminate()
-        process.communicate(timeout=TIMEOUT_S)
+        try:
+            process.communicate(timeout=TIMEOUT_S)
+        finally:
+            process.kill()
 
 
 @with_node

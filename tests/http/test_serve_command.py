@@ -17,7 +17,7 @@ from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
 from agentctl.testing.builders import folder_files
-from agentctl.testing.shell import TIMEOUT_S, Shell
+from agentctl.testing.shell import TIMEOUT_S, Shell, line_of
 
 pytestmark = pytest.mark.slow
 ANYWHERE = "127.0.0.1:0"
@@ -49,8 +49,7 @@ def serving(site: Shell, *options: str) -> Iterator[tuple[str, "subprocess.Popen
         text=True,
     )
     try:
-        assert process.stdout is not None
-        line = process.stdout.readline()
+        line = line_of(process)
         assert line, process.communicate()[1]
         yield json.loads(line)["listening"], process
     finally:

@@ -13,7 +13,7 @@ from agentctl.faces.cli.commands.serve import command
 from agentctl.faces.http.graphs import ROUTES
 from agentctl.faces.http.quotas import LOADS_MAX, RATE_PER_S, STREAMS_MAX, UNDER_WAY_MAX
 from agentctl.testing.builders import folder_files
-from agentctl.testing.shell import TIMEOUT_S, Shell
+from agentctl.testing.shell import TIMEOUT_S, Shell, line_of
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "serve.md"
 
@@ -41,8 +41,7 @@ def test_the_commands_of_the_guide_do_what_it_says(tmp_path: Path) -> None:
         text=True,
     )
     try:
-        assert process.stdout is not None
-        url = json.loads(process.stdout.readline())["listening"]
+        url = json.loads(line_of(process))["listening"]
         done = subprocess.run(
             ["bash", "-euc", asking.replace("http://127.0.0.1:7077", url)],
             cwd=site.root,
@@ -53,7 +52,10 @@ def test_the_commands_of_the_guide_do_what_it_says(tmp_path: Path) -> None:
         )
     finally:
         process.terminate()
-        process.communicate(timeout=TIMEOUT_S)
+        try:
+            process.communicate(timeout=TIMEOUT_S)
+        finally:
+            process.kill()
 
     assert done.returncode == 0, done.stderr
     assert process.returncode == 0

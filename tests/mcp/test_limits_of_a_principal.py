@@ -31,7 +31,8 @@ class OpenDoor:
     ) -> Envelope:
         del arguments
         self.calls.append(operation)
-        await self.gate.wait()
+        if operation == "status":  # Others are asked by whoever looks for news, whenever it may be.
+            await self.gate.wait()
         return done("Well.", data={})
 
 
@@ -61,7 +62,7 @@ async def test_who_asks_too_often_is_told_when_to_come_again() -> None:
     assert [bool(a.is_error) for a in answers] == [False, False, False, True, True]
     assert codes(answers[-1]) == ["rate_limited"]
     assert envelope(answers[-1])["data"]["retry_after_s"] > 100
-    assert len(door.calls) == 3
+    assert door.calls.count("status") == 3
 
 
 async def test_changes_have_a_quota_of_their_own() -> None:
@@ -89,21 +90,26 @@ async def test_who_has_too_many_calls_open_waits_for_them() -> None:
     answers: list[Any] = []
 
     async with connected(door, Limits(at_once_max=2)) as client:
-        door.gate = anyio.Event()
+        door.gate = gate = anyio.Event()
 
         async def ask() -> None:
             answers.append(await client.call_tool("status", {}))
             refused.set()
 
-        with anyio.fail_after(10):
-            async with anyio.create_task_group() as tasks:
-                for _ in range(3):
-                    tasks.start_soon(ask)
+        async def let_in() -> None:
+            """However it ends: a call that waits would keep the server open."""
+            with anyio.move_on_after(20):
                 await refused.wait()
-                assert len(door.calls) == 2
-                door.gate.set()
+            gate.set()
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(let_in)
+            for _ in range(3):
+                tasks.start_soon(ask)
+        asked = door.calls.count("status")
         again = await client.call_tool("status", {})
 
+    assert asked == 2
     assert [codes(a) for a in answers] == [["rate_limited"], [], []]
     assert not again.is_error
 
@@ -123,7 +129,7 @@ async def test_arguments_that_are_too_deep_or_too_large_reach_no_door() -> None:
         large = await client.call_tool("config_search", {"text": "x" * 1_100_000})
 
     assert (codes(deep), codes(large)) == (["invalid_arguments"], ["invalid_arguments"])
-    assert door.calls == []
+    assert not {"run_query", "config_search"} & set(door.calls)
 
 
 @given(st.integers(1, 60))

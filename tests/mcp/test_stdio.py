@@ -3,12 +3,18 @@
 import os
 import subprocess
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
-from agentctl.faces.mcp_client.client import Era, connect
+from agentctl.faces.mcp_client.client import Era, ToolConnection
+from agentctl.faces.mcp_client.client import connect as connected
+
+WITHIN_S = 120
 
 pytestmark = pytest.mark.slow
 
@@ -19,9 +25,18 @@ def environment(tmp_path: Path) -> dict[str, str]:
     return os.environ | {"HOME": str(home), "XDG_CONFIG_HOME": str(home / ".config")}
 
 
+@asynccontextmanager
+async def connect(
+    args: tuple[str, ...], env: dict[str, str], era: Era = "auto"
+) -> AsyncIterator[ToolConnection]:
+    with anyio.fail_after(WITHIN_S):
+        async with connected(sys.executable, args, env=env, era=era) as client:
+            yield client
+
+
 def agentctl(environment: dict[str, str], *arguments: str | Path) -> None:
     command = [sys.executable, "-m", "agentctl", *map(str, arguments)]
-    subprocess.run(command, env=environment, check=True, capture_output=True)
+    subprocess.run(command, env=environment, check=True, capture_output=True, timeout=WITHIN_S)
 
 
 @pytest.mark.parametrize("era", ["auto", "legacy"])
@@ -32,7 +47,7 @@ async def test_an_agent_works_over_stdio(
     agentctl(environment, "init", folder, "--no-passphrase")
     args = ("-m", "agentctl", "mcp", "--config", str(folder))
 
-    async with connect(sys.executable, args, env=environment, era=era) as client:
+    async with connect(args, environment, era) as client:
         names = [t["name"] for t in await client.tools()]
         _, status = await client.call("status", {})
         refused, consent = await client.call("decide", {"request_id": "x"})
@@ -62,7 +77,7 @@ async def test_a_folder_without_chain_is_served_to_an_implicit_agent(
     (folder / "cluster.yaml").write_text("version: 1\n")
     args = ("-m", "agentctl", "mcp", "--config", str(folder))
 
-    async with connect(sys.executable, args, env=environment) as client:
+    async with connect(args, environment) as client:
         _, status = await client.call("status", {})
 
     you: Any = status["data"]["you"]  # type: ignore[index]  # an envelope
@@ -75,7 +90,9 @@ def test_a_cluster_that_cannot_be_opened_ends_the_server_with_a_diagnostic(
 ) -> None:
     command = [sys.executable, "-m", "agentctl", "mcp", "--config", str(tmp_path / "nowhere")]
 
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, check=False, timeout=WITHIN_S
+    )
 
     assert done.returncode == 1
     assert done.stdout == ""

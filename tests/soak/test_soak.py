@@ -20,7 +20,7 @@ import pytest
 
 from agentctl.testing.builders import folder_files
 from agentctl.testing.sampling import LONG, seed_of_run
-from agentctl.testing.shell import Shell
+from agentctl.testing.shell import Shell, line_of
 from tests.soak.soak_clients import LOOKS, Tally, bad, connected, good
 from tests.soak.soak_server import IDLE_S, Held
 
@@ -42,10 +42,9 @@ class Server:
     def held(self) -> Held:
         """Returns what it holds."""
         assert self._process.stdin is not None
-        assert self._process.stdout is not None
         self._process.stdin.write("\n")
         self._process.stdin.flush()
-        return msgspec.json.decode(self._process.stdout.readline(), type=Held)
+        return msgspec.json.decode(self._line_of(self._process), type=Held)
 
 
 @contextmanager
@@ -61,8 +60,7 @@ def serving(shell: Shell) -> Iterator[Server]:
         encoding="utf-8",
     )
     try:
-        assert process.stdout is not None
-        yield Server(process, process.stdout.readline().strip())
+        yield Server(process, line_of(process).strip())
     finally:
         process.kill()
         process.communicate()

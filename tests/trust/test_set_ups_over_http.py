@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from agentctl.testing.builders import cluster_yaml, folder_files
-from agentctl.testing.shell import TIMEOUT_S, Shell
+from agentctl.testing.shell import TIMEOUT_S, Shell, line_of
 
 pytestmark = pytest.mark.slow
 
@@ -41,12 +41,15 @@ def serving(shell: Shell, *words: str, **process: object) -> Iterator[str]:
         **process,
     )
     try:
-        line = server.stdout.readline()
+        line = line_of(server)
         assert line, server.stderr.read()
         yield json.loads(line)["listening"]
     finally:
         server.terminate()
-        server.communicate(timeout=TIMEOUT_S)
+        try:
+            server.communicate(timeout=TIMEOUT_S)
+        finally:
+            server.kill()
     assert server.returncode == 0
 
 

@@ -49,6 +49,8 @@ class Atom(msgspec.Struct, frozen=True, kw_only=True):
     text: str
     transparent: bool
     may_fail: bool
+    on_protection: bool
+    """Whether it asks if a branch is protected."""
     named: frozenset[Named]
 
 
@@ -70,6 +72,7 @@ def _atom(text: str, told: Any) -> Atom:  # noqa: ANN401  # Cedar's JSON
         text=text,
         transparent=all(map(_is_plain, bodies)),
         may_fail=any(key in _FAILING for body in bodies for key in _keys(body)),
+        on_protection=any("_is_protected" in json.dumps(body) for body in bodies),
         named=frozenset(_named(bare)),
     )
 

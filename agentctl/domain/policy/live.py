@@ -76,14 +76,18 @@ class PolicySet(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return {}
 
     def protects(self, graph: str, branch: str) -> bool:
-        """Returns whether a YAML bundle of the graph lists the branch.
+        """Returns whether the branch is one of `protected_of` the graph."""
+        return branch in self.protected_of(graph)
+
+    def protected_of(self, graph: str) -> frozenset[str]:
+        """Returns the branches that a YAML bundle of the graph lists.
 
         Where none is bound to it, `main` of a graph that the ledger protects is.
         """
         listing = [b for b in self.by_scope.get(graph, ()) if b.kind == "yaml"]
         if listing:
-            return any(branch in bundle.protected_branches for bundle in listing)
-        return graph in self.protected and branch == "main"
+            return frozenset().union(*(bundle.protected_branches for bundle in listing))
+        return frozenset({"main"}) if graph in self.protected else frozenset()
 
 
 def policy_set(

@@ -6,6 +6,7 @@ Source: control-plane 3.3, ADR 17.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import combinations, product
 from typing import Final
 
 import msgspec
@@ -13,7 +14,7 @@ import msgspec
 from agentctl.domain.policy.atoms import Named
 from agentctl.domain.policy.caller import Caller, PrincipalKind, Via
 from agentctl.domain.policy.live import AppliedBundle, PolicySet
-from agentctl.domain.policy.principals import Principal
+from agentctl.domain.policy.principals import PRINCIPAL_ID, Principal
 from agentctl.domain.policy.request import ACTIONS, PRINCIPALS
 
 _VIA: Final[Mapping[PrincipalKind, Via]] = {"human": "cli", "agent": "mcp", "service": "http"}
@@ -29,6 +30,10 @@ _STRANGERS: Final[tuple[tuple[str, PrincipalKind, bool], ...]] = (
     ("service:*", "service", True),
 )
 """Who is at a terminal without a key, and whoever is enrolled later: id, kind, whether enrolled."""
+_STAND_INS: Final = frozenset(name for name, _, _ in _STRANGERS)
+_EVERY_SUBSET_MAX: Final = 3
+"""Groups of which strangers are asked about in every combination; of more in fewer ones."""
+_EVERY_PAIR_MAX: Final = 6
 
 
 class Asker(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +75,19 @@ def askers(
     )
 
 
+def names_a_stand_in(sets: Iterable[PolicySet], named: frozenset[Named]) -> bool:
+    """Returns whether a policy names what here stands for all that none names.
+
+    Then nothing follows from the answers: a bundle that forbids a graph of that name would hide what
+    it permits on every other one.
+    """
+    bundles = [bundle for one in sets for bundle in one.bundles]
+    places = {n.id for n in named} | {a for b in bundles for a in b.applies_to}
+    places.update(branch for b in bundles for branch in b.protected_branches)
+    people = {n.id for n in named} | _actors(bundles)
+    return any(OTHER in place for place in places) or not _STAND_INS.isdisjoint(people)
+
+
 def _actors(bundles: Iterable[AppliedBundle]) -> frozenset[str]:
     """Returns every actor that a YAML bundle names."""
     return frozenset(actor for b in bundles for actors in b.groups.values() for actor in actors)
@@ -85,8 +103,10 @@ def topics(
         named: every entity that a policy of them names.
         graphs: ids, where only what belongs to these is of interest; None for the whole cluster.
     """
+    sets = tuple(sets)
     bundles = [bundle for one in sets for bundle in one.bundles]
     bound = {a.removeprefix("graph.") for b in bundles for a in b.applies_to if "." in a}
+    bound.update(a.removeprefix("graph.") for one in sets for a in one.protected)
     known = {n.id for n in named if n.type == "Graph"} | {
         n.id.partition("@" if n.type == "Branch" else ".")[0]
         for n in named
@@ -119,8 +139,8 @@ def _of_graph(
     else:
         yield Topic(action=action, resource=f"graph.{graph}")
         if action in {"branch_create", "branch_merge"}:
-            for branch in branches:
-                context = {"branch": OTHER, "target_branch": branch}
+            for source, branch in product(branches, repeat=2):
+                context = {"branch": source, "target_branch": branch}
                 yield Topic(action=action, resource=f"graph.{graph}", context=context)
 
 
@@ -146,11 +166,20 @@ def _everybody(
         if name not in enrolled:
             kinds = {_KINDS[kind] for kind, one in literal if one == name}
             for kind in (k for k in _VIA if k in kinds or k == _kind_of(name)):
-                yield _caller(name, kind, enrolled=not _is_local(name))
+                yield _caller(name, kind, enrolled=_may_be_enrolled(name))
     for name, kind, is_enrolled in _STRANGERS:
-        yield _caller(name, kind, enrolled=is_enrolled)
-        for group in groups if is_enrolled else ():
-            yield _caller(name, kind, enrolled=True, groups=(group,))
+        for some in _memberships(groups) if is_enrolled else ((),):
+            yield _caller(name, kind, enrolled=is_enrolled, groups=some)
+
+
+def _memberships(groups: list[str]) -> Iterator[tuple[str, ...]]:
+    """Yields the groups that a stranger may be in: none, one, several at once, all."""
+    few = 2 if len(groups) <= _EVERY_PAIR_MAX else 1
+    together = len(groups) if len(groups) <= _EVERY_SUBSET_MAX else few
+    for size in range(together + 1):
+        yield from combinations(groups, size)
+    if len(groups) > together:
+        yield tuple(groups)
 
 
 def _kind_of(name: str) -> PrincipalKind:
@@ -159,8 +188,9 @@ def _kind_of(name: str) -> PrincipalKind:
     return "agent" if prefix == "agent" else "service" if prefix == "service" else "human"
 
 
-def _is_local(name: str) -> bool:
-    return name.startswith(("local:", "agent:local:"))
+def _may_be_enrolled(name: str) -> bool:
+    """Returns whether a chain can have that id: implicit operators and agents have ids it cannot."""
+    return PRINCIPAL_ID.fullmatch(name) is not None
 
 
 def _caller(

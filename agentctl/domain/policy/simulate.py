@@ -15,7 +15,7 @@ from agentctl.domain.policy.atoms import Atom, Named, atoms
 from agentctl.domain.policy.builtin import CONSENT
 from agentctl.domain.policy.decide import authorise
 from agentctl.domain.policy.live import AppliedBundle, PolicySet
-from agentctl.domain.policy.population import Asker, Topic, askers, topics
+from agentctl.domain.policy.population import Asker, Topic, askers, names_a_stand_in, topics
 from agentctl.domain.policy.principals import Principal
 from agentctl.ids import CLUSTER
 
@@ -86,8 +86,8 @@ def impact_steps(
         if (why := _undecidable(bound, before, after)) is not None
     }
     everyone = _Questions(before, after, tuple(principals), frozenset().union(*scopes.values()))
-    if everyone.too_many:
-        told = f"more than {QUESTIONS_MAX:,} questions"
+    if everyone.unanswerable is not None:
+        told = everyone.unanswerable
         return Impact(
             widening=tuple(sorted(changed)), undecided=dict.fromkeys(sorted(changed), told)
         )
@@ -96,7 +96,8 @@ def impact_steps(
     opened = gains
     if plain != (before, after):
         opened, _ = yield from _shifts(everyone, *plain)
-    widening = {n for n, bound in scopes.items() if any(_within(s, bound) for s in opened)}
+    seen = (*gains, *opened)
+    widening = {n for n, bound in scopes.items() if any(_within(s, bound) for s in seen)}
     return Impact(
         gains=gains,
         losses=losses,
@@ -130,7 +131,12 @@ class _Questions:
         self.people = tuple(sorted({one for asker in people for one in asker.ids}))
         limit = QUESTIONS_MAX // max(len(people), 1)
         found = tuple(islice(asked, limit + 1))
-        self.too_many = len(found) > limit
+        self.unanswerable: str | None = None
+        """Why nothing follows from the answers; None where it does."""
+        if len(found) > limit:
+            self.unanswerable = f"more than {QUESTIONS_MAX:,} questions"
+        if names_a_stand_in((before, after), named):
+            self.unanswerable = "a policy names what stands for whatever no policy names"
         self.all: tuple[tuple[Asker, Topic], ...] = tuple((w, t) for t in found for w in people)
 
 
@@ -181,11 +187,13 @@ def _undecidable(scopes: frozenset[str], before: PolicySet, after: PolicySet) ->
         had, has = _heard(before, scope), _heard(after, scope)
         if len(before.by_scope.get(scope, ())) > 1 or any(b.kind == "broken" for b in has):
             return "several policies are bound to one scope, or one is broken"
-        why = _opened(
-            tuple(_atoms(had)), tuple(_atoms(has)), widens=_moves_up(scope, before, after)
-        )
+        old, new = tuple(_atoms(had)), tuple(_atoms(has))
+        why = _opened(old, new, widens=_moves_up(scope, before, after))
         if why is not None:
             return why
+        moved = before.protected_of(scope) != after.protected_of(scope)
+        if moved and any(not a.transparent and a.on_protection for a in new):
+            return "other branches are protected, and a condition is about that and more"
     return None
 
 
@@ -217,8 +225,10 @@ def _moves_up(scope: str, before: PolicySet, after: PolicySet) -> bool:
 
 
 def _heard(policies: PolicySet, scope: str) -> tuple[AppliedBundle, ...]:
-    above = policies.by_scope.get(CLUSTER, ()) if scope != CLUSTER else ()
-    return (*policies.by_scope.get(scope, ()), *above)
+    """Returns the bundles that decide where one of *scope* has a say; that of the cluster has everywhere."""
+    if scope == CLUSTER:
+        return policies.bundles
+    return (*policies.by_scope.get(scope, ()), *policies.by_scope.get(CLUSTER, ()))
 
 
 def _atoms(bundles: Iterable[AppliedBundle]) -> Iterator[Atom]:
