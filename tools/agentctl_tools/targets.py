@@ -1,10 +1,14 @@
 """What `in` and `--draft` name: the folder, or a draft over it that the caller may use."""
 
+from contextlib import suppress
 from typing import Final
 
+from agentctl.canonical import digest_of
 from agentctl.diagnostics.diagnostic import Diagnostic, error
+from agentctl.domain.audit.record import AuditActor
 from agentctl.domain.config.load import LoadedCluster
 from agentctl.domain.policy.caller import Caller
+from agentctl.engine.auditlog import AuditUnavailableError
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.gather import commit_named, is_of_another
 from agentctl.engine.revisions import revision_of
@@ -51,8 +55,8 @@ async def refusal_of(
 ) -> Diagnostic | None:
     """Returns why *caller* cannot use *target*: agents use their own drafts, humans any.
 
-    A draft of somebody else looks like one that is not there. An earlier revision is only for what
-    looks at a rollback, with *revisions*.
+    A draft of somebody else looks like one that is not there, and that it was tried is recorded. An
+    earlier revision is only for what looks at a rollback, with *revisions*.
     """
     if target.startswith(_COMMIT):
         known = commit_named(target) is not None
@@ -67,7 +71,29 @@ async def refusal_of(
         return draft
     if caller.kind == "human" or draft.owner == caller.id:
         return None
+    await _record_theft(cluster, caller, target)
     return error("draft_not_found", target, "there is no draft of that id that you may use")
+
+
+async def _record_theft(cluster: Cluster, caller: Caller, target: str) -> None:
+    """Records that *caller* named somebody else's draft: policy permitted it, whose it is did not.
+
+    Where no record can be written the caller is refused all the same.
+    """
+    actor = AuditActor(
+        nid=caller.nid, identity=caller.identity, kind=caller.kind, source=caller.source
+    )
+    with suppress(AuditUnavailableError):
+        await cluster.audit.append(
+            actor=actor,
+            on_behalf_of=caller.on_behalf_of,
+            action="draft_read",
+            resource=target,
+            decision="deny",
+            policies=(),
+            reason="not_the_owner",
+            request_digest=digest_of(target),
+        )
 
 
 def _no_target(target: str) -> Diagnostic:
