@@ -38,6 +38,17 @@ async def permitted_queries(
     return frozenset(a for a in known if authorise(caller, action, a, policies=policies).allow)
 
 
+async def hidden_queries(cluster: Cluster, caller: Caller, policies: PolicySet) -> frozenset[str]:
+    """Returns the addresses of applied queries that no list may tell *caller*.
+
+    The built-in rules hide nothing, and neither is anything hidden from whose files these are.
+    """
+    if caller.at_terminal or not policies.bundles:
+        return frozenset()
+    listed = await permitted_queries(cluster, caller, policies, "list_query")
+    return frozenset(await stored_addresses(cluster)) - listed
+
+
 async def as_unknown(cluster: Cluster, caller: Caller, address: str) -> Diagnostic:
     """Returns what is told of a query that does not exist, or that *caller* may not invoke.
 

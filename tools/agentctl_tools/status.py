@@ -23,7 +23,7 @@ from agentctl.engine.results import StateObservations, StatusResult
 from agentctl_tools.approvals_list import open_requests, record_faults
 from agentctl_tools.envelopes import count
 from agentctl_tools.operation import Call, Envelope, Next, Operation
-from agentctl_tools.policies import policies_for, policy_alarms
+from agentctl_tools.policies import hidden_queries, policies_for, policy_alarms
 
 RESOURCES_SHOWN = 40
 ANY_GRAPH = "graph.any"
@@ -120,15 +120,15 @@ async def _handle(call: Call) -> Envelope:
 
 
 async def _look(call: Call) -> Envelope:
-    result = await engine.status(call.cluster, call.caller)
-    shown = await call.cluster.approvals.shown()
-    waiting = open_requests(shown)
-    reviews = open_in(call.cluster, shown)
-    told = sort_diagnostics((*result.diagnostics, *record_faults(shown), *reviews))
-    standing = await trust.trust(call.cluster, call.caller)
     found = await policies_for(call.cluster, call.caller)
     policies = found if isinstance(found, PolicySet) else BUILTIN_SET
-    told = sort_diagnostics((*told, *policy_alarms(policies)))
+    hidden = await hidden_queries(call.cluster, call.caller, policies)
+    result = _without(await engine.status(call.cluster, call.caller), hidden)
+    shown = await call.cluster.approvals.shown()
+    waiting = open_requests(shown)
+    faults = (*record_faults(shown), *open_in(call.cluster, shown), *policy_alarms(policies))
+    told = sort_diagnostics((*result.diagnostics, *faults))
+    standing = await trust.trust(call.cluster, call.caller)
     data = StatusAnswer(
         **msgspec.structs.asdict(msgspec.structs.replace(result, diagnostics=told)),
         you=_you(call.caller, waiting, policies),
@@ -144,6 +144,18 @@ async def _look(call: Call) -> Envelope:
         data=data,
         diagnostics=told,
         more="agentctl://cluster",
+    )
+
+
+def _without(result: StatusResult, hidden: frozenset[str]) -> StatusResult:
+    """Returns *result* without the addresses that the caller may not see in a list."""
+    if not hidden:
+        return result
+    return msgspec.structs.replace(
+        result,
+        resource_digests={a: d for a, d in result.resource_digests.items() if a not in hidden},
+        resource_statuses={a: s for a, s in result.resource_statuses.items() if a not in hidden},
+        diagnostics=tuple(d for d in result.diagnostics if d.path not in hidden),
     )
 
 
