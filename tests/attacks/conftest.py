@@ -118,9 +118,7 @@ class Fort:
         if who is not None:
             headers = {"authorization": f"Bearer {self.secrets.get(who, who)}", **headers}
         transport = httpx2.ASGITransport(app=self.app)
-        return httpx2.AsyncClient(
-            transport=transport, base_url=URL, headers=headers, timeout=30
-        )
+        return httpx2.AsyncClient(transport=transport, base_url=URL, headers=headers, timeout=30)
 
     async def post(self, who: str | None, operation: str, **arguments: Any) -> httpx2.Response:
         """Calls an operation over HTTP."""

@@ -259,7 +259,9 @@ async def test_a_denied_query_is_run_under_no_other_spelling(fort: Any, spelling
     async with (
         fort.served(),
         fort.mcp("agent:ci") as tool,
-        fort.holds(unrecorded="no query has that name: policy permits asking for what is not there"),
+        fort.holds(
+            unrecorded="no query has that name: policy permits asking for what is not there"
+        ),
     ):
         answer = await tool("run_query", query=spelling)
 
@@ -370,7 +372,9 @@ async def test_completions_tell_no_denied_name(fort: Any, value: str) -> None:
         prompts = (await tool.client.list_prompts()).prompts
         taking = [p.name for p in prompts if any(a.name == "resource" for a in p.arguments or ())]
         told: list[str] = []
-        async with fort.holds(unrecorded="a completion lists what is permitted, and denies nothing"):
+        async with fort.holds(
+            unrecorded="a completion lists what is permitted, and denies nothing"
+        ):
             done = await tool.client.complete(rows, {"name": "query", "value": value})
             told += done.completion.values
             for name in taking:

@@ -193,7 +193,9 @@ async def test_self_approval_by_an_answer_that_comes_with_the_call(
     async with (
         fort.served(),
         fort.mcp("agent:ci") as tool,
-        fort.holds(unrecorded="arguments of an unknown name are refused before anything is decided"),
+        fort.holds(
+            unrecorded="arguments of an unknown name are refused before anything is decided"
+        ),
     ):
         answer = await tool("approve", **gate, **{argument: {"action": "accept"}})
 
@@ -280,7 +282,9 @@ async def test_on_behalf_of_does_not_help_a_human_to_approve_what_their_agent_as
     await call(fort.cluster, fort.bench.sarah, "apply", {"intent": "x"})
     await decide(fort.cluster, await fort.asked("approval.two"))
     await call(fort.cluster, fort.bench.sarah, "apply", {"intent": "x"})
-    fort.bench.write({"spare.pg": None, "spare.gq": None, "cluster.yaml": cluster_yaml("supply", more=rule)})
+    fort.bench.write(
+        {"spare.pg": None, "spare.gq": None, "cluster.yaml": cluster_yaml("supply", more=rule)}
+    )
 
     async with fort.served(), fort.mcp("agent:ci") as tool:
         asked = await tool("approve", gate="graph.spare", intent="x", idempotency_key="1")
@@ -412,9 +416,7 @@ async def test_config_that_takes_the_approval_rules_away_waits_for_a_human(fort:
             "draft_edit", path="cluster.yaml", content=cluster_yaml("supply", "spare")
         )
         draft = edited["data"]["draft"]
-        async with fort.holds(
-            "cluster_apply", decision="allow", moves=("sandboxes/",), runs=True
-        ):
+        async with fort.holds("cluster_apply", decision="allow", moves=("sandboxes/",), runs=True):
             applied = await tool(
                 "apply", intent="x", idempotency_key="1", without_gated=True, in_=draft
             )
