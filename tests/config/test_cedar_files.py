@@ -88,6 +88,47 @@ async def test_a_policy_that_would_end_the_process_is_refused_before(
     ]
 
 
+@pytest.mark.parametrize(
+    "hiding",
+    ["// a remark ends here\r{}\n", '@id("a\\") ") {} // "\n'],
+    ids=["behind a carriage return", "behind an escaped quote"],
+)
+@pytest.mark.parametrize("depth", [41, 950, 20_000])
+async def test_no_policy_that_would_end_the_process_hides_from_the_check(
+    faults: Any, hiding: str, depth: int
+) -> None:
+    body = "(" * depth + "true" + ")" * depth
+    deep = f"permit (principal, action, resource) when {{ {body} }};"
+
+    told = await faults(hiding.format(deep))
+
+    assert [line.partition(" ")[2] for line in told] == [
+        "a policy has at most 40 levels of brackets and 2000 words"
+    ]
+
+
+def test_a_policy_behind_a_carriage_return_is_one() -> None:
+    text = "// a remark\rpermit (principal, action, resource);"
+
+    assert [text[p.start : p.end] for p in pieces(text)] == [text.partition("\r")[2]]
+
+
+async def test_a_chain_too_long_for_a_simulation_is_a_fault_with_its_place(faults: Any) -> None:
+    chain = " && ".join(["context.sandbox"] * 250)
+
+    told = await faults(f"{GOOD}permit (principal, action, resource) when {{ {chain} }};\n")
+
+    assert len(told) == 1
+    assert told[0].startswith("11:1-")
+    assert "too many operators in one another" in told[0]
+
+
+def test_a_text_that_nobody_ends_is_read_once() -> None:
+    text = "permit (principal, action, resource) when { " + '"' + '\\"' * 500_000
+
+    assert len(list(pieces(text))) == 1  # hours, where each quote begins a text anew
+
+
 def test_policies_are_cut_at_their_own_semicolons() -> None:
     found = [GOOD[p.start : p.end] for p in pieces(GOOD)]
 

@@ -233,6 +233,14 @@ def test_the_depth_of_a_body_is_seen_without_decoding_it() -> None:
     assert depth_of(b'{"a": [1, {"b": "[[[[{{{{\\"[["}]}') == 3
     assert depth_of(b"[" * 100_000) == 100_000 > DEPTH_MAX
     assert depth_of(b'"[[[') == 3, "an open text hides nothing"
+    assert depth_of(b'"\\"[') == 1, "nor does one that ends escaped"
+
+
+def test_a_body_full_of_quotes_is_read_once() -> None:
+    body = b'"' + b'\\"' * (BODY_BYTES_MAX // 2 - 1)
+
+    assert len(body) <= BODY_BYTES_MAX
+    assert depth_of(body) == 0  # an hour of everybody's, where each quote begins a text anew
 
 
 async def test_a_bug_is_told_as_one_and_its_trace_stays_on_this_side(

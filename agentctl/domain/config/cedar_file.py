@@ -24,10 +24,14 @@ DEPTH_MAX: Final = 40
 WORD_COUNT_MAX: Final = 2000
 """Cedar's validator recurses by brackets and operators, and a deep policy ends the process."""
 
+_REMARK: Final = r"//[^\n\r]*"
+"""Cedar ends one at either end of a line: what follows a lone carriage return is policy."""
+_TEXT: Final = r'"(?:[^"\\]|\\.)*+"?'
+"""Also one that nobody ends, so that a file is read once; Cedar refuses it."""
 _TOKEN: Final = re.compile(
-    r'//[^\n]*|"(?:[^"\\]|\\.)*"|[()\[\]{}]|;|@id\s*\(\s*"([^"]*)"\s*\)', re.DOTALL
+    rf'{_REMARK}|{_TEXT}|[()\[\]{{}}]|;|@id\s*\(\s*"((?:[^"\\]|\\.)*+)"\s*\)', re.DOTALL
 )
-_WORD: Final = re.compile(r'//[^\n]*|"(?:[^"\\]|\\.)*"|,|(\w+|[^\w\s])', re.DOTALL)
+_WORD: Final = re.compile(rf"{_REMARK}|{_TEXT}|,|(\w+|[^\w\s])", re.DOTALL)
 _FANNED: Final = re.compile(r" (?:on entity type|in context for) (?:`[^`]*`|\S+)")
 """Cedar tells a fault once for each type and action that a policy could be about."""
 _NAMED: Final = re.compile(r"`([^`]+)`|: (\w+)\Z")
@@ -124,8 +128,9 @@ def _piece(
         if text[start].isspace():
             start += 1
         else:
-            line_end = text.find("\n", start)
-            start = end if line_end < 0 else line_end
+            remark = re.compile(_REMARK).match(text, start)
+            assert remark is not None, "it begins so"
+            start = min(remark.end(), end)
     return Piece(
         start=start,
         end=end,
@@ -158,7 +163,7 @@ def _once(told: Sequence[str]) -> list[str]:
 
 
 def _bare(text: str) -> str:
-    return re.sub(r"//[^\n]*", "", text)
+    return re.sub(_REMARK, "", text)
 
 
 def _place(text: str, piece: Piece, told: str, file: str) -> Span:

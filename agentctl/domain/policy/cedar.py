@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 NAMESPACE: Final = "AgentCtl"
 PARSED_MAX: Final = 512
 """Texts of policies that stay parsed: a YAML bundle is one for each action."""
+NESTING_MAX: Final = 400
+"""Levels of a policy in Cedar's JSON, two for each operator in a chain: deeper ones are read by nothing
+that recurses, which is how a simulation reads them."""
+_LEVELS: Final = re.compile(r'"(?:[^"\\]|\\.)*+"|([{\[])|([}\]])', re.DOTALL)
 _TREES: Final = "cedarpy.pst"
 """The library's module of classes for syntax trees, which nobody here looks at."""
 
@@ -121,9 +125,12 @@ def faults(policies: str, schema: str) -> Sequence[str]:
     try:
         result = cedarpy.validate_policies(policies, schema)
         slots = () if result.errors else cedarpy.PolicySet.from_str(policies).templates()
+        deep = not result.errors and _levels(cedarpy.policies_to_json_str(policies)) > NESTING_MAX
     except ValueError as problem:
         return [_sentence(str(problem))]
     found = [_sentence(str(e.error)) for e in result.errors]
+    if deep:
+        found.append("a condition has too many operators in one another; split it into policies")
     return found or ["a policy with a slot is a template, and nothing links it" for _ in slots]
 
 
@@ -137,6 +144,15 @@ def heads(policies: str) -> tuple[Mapping[str, Any], ...]:
     except ValueError:
         return ()
     return tuple(told["staticPolicies"].values())
+
+
+def _levels(document: str) -> int:
+    """Returns how deep a JSON document is, without reading it."""
+    depth = deepest = 0
+    for mark in _LEVELS.finditer(document):
+        depth += (mark[1] is not None) - (mark[2] is not None)
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def _sentence(told: str) -> str:

@@ -15,7 +15,8 @@ ARRIVAL_S: Final = 60
 DEPTH_MAX: Final = 64
 """How deep objects and lists of a body may stand in one another."""
 JSON: Final = "application/json"
-_TEXT: Final = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_TEXT: Final = re.compile(rb'"(?:[^"\\]|\\.)*+("?)', re.DOTALL)
+"""A text, or one that nobody ends: that too is passed over at once, so that a body is read once."""
 _OPENING: Final = frozenset(b"[{")
 _CLOSING: Final = frozenset(b"]}")
 
@@ -61,13 +62,17 @@ async def read_object(request: Request) -> dict[str, Any] | Diagnostic:
 def depth_of(body: bytes) -> int:
     """Returns how deep brackets stand in one another, without decoding."""
     depth = deepest = 0
-    for byte in _TEXT.sub(b"", body):
+    for byte in _TEXT.sub(_unless_ended, body):
         if byte in _OPENING:
             depth += 1
             deepest = max(deepest, depth)
         elif byte in _CLOSING:
             depth -= 1
     return deepest
+
+
+def _unless_ended(text: re.Match[bytes]) -> bytes:
+    return b"" if text[1] else text[0]
 
 
 def _decoded(body: bytes) -> dict[str, Any] | Diagnostic:
