@@ -100,13 +100,50 @@ async def test_a_stream_ends_with_the_token_that_opened_it(
     assert looks >= 5
 
 
-async def test_a_principals_streams_are_bounded(house: Any) -> None:
+async def test_a_principals_streams_are_bounded_and_what_is_refused_is_not_done(house: Any) -> None:
     await house.begin()
+    asked: list[str] = []
 
-    async with house.served(limits=Limits(streams_max=0)) as client:
+    async def door(_caller: Any, operation: str, *_: object, **__: object) -> Any:
+        asked.append(operation)
+        return done("It was done.")
+
+    async with house.served(door=door, limits=Limits(streams_max=0)) as client:
         answer = await client.post("/v1/ops/apply", json=APPLY, headers=STREAM)
 
     assert answer.status_code == 429
+    assert asked == []
+
+
+async def test_hanging_up_makes_no_room_for_more_runs(house: Any) -> None:
+    await house.begin()
+    inside, let_go = 0, anyio.Event()
+
+    async def slow(*_: object, **__: object) -> Any:
+        nonlocal inside
+        inside += 1
+        await let_go.wait()
+        return done("It was done.")
+
+    limits = Limits(under_way_max=3, streams_max=2)
+    with anyio.fail_after(20):
+        async with house.served(door=slow, limits=limits) as client:
+            for number in range(3):
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(_post(client))
+                    while inside <= number:
+                        await anyio.lowlevel.checkpoint()
+                    tasks.cancel_scope.cancel()
+            statuses = [
+                (await client.post("/v1/ops/apply", json=APPLY, headers=headers)).status_code
+                for headers in (STREAM, {})
+            ]
+            let_go.set()
+            while (await client.post("/v1/ops/apply", json=APPLY)).status_code != 200:
+                await anyio.lowlevel.checkpoint()
+
+    assert statuses == [429, 429]
+    assert inside == 4
 
 
 async def test_what_a_client_began_goes_on_when_it_hangs_up(house: Any) -> None:

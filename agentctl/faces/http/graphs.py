@@ -14,9 +14,10 @@ from starlette.responses import Response
 
 from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.faces.http.body import read_body, read_object
-from agentctl.faces.http.desk import Desk
+from agentctl.faces.http.desk import Desk, too_many
 from agentctl.faces.http.operations import Operations, result_of
 from agentctl.faces.http.problems import NOT_FOUND, json_answer, status_for, status_of
+from agentctl.faces.http.quotas import WAIT_S
 from agentctl_tools.callers import TokenCaller
 from agentctl_tools.envelopes import failed
 from agentctl_tools.operation import Envelope
@@ -82,6 +83,8 @@ class GraphRoutes:
             if isinstance(arguments, Diagnostic):
                 return _refused(failed((arguments,)), route)
             run = self._operations.begin(visitor.caller, route.operation, arguments)
+            if run is None:
+                return too_many(WAIT_S)
             envelope = await result_of(run)
             if not envelope.ok:
                 return _refused(envelope, route)

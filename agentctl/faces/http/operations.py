@@ -16,9 +16,10 @@ from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.domain.policy.caller import Caller
 from agentctl.faces.http.answers import EventStream
 from agentctl.faces.http.body import read_object
-from agentctl.faces.http.desk import Desk
+from agentctl.faces.http.desk import Desk, principal_of, too_many
 from agentctl.faces.http.events import Emit, Feed, Feeds
 from agentctl.faces.http.problems import answered, refused_with
+from agentctl.faces.http.quotas import WAIT_S
 from agentctl.faces.http.streams import wants_events
 from agentctl_tools.callers import TokenCaller
 from agentctl_tools.catalog import OPERATIONS
@@ -64,14 +65,24 @@ class Operations:
         refusal, arguments = _arguments(request, name, given)
         if refusal is not None:
             return answered(refusal)
+        streams = wants_events(request)
+        if streams and not self._desk.quotas.streams.has_room(principal_of(visitor.caller)):
+            return too_many(WAIT_S)  # Before anything is begun: what is refused is not done.
         run = self.begin(visitor.caller, name, arguments)
-        if wants_events(request):
+        if run is None:
+            return too_many(WAIT_S)
+        if streams:
             return EventStream(run.forward)
         return answered(await result_of(run))
 
-    def begin(self, caller: Caller, name: str, arguments: Mapping[str, object]) -> "Run":
-        """Begins a call; it belongs to the server from here on."""
+    def begin(self, caller: Caller, name: str, arguments: Mapping[str, object]) -> "Run | None":
+        """Begins a call, which belongs to the server from here on; None where too many run.
+
+        A run is counted until it is over, whoever still listens: hanging up makes no room.
+        """
         assert self._tasks is not None, "calls are made while the server is up"
+        if not self._desk.quotas.runs.enter(principal_of(caller)):
+            return None
         run = Run()
         self._tasks.start_soon(self._run, run, caller, name, arguments)
         return run
@@ -87,6 +98,7 @@ class Operations:
             run.answer = await self._desk.call(caller, name, arguments, notify=notify)
         finally:
             self._under_way -= 1
+            self._desk.quotas.runs.leave(principal_of(caller))
             run.end(run.answer if run.answer is not None else _cut_off())
 
 

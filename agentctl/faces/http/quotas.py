@@ -50,11 +50,14 @@ class Slots:
 
     def enter(self, who: str) -> bool:
         """Takes a slot; returns whether there was one."""
-        taken = self._taken.get(who, 0)
-        if taken >= self._most:
+        if not self.has_room(who):
             return False
-        self._taken[who] = taken + 1
+        self._taken[who] = self._taken.get(who, 0) + 1
         return True
+
+    def has_room(self, who: str) -> bool:
+        """Returns whether a slot could be taken now."""
+        return self._taken.get(who, 0) < self._most
 
     def leave(self, who: str) -> None:
         """Gives a slot back."""
@@ -87,5 +90,7 @@ class Quotas:
         self.requests = Bucket(rate_per_s=limits.rate_per_s, burst=limits.burst)
         self.strangers = Bucket(rate_per_s=STRANGER_RATE_PER_S, burst=STRANGER_BURST)
         self.under_way = Slots(limits.under_way_max)
+        self.runs = Slots(limits.under_way_max)
+        """What they began and what is not over, though its request may be."""
         self.streams = Slots(limits.streams_max)
         self.loads = Slots(limits.loads_max)
