@@ -3,6 +3,14 @@
 Only over a storage root on a local disk, where it can be told for the price of a few looks at
 folders; everywhere else, and where in doubt, what was asked is worked out anew. What an answer knows
 from elsewhere (the time, the user's ssh-agent) is at most `SECONDS_MAX` old.
+
+Authorisation rests on this (`engine.policies.live_policies`), so what it promises is what reading anew
+would: each stamp is looked at again before an answer is given, and a stamp that is what it was means
+that at the moment when that look began everything was as it had been read. An applied policy is a new
+ledger object, a name that was not there; so the next call sees it, in every process. What stamps can
+be relied on, and what they do not show, says `agentctl.adapters.backends.traces`; whatever that is, it ends
+after `SECONDS_MAX` by the monotonic clock, or as soon as the other clock moved otherwise than that one by
+`STEP_S_MAX`: a clock that is set back could give a change the stamp of an older one. Source: ADR 17.
 """
 
 from collections.abc import Awaitable, Callable, Hashable, Sequence
@@ -25,6 +33,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 SECONDS_MAX: Final = 1.0
+STEP_S_MAX: Final = 0.05
+"""Less than what a stamp must be old to be relied on."""
 STAMPS_AT_ONCE: Final = 64
 """How many stamps are looked at without leaving the event loop: about a tenth of a millisecond on a
 disk of this machine, which is less than the way to a thread and back."""
@@ -35,10 +45,10 @@ ANSWERS_MAX: Final = 256
 class _Known(msgspec.Struct, frozen=True, kw_only=True):
     value: Any
     trace: Trace
-    until_s: float
-    """By the world's monotonic clock."""
+    made_s: float
+    """When what it says began to be read, by the world's monotonic clock."""
     made_at: datetime
-    """By its other clock, which may be set: what expires is told by it."""
+    """The same by its other clock, which may be set: what expires, and stamps, are told by it."""
 
 
 class _Place:
@@ -95,13 +105,17 @@ def _place(places: dict[Hashable, _Place], about: Hashable) -> _Place:
 async def _held(place: _Place, cluster: Cluster) -> _Known | None:
     """Returns what is known where it still holds."""
     known = place.known
-    if known is None or cluster.world.monotonic() >= known.until_s:
-        return None
-    if abs((cluster.world.now() - known.made_at).total_seconds()) >= SECONDS_MAX:
+    if known is None or not _is_recent(known, cluster):
         return None
     if len(known.trace.stamps) <= STAMPS_AT_ONCE:
         return known if known.trace.holds() else None
     return known if await to_thread.run_sync(known.trace.holds) else None
+
+
+def _is_recent(known: _Known, cluster: Cluster) -> bool:
+    passed_s = cluster.world.monotonic() - known.made_s
+    told_s = (cluster.world.now() - known.made_at).total_seconds()
+    return 0 <= passed_s < SECONDS_MAX and abs(told_s - passed_s) < STEP_S_MAX
 
 
 async def _made(
@@ -110,11 +124,11 @@ async def _made(
     make: Callable[[], Awaitable[Any]],
     beside: Callable[[], Sequence[Path]],
 ) -> _Known:
-    until_s, made_at = cluster.world.monotonic() + SECONDS_MAX, cluster.world.now()
+    made_s, made_at = cluster.world.monotonic(), cluster.world.now()
     with tracing() as trace:
         await to_thread.run_sync(_note_all, trace, beside)
         value = await make()
-    known = _Known(value=value, trace=trace, until_s=until_s, made_at=made_at)
+    known = _Known(value=value, trace=trace, made_s=made_s, made_at=made_at)
     place.known = known if trace.settled else None
     return known
 

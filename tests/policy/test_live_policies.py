@@ -5,6 +5,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from agentctl.adapters.backends import traces
 from agentctl.domain.audit.record import AuditRecord
 from agentctl.domain.policy.caller import Caller
 from agentctl.domain.policy.live import BUILTIN_SET
@@ -100,6 +101,26 @@ async def test_the_next_call_is_decided_by_what_landed_in_every_process(tmp_path
     assert applied.converged, applied.diagnostics
     assert not (await run(elsewhere, bench.agent)).ok
     assert (await run(elsewhere, BOB)).ok
+
+
+async def test_on_a_disk_where_what_was_read_is_remembered_the_next_call_is_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(traces, "SETTLED_NS", -(10**18))
+    bench = Bench(tmp_path, where="lance")
+    cluster = await begun(bench, rules("agent:bob", "agent:sarah"))
+    elsewhere = await bench.open()
+    allowed = [(await call(elsewhere, bench.agent, "queries", {})).ok for _ in range(3)]
+    assert await live_policies(elsewhere) is await live_policies(elsewhere)
+    bench.write({"p.yaml": rules("agent:bob")})
+    before = (await call(elsewhere, bench.agent, "schema", {"graph": "supply"})).ok
+
+    applied = await apply(cluster, bench.sarah, wanting())
+
+    assert applied.converged, applied.diagnostics
+    assert (allowed, before) == ([True, True, True], True)
+    assert not (await call(elsewhere, bench.agent, "schema", {"graph": "supply"})).ok
+    assert (await call(elsewhere, BOB, "schema", {"graph": "supply"})).ok
 
 
 async def test_while_nothing_changes_the_same_set_decides(tmp_path: Path) -> None:
