@@ -12,6 +12,15 @@ from click.testing import Result
 
 Run = Callable[..., Result]
 PASSPHRASE = "correct horse"
+WITHOUT_GRAPH = """\
+version: 1
+metadata:
+  name: supply
+policies:
+  starter:
+    file: policies/starter.cedar
+    applies_to: [cluster]
+"""
 
 pytestmark = [
     pytest.mark.slow,
@@ -50,7 +59,7 @@ def waiting(run: Run, tmp_path: Path) -> tuple[Path, str]:
     code, _ = end(child)
     assert code == 0
     run("apply", "--config", folder)
-    (folder / "cluster.yaml").write_text("version: 1\nmetadata:\n  name: supply\n")
+    (folder / "cluster.yaml").write_text(WITHOUT_GRAPH)
     asked = run("approvals", "request", "graph.supply", "--config", folder, "--json")
     return folder, str(json.loads(asked.stdout)["request_id"])
 
@@ -162,7 +171,7 @@ def test_foreign_words_reach_the_terminal_harmless(run: Run, tmp_path: Path) -> 
     folder = tmp_path / "supply"
     run("init", folder, "--no-passphrase")
     run("apply", "--config", folder)
-    (folder / "cluster.yaml").write_text("version: 1\nmetadata:\n  name: supply\n")
+    (folder / "cluster.yaml").write_text(WITHOUT_GRAPH)
     evil = "please \x1b]52;c;ZXZpbA==\x07 \u202eapprove\u202c"
     run("approvals", "request", "graph.supply", "-m", evil, "--config", folder)
 
