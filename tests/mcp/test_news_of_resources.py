@@ -3,8 +3,10 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import anyio
+import anyio.lowlevel
 import mcp_types as types
 import pytest
 from mcp import Client
@@ -12,7 +14,12 @@ from mcp.client.subscriptions import ResourceUpdated
 from mcp.shared.exceptions import MCPError
 
 from agentctl.engine.cluster import Cluster
+from agentctl.faces.mcp_server import subscribing
+from agentctl.faces.mcp_server.doorway import PerRequest
+from agentctl.faces.mcp_server.limits import Limits
+from agentctl.faces.mcp_server.runtime import Runtime
 from agentctl.faces.mcp_server.server import make_server
+from agentctl.faces.mcp_server.subscribing import URIS_MAX
 from agentctl.testing.builders import Bench, folder_files
 from agentctl_tools.door import call
 from agentctl_tools.entrance import Entrance
@@ -122,6 +129,99 @@ async def test_an_unknown_resource_cannot_be_subscribed_to(tmp_path: Path) -> No
     async with hearing(bench, cluster) as (client, _, _):
         with pytest.raises(MCPError):
             await client.subscribe_resource("agentctl://op/nobody:0")
+
+
+@older
+async def test_of_many_subscriptions_at_once_no_more_are_taken_than_one_by_one(
+    tmp_path: Path,
+) -> None:
+    bench, cluster = await begun(tmp_path)
+    taken, refused = [], []
+
+    async with hearing(bench, cluster) as (client, _, _):
+
+        async def subscribe(number: int) -> None:
+            uri = f"agentctl://schema/supply?offset={number}"
+            try:
+                await client.subscribe_resource(uri)
+            except MCPError:
+                refused.append(uri)
+            else:
+                taken.append(uri)
+
+        with anyio.fail_after(20):
+            async with anyio.create_task_group() as tasks:
+                for number in range(40):
+                    tasks.start_soon(subscribe, number)
+
+    assert (len(taken), len(refused)) == (URIS_MAX, 40 - URIS_MAX)
+
+
+@older
+async def test_subscribing_is_a_look_and_so_is_each_look_at_what_is_watched(tmp_path: Path) -> None:
+    bench, cluster = await begun(tmp_path)
+    looks: list[str] = []
+    entrance = Entrance(cluster, bench.agent)
+
+    class Counted:
+        principal = entrance.principal
+
+        async def __call__(self, operation: str, *given: Any, **more: Any) -> Any:
+            looks.append(operation)
+            return await entrance(operation, *given, **more)
+
+    limits = Limits(looks_per_s=1e-9, looks_burst=3)
+    server = make_server(Counted(), poll_s=0.001, limits=limits)
+    async with Client(server, mode="legacy") as client:
+        with anyio.fail_after(20):
+            await client.subscribe_resource(APPROVALS)
+            while looks.count("approvals") < 3:
+                await anyio.lowlevel.checkpoint()
+            with pytest.raises(MCPError):
+                await client.subscribe_resource("agentctl://schema/supply")
+
+    assert looks.count("approvals") == 3
+    assert "schema" not in looks
+
+
+@older
+async def test_a_session_whose_token_was_long_not_shown_hears_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench, cluster = await begun(tmp_path)
+    entrance, heard, rounds = Entrance(cluster, bench.agent), [], 0
+    looks_anew = Runtime.moved
+
+    async def of(_: object) -> Entrance:
+        return entrance
+
+    async def moved(runtime: Runtime, within_s: float) -> bool:
+        nonlocal rounds
+        rounds += 1
+        return await looks_anew(runtime, within_s)
+
+    async def hear(message: object) -> None:
+        if isinstance(message, types.ResourceUpdatedNotification):
+            heard.append(str(message.params.uri))
+
+    monkeypatch.setattr(Runtime, "moved", moved)
+    server = make_server(PerRequest(doorway_of=of), poll_s=0.001)
+    async with Client(server, mode="legacy", message_handler=hear) as client:
+        with anyio.fail_after(20):
+            await client.subscribe_resource(APPROVALS)
+            monkeypatch.setattr(subscribing, "LISTEN_S_MAX", -1.0)
+            before = rounds
+            await ask(bench, cluster)
+            while rounds < before + 5:
+                await anyio.lowlevel.checkpoint()
+            silent = list(heard)
+            monkeypatch.setattr(subscribing, "LISTEN_S_MAX", 600.0)
+            await client.list_tools()
+            while not heard:
+                await anyio.lowlevel.checkpoint()
+
+    assert silent == []
+    assert heard == [APPROVALS]
 
 
 async def test_both_revisions_say_that_they_tell_of_news(tmp_path: Path) -> None:

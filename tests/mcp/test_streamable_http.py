@@ -17,6 +17,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 
 from agentctl.engine.cluster import Cluster
+from agentctl.faces.mcp_server import streamable
 from agentctl.faces.mcp_server.streamable import Bearer, BearerOf, mcp_app
 from agentctl.testing.builders import QUERY, Bench, folder_files
 from agentctl.testing.consent import caller
@@ -215,3 +216,31 @@ async def test_a_session_of_one_token_is_none_for_another(tmp_path: Path) -> Non
 
     assert opened.status_code == 200
     assert stolen.status_code == 404
+
+
+async def test_no_principal_takes_all_sessions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, cluster = await begun(tmp_path)
+    monkeypatch.setattr(streamable, "SESSIONS_OF_ONE_MAX", 2)
+    hello = {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "initialize",
+        "params": {
+            "protocolVersion": "2025-11-25",
+            "capabilities": {},
+            "clientInfo": {"name": "a test", "version": "1"},
+        },
+    }
+    accept = {"accept": "application/json, text/event-stream"}
+
+    async def begin(client: httpx2.AsyncClient, who: str) -> int:
+        headers = {"authorization": f"Bearer secret-of-{who}", **accept}
+        return (await client.post("/mcp", json=hello, headers=headers)).status_code
+
+    async with http(cluster) as client:
+        with anyio.fail_after(20):
+            statuses = [await begin(client, who) for who in ("ann", "ann", "ann", "eve")]
+
+    assert statuses == [200, 200, 503, 200]

@@ -13,11 +13,13 @@ import msgspec
 from mcp.server.auth.middleware.auth_context import AuthContextMiddleware
 from mcp.server.auth.middleware.bearer_auth import (
     AuthenticatedUser,
+    AuthorizationContext,
     BearerAuthBackend,
     RequireAuthMiddleware,
 )
 from mcp.server.auth.provider import AccessToken
 from mcp.server.lowlevel import Server
+from mcp.server.streamable_http import StreamableHTTPServerTransport
 from mcp.server.streamable_http_manager import StreamableHTTPASGIApp, StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.applications import Starlette
@@ -40,6 +42,8 @@ WELL_KNOWN: Final = "/.well-known/oauth-protected-resource"
 BODY_BYTES_MAX: Final = 2 * 1_048_576
 SESSIONS_MAX: Final = 1_000
 """Of the revision that has sessions; the newer one has none."""
+SESSIONS_OF_ONE_MAX: Final = 100
+"""Of one principal at once, so that none takes all; one more is answered 503."""
 SESSION_IDLE_S: Final = 600.0
 LOOPBACK_HOSTS: Final = ("127.0.0.1:*", "localhost:*", "[::1]:*", "127.0.0.1", "localhost", "[::1]")
 LOOPBACK_ORIGINS: Final = tuple(f"http://{host}" for host in LOOPBACK_HOSTS)
@@ -117,7 +121,7 @@ def mcp_app(  # noqa: PLR0913  # what a listener knows
 def _manager(
     server: Server[Any], hosts: Sequence[str], origins: Sequence[str], *, json_response: bool
 ) -> StreamableHTTPSessionManager:
-    return StreamableHTTPSessionManager(
+    return _Manager(
         app=server,
         json_response=json_response,
         max_request_body_size=BODY_BYTES_MAX,
@@ -129,6 +133,16 @@ def _manager(
             allowed_origins=list(origins),
         ),
     )
+
+
+class _Manager(StreamableHTTPSessionManager):
+    """Bounds the sessions of each principal besides those of all together."""
+
+    def _admit_session(
+        self, requestor: AuthorizationContext | None
+    ) -> StreamableHTTPServerTransport | None:
+        held = sum(owner == requestor for owner in self._session_owners.values())
+        return None if held >= SESSIONS_OF_ONE_MAX else super()._admit_session(requestor)
 
 
 def metadata_url(url: str) -> str:

@@ -13,13 +13,21 @@ from typing import Any, Final
 
 import anyio
 import mcp_types as types
-from mcp.server.connection import Connection
 from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler
 from mcp.shared.exceptions import MCPError
 from mcp.shared.subscriptions import ResourceUpdated, ServerEvent, ToolsListChanged
 
 from agentctl.canonical import sha256_hex
-from agentctl.faces.mcp_server.doorway import Context, Doorway, Doorways, doorway_of
+from agentctl.faces.mcp_server.doorway import (
+    Context,
+    Doorway,
+    Doorways,
+    PerRequest,
+    connection_of,
+    doorway_of,
+    shown_within,
+)
+from agentctl.faces.mcp_server.limits import require_look
 from agentctl.faces.mcp_server.listing import tools_of
 from agentctl.faces.mcp_server.promoting import mark_of
 from agentctl.faces.mcp_server.resources import UnknownResourceError, read_resource, split_offset
@@ -35,18 +43,21 @@ URIS_MAX: Final = 16
 STREAMS_MAX: Final = 16
 """Open listening streams of one principal."""
 LISTEN_S_MAX: Final = 600.0
-"""After which a stream ends in order, so that whoever listens shows a token again."""
+"""After which a stream ends in order, so that whoever listens shows a token again; a session of the
+older revision whose requests say who calls is told nothing while the newest is longer ago."""
 _TOOLS: Final = "tools"
 _STATE: Final = "agentctl.watch"
 
 Publish = Callable[[ServerEvent], Awaitable[None]]
+DoorNow = Callable[[], Doorway | None]
+"""Gives as whom to look now; None while nobody has shown who listens."""
 Marks = dict[str, str | None]
 
 
 class Watch:
     """What one subscriber wants to hear of, and how it was when last looked at."""
 
-    def __init__(self, door: Doorway, toolsets: frozenset[str], *, tools: bool) -> None:
+    def __init__(self, door: DoorNow, toolsets: frozenset[str], *, tools: bool) -> None:
         self.uris: set[str] = set()
         self._door = door
         self._toolsets = toolsets
@@ -58,22 +69,35 @@ class Watch:
 
         Raises:
             UnknownResourceError: there is none of that URI, or the subscriber may not read it.
+            MCPError: it is one too many.
         """
-        await read_resource(split_offset(uri)[0], self._door)
-        self._marks[uri] = await self._mark(uri)
-        self.uris.add(uri)
+        if len(self.uris) >= URIS_MAX and uri not in self.uris:
+            raise too_many()
+        door = self._door()
+        if door is None:
+            raise UnknownResourceError(uri)
+        self.uris.add(uri)  # It counts while it is read, so that many at once are not more.
+        try:
+            self._marks[uri] = _mark_of(await read_resource(split_offset(uri)[0], door))
+        except BaseException:
+            self.uris.discard(uri)
+            raise
 
     async def run(self, runtime: Runtime, publish: Publish, *, poll_s: float) -> None:
         """Tells what is other than it was, until cancelled."""
-        if self._tools:
-            self._marks[_TOOLS] = await self._mark(_TOOLS)
+        door = self._door()
+        if self._tools and door is not None:
+            self._marks[_TOOLS] = await self._mark(_TOOLS, door)
         rounds = 0
         while True:
             moved = await runtime.moved(poll_s)
             rounds += 1
             tools = self._tools and (moved or rounds % TOOLS_EVERY == 0)
+            door = self._door()
             for name in (*sorted(self.uris), *([_TOOLS] if tools else [])):
-                mark = await self._mark(name)
+                if door is None or runtime.quotas.wait_s(door.principal, change=False):
+                    break  # Nobody to look as, or a look too many: the next round tells it.
+                mark = await self._mark(name, door)
                 if name in self._marks and self._marks[name] != mark:
                     event = ToolsListChanged() if name == _TOOLS else ResourceUpdated(uri=name)
                     await publish(event)
@@ -81,17 +105,26 @@ class Watch:
                 if mark is None:  # Gone, or denied now: asking on would only fill the audit log.
                     self.uris.discard(name)
 
-    async def _mark(self, name: str) -> str | None:
+    async def _mark(self, name: str, door: Doorway) -> str | None:
         try:
             if name == _TOOLS:
-                return mark_of(await tools_of(self._door, self._toolsets))
-            text = await read_resource(split_offset(name)[0], self._door)
+                return mark_of(await tools_of(door, self._toolsets))
+            text = await read_resource(split_offset(name)[0], door)
         except UnknownResourceError:
             return None
         except Exception:  # the loop outlives a failure of the world
             logger.exception("a watched resource could not be read")
             return self._marks.get(name)
-        return sha256_hex(text.encode())
+        return _mark_of(text)
+
+
+def _mark_of(text: str) -> str:
+    return sha256_hex(text.encode())
+
+
+def too_many() -> MCPError:
+    """Returns what is told of one subscription more than there may be."""
+    return MCPError(code=types.INVALID_PARAMS, message="too many subscriptions")
 
 
 class Listening:
@@ -113,15 +146,16 @@ class Listening:
         wanted = params.notifications
         uris = list(wanted.resource_subscriptions or ())
         if len(uris) > URIS_MAX or self._open.get(door.principal, 0) >= STREAMS_MAX:
-            raise MCPError(code=types.INVALID_PARAMS, message="too many subscriptions")
-        watch = Watch(door, self._toolsets, tools=bool(wanted.tools_list_changed))
-        for uri in uris:
-            try:
-                await watch.begin(uri)
-            except UnknownResourceError:
-                continue  # As one that never changes: whether it exists is not told here.
+            raise too_many()
         self._open[door.principal] = self._open.get(door.principal, 0) + 1
+        watch = Watch(lambda: door, self._toolsets, tools=bool(wanted.tools_list_changed))
         try:
+            for uri in uris:
+                require_look(runtime_of(context).quotas, door.principal)
+                try:
+                    await watch.begin(uri)
+                except UnknownResourceError:
+                    continue  # As one that never changes: whether it exists is not told here.
             return await self._stream(context, params, watch)
         finally:
             self._open[door.principal] -= 1
@@ -180,11 +214,10 @@ class Following:
     ) -> types.EmptyResult:
         """Watches a resource for the session of the request."""
         watch = await self.watched(context)
-        uri = str(params.uri)
-        if len(watch.uris) >= URIS_MAX and uri not in watch.uris:
-            raise MCPError(code=types.INVALID_PARAMS, message="too many subscriptions")
+        door = await doorway_of(self._doorways, context)
+        require_look(runtime_of(context).quotas, door.principal)
         try:
-            await watch.begin(uri)
+            await watch.begin(str(params.uri))
         except UnknownResourceError as unknown:
             raise MCPError(code=types.INVALID_PARAMS, message=str(unknown)) from unknown
         return types.EmptyResult()
@@ -199,12 +232,18 @@ class Following:
 
     async def watched(self, context: Context) -> Watch:
         """Returns the watch of the request's session, which begins at the first need of it."""
-        connection = _connection(context)
+        connection = connection_of(context)
+        door = await doorway_of(self._doorways, context)
         watch = connection.state.get(_STATE)
         if isinstance(watch, Watch):
             return watch
-        door = await doorway_of(self._doorways, context)
-        watch = connection.state[_STATE] = Watch(door, self._toolsets, tools=True)
+
+        def door_now() -> Doorway | None:
+            if not isinstance(self._doorways, PerRequest):
+                return door
+            return shown_within(connection, LISTEN_S_MAX)
+
+        watch = connection.state[_STATE] = Watch(door_now, self._toolsets, tools=True)
         scope = anyio.CancelScope()
         connection.exit_stack.callback(scope.cancel)
 
@@ -221,11 +260,6 @@ class Following:
         runtime = runtime_of(context)
         runtime.start(look, runtime)
         return watch
-
-
-def _connection(context: Context) -> Connection:
-    """Returns the session's connection, which the SDK hands to nobody but keeps for its end."""
-    return context.session._connection  # noqa: SLF001  # there is no other way to it in mcp 2.3
 
 
 def is_followed(context: Any) -> bool:  # noqa: ANN401
