@@ -9,6 +9,7 @@ import pytest
 
 from agentctl.adapters.wire.posting import address_fault
 from agentctl.diagnostics.diagnostic import Diagnostic
+from agentctl.faces.cli.exit_codes import ExitCode
 from agentctl_tools.contexts import Context, Contexts, read_contexts, read_token, write_contexts
 
 ID = "a" * 64
@@ -173,3 +174,35 @@ def test_a_context_that_is_not_there_is_told(site: Any) -> None:
 
     assert "context_not_found" in refused.stderr
     assert refused.exit_code == 1
+
+
+@pytest.mark.parametrize(
+    "words", [("agent", "run", "look"), ("mcp",), ("serve",)], ids=["agent", "mcp", "serve"]
+)
+def test_what_works_on_a_folder_here_is_not_begun_where_a_context_is_meant(
+    site: Any, words: tuple[str, ...]
+) -> None:
+    """Neither by name nor as the current one: the folder one is in would be another cluster."""
+    before = len(site.server.asked)
+    named = site.here(*words, "--context", "prod")
+    site.ok(site.here("context", "use", "prod"))
+    current = site.here(*words)
+
+    for refused in (named, current):
+        assert refused.exit_code == ExitCode.USAGE
+        assert "`prod` is a context" in " ".join(refused.stderr.split())
+    assert len(site.server.asked) == before
+
+
+@pytest.mark.parametrize("words", [("agent", "run", "look"), ("mcp",)], ids=["agent", "mcp"])
+def test_what_calls_as_an_agent_of_its_own_takes_no_token(
+    site: Any, words: tuple[str, ...]
+) -> None:
+    by_file = site.here(*words, "--token-file", site.token)
+    site._patch.setenv("AGENTCTL_TOKEN", site.token.read_text().strip())
+    by_variable = site.here(*words)
+
+    for refused in (by_file, by_variable):
+        assert refused.exit_code == ExitCode.USAGE
+        assert "unset AGENTCTL_TOKEN" in " ".join(refused.stderr.split())
+        assert site.token.read_text().strip() not in refused.output

@@ -7,6 +7,7 @@ the approver reads, and then the honest cluster takes no decision about it. Sour
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -28,6 +29,7 @@ from agentctl.domain.plan.approval_rules import AppliedRule
 from agentctl.domain.plan.statement import GateStatement, gate_digest, gate_key
 from agentctl.domain.policy.bundles import check_cedar
 from agentctl.engine.cluster import Cluster
+from agentctl.faces.cli.remote_deciding import page
 from agentctl.ids import Address
 from agentctl.instants import format_instant
 from agentctl.testing.builders import QUERY, ROWS, SCHEMA, Bench, Files, cluster_yaml, folder_files
@@ -219,6 +221,21 @@ async def test_the_text_that_is_replaced_and_the_text_that_replaces_it_are_the_r
     judged = desk.judged(desk.evidence)
 
     assert (judged.before, judged.after) == (POLICY, WIDER)
+
+
+@pytest.mark.parametrize("filling", [" " * 5_000, "\n" * 5_000 + " " * 20])
+async def test_nothing_of_what_is_signed_is_cut_from_the_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, filling: str
+) -> None:
+    files, _, resource = CASES["a policy"]
+    wide = with_policy(POLICY.replace("[read]", f"[read,{filling}export]"))
+    monkeypatch.setitem(CASES, "a policy", (files, wide, resource))
+    desk = await at(tmp_path, "a policy")
+
+    shown = page(SimpleNamespace(place="prod"), desk.judged(desk.evidence), None)  # type: ignore[arg-type]
+
+    assert "export]" in shown
+    assert shown.count("\n") > filling.count("\n")
 
 
 LIES: dict[str, object] = {

@@ -40,8 +40,8 @@ from agentctl_tools.decide import confirms
 from agentctl_tools.envelopes import failed
 from agentctl_tools.operation import Envelope
 
-_LINE_CELLS = 400
-_LINES_MAX = 2_000
+_CELLS_PER_CHARACTER = 64
+"""More than any character takes when it is spelt out."""
 
 
 async def decide_there(
@@ -102,7 +102,7 @@ def page(session: RemoteSession, judged: Judged, key: str | None) -> str:
     facts = facts_of(judged, cluster_name=session.place, key=key)
     lines = [page_text(decision_page(facts)).rstrip("\n"), *_diff(judged), " signed over:"]
     for name, value in statement_lines(judged):
-        lines.append(f"   {name}  {show(Foreign(value), limit=_LINE_CELLS)}")
+        lines.append(f"   {name}  {_whole(value)}")
     return "\n".join(lines) + "\n"
 
 
@@ -163,11 +163,13 @@ def _diff(judged: Judged) -> Iterator[str]:
     if judged.before is None and judged.after is None:
         return
     yield " the text, as it is applied and as it would be:"
-    lines = render_patch(judged.change.resource, judged.before, judged.after).splitlines()
-    for line in lines[:_LINES_MAX]:
-        yield f" │ {show(Foreign(line), limit=_LINE_CELLS)}"
-    if len(lines) > _LINES_MAX:
-        yield f" │ … and {len(lines) - _LINES_MAX:,} lines more: agentctl config diff"
+    for line in render_patch(judged.change.resource, judged.before, judged.after).splitlines():
+        yield f" │ {_whole(line)}"
+
+
+def _whole(text: str) -> str:
+    """Returns all of *text*, safe to print: what is signed over is not cut, however long it is."""
+    return show(Foreign(text), limit=_CELLS_PER_CHARACTER * len(text))
 
 
 def _mismatch(session: RemoteSession, why: str) -> Diagnostic:

@@ -3,6 +3,7 @@
 Command modules import this only inside their functions, because it loads the engine.
 """
 
+import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -16,7 +17,7 @@ import msgspec
 from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.domain.policy.caller import Via
 from agentctl.faces.cli.at_door import Session
-from agentctl.faces.cli.compose import Composition, compose
+from agentctl.faces.cli.compose import ClusterOpenError, Composition, compose
 from agentctl.faces.cli.exit_codes import ExitCode, exit_code
 from agentctl.faces.cli.options import Settings, settings_of
 from agentctl.faces.cli.printing import print_diagnostics, print_json, say
@@ -32,6 +33,7 @@ __all__ = [
     "composition_of",
     "ended_with",
     "finish",
+    "folder_here",
     "internal_error",
     "open_session",
     "run_command",
@@ -41,6 +43,7 @@ __all__ = [
 Show = Callable[[Any], str]
 Raw = Callable[[Any], object]
 _SUMMARY_CELLS = 2_000
+_NAME_CELLS = 80
 
 
 class Ended(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,6 +121,42 @@ def composition_of(context: click.Context) -> Composition:
     """Returns what commands run on: the product's wiring, or what a test's process handed in."""
     made = context.find_root().obj
     return made() if made is not None else compose()
+
+
+def folder_here(
+    context: click.Context, who: str, instead: str, *, as_agent: bool, is_known: bool = False
+) -> Path:
+    """Returns the folder of this machine that a command works on, which takes no other place.
+
+    Args:
+        context: of the command.
+        who: works on it.
+        instead: what to do where a context is meant.
+        as_agent: whether it says by itself who calls, so that a token would be left aside.
+        is_known: whether something else than the command line says which folder.
+    """
+    from agentctl.faces.cli.elsewhere import TOKEN, meant
+
+    settings = settings_of(context)
+    name = settings.context
+    if name is None and not is_known:
+        try:
+            there = meant(settings)
+        except ClusterOpenError as unknown:
+            context.fail(f"{unknown}. To work on a folder here, name it: --config DIR.")
+        name = there[0] if there is not None else None
+    if name is not None:
+        told = show(Foreign(name), limit=_NAME_CELLS)
+        context.fail(
+            f"{who} works on a folder of this machine, and `{told}` is a context: a cluster "
+            f"elsewhere. {instead}, or name a folder here with --config alone."
+        )
+    if as_agent and (settings.token_file is not None or TOKEN in os.environ):
+        context.fail(
+            f"{who} calls as the agent of whoever starts it, whatever a token says: leave out "
+            f"--token-file and unset {TOKEN}. With a token it connects to /mcp of `agentctl serve`."
+        )
+    return settings.config
 
 
 @asynccontextmanager

@@ -141,23 +141,22 @@ def resume(
     """Go on with a session that sleeps, or was broken off; ends with 6 where it still waits."""
     from agentctl.faces.cli.agent_runs import resume_session
 
-    folder = _folder(context) if config_given(context) is not None else None
+    here = _folder(context, is_known=True)  # The session says it.
+    folder = here if config_given(context) is not None else None
     wanted = _wanted(context, given, model=model, session=session, goal=None, folder=folder)
     _run(context, wanted, lambda watch: resume_session(wanted, watch=watch))
 
 
-def _folder(context: click.Context) -> Path:
-    return settings_of(context).config
+def _folder(context: click.Context, *, is_known: bool = False) -> Path:
+    from agentctl.faces.cli.session import folder_here
+
+    instead = "Start it on that cluster's machine"
+    return folder_here(context, "An agent", instead, as_agent=True, is_known=is_known)
 
 
 def _wanted(context: click.Context, given: dict[str, Any], **more: Any) -> "Wanted":  # noqa: ANN401  # the command line
     from agentctl.faces.cli.agent_runs import Wanted
 
-    settings = settings_of(context)
-    if settings.context is not None or settings.token_file is not None:
-        context.fail(
-            "An agent works on a folder of this machine: take out --context, --token-file."
-        )
     names = ("turns", "tokens", "cost", "minutes")
     budget = {n: given[f"max_{n}"] for n in names if given[f"max_{n}"] is not None}
     price = _price(context, given["price"])

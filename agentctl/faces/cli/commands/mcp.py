@@ -30,9 +30,11 @@ def command(context: click.Context, /, principal: str | None, toolsets: str, **_
     import anyio
 
     from agentctl.faces.cli.printing import print_diagnostics
-    from agentctl.faces.cli.session import composition_of
+    from agentctl.faces.cli.session import composition_of, folder_here
 
     settings = settings_of(context)
+    instead = "Let the client connect to /mcp of its `agentctl serve`"
+    folder_here(context, "A server over stdio", instead, as_agent=True)
     refusal = anyio.run(_serve, composition_of(context), settings, principal, _named(toolsets))
     if refusal:
         print_diagnostics(refusal, folder=settings.config)

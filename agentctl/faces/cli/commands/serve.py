@@ -72,9 +72,10 @@ def command(  # noqa: PLR0913  # its options
     import anyio
 
     from agentctl.faces.cli.printing import print_diagnostics
-    from agentctl.faces.cli.session import composition_of
+    from agentctl.faces.cli.session import composition_of, folder_here
 
     settings = settings_of(context)
+    folder_here(context, "A listener", "Start it on that cluster's machine", as_agent=False)
     asked = Asked(
         listen=_listen(where, socket_path),
         url=_url(url),
