@@ -73,6 +73,7 @@ class Shell:
             capture_output=True,
             encoding="utf-8",
             timeout=TIMEOUT_S,
+            start_new_session=True,  # so that it has no controlling terminal to ask at either
             check=False,
         )
 
