@@ -210,7 +210,9 @@ async def test_taking_a_policy_away_or_binding_it_elsewhere_waits_for_a_human(
     rebound = await make_plan(cluster, bench.sarah)
 
     for planned in (deleted, rebound):
-        assert {c.resource: c.classes for c in planned.result.changes}["policy.p"] == ("authority",)
+        assert {str(c.resource): c.classes for c in planned.result.changes}["policy.p"] == (
+            "authority",
+        )
 
 
 @pytest.mark.parametrize("spoiled", [b"version: 1\n# everything goes\n", None])

@@ -44,7 +44,7 @@ class Server:
         assert self._process.stdin is not None
         self._process.stdin.write("\n")
         self._process.stdin.flush()
-        return msgspec.json.decode(self._line_of(self._process), type=Held)
+        return msgspec.json.decode(line_of(self._process), type=Held)
 
 
 @contextmanager
