@@ -223,7 +223,8 @@ async def plan_inputs(  # noqa: PLR0913  # what a plan depends on
             protected=head.envelope.protected if head is not None else (),
             principals=registry.principals.values(),
         ),
-        by_operator=caller.kind == "human",
+        # Who comes with a token is at no terminal: what it widens is judged, a first policy too.
+        by_operator=caller.kind == "human" and caller.scopes is None,
     )
 
 

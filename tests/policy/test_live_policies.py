@@ -187,8 +187,13 @@ async def test_a_clusters_first_policy_is_judged_where_an_agent_brings_it(
 
     by_agent = await make_plan(cluster, bench.agent)
     by_operator = await make_plan(cluster, bench.sarah)
+    token = msgspec.structs.replace(
+        bench.sarah, via="http", at_terminal=False, scopes=("look", "real", "try")
+    )
+    by_token = await make_plan(cluster, token)
 
     assert [c.classes for c in by_agent.result.changes] == [(expected,)]
+    assert [c.classes for c in by_token.result.changes] == [(expected,)], "a token is no consent"
     assert [c.classes for c in by_operator.result.changes] == [("reversible",)]
 
 
@@ -381,3 +386,28 @@ async def test_a_rollback_of_what_tightened_a_policy_waits_for_a_human(tmp_path:
 
     assert not (await run(cluster, bench.agent)).ok
     assert "policy.p" in msgspec.json.encode(back).decode()
+
+
+async def test_a_plan_of_a_draft_is_applied_by_whom_policy_lets_apply_drafts(
+    tmp_path: Path,
+) -> None:
+    bench = Bench(tmp_path)
+    no_drafts = (
+        "permit (principal, action, resource);"
+        ' forbid (principal, action == AgentCtl::Action::"cluster_apply", resource is AgentCtl::Draft);'
+    )
+    cluster = await begun(bench, no_drafts, bound=ON_CLUSTER)
+    edit = {"path": "supply.gq", "content": QUERY + "\n// more\n"}
+    edited = await call(cluster, BOB, "draft_edit", edit)
+    draft = edited.data.draft  # type: ignore[attr-defined]  # a DraftEdited
+    planned = await call(cluster, BOB, "plan", {"in": draft})
+    plan_id = planned.data.result.plan_digest  # type: ignore[attr-defined]  # a PlanAnswer
+
+    named = {"intent": "go", "idempotency_key": "2", "plan_id": plan_id}
+    by_id = await call(cluster, BOB, "apply", named)
+    by_name = await call(cluster, BOB, "apply", {**named, "idempotency_key": "3", "in": draft})
+
+    assert [e.diagnostics[0].code for e in (by_id, by_name)] == ["denied", "denied"]
+    denied = [r for r in await audited(cluster) if r.decision == "deny"]
+    assert [r.resource for r in denied] == [f"draft:{draft}"] * len(denied)
+    assert denied

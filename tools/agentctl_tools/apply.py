@@ -17,6 +17,7 @@ from agentctl_tools.envelopes import answer, count, failed, refused
 from agentctl_tools.fields import IdempotencyKey, In, Intent
 from agentctl_tools.gates import Gates, constraints_of
 from agentctl_tools.operation import Call, Envelope, Next, Operation
+from agentctl_tools.policies import refused_beside
 from agentctl_tools.targets import FOLDER, refusal_of, resource_of, shown, target_of
 
 WAIT_S_MAX = 600.0
@@ -87,9 +88,9 @@ async def _handle(call: Call) -> Envelope:
     constraints = constraints_of(given.gates, given.on_failure)
     if isinstance(constraints, Diagnostic):
         return failed((constraints,))
-    refusal = await refusal_of(call.cluster, call.caller, target)
+    refusal = await _refused(call, target)
     if refusal is not None:
-        return failed((refusal,))
+        return refusal
     without_gated = given.without_gated
     if without_gated is None:
         without_gated = call.caller.via not in _WIRES
@@ -120,6 +121,17 @@ async def _handle(call: Call) -> Envelope:
         or tuple(waiting_call(need, target) for need in waiting[:3]),
         more=f"agentctl://op/{result.op}" if result.op else None,
     )
+
+
+async def _refused(call: Call, target: str) -> Envelope | None:
+    """Returns why the caller may not apply *target*, which a plan's id does not tell the door."""
+    refusal = await refusal_of(call.cluster, call.caller, target)
+    if refusal is not None:
+        return failed((refusal,))
+    about = resource_of(target)
+    if about == OPERATION.resource(call.arguments):
+        return None
+    return await refused_beside(call, OPERATION.action, about)
 
 
 async def _kept(call: Call) -> KeptPlan | Diagnostic | None:

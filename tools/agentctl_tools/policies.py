@@ -1,10 +1,13 @@
 """What the door and the lists of what a caller may see ask of the policies in force. Source: ADR 17."""
 
+from agentctl.canonical import digest_of
 from agentctl.diagnostics.diagnostic import Diagnostic, warning
+from agentctl.domain.audit.record import AuditActor
 from agentctl.domain.policy.caller import Caller
-from agentctl.domain.policy.decide import authorise
+from agentctl.domain.policy.decide import authorise, denial
 from agentctl.domain.policy.live import BUILTIN_SET, PolicySet
 from agentctl.domain.storage.protocol import BackendError
+from agentctl.engine.auditlog import AuditUnavailableError
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.ledger import LedgerError
 from agentctl.engine.policies import live_policies, wanted_policies
@@ -28,6 +31,37 @@ async def policies_for(cluster: Cluster, caller: Caller) -> PolicySet | Envelope
         if caller.kind == "human" and caller.at_terminal:
             return BUILTIN_SET
         return failed(diagnostics_of(failure) or ())
+
+
+async def refused_beside(call: Call, action: str, resource: str) -> Envelope | None:
+    """Returns why the caller may not do *action* to *resource* as well; None where they may.
+
+    For what a call turns out to be about beside what it named, which alone the door could ask about.
+    """
+    caller = call.caller
+    policies = await policies_for(call.cluster, caller)
+    if isinstance(policies, Envelope):
+        return policies
+    decision = authorise(caller, action, resource, policies=policies)
+    told = denial(decision, caller=caller, action=action, resource=resource)
+    if told is None:
+        return None
+    try:
+        await call.cluster.audit.append(
+            actor=AuditActor(
+                nid=caller.nid, identity=caller.identity, kind=caller.kind, source=caller.source
+            ),
+            on_behalf_of=caller.on_behalf_of,
+            action=action,
+            resource=resource,
+            decision="error" if decision.errors else "deny",
+            policies=decision.policies,
+            reason="; ".join(decision.errors) or "denied",
+            request_digest=digest_of(call.arguments),
+        )
+    except AuditUnavailableError as failure:
+        return failed((failure.diagnostic,))
+    return failed((told,))
 
 
 async def permitted_queries(

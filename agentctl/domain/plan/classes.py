@@ -65,7 +65,7 @@ def deletes_graph(inputs: PlanInputs, graph_id: str) -> bool:
 def _of_policy(change: Change, parsed: ParsedAddress, inputs: PlanInputs) -> Classes:
     """Deleting and rebinding are authority, and so is what may widen; the first policy is not.
 
-    That one goes through from the operator; of an agent it is judged against the built-in rules.
+    That one goes through from the operator; of an agent, or a token, it is judged by the built-in rules.
     """
     if change.operation == "create" and inputs.by_operator and not _has_policies(inputs):
         return REVERSIBLE
