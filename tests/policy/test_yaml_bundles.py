@@ -142,6 +142,22 @@ def test_whoever_may_read_may_see_the_schema_and_the_list_unless_the_bundle_spea
     assert allowed(speaking, "act-a", "list_query", on="query.supply.impact")
 
 
+@pytest.mark.parametrize(
+    ("scope", "expected"), [("unprotected", False), ("protected", True), ("any", True)]
+)
+def test_whoever_may_not_read_main_sees_nothing_of_what_is_deployed_on_it(
+    scope: str, expected: object
+) -> None:
+    policies = in_force(
+        EXAMPLE.replace("actions: [read, export], branch_scope: any", f"actions: [read], branch_scope: {scope}")
+    )  # fmt: skip
+
+    assert allowed(policies, "act-b", "read") is expected
+    assert allowed(policies, "act-b", "schema_read") is expected
+    assert allowed(policies, "act-b", "list_query") is expected
+    assert allowed(policies, "act-b", "list_query", on="query.supply.impact") is expected
+
+
 def test_invoke_query_is_all_or_none_of_a_graph() -> None:
     text = EXAMPLE.replace("actions: [read, export], branch_scope: any", "actions: [invoke_query]")
     policies = in_force(text)

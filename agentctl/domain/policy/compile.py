@@ -25,6 +25,7 @@ from agentctl.ids import CLUSTER, policy_address
 UPSTREAM_GRAPH: Final = BRANCH_ACTIONS | TARGET_ACTIONS | {"admin", "invoke_query"}
 """Actions on graphs that OmniGraph 0.10 has: a bundle on a graph decides over each of them."""
 FOLLOW_READ: Final = ("schema_read", "list_query")
+"""Both are of what is deployed, so whoever may not read `main` has neither."""
 
 
 def compile_bundle(
@@ -128,7 +129,7 @@ def _scope(applies_to: tuple[str, ...]) -> Iterator[str]:
 def _branches(rule: Rule, action: str) -> Iterator[str]:
     """Yields the condition of a scope; what names no branch is in none but `any`."""
     fields: Mapping[str, str] = {}
-    if action in BRANCH_ACTIONS:
+    if action in BRANCH_ACTIONS or (action in FOLLOW_READ and "read" in rule.actions):
         fields = {"branch": rule.branch_scope}
     elif action in TARGET_ACTIONS:
         fields = {"target_branch": rule.target_branch_scope}

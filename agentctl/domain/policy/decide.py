@@ -12,6 +12,7 @@ from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.domain.config.policy_file import BRANCH_ACTIONS
 from agentctl.domain.policy.builtin import CONSENT
 from agentctl.domain.policy.caller import Caller
+from agentctl.domain.policy.compile import FOLLOW_READ
 from agentctl.domain.policy.judging import Decision, judge
 from agentctl.domain.policy.live import BUILTIN_SET, PolicySet
 from agentctl.domain.policy.request import ACTIONS, question_of
@@ -93,13 +94,16 @@ def _branches(
 ) -> dict[str, object]:
     """Returns which branches a question about a graph is about, and whether these are protected.
 
-    Who names no branch means `main`; of what is deployed, `main` is the target.
+    Who names no branch means `main`; of what is deployed, `main` is the target, and what is looked at.
     """
     kind, _, rest = resource.partition(".")
-    if kind not in {"graph", "schema"}:
+    if kind == "query" and action in FOLLOW_READ:
+        rest = rest.partition(".")[0]
+    elif kind not in {"graph", "schema"}:
         return {}
     graph, at, named = rest.partition("@")
-    branch = given.get("branch") or named or ("main" if action in BRANCH_ACTIONS else None)
+    on_main = action in BRANCH_ACTIONS or action in FOLLOW_READ
+    branch = given.get("branch") or named or ("main" if on_main else None)
     target = given.get("target_branch")
     if target is None and action in {"schema_apply", "branch_delete"}:
         target = named or "main"
