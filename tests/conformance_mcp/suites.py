@@ -20,6 +20,8 @@ from typing import Any, Final
 import msgspec
 import yaml
 
+from agentctl.testing.shell import line_of
+
 NODE_BIN: Final = "AGENTCTL_NODE_BIN"
 """Names the folder of programs that `.ci/node` made."""
 ROOT: Final = Path(__file__).parents[2]
@@ -158,17 +160,21 @@ def fixture(home: Path) -> Iterator[str]:
     subprocess.run(init, check=True, capture_output=True, **common)
     argv = [sys.executable, "-m", "tests.conformance_mcp.fixture_server", str(folder)]
     with (home / "fixture.log").open("wb") as log:
-        process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=log, **common)
+        process: subprocess.Popen[str] = subprocess.Popen(
+            argv, stdout=subprocess.PIPE, stderr=log, encoding="utf-8", **common
+        )
     try:
-        assert process.stdout is not None
-        url = process.stdout.readline().decode().strip()
+        url = line_of(process).strip()
         assert url, (home / "fixture.log").read_text(encoding="utf-8")
         yield url
     finally:
         process.terminate()
-        process.wait(10)
-        if process.stdout is not None:
-            process.stdout.close()
+        try:
+            process.wait(10)
+        finally:
+            process.kill()
+            if process.stdout is not None:
+                process.stdout.close()
 
 
 def main() -> int:
