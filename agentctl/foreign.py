@@ -30,6 +30,9 @@ _CLOSE: Final = "\u203a"
 _NOT_PLAIN: Final = re.compile(r"[^\n -~]")
 """Whatever is no printable ASCII; in JSON text nothing else can act."""
 
+_ACTS_IN_TEXT: Final = re.compile(r"\r(?!\n)|[^\r\n\t -~]+")
+"""What may act in text of several lines: plain ASCII does not."""
+
 _UNSEEN: Final = (
     (0x034F, 0x034F),  # combining grapheme joiner
     (0x115F, 0x1160),  # Hangul fillers
@@ -126,6 +129,20 @@ def show(
     fitting = _fitting(pieces, room, lines_max)
     cut = beyond + sum(taken for taken, _ in pieces[fitting:])
     return "".join(text for _, text in pieces[:fitting]) + _cut_mark(cut)
+
+
+def calm(text: str) -> str:
+    """Returns text that was made for people, with whatever in it would act spelt out.
+
+    For text that is ours but for values of another machine, which may say anything: lines and tabs
+    stay, and so does a carriage return that ends a line.
+    """
+    return _ACTS_IN_TEXT.sub(lambda found: "".join(map(_calm, found[0])), text)
+
+
+def _calm(character: str) -> str:
+    acts = unicodedata.category(character) in _ACTING or _unseen(character)
+    return _spelt(character) if acts else character
 
 
 def show_json(document: str) -> str:

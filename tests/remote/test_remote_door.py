@@ -133,6 +133,23 @@ def test_a_code_of_a_later_release_is_told_in_our_words() -> None:
     ]
 
 
+def test_so_is_one_that_stands_within_the_data() -> None:
+    told = {"code": "of_tomorrow", "severity": "note", "path": "a", "message": "b"}
+    body = {"ok": True, "summary": "s", "data": {"text": [told]}}
+
+    found = decode_answer("no_such_operation", 200, json.dumps(body).encode(), url="https://x")
+
+    assert found.data == {"text": [{**told, "code": "server_answer_unreadable"}]}
+
+
+def test_an_answer_nested_without_end_is_not_used() -> None:
+    body = b'{"ok": true, "summary": "s", "data": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+
+    found = decode_answer("graph_list", 200, body, url="https://x")
+
+    assert [d.code for d in found.diagnostics] == ["server_answer_unreadable"]
+
+
 def test_a_failure_that_says_it_worked_is_none() -> None:
     body = b'{"ok": true, "summary": "", "data": {"graphs": []}}'
 

@@ -23,6 +23,8 @@ from agentctl_tools.operation import Envelope, Next
 
 ROUTE: Final = "/v1/ops/"
 _SUCCESS_BELOW: Final = 300
+_LATER: Final = "server_answer_unreadable"
+"""In place of a code of a later release."""
 
 
 def wire_to(url: str, secret: str) -> Wire:
@@ -85,7 +87,7 @@ def decode_answer(name: str, status: int, body: bytes, *, url: str) -> Envelope:
         answer = msgspec.json.decode(body, type=_Answer)
         data = _data_of(name, answer)
         told = tuple(map(_diagnostic, answer.diagnostics))
-    except (msgspec.DecodeError, UnicodeError):
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
         return failed((_unreadable(url, f"its status is {status}"),))
     if answer.ok and status >= _SUCCESS_BELOW:
         return failed((_unreadable(url, f"its status is {status}, and it says that it worked"),))
@@ -113,14 +115,14 @@ def another_cluster(context: Context, found: str) -> Diagnostic:
 def _data_of(name: str, answer: _Answer) -> Any:  # noqa: ANN401  # the operation says which type
     """Returns the data in the operation's own type; that of a refusal may be of any form."""
     operation = find_operation(name)
-    plain = msgspec.json.decode(answer.data)
+    plain = _in_our_codes(msgspec.json.decode(answer.data))
     if operation is None or operation.result is None or plain is None:
         return plain
     for kind in get_args(operation.result) or (operation.result,):
         known = {field.encode_name for field in msgspec.structs.fields(kind)}
         if isinstance(plain, dict) and plain.keys() <= known:
             try:
-                return msgspec.json.decode(answer.data, type=kind)
+                return msgspec.json.decode(msgspec.json.encode(plain), type=kind)
             except msgspec.ValidationError:
                 continue
     if answer.ok:
@@ -129,11 +131,26 @@ def _data_of(name: str, answer: _Answer) -> Any:  # noqa: ANN401  # the operatio
     return plain
 
 
+_OF_A_DIAGNOSTIC: Final = frozenset({"code", "severity", "path", "message"})
+
+
+def _in_our_codes(plain: Any) -> Any:  # noqa: ANN401  # any JSON
+    """Returns data whose diagnostics, wherever they stand in it, have codes of this release."""
+    if isinstance(plain, list):
+        return [_in_our_codes(one) for one in plain]
+    if not isinstance(plain, dict):
+        return plain
+    found = {name: _in_our_codes(value) for name, value in plain.items()}
+    if found.keys() >= _OF_A_DIAGNOSTIC and found["code"] not in CODES:
+        found["code"] = _LATER
+    return found
+
+
 def _diagnostic(told: Mapping[str, object]) -> Diagnostic:
     """Returns a diagnostic of the other side; one of a later release under a code of ours."""
     if told.get("code") in CODES:
         return msgspec.convert(told, Diagnostic)
-    return msgspec.convert({**told, "code": "server_answer_unreadable"}, Diagnostic)
+    return msgspec.convert({**told, "code": _LATER}, Diagnostic)
 
 
 def _caller(identity: Identity) -> Caller:

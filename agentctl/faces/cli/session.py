@@ -21,7 +21,7 @@ from agentctl.faces.cli.compose import ClusterOpenError, Composition, compose
 from agentctl.faces.cli.exit_codes import ExitCode, exit_code
 from agentctl.faces.cli.options import Settings, settings_of
 from agentctl.faces.cli.printing import print_diagnostics, print_json, say
-from agentctl.foreign import Foreign, show
+from agentctl.foreign import Foreign, calm, show
 from agentctl_tools.door import leave
 from agentctl_tools.envelopes import failed
 from agentctl_tools.failures import diagnostics_of
@@ -207,7 +207,8 @@ def finish(ended: Ended, settings: Settings) -> NoReturn:
         print_json(_document(ended))
     else:
         if ended.text:
-            sys.stdout.write(ended.text if ended.text.endswith("\n") else ended.text + "\n")
+            text = calm(ended.text) if ended.is_remote else ended.text
+            sys.stdout.write(text if text.endswith("\n") else text + "\n")
         folder = None if ended.is_remote else _quotable(settings)
         concise = bool(_asked("concise"))
         print_diagnostics(envelope.diagnostics, folder=folder, concise=concise)
@@ -260,7 +261,7 @@ def internal_error(bug: Exception) -> Diagnostic:
     """Returns what to tell about a bug, and writes its trace to stderr."""
     import traceback
 
-    traceback.print_exception(bug)
+    sys.stderr.write(calm("".join(traceback.format_exception(bug))))
     return error(
         "internal_error",
         "agentctl",
