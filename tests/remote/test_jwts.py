@@ -1,19 +1,24 @@
 """A JWT is taken from issuers that the operator named, for this audience, as long as it holds."""
 
 import json
+import threading
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import anyio
+import anyio.lowlevel
 import jwt
 import pytest
+from anyio import to_thread
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from agentctl.adapters.keys.jwks import (
     ASKED_AFTER_FAILURE,
     ASKED_AGAIN,
+    END_MAX_S,
     FRESH,
     KEYS_MAX,
     Issuer,
@@ -25,7 +30,7 @@ from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.engine.cluster import Cluster
 from agentctl.testing.builders import Bench, folder_files
 from agentctl.testing.consent import key_of
-from agentctl_tools.callers import TokenCaller, caller_of_token
+from agentctl_tools.callers import JWTS_AT_ONCE, TokenCaller, _jwt_threads, caller_of_token
 
 ISSUER, URL, JWKS = "https://id.example", "https://graphs.example", "https://id.example/keys"
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
@@ -158,6 +163,7 @@ FORGED: dict[str, Callable[[Cluster], str]] = {
     "no end": lambda c: signed(c, exp=None),
     "an end that was": lambda c: signed(c, exp=int(c.world.now().timestamp()) - 1),
     "an end beyond time": lambda c: signed(c, exp=10**30),
+    "an end beyond the calendar": lambda c: signed(c, exp=END_MAX_S + 1),
     "an end that is no number": lambda c: signed(c, nbf=True),
     "a begin to come": lambda c: signed(c, nbf=int(c.world.now().timestamp()) + 600),
     "made in the future": lambda c: signed(c, iat=int(c.world.now().timestamp()) + 600),
@@ -227,6 +233,36 @@ async def test_keys_that_are_known_outlast_an_issuer_that_is_down_for_a_while(
     published.is_down = False
     back = taken.grant(secret, now=now + FRESH * 2 + ASKED_AFTER_FAILURE, audience=URL)
     assert not isinstance(back, Diagnostic)
+
+
+async def test_an_issuer_that_does_not_answer_holds_up_nobody_else(tmp_path: Path) -> None:
+    cluster = await begun(tmp_path)
+    let_go, answers = threading.Event(), list[object]()
+
+    def slow(_url: str) -> bytes:
+        let_go.wait(20)
+        return json.dumps({"keys": [public(KEY)]}).encode()
+
+    taken = Issuers((Issuer(issuer=ISSUER, jwks=JWKS),), fetch=slow)
+
+    async def one() -> None:
+        answers.append(await asked(cluster, signed(cluster), taken))
+
+    with anyio.fail_after(30):
+        async with anyio.create_task_group() as tasks:
+            for _ in range(100):
+                tasks.start_soon(one)
+            while not (busy := _jwt_threads().borrowed_tokens):
+                await anyio.lowlevel.checkpoint()
+            try:
+                with anyio.fail_after(10):
+                    await to_thread.run_sync(lambda: None)
+            finally:
+                let_go.set()
+
+    assert busy <= JWTS_AT_ONCE
+    assert all(isinstance(answer, TokenCaller) for answer in answers)
+    assert len(answers) == 100
 
 
 async def test_a_key_set_is_bounded_and_holds_public_keys_only(tmp_path: Path) -> None:

@@ -10,10 +10,10 @@ import os
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 
 from agentctl.adapters.keys.jwks import Issuers, is_jwt, issuers_of_profile
 from agentctl.adapters.keys.keyfile import nid_of
@@ -26,6 +26,9 @@ from agentctl.engine.cluster import Cluster
 from agentctl.engine.identity import principal_name
 from agentctl.engine.tokens import Tokens
 from agentctl_tools.nearness import nearest
+
+JWTS_AT_ONCE: Final = 4
+"""Whoever comes while an issuer is slow waits here, and holds up nobody who needs none."""
 
 
 class TokenCaller(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,7 +135,9 @@ async def caller_of_token(
     if is_jwt(secret):
         taken = issuers if issuers is not None else own_issuers()
         now = cluster.world.now()
-        grant = await to_thread.run_sync(lambda: taken.grant(secret, now=now, audience=audience))
+        grant = await to_thread.run_sync(
+            lambda: taken.grant(secret, now=now, audience=audience), limiter=_jwt_threads()
+        )
     else:
         audiences = frozenset({audience, cluster_audience(registry.cluster_id)})
         grant = await Tokens(cluster.store, cluster.world).grant(secret, audiences=audiences)
@@ -142,6 +147,12 @@ async def caller_of_token(
     if isinstance(caller, Diagnostic):
         return caller
     return TokenCaller(caller=caller, scopes=grant.scopes, expires_at=grant.expires_at)
+
+
+@cache
+def _jwt_threads() -> CapacityLimiter:
+    """Returns the threads that may wait for an issuer: the storage's are others."""
+    return CapacityLimiter(JWTS_AT_ONCE)
 
 
 @cache

@@ -35,6 +35,8 @@ FRESH: Final = timedelta(minutes=10)
 ASKED_AGAIN: Final = timedelta(seconds=60)
 """How seldom an issuer is asked because of a key id that nobody knows."""
 ASKED_AFTER_FAILURE: Final = timedelta(seconds=10)
+END_MAX_S: Final = 253_402_300_799
+"""The end of the year 9999, in seconds since 1970: no clock of ours says more."""
 FETCH_S: Final = 5.0
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -227,7 +229,7 @@ def _granted(
         return _invalid("the token's times are no numbers")
     until, since, made = times
     seconds, skew = now.timestamp(), SKEW.total_seconds()
-    if until is None or not 0 < until < 1 << 40 or seconds >= until:
+    if until is None or not 0 < until <= END_MAX_S or seconds >= until:
         return error("token_expired", "token", "the token's time is over")
     if any(start is not None and start > seconds + skew for start in (since, made)):
         return _invalid("the token begins in the future")
