@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 POLL_S = 0.1
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 COLUMNS, LINES = 80, 24
 PROMPT = ">>"
 
@@ -68,12 +68,15 @@ class Person:
         self._tmux("pipe-pane", "-o", f"cat > {shlex.quote(str(file))}")
 
     def sees(self, *texts: str, gone: str | None = None) -> str:
-        """Returns the screen as soon as all of *texts* stand on it, and *gone* does not."""
+        """Returns the screen once all of *texts* stand on it, *gone* does not, and it is drawn."""
         deadline = time.monotonic() + DEADLINE_S
+        before = ""
         while True:
             screen = self.screen()
-            if all(text in screen for text in texts) and (gone is None or gone not in screen):
+            here = all(text in screen for text in texts) and (gone is None or gone not in screen)
+            if here and screen == before:
                 return screen
+            before = screen
             if time.monotonic() > deadline:
                 pytest.fail(f"{texts} not on the screen, or {gone!r} still is:\n{screen}")
             time.sleep(POLL_S)
