@@ -6,7 +6,6 @@ What a shell of the same user can do without the product is column B: tests/trus
 
 import contextlib
 import json
-import os
 import shlex
 import shutil
 import subprocess
@@ -339,4 +338,3 @@ def test_a_context_whose_pinned_id_was_changed_sends_no_command(shell: Shell) ->
     assert ended.returncode == 3
     assert "server_mismatch" in ended.stderr
     assert kept(shell) == before, "no record: only who it is was asked, which everybody may"
-    assert os.path.isdir(shell.folder)

@@ -283,7 +283,8 @@ async def test_cell_d4_secrets_are_in_no_answer_to_a_stolen_token(
     monkeypatch.setenv("API_KEY", SECRET)
     await fort.begin()
     (fort.bench.path / ".env").write_text(f"API_KEY={SECRET}\n")
-    looks = [o.name for o in http_operations() if OPERATIONS[o.name].operation_class == "read"]
+    looks = [o.name for o in http_operations() if o.operation_class == "read"]
+    looks.remove("approval_wait")  # It would wait.
     words = {"graph": "supply", "id": ".env", "what": ".env", "path": ".env", "of": ".env"}
     told: list[str] = []
 
@@ -292,8 +293,8 @@ async def test_cell_d4_secrets_are_in_no_answer_to_a_stolen_token(
             fields = OPERATIONS[name].arguments.__struct_fields__
             some = {k: v for k, v in words.items() if k in fields}
             for given in ({}, some, {"x": "${API_KEY}"}):
-                if name != "approval_wait":
-                    told.append((await web.post(f"/v1/ops/{name}", json=given)).text)
+                answer = await web.post(f"/v1/ops/{name}", json=given)
+                told.append(answer.text)
         for path in ("/metrics", "/healthz", "/readyz", "/openapi.json", "/graphs", "/.env", "/x"):
             answer = await web.get(path)
             told.append(answer.text + str(answer.headers))

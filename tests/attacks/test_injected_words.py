@@ -71,11 +71,12 @@ async def test_an_injected_order_stays_inside_data(fort: Any, where: str) -> Non
     await fort.begin({**folder_files("supply", "spare"), **WHERE[where]})
     await fort.without_spare()
 
-    async with fort.served(), fort.mcp("agent:ci") as tool:
-        async with fort.holds(  # A plan with gates is kept together with an op.
-            unrecorded="looks that policy permits; nobody followed the order", runs=True
-        ):
-            told = [await tool(name, **arguments) for name, arguments in LOOKS]
+    async with (
+        fort.served(),
+        fort.mcp("agent:ci") as tool,
+        fort.holds(unrecorded="looks that policy permits; nobody followed the order", runs=True),
+    ):
+        told = [await tool(name, **arguments) for name, arguments in LOOKS]
 
     assert any(EVIL in text for one in told for inside, text in parts(one) if inside), where
     assert not [text for one in told for inside, text in parts(one) if not inside and EVIL in text]
@@ -93,10 +94,13 @@ async def test_an_injected_order_in_rows_stays_inside_data(fort: Any) -> None:
     )
     assert loaded.ok, loaded
 
-    async with fort.served(), fort.mcp("agent:ci") as tool:
-        async with fort.holds(unrecorded="looks that policy permits; nobody followed the order"):
-            rows = await tool("run_query", query="supply.all_packages")
-            result = await tool.client.call_tool("run_query", {"query": "supply.all_packages"})
+    async with (
+        fort.served(),
+        fort.mcp("agent:ci") as tool,
+        fort.holds(unrecorded="looks that policy permits; nobody followed the order"),
+    ):
+        rows = await tool("run_query", query="supply.all_packages")
+        result = await tool.client.call_tool("run_query", {"query": "supply.all_packages"})
 
     assert EVIL in json.dumps(rows["data"])
     assert EVIL not in ours(rows)
@@ -114,9 +118,12 @@ async def test_an_injected_order_in_a_promoted_tool_is_a_quotation(fort: Any, ma
         ' resource == AgentCtl::Query::"supply.all_packages");\n'
     )
 
-    async with fort.served(), fort.mcp("agent:ci") as tool:
-        async with fort.holds(unrecorded="a list is a look"):
-            listed = {t.name: t for t in (await tool.client.list_tools()).tools}
+    async with (
+        fort.served(),
+        fort.mcp("agent:ci") as tool,
+        fort.holds(unrecorded="a list is a look"),
+    ):
+        listed = {t.name: t for t in (await tool.client.list_tools()).tools}
 
     described = listed["q_supply_all_packages"].description or ""
     before, _, quoted = described.partition("By the query's author: ")
@@ -138,14 +145,16 @@ async def test_an_injected_order_of_one_agent_is_shown_to_another_as_data_only(
     async with fort.served():
         async with fort.mcp("agent:ci") as tool:
             asked = await tool("approve", gate="graph.spare", idempotency_key="1", **words)
-        async with fort.mcp("agent:eve") as tool:
-            async with fort.holds(unrecorded="looks that policy permits"):
-                told = [
-                    await tool("status"),
-                    await tool("ops"),
-                    await tool("approval_wait", id=asked["data"]["request_id"], timeout_s=0),
-                ]
-                shown = [(await fort.post("agent:eve", o)).json() for o in ("approvals", "ops")]
+        async with (
+            fort.mcp("agent:eve") as tool,
+            fort.holds(unrecorded="looks that policy permits"),
+        ):
+            told = [
+                await tool("status"),
+                await tool("ops"),
+                await tool("approval_wait", id=asked["data"]["request_id"], timeout_s=0),
+            ]
+            shown = [(await fort.post("agent:eve", o)).json() for o in ("approvals", "ops")]
 
     assert EVIL not in ours(asked)
     assert not [t for t in (*told, *shown) if EVIL in ours(t)]
@@ -160,15 +169,18 @@ async def test_an_injected_name_comes_back_as_a_path_and_not_in_our_words(
     """What a caller wrote wrongly is repeated where it is marked as theirs."""
     await fort.begin()
 
-    async with fort.served(), fort.mcp("agent:ci") as tool:
-        async with fort.holds(unrecorded="nothing of that name is there to be asked about"):
-            told = [
-                await tool("run_query", query=f"supply.{name}"),
-                await tool("schema", graph=name),
-                await tool("explain", what=name),
-                await tool("config_read", path=name),
-                await tool("ops", id=name),
-            ]
+    async with (
+        fort.served(),
+        fort.mcp("agent:ci") as tool,
+        fort.holds(unrecorded="nothing of that name is there to be asked about"),
+    ):
+        told = [
+            await tool("run_query", query=f"supply.{name}"),
+            await tool("schema", graph=name),
+            await tool("explain", what=name),
+            await tool("config_read", path=name),
+            await tool("ops", id=name),
+        ]
 
     for one in told:
         assert not one["ok"]

@@ -1,27 +1,18 @@
 """What comes over the wire: names and pages of others, tokens that are none, bodies made to hurt, floods."""
 
-import base64
-import hashlib
-import hmac
 import json
 from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
-import jwt
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from agentctl.domain.policy.tokens import token_id
 from agentctl.engine.tokens import Tokens
 from agentctl.instants import format_instant
-from agentctl.testing.builders import folder_files
-from agentctl_tools import callers
+from agentctl.testing.builders import cluster_yaml, folder_files
+from agentctl.testing.consent import key_of
 
-LIST = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
 APPLY = {
     "jsonrpc": "2.0", "id": 1, "method": "tools/call",
     "params": {"name": "apply", "arguments": {"intent": "x", "in": "cluster", "idempotency_key": "k"}},
@@ -62,9 +53,12 @@ async def test_rebinding_with_two_host_headers_is_refused(fort: Any) -> None:
     two = [("host", "127.0.0.1:7077"), ("host", "rebound.example"),
            ("authorization", f"Bearer {fort.secrets['agent:ci']}")]  # fmt: skip
 
-    async with fort.served(), fort.holds("authenticate", reason="host_refused"):
-        async with fort.web(None) as web:
-            answer = await web.post("/v1/ops/apply", json=PATHS["/v1/ops/apply"], headers=two)
+    async with (
+        fort.served(),
+        fort.holds("authenticate", reason="host_refused"),
+        fort.web(None) as web,
+    ):
+        answer = await web.post("/v1/ops/apply", json=PATHS["/v1/ops/apply"], headers=two)
 
     assert answer.status_code == 421
 
@@ -78,9 +72,12 @@ async def test_a_token_in_a_query_string_is_not_taken(fort: Any, path: str, name
     secret = fort.secrets["agent:ci"]
     method = "POST" if path in {"/mcp", "/v1/ops/apply"} else "GET"
 
-    async with fort.served(), fort.holds("authenticate", reason="secret_in_url"):
-        async with fort.web(None) as web:
-            answer = await web.request(method, f"{path}?{name}={secret}", json={})
+    async with (
+        fort.served(),
+        fort.holds("authenticate", reason="secret_in_url"),
+        fort.web(None) as web,
+    ):
+        answer = await web.request(method, f"{path}?{name}={secret}", json={})
 
     assert answer.status_code == 400
     assert secret not in answer.text
@@ -125,8 +122,6 @@ async def _of_another_cluster_copied(fort: Any) -> str:
 
 
 async def _of_somebody_revoked(fort: Any) -> str:
-    from agentctl.testing.consent import key_of
-
     await fort.cluster.principals.revoke(
         principal_id="tom", reason="left", by="sarah", signer=key_of("sarah")
     )
@@ -146,7 +141,7 @@ async def _the_digest_for_the_secret(fort: Any) -> str:
     return f"agentctl_{token_id(fort.secrets['sarah'])}"
 
 
-async def _another_scheme(fort: Any) -> str:
+async def _guessed(_: Any) -> str:
     return "agentctl_" + "A" * 43
 
 
@@ -160,7 +155,7 @@ TOKENS: dict[str, Callable[[Any], Any]] = {
     "of somebody who is not enrolled": _of_nobody,
     "with a digit more": _with_a_digit_more,
     "the digest for the secret": _the_digest_for_the_secret,
-    "guessed": _another_scheme,
+    "guessed": _guessed,
 }
 
 
@@ -197,147 +192,6 @@ async def test_a_header_that_is_none_opens_nothing(fort: Any, header: str) -> No
 
     assert (over_http.status_code, over_mcp.status_code) == (401, 401)
     assert secret not in over_http.text + over_mcp.text
-
-
-# --- JWTs --------------------------------------------------------------------------------------------
-
-ISSUER = "https://id.example"
-KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
-OTHER = Ed25519PrivateKey.from_private_bytes(bytes(32))
-RSA = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-
-
-def _jwk(key: Any, kid: str) -> dict[str, Any]:
-    name = "RS256" if isinstance(key, rsa.RSAPrivateKey) else "EdDSA"
-    written = jwt.get_algorithm_by_name(name).to_jwk(key.public_key(), as_dict=True)
-    return {**written, "kid": kid, "use": "sig"}
-
-
-def _part(value: object) -> str:
-    return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
-
-
-def _claims(now: int, **more: Any) -> dict[str, Any]:
-    claims = {
-        "iss": ISSUER, "aud": "graphs", "sub": "sarah", "exp": now + 600, "scope": "look try real",
-    } | more  # fmt: skip
-    return {k: v for k, v in claims.items() if v is not None}
-
-
-def _hmac_with(public: bytes, now: int) -> str:
-    """The confusion of algorithms: the public key is what everybody has."""
-    signed = f"{_part({'alg': 'HS256', 'typ': 'JWT', 'kid': 'rsa'})}.{_part(_claims(now))}"
-    mac = hmac.new(public, signed.encode(), hashlib.sha256).digest()
-    return f"{signed}.{base64.urlsafe_b64encode(mac).rstrip(b'=').decode()}"
-
-
-def _pem(key: Any) -> bytes:
-    return bytes(
-        key.public_key().public_bytes(
-            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-        )
-    )
-
-
-def _unsigned(alg: str, now: int) -> str:
-    return f"{_part({'alg': alg, 'kid': 'one'})}.{_part(_claims(now))}."
-
-
-def _signed(now: int, key: Any = KEY, headers: dict[str, Any] | None = None, **more: Any) -> str:
-    algorithm = "RS256" if isinstance(key, rsa.RSAPrivateKey) else "EdDSA"
-    return jwt.encode(
-        _claims(now, **more), key, algorithm, headers={"kid": "one", **(headers or {})}
-    )
-
-
-def _embedded(now: int) -> str:
-    return _signed(now, OTHER, {"jwk": _jwk(OTHER, "one"), "kid": "evil"})
-
-
-JWTS: dict[str, Callable[[int], str]] = {
-    "alg none": lambda now: _unsigned("none", now),
-    "alg None": lambda now: _unsigned("None", now),
-    "alg nOnE": lambda now: _unsigned("nOnE", now),
-    "alg empty": lambda now: _unsigned("", now),
-    "a good header and no signature": lambda now: _signed(now).rpartition(".")[0] + ".",
-    "HMAC with the public key in PEM": lambda now: _hmac_with(_pem(RSA), now),
-    "HMAC with the public key as JSON": lambda now: _hmac_with(
-        json.dumps(_jwk(RSA, "rsa")).encode(), now
-    ),
-    "another key under the same id": lambda now: _signed(now, OTHER),
-    "an unknown kid": lambda now: _signed(now, OTHER, {"kid": "two"}),
-    "the kid of another key": lambda now: _signed(now, KEY, {"kid": "rsa"}),
-    "a kid that is a path": lambda now: _signed(now, OTHER, {"kid": "../../etc/passwd"}),
-    "its own key in the header": _embedded,
-    "a URL of its own keys in the header": lambda now: _signed(
-        now, OTHER, {"jku": "https://evil.example/keys"}
-    ),
-    "another issuer": lambda now: _signed(now, iss="https://evil.example"),
-    "an issuer that begins alike": lambda now: _signed(now, iss=ISSUER + ".evil.example"),
-    "another audience": lambda now: _signed(now, aud="other"),
-    "no end": lambda now: _signed(now, exp=None),
-    "an end that was": lambda now: _signed(now, exp=now - 1),
-    "a begin to come": lambda now: _signed(now, nbf=now + 600),
-    "a subject that is nobody": lambda now: _signed(now, sub="root"),
-    "an agent for a human who is nobody": lambda now: _signed(
-        now, sub="root", act={"sub": "agent:ci"}
-    ),
-    "a human for another human": lambda now: _signed(now, sub="tom", act={"sub": "sarah"}),
-}
-
-
-@pytest.fixture
-def trusting(fort: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The operator's profile names an issuer whose keys are in a file."""
-    place = tmp_path / "config" / "agentctl"
-    place.mkdir(parents=True)
-    keys = tmp_path / "keys.json"
-    keys.write_text(json.dumps({"keys": [_jwk(KEY, "one"), _jwk(RSA, "rsa")]}))
-    (place / "profile.yaml").write_text(
-        f"serve:\n  issuers:\n    - {{issuer: '{ISSUER}', jwks: '{keys}', audience: graphs}}\n"
-    )
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    callers.own_issuers.cache_clear()
-    yield fort
-    callers.own_issuers.cache_clear()
-
-
-async def test_a_jwt_that_holds_names_somebody(trusting: Any) -> None:
-    """The forger of these tests would succeed with the issuer's key."""
-    fort = await trusting.begin()
-    now = int(fort.cluster.world.now().timestamp())
-
-    async with fort.served():
-        answer = await fort.post(_signed(now), "status")
-
-    assert answer.json()["data"]["you"]["principal"] == "sarah", answer.text
-
-
-@pytest.mark.parametrize("kind", JWTS)
-async def test_a_jwt_that_does_not_hold_opens_neither_face(trusting: Any, kind: str) -> None:
-    fort = await trusting.begin()
-    secret = JWTS[kind](int(fort.cluster.world.now().timestamp()))
-
-    async with fort.served(), fort.holds("authenticate"):
-        over_http = await fort.post(secret, "apply", intent="x", in_="cluster")
-        over_mcp = await fort.raw(secret, "/mcp", json.dumps(APPLY))
-
-    assert (over_http.status_code, over_mcp.status_code) == (401, 401), over_http.text
-    assert secret not in over_http.text
-
-
-async def test_a_jwt_consents_to_nothing(trusting: Any, codes: Any) -> None:
-    fort = await trusting.begin()
-    request = await fort.without_spare()
-    secret = _signed(int(fort.cluster.world.now().timestamp()))
-
-    async with fort.served(), fort.holds("approval_decide", reason="human_only"):
-        answer = await fort.post(
-            secret, "decide", request_id=request.request_id, verdict="approve",
-            confirmation="spare", gate_digest=request.gate_digest,
-        )  # fmt: skip
-
-    assert codes(answer) == ["human_only"]
 
 
 # --- bodies made to hurt -----------------------------------------------------------------------------
@@ -433,9 +287,12 @@ async def test_duplicated_keys_in_a_draft_of_the_cluster_are_refused(fort: Any) 
     await fort.begin()
     text = "version: 1\nmetadata: {name: b}\npolicies: {}\npolicies: {p: {file: p.cedar, applies_to: [cluster]}}\n"
 
-    async with fort.served(), fort.mcp("agent:ci") as tool:
-        async with fort.holds("draft_edit", decision="allow", moves=("sandboxes/",)):
-            edited = await tool("draft_edit", path="cluster.yaml", content=text)
+    async with (
+        fort.served(),
+        fort.mcp("agent:ci") as tool,
+        fort.holds("draft_edit", decision="allow", moves=("sandboxes/",)),
+    ):
+        edited = await tool("draft_edit", path="cluster.yaml", content=text)
 
     assert edited["data"]["valid"] is False
     assert "duplicate_yaml_key" in {d["code"] for d in edited["diagnostics"]}
@@ -489,12 +346,10 @@ async def test_a_flood_of_guessed_tokens_is_slowed_and_keeps_no_good_token_out(f
     assert len(await fort.records()) - before <= 3
 
 
-async def test_a_flood_of_requests_to_humans_is_bounded(fort: Any, codes: Any) -> None:
+async def test_a_flood_of_requests_to_humans_is_bounded(fort: Any) -> None:
     """Who is asked at every turn says yes at last: an agent has five questions open, no more."""
     names = [f"g{n}" for n in range(8)]
     await fort.begin(folder_files("supply", "spare", *names))
-    from agentctl.testing.builders import cluster_yaml
-
     gone = {f"{n}.{end}": None for n in names for end in ("pg", "gq")}
     fort.bench.write({**gone, "cluster.yaml": cluster_yaml("supply", "spare")})
 

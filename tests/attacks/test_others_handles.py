@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from mcp.shared.exceptions import MCPError
 
-from agentctl.testing.builders import QUERY, cluster_yaml, folder_files
+from agentctl.testing.builders import QUERY, folder_files
 from agentctl_tools.door import call
 
 EDITED = {"supply.gq": f"// mine\n{QUERY}"}
@@ -59,9 +59,12 @@ async def test_a_stolen_draft_is_read_through_no_tool(
     await fort.begin()
     draft = await fort.drafted(EDITED)
 
-    async with fort.served(), fort.mcp("agent:eve") as tool:
-        async with fort.holds("draft_read", reason="not_the_owner"):
-            answer = await tool(tool_name, **USES[tool_name], in_=draft)
+    async with (
+        fort.served(),
+        fort.mcp("agent:eve") as tool,
+        fort.holds("draft_read", reason="not_the_owner"),
+    ):
+        answer = await tool(tool_name, **USES[tool_name], in_=draft)
 
     assert codes(answer) == ["draft_not_found"]
     assert "mine" not in json.dumps(answer).replace(draft, "")
@@ -121,17 +124,16 @@ async def test_a_stolen_plan_is_neither_read_nor_applied(fort: Any, codes: Any) 
     async with fort.served():
         async with fort.mcp("agent:ci") as tool:
             plan_id = (await tool("plan", in_=draft))["data"]["plan_id"]
-        async with fort.mcp("agent:eve") as tool:
-            async with fort.holds("cluster_apply", decision="allow"):
-                applied = await tool("apply", plan_id=plan_id, intent="x", idempotency_key="1")
-                shown = await fort.post("agent:eve", "plan_show", plan_id=plan_id)
-                with pytest.raises(MCPError):
-                    await tool.client.read_resource(f"agentctl://plan/{plan_id}")
+        async with fort.mcp("agent:eve") as tool, fort.holds("cluster_apply", decision="allow"):
+            applied = await tool("apply", plan_id=plan_id, intent="x", idempotency_key="1")
+            shown = await fort.post("agent:eve", "plan_show", plan_id=plan_id)
+            with pytest.raises(MCPError):
+                await tool.client.read_resource(f"agentctl://plan/{plan_id}")
 
     assert codes(applied) == codes(shown) == ["plan_not_found"]
 
 
-async def test_a_stolen_draft_does_not_come_as_a_plan_file(fort: Any, codes: Any) -> None:
+async def test_a_stolen_draft_does_not_come_as_a_plan_file(fort: Any) -> None:
     """The whole text of the plan, in place of its id, opens the other's draft no more."""
     await fort.begin()
     draft = await fort.drafted(EDITED)
@@ -170,10 +172,14 @@ async def test_a_stolen_idempotency_key_is_not_spent_for_its_owner(fort: Any, co
     request = await fort.without_spare()
     asking = {"gate": "graph.spare", "intent": "x", "idempotency_key": "next"}
 
-    async with fort.served(), fort.mcp("agent:eve") as eve, fort.mcp("agent:ci") as ci:
-        async with fort.holds("approval_request", decision="allow", runs=True):
-            first = await eve("approve", **{**asking, "intent": "squat"})
-            second = await ci("approve", **asking)
+    async with (
+        fort.served(),
+        fort.mcp("agent:eve") as eve,
+        fort.mcp("agent:ci") as ci,
+        fort.holds("approval_request", decision="allow", runs=True),
+    ):
+        first = await eve("approve", **{**asking, "intent": "squat"})
+        second = await ci("approve", **asking)
 
     assert first["ok"]
     assert second["ok"], codes(second)
@@ -247,7 +253,7 @@ async def test_a_body_that_names_another_query_than_its_path_is_of_the_path(fort
 SPELLINGS = [
     f"supply.{SECRET} ", f" supply.{SECRET}", f"SUPPLY.{SECRET}", f"supply.{SECRET.upper()}",
     f"supply..{SECRET}", f"supply.{SECRET}\x00", f"query.query.supply.{SECRET}",
-    f"supply/{SECRET}", f"supply.all_packages;{SECRET}", f"ｓupply.{SECRET}", f"supply.{SECRET}.",
+    f"supply/{SECRET}", f"supply.all_packages;{SECRET}", f"\uff53upply.{SECRET}", f"supply.{SECRET}.",
 ]  # fmt: skip
 
 
@@ -293,11 +299,14 @@ async def test_a_promoted_tool_takes_no_name_of_another_query_as_an_argument(for
     )
     await guarded(fort, policy)
 
-    async with fort.served(), fort.mcp("agent:ci") as tool:
-        async with fort.holds(unrecorded="an argument that the query does not declare is refused"):
-            result = await tool.client.call_tool(
-                "q_supply_all_packages", {"query": f"supply.{SECRET}", "limit": 5}
-            )
+    async with (
+        fort.served(),
+        fort.mcp("agent:ci") as tool,
+        fort.holds(unrecorded="an argument that the query does not declare is refused"),
+    ):
+        result = await tool.client.call_tool(
+            "q_supply_all_packages", {"query": f"supply.{SECRET}", "limit": 5}
+        )
 
     assert result.is_error
 
@@ -459,8 +468,8 @@ async def test_a_subscription_to_what_may_not_be_read_is_none(fort: Any) -> None
 
 async def test_a_policy_that_shut_somebody_out_ends_what_they_watched(fort: Any) -> None:
     """What was subscribed to before is looked at as the subscriber, each time anew."""
-    from agentctl.faces.mcp_server.subscribing import Watch
     from agentctl.domain.policy.caller import Caller
+    from agentctl.faces.mcp_server.subscribing import Watch
     from agentctl_tools.entrance import Entrance
 
     await guarded(fort, '@id("all") permit (principal, action, resource);')
@@ -478,4 +487,3 @@ async def test_a_policy_that_shut_somebody_out_ends_what_they_watched(fort: Any)
     assert [(r.action, r.decision) for r in records] == [("approval_read", "deny")]
     answer = await call(fort.cluster, eve, "approvals", {})
     assert not answer.ok
-    assert cluster_yaml("supply")

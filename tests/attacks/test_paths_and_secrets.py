@@ -32,8 +32,8 @@ PATHS = {
     "backslashes": "..\\outside.pg",
     "a drive": "C:\\outside.pg",
     "a URL": "file:///etc/passwd",
-    "full-width dots": "．．/outside.pg",
-    "a division slash": "..∕outside.pg",
+    "full-width dots": "\uff0e\uff0e/outside.pg",
+    "a division slash": "..\u2215outside.pg",
     "a NUL behind a good name": "supply.pg\x00.txt",
     "a line end": "supply.pg\n../x",
     "a home": "~/.ssh/authorized_keys",
@@ -47,18 +47,19 @@ PATHS = {
 
 
 @pytest.mark.parametrize("path", PATHS)
-async def test_draft_edit_writes_configuration_and_nothing_else(
-    fort: Any, codes: Any, path: str
-) -> None:
+async def test_draft_edit_writes_configuration_and_nothing_else(fort: Any, path: str) -> None:
     await fort.begin()
     outside = fort.bench.path.parent / "outside.pg"
     outside.write_text("outside")
     written = PATHS[path].replace("{folder}", str(fort.bench.path))
 
-    async with fort.served(), fort.mcp("agent:ci") as tool:
-        async with fort.holds("draft_edit", decision="allow"):
-            answer = await tool("draft_edit", path=written, content="x")
-            read = await tool("config_read", path=written)
+    async with (
+        fort.served(),
+        fort.mcp("agent:ci") as tool,
+        fort.holds("draft_edit", decision="allow"),
+    ):
+        answer = await tool("draft_edit", path=written, content="x")
+        read = await tool("config_read", path=written)
 
     assert not answer["ok"], answer
     assert not read["ok"]
@@ -67,9 +68,7 @@ async def test_draft_edit_writes_configuration_and_nothing_else(
 
 
 @pytest.mark.parametrize("target", ["outside.pg", "folder/__cluster", "folder/.env"])
-async def test_draft_edit_follows_no_link_out_of_the_configuration(
-    fort: Any, codes: Any, target: str
-) -> None:
+async def test_draft_edit_follows_no_link_out_of_the_configuration(fort: Any, target: str) -> None:
     await fort.begin()
     place = fort.bench.path.parent / target
     place.parent.mkdir(exist_ok=True)
@@ -77,16 +76,19 @@ async def test_draft_edit_follows_no_link_out_of_the_configuration(
     (fort.bench.path / "supply.pg").unlink()
     (fort.bench.path / "supply.pg").symlink_to(place)
 
-    async with fort.served(), fort.mcp("agent:ci") as tool:
-        async with fort.holds("draft_edit", decision="allow"):
-            edited = await tool("draft_edit", path="supply.pg", content="x")
-            told = [
-                await tool("config_read", path="supply.pg"),
-                await tool("config_search", text="attack"),
-                await tool("validate"),
-                await tool("plan"),
-                await tool("lint"),
-            ]
+    async with (
+        fort.served(),
+        fort.mcp("agent:ci") as tool,
+        fort.holds("draft_edit", decision="allow"),
+    ):
+        edited = await tool("draft_edit", path="supply.pg", content="x")
+        told = [
+            await tool("config_read", path="supply.pg"),
+            await tool("config_search", text="attack"),
+            await tool("validate"),
+            await tool("plan"),
+            await tool("lint"),
+        ]
 
     assert not edited["ok"]
     assert place.read_text() == SECRET
@@ -119,25 +121,28 @@ async def test_no_file_is_read_through_a_diagnostic(fort: Any, field: str, named
     (fort.bench.path / "link.pg").symlink_to(secret)
     text = FIELDS[field] % named.replace("{secret}", str(secret))
 
-    async with fort.served(), fort.mcp("agent:ci") as tool:
-        async with fort.holds("draft_edit", decision="allow", moves=("sandboxes/",), runs=True):
-            edited = await tool("draft_edit", path="cluster.yaml", content=text)
-            draft = edited["data"]["draft"]
-            told = [
-                edited,
-                await tool("draft_edit", path=named, old="API", new="x", in_=draft),
-                await tool("draft_edit", path=named, diff="@@ -1 +1 @@\n-x\n+y\n", in_=draft),
-                await tool("config_read", path=named, in_=draft),
-                await tool("config_search", text="API_KEY", in_=draft),
-                await tool("validate", in_=draft),
-                await tool("lint", in_=draft),
-                await tool("plan", in_=draft),
-                await tool("schema", graph="supply", in_=draft),
-            ]
-            told += [
-                (await fort.post("agent:ci", operation, **{"in": draft})).json()
-                for operation in ("policy_validate", "policy_simulate", "deps")
-            ]
+    async with (
+        fort.served(),
+        fort.mcp("agent:ci") as tool,
+        fort.holds("draft_edit", decision="allow", moves=("sandboxes/",), runs=True),
+    ):
+        edited = await tool("draft_edit", path="cluster.yaml", content=text)
+        draft = edited["data"]["draft"]
+        told = [
+            edited,
+            await tool("draft_edit", path=named, old="API", new="x", in_=draft),
+            await tool("draft_edit", path=named, diff="@@ -1 +1 @@\n-x\n+y\n", in_=draft),
+            await tool("config_read", path=named, in_=draft),
+            await tool("config_search", text="API_KEY", in_=draft),
+            await tool("validate", in_=draft),
+            await tool("lint", in_=draft),
+            await tool("plan", in_=draft),
+            await tool("schema", graph="supply", in_=draft),
+        ]
+        told += [
+            (await fort.post("agent:ci", operation, **{"in": draft})).json()
+            for operation in ("policy_validate", "policy_simulate", "deps")
+        ]
 
     text = json.dumps(told)
     assert SECRET not in text
@@ -250,19 +255,22 @@ async def test_a_secret_of_the_environment_is_resolved_in_no_answer(
     await fort.begin()
     await _govern_provider(fort, PROVIDER % "api.example.org")
 
-    async with fort.served(), fort.mcp("agent:ci") as tool:
-        async with fort.holds("draft_edit", decision="allow"):
-            told = [
-                await tool("explain", what="${OPENAI_API_KEY}"),
-                await tool("config_read", path="cluster.yaml"),
-                await tool("config_search", text="OPENAI"),
-                await tool("validate"),
-                await tool("plan"),
-                await tool("status"),
-                await tool("draft_edit", path="${OPENAI_API_KEY}", content="x"),
-                await tool("run_query", query="supply.${OPENAI_API_KEY}"),
-            ]
-            told += [(await fort.post("agent:ci", o)).text for o in ("doctor", "audit_export")]
+    async with (
+        fort.served(),
+        fort.mcp("agent:ci") as tool,
+        fort.holds("draft_edit", decision="allow"),
+    ):
+        told = [
+            await tool("explain", what="${OPENAI_API_KEY}"),
+            await tool("config_read", path="cluster.yaml"),
+            await tool("config_search", text="OPENAI"),
+            await tool("validate"),
+            await tool("plan"),
+            await tool("status"),
+            await tool("draft_edit", path="${OPENAI_API_KEY}", content="x"),
+            await tool("run_query", query="supply.${OPENAI_API_KEY}"),
+        ]
+        told += [(await fort.post("agent:ci", o)).text for o in ("doctor", "audit_export")]
 
     assert SECRET not in json.dumps(told)
 
@@ -279,14 +287,17 @@ async def test_a_secret_written_into_a_draft_is_not_repeated_by_the_complaint(
     body = "providers:\n  embedding:\n    e: {kind: openai-compatible, %s}\n" % (where % SECRET)
     content = cluster_yaml("supply", "spare", more=body)
 
-    async with fort.served(), fort.mcp("agent:ci") as tool:
-        async with fort.holds("draft_edit", decision="allow", moves=("sandboxes/",), runs=True):
-            edited = await tool("draft_edit", path="cluster.yaml", content=content)
-            draft = edited["data"]["draft"]
-            told = [edited, await tool("validate", in_=draft), await tool("plan", in_=draft)]
-            applied = await tool(
-                "apply", in_=draft, intent="x", idempotency_key="1", without_gated=True
-            )
+    async with (
+        fort.served(),
+        fort.mcp("agent:ci") as tool,
+        fort.holds("draft_edit", decision="allow", moves=("sandboxes/",), runs=True),
+    ):
+        edited = await tool("draft_edit", path="cluster.yaml", content=content)
+        draft = edited["data"]["draft"]
+        told = [edited, await tool("validate", in_=draft), await tool("plan", in_=draft)]
+        applied = await tool(
+            "apply", in_=draft, intent="x", idempotency_key="1", without_gated=True
+        )
 
     assert edited["data"]["valid"] is False
     assert SECRET not in json.dumps([told, applied])
@@ -319,13 +330,17 @@ async def test_a_bug_tells_no_secret(fort: Any, monkeypatch: pytest.MonkeyPatch)
     await fort.begin()
 
     async def broken(*_: object, **__: object) -> Any:
-        raise RuntimeError(f"cannot reach https://u:{SECRET}@h")
+        msg = f"cannot reach https://u:{SECRET}@h"
+        raise RuntimeError(msg)
 
     monkeypatch.setattr(fort.cluster.journal, "list", broken)
-    async with fort.served(), fort.mcp("agent:ci") as tool:
-        async with fort.holds(unrecorded="a permitted look that fails is no denial"):
-            over_mcp = await tool("ops")
-            over_http = await fort.post("agent:ci", "ops")
+    async with (
+        fort.served(),
+        fort.mcp("agent:ci") as tool,
+        fort.holds(unrecorded="a permitted look that fails is no denial"),
+    ):
+        over_mcp = await tool("ops")
+        over_http = await fort.post("agent:ci", "ops")
 
     assert [d["code"] for d in over_mcp["diagnostics"]] == ["internal_error"]
     assert over_http.status_code == 500
@@ -338,14 +353,17 @@ async def test_a_credential_in_a_storage_root_is_not_repeated(fort: Any, root: s
     await fort.begin()
     content = cluster_yaml("supply", "spare", more=f"storage: '{root % SECRET}'")
 
-    async with fort.served(), fort.mcp("agent:ci") as tool:
-        async with fort.holds("draft_edit", decision="allow", moves=("sandboxes/",), runs=True):
-            edited = await tool("draft_edit", path="cluster.yaml", content=content)
-            draft = edited["data"]["draft"]
-            told = [edited, await tool("validate", in_=draft), await tool("plan", in_=draft)]
-            told += [
-                await tool("apply", in_=draft, intent="x", idempotency_key="1", without_gated=True)
-            ]
+    async with (
+        fort.served(),
+        fort.mcp("agent:ci") as tool,
+        fort.holds("draft_edit", decision="allow", moves=("sandboxes/",), runs=True),
+    ):
+        edited = await tool("draft_edit", path="cluster.yaml", content=content)
+        draft = edited["data"]["draft"]
+        told = [edited, await tool("validate", in_=draft), await tool("plan", in_=draft)]
+        told += [
+            await tool("apply", in_=draft, intent="x", idempotency_key="1", without_gated=True)
+        ]
 
     assert not told[-1]["ok"]
     assert SECRET not in json.dumps(told)

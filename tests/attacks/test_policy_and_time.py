@@ -136,9 +136,8 @@ async def test_a_policy_that_an_agent_may_bring_gives_it_nothing(fort: Any, how:
 
     async with fort.served():
         _, applied = await tries_to_apply(fort, dict(HARMLESS[how]))
-        async with fort.holds("invoke_query"):
-            async with fort.mcp("agent:ci") as tool:
-                assert not (await tool("run_query", query="supply.all_packages"))["ok"]
+        async with fort.holds("invoke_query"), fort.mcp("agent:ci") as tool:
+            assert not (await tool("run_query", query="supply.all_packages"))["ok"]
 
     assert applied["data"]["done"], "else this says nothing"
 
@@ -156,15 +155,14 @@ async def test_the_op_that_tightened_policy_is_not_rolled_back_without_a_human(
     before = await live_policies(fort.cluster)
     named = {"op": made.data.op} if by == "op" else {"to": open_seq}
 
-    async with fort.served(), fort.mcp("agent:ci") as tool:
-        async with fort.holds("op_rollback", decision="allow", moves=("sandboxes/",), runs=True):
-            back = await tool(
-                "rollback", intent="x", idempotency_key="1", without_gated=True, **named
-            )
-            over_http = await fort.post(
-                "agent:ci", "rollback", intent="x", without_gated=True, **named
-            )
-            assert not (await tool("run_query", query="supply.all_packages"))["ok"]
+    async with (
+        fort.served(),
+        fort.mcp("agent:ci") as tool,
+        fort.holds("op_rollback", decision="allow", moves=("sandboxes/",), runs=True),
+    ):
+        back = await tool("rollback", intent="x", idempotency_key="1", without_gated=True, **named)
+        over_http = await fort.post("agent:ci", "rollback", intent="x", without_gated=True, **named)
+        assert not (await tool("run_query", query="supply.all_packages"))["ok"]
 
     assert (await live_policies(fort.cluster)).digest == before.digest
     assert "policy.main" in json.dumps(back)
@@ -290,11 +288,10 @@ async def test_rows_that_came_after_the_approval_are_not_lost_by_it(fort: Any) -
     )
     fort.bench.write({"spare.pg": None, "spare.gq": None, "cluster.yaml": cluster_yaml("supply")})
 
-    async with fort.served(), fort.mcp("agent:ci") as tool:
-        async with fort.holds("cluster_apply", **APPLYING):
-            applied = await tool(
-                "apply", intent="x", idempotency_key="1", without_gated=True, in_="cluster"
-            )
+    async with fort.served(), fort.mcp("agent:ci") as tool, fort.holds("cluster_apply", **APPLYING):
+        applied = await tool(
+            "apply", intent="x", idempotency_key="1", without_gated=True, in_="cluster"
+        )
 
     (gate,) = applied["data"]["gates"]
     assert (gate["resource"], gate["satisfied"], gate["standing"]) == (
@@ -309,11 +306,14 @@ async def test_a_gate_that_is_named_by_other_digests_is_not_asked_about(
     await fort.begin()
     request = await fort.without_spare()
 
-    async with fort.served(), fort.mcp("agent:ci") as tool:
-        async with fort.holds("approval_request", decision="allow", runs=True):
-            answer = await tool(
-                "approve", gate=getattr(request, field), intent="x", idempotency_key="1"
-            )
+    async with (
+        fort.served(),
+        fort.mcp("agent:ci") as tool,
+        fort.holds("approval_request", decision="allow", runs=True),
+    ):
+        answer = await tool(
+            "approve", gate=getattr(request, field), intent="x", idempotency_key="1"
+        )
 
     assert not answer["ok"]
 

@@ -21,7 +21,7 @@ from agentctl.domain.approval.records import (
     Seen,
 )
 from agentctl.domain.policy.principals import Principal
-from agentctl.testing.builders import cluster_yaml, decide
+from agentctl.testing.builders import cluster_yaml, decide, folder_files
 from agentctl.testing.consent import key_of
 from agentctl_tools.door import call
 
@@ -250,17 +250,20 @@ async def test_on_behalf_of_is_no_header(fort: Any, header: str) -> None:
     request = await fort.without_spare()
     asked = {"request_id": request.request_id, "gate_digest": request.gate_digest, **YES}
 
-    async with fort.served(), fort.holds("approval_decide", reason="human_only"):
-        async with fort.web("agent:ci", **{header: "sarah"}) as web:
-            you = (await web.post("/v1/ops/status", json={})).json()["data"]["you"]
-            await web.post("/v1/ops/decide", json=asked)
+    async with (
+        fort.served(),
+        fort.holds("approval_decide", reason="human_only"),
+        fort.web("agent:ci", **{header: "sarah"}) as web,
+    ):
+        you = (await web.post("/v1/ops/status", json={})).json()["data"]["you"]
+        await web.post("/v1/ops/decide", json=asked)
     record = (await fort.records())[-1]
 
     assert (you["principal"], you["on_behalf_of"]) == ("agent:ci", "sarah"), "as its token says"
     assert record.actor.identity == "agent:ci"
 
 
-async def test_on_behalf_of_a_human_who_is_gone(fort: Any, codes: Any) -> None:
+async def test_on_behalf_of_a_human_who_is_gone(fort: Any) -> None:
     await fort.begin()
     await fort.cluster.principals.revoke(
         principal_id="tom", reason="left", by="sarah", signer=key_of("sarah")
@@ -313,7 +316,7 @@ async def test_on_behalf_of_does_not_help_a_human_to_approve_what_their_agent_as
     ],
 )
 async def test_self_made_authority_comes_over_no_wire(
-    fort: Any, codes: Any, who: str, operation: str, arguments: dict[str, Any], action: str
+    fort: Any, who: str, operation: str, arguments: dict[str, Any], action: str
 ) -> None:
     """More tokens, more humans, more groups, new keys: each with an agent's and a human's token."""
     await fort.begin()
@@ -436,20 +439,21 @@ async def test_a_replayed_approval_of_a_gate_that_was_used_opens_nothing(fort: A
         fort.cluster, fort.bench.sarah, "graph_restore", {"graph": "spare", "intent": "back"}
     )
     assert restored.ok, restored
-    from agentctl.testing.builders import folder_files
-
     fort.bench.write(folder_files("supply", "spare"))
     await call(fort.cluster, fort.bench.sarah, "apply", {"intent": "again"})
     await call(fort.cluster, fort.bench.sarah, "refresh", {"intent": "look"})
     fort.bench.write({"spare.pg": None, "spare.gq": None, "cluster.yaml": cluster_yaml("supply")})
     old = encode(decision).decode()
 
-    async with fort.served(), fort.mcp("agent:ci") as tool:
-        async with fort.holds("approval_submit", decision="allow", runs=True):
-            await tool("approve", decision=old, intent="x", idempotency_key="1")
-            applied = await tool(
-                "apply", intent="x", idempotency_key="2", without_gated=True, in_="cluster"
-            )
+    async with (
+        fort.served(),
+        fort.mcp("agent:ci") as tool,
+        fort.holds("approval_submit", decision="allow", runs=True),
+    ):
+        await tool("approve", decision=old, intent="x", idempotency_key="1")
+        applied = await tool(
+            "apply", intent="x", idempotency_key="2", without_gated=True, in_="cluster"
+        )
 
     assert [(g["resource"], g["satisfied"]) for g in applied["data"]["gates"]] == [
         ("graph.spare", False)
