@@ -3,6 +3,8 @@
 Runs under the cluster's lease. It writes nothing but the claim of an idempotency key.
 """
 
+from collections.abc import Awaitable, Callable
+
 import msgspec
 
 from agentctl.canonical import digest_of
@@ -61,6 +63,9 @@ class ApplyRequest(msgspec.Struct, frozen=True, kw_only=True):
     data_alone: bool = False
     """Whether a rollback leaves definitions as they are once the lease is held, whatever its target
     says: that was looked up before, and somebody may have applied something since."""
+
+    admits: Callable[[Plan], Awaitable[Diagnostic | None]] | None = None
+    """Says why policy does not let the plan be carried out, now that its classes are known."""
 
     @property
     def action(self) -> str:
@@ -145,10 +150,10 @@ class Preparation:
         swept, plan, split = withheld_of_sweep(swept, plan, head.envelope.state, groups)
         self.plan = plan
         self._told.add(*plan.diagnostics, *split)
-        stale = await self._stale(plan) if earlier is None else None
-        if stale is not None:
-            self._told.add(stale)
-        if stale is not None or stopping(plan.diagnostics):
+        refused = await self._refused(plan) if earlier is None else None
+        if refused is not None:
+            self._told.add(refused)
+        if refused is not None or stopping(plan.diagnostics):
             return None
         return Prepared(
             target=self.target,
@@ -215,6 +220,12 @@ class Preparation:
         op_id = await self._cluster.keys.answered_by(where, request_digest=request.digest)
         later = None if op_id is None else await self._cluster.journal.get(op_id)
         return later if later is not None and later.status == "success" else None
+
+    async def _refused(self, fresh: Plan) -> Diagnostic | None:
+        """Returns why the plan is not carried out: another was meant, or policy does not let it."""
+        stale = await self._stale(fresh)
+        admits = self._request.admits
+        return stale if stale is not None or admits is None else await admits(fresh)
 
     async def _stale(self, fresh: Plan) -> Diagnostic | None:
         """Returns why the plan that was asked for is not the one that would be carried out."""

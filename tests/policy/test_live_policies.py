@@ -411,3 +411,33 @@ async def test_a_plan_of_a_draft_is_applied_by_whom_policy_lets_apply_drafts(
     denied = [r for r in await audited(cluster) if r.decision == "deny"]
     assert [r.resource for r in denied] == [f"draft:{draft}"] * len(denied)
     assert denied
+
+
+@pytest.mark.parametrize("in_one_step", [True, False])
+async def test_what_a_policy_says_of_classes_holds_once_the_plan_is_known(
+    tmp_path: Path, in_one_step: object
+) -> None:
+    bench = Bench(tmp_path)
+    careful = (
+        "permit (principal, action, resource);"
+        ' forbid (principal is AgentCtl::Agent, action == AgentCtl::Action::"cluster_apply", resource)'
+        ' when { context.classes.contains("reversible") };'
+    )
+    cluster = await begun(bench, careful, bound=ON_CLUSTER)
+    bench.write({"supply.gq": QUERY + "\n// more\n"})
+    named: dict[str, object] = {"intent": "go", "idempotency_key": "1", "in": "cluster"}
+    if not in_one_step:
+        planned = await call(cluster, BOB, "plan", {})
+        named |= {"plan_id": planned.data.result.plan_digest}  # type: ignore[attr-defined]  # a PlanAnswer
+
+    before = await cluster.ledger.head()
+    by_agent = await call(cluster, BOB, "apply", named)
+    after = await cluster.ledger.head()
+    by_human = await call(cluster, bench.sarah, "apply", {"intent": "go"})
+
+    assert [d.code for d in by_agent.diagnostics] == ["denied"]
+    assert before is not None
+    assert after is not None
+    assert before.seq == after.seq
+    assert ("cluster_apply", "deny") in {(r.action, r.decision) for r in await audited(cluster)}
+    assert by_human.ok

@@ -17,7 +17,7 @@ from agentctl_tools.envelopes import answer, count, failed, refused
 from agentctl_tools.fields import IdempotencyKey, In, Intent
 from agentctl_tools.gates import Gates, constraints_of
 from agentctl_tools.operation import Call, Envelope, Next, Operation
-from agentctl_tools.policies import refused_beside
+from agentctl_tools.policies import plan_denied, refused_beside
 from agentctl_tools.targets import FOLDER, refusal_of, resource_of, shown, target_of
 
 WAIT_S_MAX = 600.0
@@ -109,6 +109,7 @@ async def _handle(call: Call) -> Envelope:
             idempotency_key=given.idempotency_key,
             wait_s=given.wait_s,
             graph_wait_s=given.wait_s or GRAPH_WAIT_S,
+            admits=lambda plan: plan_denied(call, OPERATION.action, resource_of(target), plan),
         ),
         on_event=call.notify,
         is_interrupted=call.is_interrupted,

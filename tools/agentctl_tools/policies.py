@@ -1,10 +1,13 @@
 """What the door and the lists of what a caller may see ask of the policies in force. Source: ADR 17."""
 
+from collections.abc import Mapping
+
 from agentctl.canonical import digest_of
 from agentctl.diagnostics.diagnostic import Diagnostic, warning
 from agentctl.domain.audit.record import AuditActor
+from agentctl.domain.plan.model import Plan
 from agentctl.domain.policy.caller import Caller
-from agentctl.domain.policy.decide import authorise, denial
+from agentctl.domain.policy.decide import NOTHING, authorise, denial
 from agentctl.domain.policy.live import BUILTIN_SET, PolicySet
 from agentctl.domain.storage.protocol import BackendError
 from agentctl.engine.auditlog import AuditUnavailableError
@@ -33,16 +36,19 @@ async def policies_for(cluster: Cluster, caller: Caller) -> PolicySet | Envelope
         return failed(diagnostics_of(failure) or ())
 
 
-async def refused_beside(call: Call, action: str, resource: str) -> Envelope | None:
+async def refused_beside(
+    call: Call, action: str, resource: str, context: Mapping[str, object] = NOTHING
+) -> Envelope | None:
     """Returns why the caller may not do *action* to *resource* as well; None where they may.
 
-    For what a call turns out to be about beside what it named, which alone the door could ask about.
+    For what a call turns out to be about beside what it named, which alone the door could ask about:
+    another resource, or what is known of the effect by now.
     """
     caller = call.caller
     policies = await policies_for(call.cluster, caller)
     if isinstance(policies, Envelope):
         return policies
-    decision = authorise(caller, action, resource, policies=policies)
+    decision = authorise(caller, action, resource, context, policies=policies)
     told = denial(decision, caller=caller, action=action, resource=resource)
     if told is None:
         return None
@@ -62,6 +68,14 @@ async def refused_beside(call: Call, action: str, resource: str) -> Envelope | N
     except AuditUnavailableError as failure:
         return failed((failure.diagnostic,))
     return failed((told,))
+
+
+async def plan_denied(call: Call, action: str, resource: str, plan: Plan) -> Diagnostic | None:
+    """Returns why policy does not let *plan* be carried out; asked with the classes of what is done."""
+    classes = {effect for c in plan.changes if c.disposition == "applied" for effect in c.classes}
+    context = {"classes": sorted(classes), "plan_digest": plan.digest}
+    refused = await refused_beside(call, action, resource, context)
+    return None if refused is None else refused.diagnostics[0]
 
 
 async def permitted_queries(

@@ -14,6 +14,7 @@ from agentctl_tools.envelopes import count, done, failed, refused
 from agentctl_tools.fields import IdempotencyKey, Intent
 from agentctl_tools.gates import Gates, constraints_of
 from agentctl_tools.operation import Call, Envelope, Operation
+from agentctl_tools.policies import plan_denied
 
 _WIRES = frozenset({"mcp", "http"})
 GATES_SHOWN = 3
@@ -75,6 +76,7 @@ async def _handle(call: Call) -> Envelope:
         idempotency_key=given.idempotency_key,
         wait_s=given.wait_s,
         graph_wait_s=given.wait_s or GRAPH_WAIT_S,
+        admits=lambda plan: plan_denied(call, OPERATION.action, _resource(given), plan),
     )
     result = await engine.rollback(call.cluster, call.caller, undone, request, on_event=call.notify)
     applied = result.applied
