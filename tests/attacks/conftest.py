@@ -243,9 +243,9 @@ class Fort:
             return
         decided = await decide(self.cluster, await self.asked("policy.main"))
         assert isinstance(decided, DecisionArtifact)
-        made = await call(self.cluster, self.bench.sarah, "apply", {"intent": "a policy"})
-        assert made.ok, made
-        assert made.data.converged, made  # type: ignore[union-attr]
+        again: Any = await call(self.cluster, self.bench.sarah, "apply", {"intent": "a policy"})
+        assert again.ok, again
+        assert again.data.converged, again
 
 
 class Tools:

@@ -36,7 +36,7 @@ async def curated(fort: Any) -> None:
     await fort.govern(CURATED)
 
 
-async def rewrites(fort: Any, text: str) -> dict[str, Any]:
+async def rewrites(fort: Any, text: str) -> Any:
     """The agent applies another text of the queries, and runs what it may."""
     async with fort.mcp("agent:ci") as tool:
         edited = await tool("draft_edit", path="supply.gq", content=text)

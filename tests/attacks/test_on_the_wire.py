@@ -97,7 +97,7 @@ async def _expired(fort: Any) -> str:
 async def _revoked(fort: Any) -> str:
     secret = await fort.token("sarah")
     await Tokens(fort.cluster.store, fort.cluster.world).revoke(
-        token_id(secret), reason="stolen", by="sarah"
+        token_id(secret) or "", reason="stolen", by="sarah"
     )
     return str(secret)
 
@@ -133,7 +133,7 @@ async def _of_nobody(fort: Any) -> str:
 
 
 async def _with_a_digit_more(fort: Any) -> str:
-    return fort.secrets["sarah"] + "A"
+    return str(fort.secrets["sarah"]) + "A"
 
 
 async def _the_digest_for_the_secret(fort: Any) -> str:

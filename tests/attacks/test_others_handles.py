@@ -3,11 +3,20 @@
 import json
 from typing import Any
 
+import anyio
 import pytest
+from mcp import Client
 from mcp.shared.exceptions import MCPError
+from mcp_types import (
+    PromptReference,
+    ResourceTemplateReference,
+    ResourceUpdatedNotification,
+)
 
+from agentctl.faces.mcp_server.server import make_server
 from agentctl.testing.builders import QUERY, folder_files
-from agentctl_tools.door import call
+from agentctl.testing.consent import caller
+from agentctl_tools.entrance import Entrance
 
 EDITED = {"supply.gq": f"// mine\n{QUERY}"}
 SECRET = "secret_packages"
@@ -34,6 +43,10 @@ BLIND = """\
   resource
 );
 """
+
+
+EVERYTHING = '@id("all") permit (principal, action, resource);\n'
+EVE = caller("agent:eve", "agent", "mcp", on_behalf_of="tom", enrolled=True)
 
 
 async def guarded(fort: Any, policy: str = NO_SECRET) -> None:
@@ -372,8 +385,6 @@ async def test_a_resource_uri_leads_nowhere_else(fort: Any, uri: str) -> None:
 
 @pytest.mark.parametrize("value", ["", "secret", "supply.sec"])
 async def test_completions_tell_no_denied_name(fort: Any, value: str) -> None:
-    from mcp_types import PromptReference, ResourceTemplateReference
-
     await guarded(fort)
     rows = ResourceTemplateReference(type="ref/resource", uri="agentctl://rows/{query}/{params}")
 
@@ -466,24 +477,29 @@ async def test_a_subscription_to_what_may_not_be_read_is_none(fort: Any) -> None
     assert absent.value is not None
 
 
-async def test_a_policy_that_shut_somebody_out_ends_what_they_watched(fort: Any) -> None:
-    """What was subscribed to before is looked at as the subscriber, each time anew."""
-    from agentctl.domain.policy.caller import Caller
-    from agentctl.faces.mcp_server.subscribing import Watch
-    from agentctl_tools.entrance import Entrance
+@pytest.mark.filterwarnings("ignore:resources/.*subscribe is removed")
+async def test_a_subscription_of_whom_a_policy_shut_out_ends_with_a_denial(fort: Any) -> None:
+    """What was subscribed to is looked at as the subscriber, each time anew; it tells no content."""
+    await guarded(fort, EVERYTHING)
+    heard: list[Any] = []
+    news = anyio.Event()
 
-    await guarded(fort, '@id("all") permit (principal, action, resource);')
-    eve = Caller(
-        id="agent:eve", kind="agent", via="mcp", nid="x", identity="agent:eve", enrolled=True,
-        on_behalf_of="tom",
-    )  # fmt: skip
-    watch = Watch(Entrance(fort.cluster, eve), frozenset(), tools=False)
-    await watch.begin("agentctl://approvals")
-    await fort.govern(BLIND)
+    async def hear(message: object) -> None:
+        if isinstance(message, ResourceUpdatedNotification):
+            heard.append(message.params)
+            news.set()
 
-    before = len(await fort.records())
-    assert await watch._mark("agentctl://approvals") is None
-    records = (await fort.records())[before:]
-    assert [(r.action, r.decision) for r in records] == [("approval_read", "deny")]
-    answer = await call(fort.cluster, eve, "approvals", {})
-    assert not answer.ok
+    server = make_server(Entrance(fort.cluster, EVE), poll_s=0.02)
+    async with Client(server, mode="legacy", message_handler=hear) as client:
+        with anyio.fail_after(30):
+            await client.subscribe_resource("agentctl://approvals")
+            await fort.govern(BLIND)
+            before = await fort.standing()
+            await news.wait()
+    records = await fort.records()
+
+    assert [set(one.model_dump(exclude_none=True)) - {"meta"} for one in heard] == [{"uri"}]
+    assert {(r.action, r.decision) for r in records if r.actor.identity == EVE.identity} == {
+        ("approval_read", "deny")
+    }
+    assert await fort.standing() == before

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -33,7 +34,7 @@ async def tightened(fort: Any, policy: str = TIGHT) -> None:
     await fort.govern(policy)
 
 
-async def tries_to_apply(fort: Any, files: dict[str, str | None]) -> tuple[Any, Any]:
+async def tries_to_apply(fort: Any, files: Mapping[str, str | None]) -> tuple[Any, Any]:
     """The agent drafts these files, plans and applies; returns the plan and what came of it."""
     async with fort.mcp("agent:ci") as tool:
         draft = ""
@@ -51,7 +52,7 @@ async def tries_to_apply(fort: Any, files: dict[str, str | None]) -> tuple[Any, 
     return planned, applied
 
 
-WIDENED = {
+WIDENED: dict[str, Mapping[str, str | None]] = {
     "deleted": {"cluster.yaml": cluster_yaml("supply", "spare")},
     "widened": {"main.cedar": EVERYTHING},
     "widened by a condition": {
@@ -96,7 +97,7 @@ async def test_a_policy_is_not_opened_without_a_human(fort: Any, how: str) -> No
     before = await live_policies(fort.cluster)
 
     async with fort.served(), fort.holds("cluster_apply", **APPLYING):
-        planned, applied = await tries_to_apply(fort, dict(WIDENED[how]))
+        planned, applied = await tries_to_apply(fort, WIDENED[how])
 
     assert (await live_policies(fort.cluster)).digest == before.digest
     assert not (applied["data"] or {}).get("done"), applied
@@ -104,7 +105,7 @@ async def test_a_policy_is_not_opened_without_a_human(fort: Any, how: str) -> No
         assert planned["data"]["gates"], "a human is asked"
 
 
-HARMLESS = {
+HARMLESS: dict[str, Mapping[str, str | None]] = {
     "a second name for it": {
         "cluster.yaml": cluster_yaml(
             "supply", "spare", policies=ON_CLUSTER.replace("main:", "other:")
@@ -135,7 +136,7 @@ async def test_a_policy_that_an_agent_may_bring_gives_it_nothing(fort: Any, how:
     await tightened(fort)
 
     async with fort.served():
-        _, applied = await tries_to_apply(fort, dict(HARMLESS[how]))
+        _, applied = await tries_to_apply(fort, HARMLESS[how])
         async with fort.holds("invoke_query"), fort.mcp("agent:ci") as tool:
             assert not (await tool("run_query", query="supply.all_packages"))["ok"]
 

@@ -433,8 +433,8 @@ async def test_a_replayed_approval_of_a_gate_that_was_used_opens_nothing(fort: A
     await fort.begin()
     request = await fort.without_spare()
     decision = await decide(fort.cluster, request)
-    made = await call(fort.cluster, fort.bench.sarah, "apply", {"intent": "delete"})
-    assert made.data.converged, made  # type: ignore[union-attr]
+    made: Any = await call(fort.cluster, fort.bench.sarah, "apply", {"intent": "delete"})
+    assert made.data.converged, made
     restored = await call(
         fort.cluster, fort.bench.sarah, "graph_restore", {"graph": "spare", "intent": "back"}
     )
