@@ -5,8 +5,11 @@
 """
 
 import atexit
+import fcntl
 import os
+import termios
 from collections.abc import Iterator
+from contextlib import suppress
 from tempfile import TemporaryDirectory
 
 import pytest
@@ -33,6 +36,24 @@ settings.register_profile(
 )
 seed_of_run()  # drawn before there are workers, which inherit it
 settings.load_profile(os.environ.get(PROFILE) or ("ci" if os.environ.get("CI") else "local"))
+
+
+def leave_the_terminal() -> None:
+    """Gives up the controlling terminal, so that no program of a test asks its questions there.
+
+    A session's leader keeps it: to give it up would end the session.
+    """
+    if os.getsid(0) == os.getpid():
+        return
+    with suppress(OSError):  # there is none
+        terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY)
+        try:
+            fcntl.ioctl(terminal, termios.TIOCNOTTY)
+        finally:
+            os.close(terminal)
+
+
+leave_the_terminal()
 
 
 def pytest_report_header() -> str:

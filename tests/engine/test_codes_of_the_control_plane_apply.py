@@ -8,7 +8,7 @@ import pytest
 from agentctl.domain.approval.codec import APPROVALS_PREFIX, SCHEMA_VERSION
 from agentctl.domain.ledger.codec import ledger_key
 from agentctl.engine import apply as engine_apply
-from agentctl.engine import steps
+from agentctl.engine.running import Running
 from agentctl.engine.sidecars import PREFIX
 from agentctl.faces.cli.exit_codes import ExitCode
 from agentctl.testing.builders import (
@@ -210,7 +210,7 @@ async def test_resource_content_changed(bench: Bench, monkeypatch: pytest.Monkey
     """A file is read once, so only a bug between plan and write makes it so; it is looked for."""
     bench.write({"supply.gq": QUERY.replace("asc", "desc")})
     with monkeypatch.context() as patched:
-        patched.setattr(steps, "_content", lambda *_: b"other bytes")
+        patched.setattr(Running, "content", lambda *_: b"other bytes")
         ended = await told(bench, "apply", INTENT)
 
     assert is_an_error(ended, "resource_content_changed", NAMES)
