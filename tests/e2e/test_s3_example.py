@@ -49,6 +49,7 @@ def test_the_readme_runs_as_it_stands(tmp_path: Path) -> None:
     finally:
         with contextlib.suppress(ProcessLookupError):  # the server too, where a step failed
             os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
 
     assert process.returncode == 0, said
     assert "it was killed" in said

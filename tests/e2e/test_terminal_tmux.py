@@ -29,6 +29,9 @@ graphs:
     queries: queries/
 """
 
+LEAVING = "esc leave it undecided"
+"""The last line of a page, which is drawn after the rest."""
+
 EVIL = "\x1b]52;c;ZXZpbA==\x07clean \x1b[2Kup \u202eevorppa\u202c [red]now[/]"
 
 pytestmark = pytest.mark.slow
@@ -177,8 +180,11 @@ async def test_a_deletion_is_approved_by_keys_and_the_agents_next_apply_detaches
         person.presses("Enter")
         kept("approve-2-page", person.sees("DELETE GRAPH scratch", "compare:"))
         person.types("a")
-        kept("approve-3-confirmation", person.sees("type its name: scratch", "not armed yet"))
-        kept("approve-4-armed", person.sees("Armed."))
+        kept(
+            "approve-3-confirmation",
+            person.sees("type its name: scratch", "not armed yet", LEAVING),
+        )
+        kept("approve-4-armed", person.sees("Armed.", LEAVING))
         person.types("scratch")
         person.presses("Enter")
         kept("approve-5-result", person.sees("Approved: graph.scratch.", "Nothing waits"))
@@ -199,7 +205,7 @@ async def test_a_deny_takes_two_keys_and_the_graph_stays(person: Person, fleet: 
         person.runs(f"clear; agentctl tui {agent.request}")
         person.sees("DELETE GRAPH scratch", "compare:")
         person.types("d")
-        kept("deny-1-reasons", person.sees("Deny, because", "wrong target"))
+        kept("deny-1-reasons", person.sees("Deny, because", "wrong target", LEAVING))
         person.types("2")
         kept("deny-2-result", person.sees("Denied: graph.scratch.", "Nothing waits"))
 
