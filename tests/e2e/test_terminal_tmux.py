@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -28,9 +29,6 @@ graphs:
     schema: services.pg
     queries: queries/
 """
-
-LEAVING = "esc leave it undecided"
-"""The last line of a page, which is drawn after the rest."""
 
 EVIL = "\x1b]52;c;ZXZpbA==\x07clean \x1b[2Kup \u202eevorppa\u202c [red]now[/]"
 
@@ -67,6 +65,10 @@ VARYING = (
 )
 
 
+POLL_S = 0.05
+SETTLED_S = 10.0
+
+
 def normal(screen: str) -> str:
     """Returns a screen without what is different on every day and machine, sides kept apart."""
     lines = []
@@ -78,13 +80,22 @@ def normal(screen: str) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def kept(name: str, screen: str) -> None:
-    """Compares a screen with the one that is kept, or keeps it."""
+def kept(name: str, person: Person, *texts: str) -> None:
+    """Waits for the screen that is kept, or keeps the one on which *texts* stand.
+
+    A screen is drawn in pieces, so that one which is looked at too early lacks some.
+    """
     path = CAPTURES / f"{name}.txt"
+    screen = person.sees(*texts)
     if os.environ.get("AGENTCTL_KEEP_CAPTURES"):
         CAPTURES.mkdir(exist_ok=True)
         path.write_text(normal(screen), encoding="utf-8")
-    assert normal(screen) == path.read_text(encoding="utf-8")
+    wanted = path.read_text(encoding="utf-8")
+    deadline = time.monotonic() + SETTLED_S
+    while normal(screen) != wanted and time.monotonic() < deadline:
+        time.sleep(POLL_S)
+        screen = person.screen()
+    assert normal(screen) == wanted
 
 
 def agentctl(person: Person, folder: Path, *arguments: str) -> str:
@@ -176,18 +187,15 @@ async def test_a_deletion_is_approved_by_keys_and_the_agents_next_apply_detaches
 
         person.sits_down(fleet)
         person.runs("clear; agentctl tui")
-        kept("approve-1-list", person.sees("graph.scratch", "1 waits for a decision"))
+        kept("approve-1-list", person, "graph.scratch", "1 waits for a decision")
         person.presses("Enter")
-        kept("approve-2-page", person.sees("DELETE GRAPH scratch", "compare:"))
+        kept("approve-2-page", person, "DELETE GRAPH scratch", "compare:")
         person.types("a")
-        kept(
-            "approve-3-confirmation",
-            person.sees("type its name: scratch", "not armed yet", LEAVING),
-        )
-        kept("approve-4-armed", person.sees("Armed.", LEAVING))
+        kept("approve-3-confirmation", person, "type its name: scratch", "not armed yet")
+        kept("approve-4-armed", person, "Armed.")
         person.types("scratch")
         person.presses("Enter")
-        kept("approve-5-result", person.sees("Approved: graph.scratch.", "Nothing waits"))
+        kept("approve-5-result", person, "Approved: graph.scratch.", "Nothing waits")
         person.types("q")
         person.sees(">>", gone="Nothing waits")
 
@@ -205,9 +213,9 @@ async def test_a_deny_takes_two_keys_and_the_graph_stays(person: Person, fleet: 
         person.runs(f"clear; agentctl tui {agent.request}")
         person.sees("DELETE GRAPH scratch", "compare:")
         person.types("d")
-        kept("deny-1-reasons", person.sees("Deny, because", "wrong target", LEAVING))
+        kept("deny-1-reasons", person, "Deny, because", "wrong target")
         person.types("2")
-        kept("deny-2-result", person.sees("Denied: graph.scratch.", "Nothing waits"))
+        kept("deny-2-result", person, "Denied: graph.scratch.", "Nothing waits")
 
         assert await agent.waits() == "denied"
         applied = await agent.applies("after")
@@ -250,14 +258,14 @@ async def test_what_an_agent_writes_reaches_the_terminal_as_text_only(
         person.runs("clear; agentctl tui")
         person.sees("graph.scratch", "1 waits for a decision")
         person.presses("Enter")
-        kept("foreign-page", person.sees("DELETE GRAPH scratch", "‹U+202E›", "[red]now[/]"))
+        kept("foreign-page", person, "DELETE GRAPH scratch", "‹U+202E›", "[red]now[/]")
         person.types("q")
         person.presses("Escape")
         person.sees("1 waits for a decision")
         person.types("q")
         person.sees(">>", gone="1 waits")
         person.runs(f"clear; agentctl approvals show {agent.request}")
-        kept("foreign-approvals-show", person.sees("DELETE GRAPH scratch", "‹U+202E›", "\n>>"))
+        kept("foreign-approvals-show", person, "DELETE GRAPH scratch", "‹U+202E›", "\n>>")
 
     received = (tmp_path / "received").read_bytes()
     assert "‹U+202E›".encode() in received
