@@ -25,7 +25,7 @@ from agentctl.engine.finding import roots_named
 from agentctl.engine.going_back import reverts_of
 from agentctl.engine.keeping import retention_s
 from agentctl.engine.ledger import Head
-from agentctl.engine.policies import impact
+from agentctl.engine.policies import impact, lent
 from agentctl.engine.referred import referred_by
 from agentctl.engine.revisions import data_before, load_revision, revision_of
 
@@ -217,6 +217,13 @@ async def plan_inputs(  # noqa: PLR0913  # what a plan depends on
         pending=pending or {},
         retention_s=await retention_s(cluster.catalog, recorded),
         policy_impact=await impact(
+            cluster,
+            desired=desired,
+            state=recorded,
+            protected=head.envelope.protected if head is not None else (),
+            principals=registry.principals.values(),
+        ),
+        borrowers=await lent(
             cluster,
             desired=desired,
             state=recorded,

@@ -6,8 +6,8 @@ digests stay the same the same set is returned. A bundle that cannot be read or 
 and denies what it would have decided.
 """
 
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Generator, Iterable
+from typing import Final, TypeVar
 from weakref import WeakKeyDictionary
 
 from anyio.lowlevel import checkpoint
@@ -15,13 +15,16 @@ from anyio.lowlevel import checkpoint
 from agentctl.domain.config.model import DesiredCluster
 from agentctl.domain.ledger.state import AppliedResource, State
 from agentctl.domain.policy.compile import broken, compile_bundle
+from agentctl.domain.policy.lending import borrowing_steps
 from agentctl.domain.policy.live import BUILTIN_SET, AppliedBundle, PolicySet, policy_set
 from agentctl.domain.policy.principals import Principal
 from agentctl.domain.policy.simulate import Impact, impact_steps
 from agentctl.engine.catalog import Catalog
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.remembering import remembered
-from agentctl.ids import CLUSTER
+from agentctl.ids import CLUSTER, Address, query_address
+
+Found = TypeVar("Found")
 
 _PREFIX: Final = "policy."
 _KNOWN: "WeakKeyDictionary[Catalog, dict[str, PolicySet]]" = WeakKeyDictionary()
@@ -98,14 +101,45 @@ async def impact(
         return None
     graphs = frozenset(a for a in protected if a.startswith("graph."))
     before = await policies_of(cluster.catalog, state or State(), graphs)
-    steps = impact_steps(before, wanted_policies(desired, graphs), principals, changed)
+    return await _stepped(
+        impact_steps(before, wanted_policies(desired, graphs), principals, changed)
+    )
+
+
+async def _stepped(steps: Generator[None, None, Found]) -> Found:
+    """Returns what *steps* come to, and lets others go on in between."""
     while True:
         try:
             next(steps)
         except StopIteration as end:
-            found: Impact = end.value
+            found: Found = end.value
             return found
         await checkpoint()
+
+
+async def lent(
+    cluster: Cluster,
+    *,
+    desired: DesiredCluster,
+    state: State | None,
+    protected: tuple[str, ...],
+    principals: Iterable[Principal],
+) -> dict[Address, tuple[str, ...]]:
+    """Returns the stored queries that *desired* changes, with who may run one and not read its graph."""
+    recorded = state.applied_revision.resources if state is not None else {}
+    changed = [
+        address
+        for graph in desired.graphs
+        for query in graph.queries
+        if (was := recorded.get(address := query_address(graph.id, query.name))) is None
+        or was.digest != query.digest
+    ]
+    if not changed or not (desired.policies or any(a.startswith(_PREFIX) for a in recorded)):
+        return {}
+    graphs = frozenset(a for a in protected if a.startswith("graph."))
+    before = await policies_of(cluster.catalog, state or State(), graphs)
+    wanted = wanted_policies(desired, graphs)
+    return await _stepped(borrowing_steps((before, wanted), principals, changed))
 
 
 async def _bundle(catalog: Catalog, address: str, resource: AppliedResource) -> AppliedBundle:

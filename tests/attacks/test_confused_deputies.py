@@ -107,11 +107,6 @@ async def test_a_deputys_parameter_is_a_value_and_never_a_query(fort: Any) -> No
     assert [one["data"]["row_count"] for one in answers] == [0] * 5, answers
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="open: the text of a stored query is no authority, so that whoever may apply rewords the"
-    " query that policy lets them run, and reads by it what they may not read",
-)
 async def test_a_deputy_that_may_be_run_is_not_reworded_to_read_more(fort: Any) -> None:
     """`all_packages` gives names; the agent makes it give versions, and runs it."""
     await curated(fort)

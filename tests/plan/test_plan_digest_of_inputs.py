@@ -115,6 +115,7 @@ SEALED: dict[str, PlanInputs] = {
     "settings concurrency": with_(settings=AppliedSettings(concurrency=2)),
     "settings groups": with_(settings=AppliedSettings(groups={"g": ("graph.knowledge",)})),
     "live commit": with_(live={**INPUTS.live, "knowledge": paper_live(KNOWLEDGE, commit=2)}),
+    "borrowers": with_(borrowers={Address("query.knowledge.impact"): ("agent:bob",)}),
     "live, gone": with_(live={"scratch": INPUTS.live["scratch"]}),
 }
 SHOWN: dict[str, PlanInputs] = {

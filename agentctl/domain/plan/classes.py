@@ -49,8 +49,7 @@ def classes_of(
             return _of_schema(change, parsed, lost)
         case "query":
             assert parsed.graph is not None
-            goes = change.operation == "delete" and deletes_graph(inputs, parsed.graph)
-            return ("irreversible",) if goes else REVERSIBLE
+            return _of_query(change, parsed.graph, inputs)
         case "embedding_provider":
             return AUTHORITY if _redirects(change) else REVERSIBLE
         case _:
@@ -67,15 +66,28 @@ def _of_policy(change: Change, parsed: ParsedAddress, inputs: PlanInputs) -> Cla
 
     That one goes through from the operator; of an agent, or a token, it is judged by the built-in rules.
     """
-    if change.operation == "create" and inputs.by_operator and not _has_policies(inputs):
+    if change.operation == "create" and _is_first(inputs):
         return REVERSIBLE
     rebound = change.bindings is not None and change.bindings.before != change.bindings.after
     if change.operation == "delete" or (rebound and change.operation == "update"):
         return AUTHORITY
+    if _is_lost(change.resource, inputs):
+        return AUTHORITY  # a process that read it before the loss may know better, and is not asked
     impact = inputs.policy_impact
     if impact is None or change.moved_from is not None or parsed.name in impact.widening:
         return AUTHORITY
     return REVERSIBLE
+
+
+def _of_query(change: Change, graph_id: str, inputs: PlanInputs) -> Classes:
+    """Another text is authority where somebody may run the query who may not read its graph.
+
+    As with the first policy, what an operator brings together with it goes through.
+    """
+    if change.operation == "delete":
+        return ("irreversible",) if deletes_graph(inputs, graph_id) else REVERSIBLE
+    lends = change.resource in inputs.borrowers and not _is_first(inputs)
+    return AUTHORITY if lends else REVERSIBLE
 
 
 def _of_graph(change: Change, parsed: ParsedAddress, lost: frozenset[str]) -> Classes:
@@ -165,12 +177,20 @@ def _targets(resource: DesiredResource | None) -> tuple[Mapping[str, object], ..
     return tuple(t for t in targets if isinstance(t, Mapping))
 
 
+def _is_first(inputs: PlanInputs) -> bool:
+    """Returns whether an operator brings the policies of a cluster that has none."""
+    return inputs.by_operator and not _has_policies(inputs)
+
+
+def _is_lost(address: str, inputs: PlanInputs) -> bool:
+    """Returns whether a refresh found that the payload of *address* is gone, or another one."""
+    status = inputs.state.resource_statuses.get(address) if inputs.state is not None else None
+    return status is not None and not DROPPED_BY_REFRESH.isdisjoint(status.conditions)
+
+
 def _has_policies(inputs: PlanInputs) -> bool:
     """Returns whether the cluster has a policy, also one that `refresh` dropped for its payload."""
     if any(address.startswith("policy.") for address in inputs.recorded):
         return True
     statuses = inputs.state.resource_statuses if inputs.state else {}
-    return any(
-        address.startswith("policy.") and DROPPED_BY_REFRESH.intersection(status.conditions)
-        for address, status in statuses.items()
-    )
+    return any(a.startswith("policy.") and _is_lost(a, inputs) for a in statuses)

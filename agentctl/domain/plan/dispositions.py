@@ -183,7 +183,7 @@ def _of_kind(
         case "schema":
             return _of_schema(change, graphs[parsed.name])
         case "query":
-            return _of_query(change, _facts(parsed, graphs))
+            return _of_query(change, _facts(parsed, graphs), approved)
         case kind if kind in _CLUSTERS_OWN:
             return _of_clusters_own(change, graphs, approved)
         case _:
@@ -234,13 +234,15 @@ def _of_schema_update(graph: GraphFacts) -> Verdict:
     return APPLIED if graph.schema_gate_open else WAITS
 
 
-def _of_query(change: Change, graph: GraphFacts) -> Verdict:
+def _of_query(change: Change, graph: GraphFacts, approved: frozenset[str]) -> Verdict:
     if change.operation == "delete":
         stays = not graph.deletes
         return APPLIED if stays or (graph.gate_open and not graph.pending) else WAITS
     if graph.pending:
         return PENDING
-    return HELD_BACK if graph.schema_stays or not graph.gate_open else APPLIED
+    if graph.schema_stays or not graph.gate_open:
+        return HELD_BACK
+    return APPLIED if _gate_open(change, approved) else WAITS
 
 
 def _of_clusters_own(

@@ -79,6 +79,9 @@ class PlanInputs(msgspec.Struct, frozen=True, kw_only=True):
     policy_impact: Impact | None = None
     """What the wanted policies change for whom; None where it was not simulated, which counts as
     widening. It gives changes of policies their classes, and is shown."""
+    borrowers: Mapping[Address, tuple[str, ...]] = msgspec.field(default_factory=dict)
+    """By address of a stored query that changes: who may run it and not read its graph. Another text of
+    it is a matter of authority."""
     by_operator: bool = True
     """Whether the plan is for a human: a cluster's first policy goes through from the operator."""
 

@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from agentctl.domain.policy.atoms import Named
+from agentctl.domain.policy.atoms import Named, atoms
 from agentctl.domain.policy.caller import Caller, PrincipalKind, Via
 from agentctl.domain.policy.live import AppliedBundle, PolicySet
 from agentctl.domain.policy.principals import PRINCIPAL_ID, Principal
@@ -51,6 +51,12 @@ class Topic(msgspec.Struct, frozen=True, kw_only=True):
     action: str
     resource: str
     context: Mapping[str, object] = msgspec.field(default_factory=dict)
+
+
+def named_in(policies: PolicySet) -> frozenset[Named]:
+    """Returns every entity that a Cedar bundle names."""
+    cedar = (bundle.text for bundle in policies.bundles if bundle.kind == "cedar")
+    return frozenset(named for text in cedar for atom in atoms(text) for named in atom.named)
 
 
 def askers(

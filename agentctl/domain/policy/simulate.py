@@ -11,11 +11,18 @@ from typing import Final
 
 import msgspec
 
-from agentctl.domain.policy.atoms import Atom, Named, atoms
+from agentctl.domain.policy.atoms import Atom, atoms
 from agentctl.domain.policy.builtin import CONSENT
 from agentctl.domain.policy.decide import authorise
 from agentctl.domain.policy.live import AppliedBundle, PolicySet
-from agentctl.domain.policy.population import Asker, Topic, askers, names_a_stand_in, topics
+from agentctl.domain.policy.population import (
+    Asker,
+    Topic,
+    askers,
+    named_in,
+    names_a_stand_in,
+    topics,
+)
 from agentctl.domain.policy.principals import Principal
 from agentctl.ids import CLUSTER
 
@@ -124,7 +131,7 @@ class _Questions:
         principals: tuple[Principal, ...],
         scopes: frozenset[str],
     ) -> None:
-        named = frozenset(_named(before)) | frozenset(_named(after))
+        named = named_in(before) | named_in(after)
         graphs = None if CLUSTER in scopes else frozenset(s.removeprefix("graph.") for s in scopes)
         asked = (t for t in topics((before, after), named, graphs) if t.action not in CONSENT)
         people = askers(principals, (before, after), named)
@@ -254,10 +261,3 @@ def _reduced(bundle: AppliedBundle) -> AppliedBundle:
     if len(kept) == len(atoms(bundle.text)):
         return bundle
     return msgspec.structs.replace(bundle, text="\n".join(kept))
-
-
-def _named(policies: PolicySet) -> Iterator[Named]:
-    for bundle in policies.bundles:
-        if bundle.kind == "cedar":
-            for atom in atoms(bundle.text):
-                yield from atom.named
