@@ -48,7 +48,7 @@ async def test_an_object_that_cannot_be_read_has_a_line_and_hides_no_other(tmp_p
     bench, cluster = await grown(tmp_path)
     bench.objects[ledger_key(2)] = b"{}"
 
-    listed = (await call(cluster, bench.agent, "state_list", {})).data
+    listed = (await call(cluster, bench.sarah, "state_list", {})).data
 
     assert isinstance(listed, Listed)
     assert [(r.seq, r.kind) for r in listed.revisions] == [(3, "apply"), (2, None), (1, "import")]
@@ -57,10 +57,10 @@ async def test_an_object_that_cannot_be_read_has_a_line_and_hides_no_other(tmp_p
 
 async def test_an_object_that_somebody_removed_is_told(tmp_path: Path) -> None:
     bench, cluster = await grown(tmp_path)
-    whole = await call(cluster, bench.agent, "state_list", {})
+    whole = await call(cluster, bench.sarah, "state_list", {})
     del bench.objects[ledger_key(2)]
 
-    told = await call(cluster, bench.agent, "state_list", {})
+    told = await call(cluster, bench.sarah, "state_list", {})
 
     assert whole.diagnostics == ()
     assert isinstance(told.data, Listed)

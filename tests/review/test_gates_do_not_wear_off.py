@@ -23,6 +23,14 @@ POLICIES = "policies:\n  p:\n    file: p.yaml\n    applies_to: [cluster]\n"
 OTHER = "version: 1\n# another text\n"
 
 
+def lose_policy(bench: Bench) -> None:
+    """Its payload, and whatever a refresh would put it back from: files of sources, and the folder's."""
+    bench.write({"p.yaml": OTHER})
+    for folder in ("__cluster/resources/policy/", "__cluster/resources/source/"):
+        for key in [k for k in bench.objects if k.startswith(folder)]:
+            del bench.objects[key]
+
+
 async def test_a_lost_graph_is_still_lost_after_an_apply_that_was_held_back(
     tmp_path: Path,
 ) -> None:
@@ -70,10 +78,8 @@ async def test_a_policy_whose_payload_was_lost_is_not_replaced_by_applying_twice
     cluster = await bench.begun(files)
     await apply(cluster, bench.agent, wanting())
     applied = (await recorded(cluster)).applied_revision.resources["policy.p"]
-    for key in [k for k in bench.objects if k.startswith("__cluster/resources/policy/")]:
-        del bench.objects[key]
+    lose_policy(bench)
     await refresh(cluster, bench.sarah, "look")
-    bench.write({"p.yaml": OTHER})
     await apply(cluster, bench.agent, wanting())
 
     again = await apply(cluster, bench.agent, wanting())
@@ -92,8 +98,7 @@ async def test_a_policy_whose_payload_was_lost_is_remembered_when_the_folder_dro
     }
     cluster = await bench.begun(files)
     await apply(cluster, bench.agent, wanting())
-    for key in [k for k in bench.objects if k.startswith("__cluster/resources/policy/")]:
-        del bench.objects[key]
+    lose_policy(bench)
     await refresh(cluster, bench.sarah, "look")
     await apply(cluster, bench.agent, wanting())
     bench.write({"cluster.yaml": cluster_yaml("supply")})
