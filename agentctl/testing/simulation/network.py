@@ -273,8 +273,14 @@ def distant_graphs(network: Network, process: Process, inner: MemoryGraphs) -> G
 async def _gathered(argument: object) -> object:
     """Returns an argument as it travels: what comes in over time is read by the process first."""
     if isinstance(argument, AsyncIterator):
-        return [item async for item in argument]
+        return _at_hand([item async for item in argument])
     return argument
+
+
+async def _at_hand(items: list[object]) -> AsyncIterator[object]:
+    """Yields what has come in: nothing of it is waited for, nor read in a thread."""
+    for item in items:
+        yield item
 
 
 def _run_now(coroutine: Coroutine[Any, Any, object]) -> object:

@@ -20,7 +20,7 @@ from agentctl.domain.config.compilers import Languages
 from agentctl.domain.config.load import LoadedCluster, resolve
 from agentctl.domain.config.snapshot import FolderSnapshot
 from agentctl.domain.config.wanting import wanted
-from agentctl.domain.policy import cedar, decide
+from agentctl.domain.policy import cedar, judging
 from agentctl.domain.policy.bundles import check_cedar
 from agentctl.domain.policy.principals import Verify
 from agentctl.domain.policy.principals_chain import ChainReading, verify_chain
@@ -55,7 +55,10 @@ def _ask(question: cedar.Question, *, policies: str, schema: str) -> cedar.Answe
 @contextmanager
 def remembered_judgements() -> Iterator[None]:
     """Lets a chain of principals, or a question to Cedar, be judged once for the same bytes."""
-    with patch.object(principals, "verify_chain", _verify_chain), patch.object(decide, "ask", _ask):
+    with (
+        patch.object(principals, "verify_chain", _verify_chain),
+        patch.object(judging, "ask", _ask),
+    ):
         yield
 
 
