@@ -14,6 +14,7 @@ from agentctl.testing.builders import ROWS, WIDER_SCHEMA
 from agentctl_tools.envelopes import refused
 from agentctl_tools.operation import Envelope
 
+NEWLINE = b"\n"
 LOAD = "/graphs/supply/load/ndjson"
 RUN = "/graphs/supply/queries/all_packages"
 
@@ -263,3 +264,17 @@ async def _detach(house: Any) -> None:
         at="2026-11-21T03:31:00Z",
     )
     await house.cluster.graphs.detach("supply", observed=live.commit, stamp=stamp)
+
+
+async def test_rows_that_are_no_utf_8_are_refused_by_their_line_and_nothing_is_loaded(
+    house: Any,
+) -> None:
+    await house.begin(applied=True)
+
+    async with house.served() as client:
+        load = await client.post(LOAD, content=ROWS + b'{"type":"Package","data":{"name":"\xff"}}')
+        read = await client.post(RUN, json={})
+
+    assert (load.status_code, load.json()["code"]) == (400, "invalid_arguments")
+    assert f"line {ROWS.count(NEWLINE) + 1} of the rows is no UTF-8" in load.json()["error"]
+    assert read.json()["row_count"] == 0

@@ -18,7 +18,7 @@ from mcp.shared.exceptions import MCPError
 
 from agentctl.engine.cluster import Cluster
 from agentctl.faces.mcp_server import streamable
-from agentctl.faces.mcp_server.streamable import Bearer, BearerOf, mcp_app
+from agentctl.faces.mcp_server.streamable import Bearer, BearerOf, BearerUnknownError, mcp_app
 from agentctl.testing.builders import QUERY, Bench, folder_files
 from agentctl.testing.consent import caller
 from agentctl_tools.door import call
@@ -60,6 +60,23 @@ async def http(cluster: Cluster, **headers: str) -> AsyncIterator[httpx2.AsyncCl
             transport=transport, base_url=BASE, headers=headers, timeout=20
         ) as client:
             yield client
+
+
+async def test_while_nobody_can_tell_whose_a_token_is_it_is_not_called_a_bad_one() -> None:
+    async def bearer_of(_secret: str) -> Bearer | None:
+        msg = "the storage does not answer"
+        raise BearerUnknownError(msg)
+
+    app = mcp_app(bearer_of, url=URL)
+    async with (
+        app.router.lifespan_context(app),
+        httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url=BASE) as web,
+    ):
+        answer = await web.post("/mcp", json={}, headers={"Authorization": "Bearer any"})
+
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert answer.json()["error"] == "temporarily_unavailable"
+    assert "www-authenticate" not in answer.headers
 
 
 @both_eras

@@ -12,8 +12,9 @@ from agentctl.faces.cli.printing import say
 from agentctl.faces.http.app import make_server
 from agentctl.faces.http.guard import LOOPBACK, Reached
 from agentctl.faces.http.listener import Listen, Stop, bind, serve, url_of
+from agentctl.faces.http.problems import UNAUTHORIZED, status_for
 from agentctl.faces.http.service import Service
-from agentctl.faces.mcp_server.streamable import PATH, Bearer, mcp_app
+from agentctl.faces.mcp_server.streamable import PATH, Bearer, BearerUnknownError, mcp_app
 from agentctl.instants import parse_instant
 from agentctl_tools.door import leave
 from agentctl_tools.entrance import Entrance
@@ -137,6 +138,8 @@ def _mcp(
     async def bearer_of(secret: str) -> Bearer | None:
         found = await premises.agent(secret)
         if isinstance(found, Diagnostic):
+            if status_for(found.code) != UNAUTHORIZED:
+                raise BearerUnknownError(found.message)
             return None
         door = Entrance(premises.cluster, found.caller)
         return Bearer(

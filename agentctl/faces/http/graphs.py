@@ -12,7 +12,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from agentctl.diagnostics.diagnostic import Diagnostic
+from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.faces.http.body import read_body, read_object
 from agentctl.faces.http.desk import Desk, too_many
 from agentctl.faces.http.operations import Operations, result_of
@@ -150,9 +150,14 @@ async def _rows(request: Request) -> dict[str, Any] | Diagnostic:
     body = await read_body(request, bytes_max=LOAD_BYTES_MAX)
     if isinstance(body, Diagnostic):
         return body
+    try:
+        rows = body.decode()
+    except UnicodeDecodeError as failure:
+        line = body.count(b"\n", 0, failure.start) + 1
+        return error("invalid_arguments", "$", f"line {line} of the rows is no UTF-8")
     asked: dict[str, Any] = {
         "graph": request.path_params["graph"],
-        "rows": body.decode("utf-8", "replace"),
+        "rows": rows,
         "intent": request.headers.get("agentctl-intent", "a load over HTTP"),
         "idempotency_key": request.headers.get("idempotency-key"),
     }

@@ -45,6 +45,7 @@ SESSIONS_MAX: Final = 1_000
 SESSIONS_OF_ONE_MAX: Final = 100
 """Of one principal at once, so that none takes all; one more is answered 503."""
 SESSION_IDLE_S: Final = 600.0
+RETRY_S: Final = 5
 LOOPBACK_HOSTS: Final = ("127.0.0.1:*", "localhost:*", "[::1]:*", "127.0.0.1", "localhost", "[::1]")
 LOOPBACK_ORIGINS: Final = tuple(f"http://{host}" for host in LOOPBACK_HOSTS)
 
@@ -60,7 +61,14 @@ class Bearer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 BearerOf = Callable[[str], Awaitable[Bearer | None]]
-"""Takes a token's secret; None for a token that is unknown, revoked, expired or for another place."""
+"""Takes a token's secret; None for a token that is unknown, revoked, expired or for another place.
+
+Raises `BearerUnknownError` where that cannot be told now.
+"""
+
+
+class BearerUnknownError(Exception):
+    """Whom a token stands for cannot be told now, because the storage does not say; it may be good."""
 
 
 def mcp_app(  # noqa: PLR0913  # what a listener knows
@@ -111,6 +119,7 @@ def mcp_app(  # noqa: PLR0913  # what a listener knows
             Route(f"{WELL_KNOWN}{path}", endpoint=metadata),
         ],
         middleware=[
+            Middleware(_Unavailable),
             Middleware(AuthenticationMiddleware, backend=BearerAuthBackend(_Verifier(bearer_of))),
             Middleware(AuthContextMiddleware),
         ],
@@ -160,6 +169,21 @@ class _Traced:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         with joined(Headers(scope=scope)):
             await self._app(scope, receive, send)
+
+
+class _Unavailable:
+    """Answers 503 while nobody can tell whom a token stands for: 401 would throw a good one away."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self._app(scope, receive, send)
+        except BearerUnknownError as failure:
+            said = {"error": "temporarily_unavailable", "error_description": str(failure)}
+            answer = JSONResponse(said, status_code=503, headers={"Retry-After": str(RETRY_S)})
+            await answer(scope, receive, send)
 
 
 class _Token(AccessToken):
