@@ -13,7 +13,7 @@ def broken_rows(tables: Tables, commit: Commit, judgement: Judgement) -> int:
     state = commit.types[judgement.type_id]
     if not state.rows:
         return 0
-    dataset = tables.open(judgement.type_id, state.lance_version)
+    dataset = tables.open(judgement.type_id, state)
     scanner = dataset.scanner(columns=[judgement.column])
     return sum(_broken(batch.column(0), judgement) for batch in scanner.to_batches())
 

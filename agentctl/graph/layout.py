@@ -12,6 +12,7 @@ from agentctl.ids import numbered, path_part
 FORMAT_NAME: Final = "agentctl-graph"
 FORMAT_VERSION: Final = 1
 MAIN: Final = "main"
+"""The branch that every graph has; Lance calls the one that every dataset has so as well."""
 GRAPHS: Final = "graphs/"
 ROOT_SUFFIX: Final = ".omni"
 
@@ -39,6 +40,11 @@ def format_key(graph_id: str) -> str:
 def commits_prefix(graph_id: str, branch: str = MAIN) -> str:
     """Returns what the keys of a branch's commits begin with, slash included."""
     return f"{root(graph_id)}/_graph/commits/{path_part(branch)}/"
+
+
+def commits_root(graph_id: str) -> str:
+    """Returns what the keys of all commits of a graph begin with, slash included."""
+    return f"{root(graph_id)}/_graph/commits/"
 
 
 def names_prefix(graph_id: str) -> str:
@@ -82,3 +88,28 @@ def graph_of(key: str) -> str | None:
     if not key.startswith(GRAPHS) or not first.endswith(ROOT_SUFFIX):
         return None
     return first.removesuffix(ROOT_SUFFIX) or None
+
+
+def ref_name(branch: str, number: int, nonce: str) -> str:
+    """Returns how Lance's tags and branches name what belongs to one commit: ``<branch>.<n>.<nonce>``.
+
+    Lance allows letters, digits, ``.``, ``-`` and ``_`` in one, so a ``_`` of the branch is doubled
+    and a ``/`` is ``_-``: no two branches have one name.
+    """
+    return f"{branch.replace('_', '__').replace('/', '_-')}.{number}.{nonce}"
+
+
+def branch_of_ref(name: str) -> str:
+    """Returns the branch of the graph that a name by `ref_name` is of; `main` is its own.
+
+    A branch of the graph alone writes to the Lance branches that bear its name, under its lease.
+    """
+    if name == MAIN:
+        return MAIN
+    escaped = name.rsplit(".", 2)[0]
+    return "_".join(part.replace("_-", "/") for part in escaped.split("__"))
+
+
+def number_of_ref(name: str) -> int:
+    """Returns the number of the commit that a name by `ref_name` is of."""
+    return int(name.rsplit(".", 2)[1])

@@ -1,4 +1,4 @@
-"""The commits of a graph's `main`: how they are read, and the one way a new one is written.
+"""The commits of a graph's branches: how they are read, and the one way a new one is written.
 
 A commit is an object of a numbered log, so exactly one writer wins its number. What a call finds
 decides whether it goes on: its own nonce means that it is done, another head than it has seen or a
@@ -17,10 +17,12 @@ from agentctl.graph.layout import (
     FORMAT_BYTES,
     FORMAT_NAME,
     FORMAT_VERSION,
+    MAIN,
     Format,
     commit_id,
     commit_key,
     commits_prefix,
+    commits_root,
     format_key,
     root,
 )
@@ -32,45 +34,62 @@ from agentctl.graph.refusals import (
     lease_lost,
     root_missing,
 )
+from agentctl.ids import from_path_part
 
 RECENT_COUNT: Final = 16
 """How far below the head a repeated load looks for its own nonce."""
 
 
 class CommitLog:
-    """Commits of `main`, by graph, over one store."""
+    """Commits, by graph and branch, over one store."""
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
-        self._hints: dict[str, int] = {}
+        self._hints: dict[tuple[str, str], int] = {}
 
-    async def head(self, graph_id: str) -> Commit | None:
-        """Returns the newest commit, or None where there is none.
+    async def head(self, graph_id: str, branch: str = MAIN) -> Commit | None:
+        """Returns the newest commit of a branch, or None where there is none.
 
         Raises:
             GraphError: it is no commit of this version.
         """
         found = await drive(
-            self._store, newest(commits_prefix(graph_id), self._hints.get(graph_id, 0))
+            self._store,
+            newest(commits_prefix(graph_id, branch), self._hints.get((graph_id, branch), 0)),
         )
         if found is None:
             return None
         number, data = found
-        self._hints[graph_id] = number
-        return self._decode(graph_id, number, data)
+        self._hints[graph_id, branch] = number
+        return _decoded(graph_id, branch, number, data)
 
-    async def at(self, graph_id: str, number: int) -> Commit:
+    async def at(self, graph_id: str, number: int, branch: str = MAIN) -> Commit:
         """Returns one commit that must be there."""
-        data = await drive(self._store, read_one(commits_prefix(graph_id), number))
-        if data is None:
-            raise corrupt(graph_id, f"commit {commit_id(number)} is missing")
-        return self._decode(graph_id, number, data)
+        found = await self.found_at(graph_id, number, branch)
+        if found is None:
+            raise corrupt(graph_id, f"commit {commit_id(number, branch)} is missing")
+        return found
 
-    async def newest_first(self, graph_id: str, *, limit: int) -> tuple[Commit, ...]:
+    async def found_at(self, graph_id: str, number: int, branch: str = MAIN) -> Commit | None:
+        """Returns one commit, or None where there is none of that number."""
+        data = await drive(self._store, read_one(commits_prefix(graph_id, branch), number))
+        return None if data is None else _decoded(graph_id, branch, number, data)
+
+    async def numbers(self, graph_id: str, branch: str = MAIN) -> tuple[int, ...]:
+        """Returns the numbers of a branch's commits, ascending."""
+        return await drive(self._store, numbers_in(commits_prefix(graph_id, branch)))
+
+    async def branches(self, graph_id: str) -> tuple[str, ...]:
+        """Returns the names under which commits were ever written, sorted."""
+        names = await self._store.folders(commits_root(graph_id))
+        return tuple(sorted(from_path_part(name) for name in names))
+
+    async def newest_first(
+        self, graph_id: str, *, limit: int, branch: str = MAIN
+    ) -> tuple[Commit, ...]:
         """Returns at most *limit* commits."""
-        numbers = await drive(self._store, numbers_in(commits_prefix(graph_id)))
-        wanted = sorted(numbers, reverse=True)[:limit]
-        return tuple([await self.at(graph_id, number) for number in wanted])
+        wanted = sorted(await self.numbers(graph_id, branch), reverse=True)[:limit]
+        return tuple([await self.at(graph_id, number, branch) for number in wanted])
 
     async def done_as(self, head: Commit, graph_id: str, *, nonce: str, after: int) -> int | None:
         """Returns the number of the commit behind *after* that bears *nonce*, or None."""
@@ -81,7 +100,7 @@ class CommitLog:
                 return number
             number -= 1
             if number > after:
-                commit = await self.at(graph_id, number)
+                commit = await self.at(graph_id, number, head.branch)
         return None
 
     async def append(self, graph_id: str, commit: Commit, *, head: Commit | None) -> int:
@@ -91,25 +110,34 @@ class CommitLog:
             ReadSetConflictError: another writer has the number.
         """
         assert commit.n == (head.n if head else 0) + 1
+        assert head is None or head.branch == commit.branch, commit.branch
         if head is not None:
             check_epoch(graph_id, head, commit.epoch)
         outcome = await drive(
             self._store,
-            append(commits_prefix(graph_id), commit.n, encode_commit(commit), nonce_of),
+            append(
+                commits_prefix(graph_id, commit.branch),
+                commit.n,
+                encode_commit(commit),
+                nonce_of,
+            ),
         )
         if isinstance(outcome, Lost):
-            raise conflict(graph_id, expected=head, actual=await self.head(graph_id))
-        self._hints[graph_id] = commit.n
+            actual = await self.head(graph_id, commit.branch)
+            raise conflict(graph_id, expected=head, actual=actual, branch=commit.branch)
+        self._hints[graph_id, commit.branch] = commit.n
         return commit.n
 
-    def _decode(self, graph_id: str, number: int, data: bytes) -> Commit:
-        try:
-            commit = decode_commit(data)
-        except msgspec.DecodeError as failure:
-            raise corrupt(graph_id, f"{commit_key(graph_id, number)}: {failure}") from failure
-        if commit.n != number:
-            raise corrupt(graph_id, f"{commit_key(graph_id, number)} says it is {commit.n}")
-        return commit
+
+def _decoded(graph_id: str, branch: str, number: int, data: bytes) -> Commit:
+    key = commit_key(graph_id, number, branch)
+    try:
+        commit = decode_commit(data)
+    except msgspec.DecodeError as failure:
+        raise corrupt(graph_id, f"{key}: {failure}") from failure
+    if (commit.branch, commit.n) != (branch, number):
+        raise corrupt(graph_id, f"{key} says it is {commit_id(commit.n, commit.branch)}")
+    return commit
 
 
 async def format_problem(store: ObjectStore, graph_id: str) -> str | None:
@@ -166,7 +194,7 @@ def check_observed(graph_id: str, head: Commit, observed: int) -> None:
         ReadSetConflictError: always then.
     """
     if head.n != observed:
-        raise conflict(graph_id, expected=observed, actual=head)
+        raise conflict(graph_id, expected=observed, actual=head, branch=head.branch)
 
 
 def require_live(graph_id: str, head: Commit | None) -> Commit:

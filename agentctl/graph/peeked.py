@@ -13,7 +13,7 @@ def peeked(tables: Tables, commit: Commit, question: Question, *, rows_max: int)
     state = commit.types[question.type_id]
     counting = Counting(question)
     if state.rows and rows_max:
-        dataset = tables.open(question.type_id, state.lance_version)
+        dataset = tables.open(question.type_id, state)
         scanner = dataset.scanner(columns=list(question.columns), limit=rows_max)
         for batch in scanner.to_batches():
             if len(question.columns) == 1:

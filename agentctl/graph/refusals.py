@@ -4,23 +4,23 @@ from collections.abc import Iterable
 
 from agentctl.diagnostics.diagnostic import error
 from agentctl.graph.commit import Commit
-from agentctl.graph.layout import commit_id, root
+from agentctl.graph.layout import MAIN, commit_id, root
 from agentctl.graph.port import GraphError, ReadSetConflictError
 from agentctl.ids import graph_address
 
 
 def conflict(
-    graph_id: str, *, expected: Commit | int | None, actual: Commit | None
+    graph_id: str, *, expected: Commit | int | None, actual: Commit | None, branch: str = MAIN
 ) -> ReadSetConflictError:
     """Returns `read_set_conflict` with the expected and the actual head."""
     seen = expected.n if isinstance(expected, Commit) else expected
-    said = f"expected {commit_id(seen) if seen else 'no commit'}, found "
-    said += f"{commit_id(actual.n)} ({actual.kind})" if actual else "no commit"
+    said = f"expected {commit_id(seen, branch) if seen else 'no commit'}, found "
+    said += f"{commit_id(actual.n, branch)} ({actual.kind})" if actual else "no commit"
     return ReadSetConflictError(
         error(
             "read_set_conflict",
             graph_address(graph_id),
-            f"The head of main is not the one this write was made for: {said}.",
+            f"The head of {branch} is not the one this write was made for: {said}.",
             remedy="Read the graph again, then repeat the command.",
         )
     )
@@ -49,7 +49,7 @@ def lease_lost(graph_id: str, head: Commit, epoch: int) -> GraphError:
         error(
             "lease_lost",
             graph_address(graph_id),
-            f"Commit {commit_id(head.n)} has epoch {head.epoch}, this writer only {epoch}.",
+            f"Commit {commit_id(head.n, head.branch)} has epoch {head.epoch}, this writer only {epoch}.",
         )
     )
 
@@ -58,6 +58,18 @@ def root_missing(graph_id: str) -> GraphError:
     """Returns `graph_root_missing`."""
     return GraphError(
         error("graph_root_missing", graph_address(graph_id), f"There is no graph {graph_id!r}.")
+    )
+
+
+def branch_missing(graph_id: str, branch: str) -> GraphError:
+    """Returns `graph_branch_missing`."""
+    return GraphError(
+        error(
+            "graph_branch_missing",
+            graph_address(graph_id),
+            f"The graph {graph_id!r} has no branch {branch!r}.",
+            remedy=f"agentctl branch list {graph_id}",
+        )
     )
 
 
@@ -185,4 +197,4 @@ def _decided(head: Commit) -> str:
 
 def _named(commit: Commit) -> str:
     by = f"{commit.op.actor}, op {commit.op.id}"
-    return f"commit {commit_id(commit.n)} ({commit.kind}) of {by}, at {commit.created_at}"
+    return f"commit {commit_id(commit.n, commit.branch)} ({commit.kind}) of {by}, at {commit.created_at}"

@@ -13,8 +13,8 @@ import msgspec
 
 from agentctl.domain.storage.protocol import ObjectStore, UnavailableError
 from agentctl.foreign import Foreign, show
-from agentctl.graph.commit import Commit, SchemaRef
-from agentctl.graph.layout import MAIN, ir_key, source_key
+from agentctl.graph.commit import ENDED, Commit, SchemaRef
+from agentctl.graph.layout import MAIN, ir_key, ref_name, source_key
 from agentctl.graph.location import BeforeWrite, DataFolder, data_folder
 from agentctl.graph.log import (
     RECENT_COUNT,
@@ -25,7 +25,7 @@ from agentctl.graph.log import (
     require_live,
 )
 from agentctl.graph.port import SchemaPayload, Stamp
-from agentctl.graph.refusals import busy, corrupt, engine_missing, root_missing
+from agentctl.graph.refusals import branch_missing, busy, corrupt, engine_missing, root_missing
 from agentctl.graph.threads import in_thread
 from agentctl.languages.schema.ir import SchemaIr, decode_ir, ir_bytes, ir_digest
 
@@ -56,17 +56,33 @@ class GraphRoots:
         self._identity: S3Identity | None = None
         self._irs: dict[tuple[str, str], SchemaIr] = {}
 
-    async def head(self, graph_id: str) -> Commit:
-        """Returns the newest commit of a root that is ours and has one."""
+    async def head(self, graph_id: str, branch: str = MAIN) -> Commit:
+        """Returns the newest commit of a root that is ours and has one.
+
+        Of another branch than `main` only where the graph lives and the branch was not deleted.
+
+        Raises:
+            GraphError: `foreign_graph_format`, `graph_root_missing`, `graph_detached`,
+                `graph_branch_missing`.
+        """
         await check_format(self.store, graph_id)
-        head = await self.log.head(graph_id)
-        if head is None:
+        main = await self.log.head(graph_id)
+        if main is None:
             raise root_missing(graph_id)
+        if branch == MAIN:
+            return main
+        require_live(graph_id, main)
+        head = await self.log.head(graph_id, branch)
+        if not is_live_branch(main, head):
+            raise branch_missing(graph_id, branch)
+        assert head is not None, "it lives"
         return head
 
-    async def begin(self, graph_id: str, observed: int, stamp: Stamp) -> tuple[Commit, int | None]:
+    async def begin(
+        self, graph_id: str, observed: int, stamp: Stamp, *, branch: str = MAIN
+    ) -> tuple[Commit, int | None]:
         """Returns the head to write on, or besides it the number of the commit that did it."""
-        head = await self.head(graph_id)
+        head = await self.head(graph_id, branch)
         done = await self.log.done_as(head, graph_id, nonce=stamp.nonce, after=observed)
         if done is None:
             require_live(graph_id, head)
@@ -153,9 +169,18 @@ def require_engine(graph_id: str) -> None:
         raise engine_missing(graph_id) from failure
 
 
-def tag_of(number: int, stamp: Stamp) -> str:
+def tag_of(number: int, stamp: Stamp, branch: str = MAIN) -> str:
     """Returns the name that pins what commit *number* of this stamp names; no other writer's."""
-    return f"{MAIN}.{number}.{stamp.nonce}"
+    return ref_name(branch, number, stamp.nonce)
+
+
+def is_live_branch(main: Commit, head: Commit | None) -> bool:
+    """Returns whether the newest commit of a branch is of one that is there.
+
+    A deleted branch ends in a tombstone, and one of an earlier graph of that id has another
+    incarnation than `main`.
+    """
+    return head is not None and head.kind not in ENDED and head.incarnation == main.incarnation
 
 
 def _ignore(label: str) -> None:

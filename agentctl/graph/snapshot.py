@@ -28,9 +28,10 @@ class Snapshot:
         assert found is not None, name
         return found
 
-    def version(self, ir_type: IrType) -> int:
-        """Returns the dataset's version."""
-        return self.commit.types[ir_type.id].lance_version
+    def version(self, ir_type: IrType) -> tuple[str, int]:
+        """Returns the dataset's Lance branch and version: with the type's id, the same rows for ever."""
+        state = self.commit.types[ir_type.id]
+        return state.lance_branch, state.lance_version
 
     def rows(self, ir_type: IrType) -> int:
         """Returns the number of rows."""
@@ -40,6 +41,6 @@ class Snapshot:
         """Returns the dataset."""
         found = self._open.get(ir_type.id)
         if found is None:
-            found = self._tables.open(ir_type.id, self.version(ir_type))
+            found = self._tables.open(ir_type.id, self.commit.types[ir_type.id])
             self._open[ir_type.id] = found
         return found

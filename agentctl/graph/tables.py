@@ -15,9 +15,12 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from typing import Final
 
+import msgspec
 import pyarrow as pa
 
 from agentctl.graph.columns import filling, indexed_columns, physical_schema, property_field
+from agentctl.graph.commit import TypeState
+from agentctl.graph.layout import MAIN, branch_of_ref, number_of_ref
 from agentctl.graph.location import BeforeWrite, DataFolder
 from agentctl.languages.schema.ir import IrProperty, IrType
 
@@ -28,6 +31,9 @@ import lance  # behind its log level, which it reads at import
 INDEX_ROWS_MIN: Final = 2_000
 """Fewer rows are scanned as fast as they are looked up; also the bound of rows without index."""
 
+CUT_COUNT_MAX: Final = 3
+"""How many names a Lance branch is tried by, where broken attempts left some taken."""
+
 Batches = Callable[[pa.Schema], Iterator[pa.RecordBatch]]
 """Gives the rows to write, in the columns of the dataset."""
 
@@ -37,7 +43,13 @@ class InterferenceError(Exception):
 
 
 class Tables:
-    """Datasets by type id."""
+    """Datasets by type id.
+
+    What is written bears a *tag* by `layout.ref_name`: it names the commit that is being made, and
+    with it the branch of the graph that writes. A type whose state lies on a Lance branch of
+    another branch gets a Lance branch of its own first, with the tag as its name; that copies
+    nothing. Every writing method returns the state that the commit shall name.
+    """
 
     def __init__(
         self,
@@ -52,11 +64,11 @@ class Tables:
         self._before_write = before_write
         self._index_rows_min = index_rows_min
 
-    def create(self, ir_type: IrType) -> int:
-        """Makes an empty dataset, over what an unfinished create left; returns its version."""
+    def create(self, ir_type: IrType) -> TypeState:
+        """Makes an empty dataset, over what an unfinished create left."""
         schema = physical_schema(ir_type)
         self._before_write(f"create {ir_type.name}")
-        unfinished = self._folder.make_room(ir_type.id) and self._is_begun(ir_type.id)
+        unfinished = self._folder.make_room(ir_type.id) and self._is_begun(ir_type.id, MAIN)
         made = lance.write_dataset(
             schema.empty_table(),
             self._folder.dataset(ir_type.id),
@@ -65,79 +77,92 @@ class Tables:
             enable_stable_row_ids=True,
             storage_options=self._options,
         )
-        return int(made.version)
+        return _state(ir_type, MAIN, made)
 
-    def open(self, type_id: str, version: int) -> "lance.LanceDataset":
+    def open(self, type_id: str, state: TypeState) -> "lance.LanceDataset":
         """Returns the dataset as a commit names it.
 
         Raises:
             ValueError: there is no such version.
         """
-        return self._dataset(type_id, version)
+        return self._dataset(type_id, state.lance_branch, state.lance_version)
 
-    def has(self, type_id: str, version: int) -> bool:
+    def has(self, type_id: str, state: TypeState) -> bool:
         """Returns whether that version can be opened."""
         try:
-            self.open(type_id, version)
+            self.open(type_id, state)
         except (ValueError, OSError):
             return False
         return True
 
-    def append(self, ir_type: IrType, version: int, batches: Batches) -> int:
-        """Adds rows to *version*; returns the version that has them."""
-        base = self._on_top(ir_type, version)
+    def append(self, ir_type: IrType, state: TypeState, batches: Batches, *, tag: str) -> TypeState:
+        """Adds rows."""
+        branch, base = self._on_top(ir_type, state, tag)
         self._before_write(f"append {ir_type.name}")
         made = lance.write_dataset(_reader(base.schema, batches), base, mode="append")
         _must_follow(base.version, made.version)
-        return self._indexed(ir_type, made)
+        return self._indexed(ir_type, branch, made)
 
-    def merge(self, ir_type: IrType, version: int, batches: Batches) -> int:
+    def merge(self, ir_type: IrType, state: TypeState, batches: Batches, *, tag: str) -> TypeState:
         """Replaces the rows whose ids are there and adds the others; ids must not repeat."""
-        base = self._on_top(ir_type, version)
+        branch, base = self._on_top(ir_type, state, tag)
         before = base.version
         self._before_write(f"merge {ir_type.name}")
         builder = base.merge_insert("id").when_matched_update_all().when_not_matched_insert_all()
         builder.conflict_retries(0).execute(_reader(base.schema, batches))
         _must_follow(before, base.version)
-        return self._indexed(ir_type, base)
+        return self._indexed(ir_type, branch, base)
 
-    def overwrite(self, ir_type: IrType, version: int, batches: Batches) -> int:
+    def delete(self, ir_type: IrType, state: TypeState, ids: pa.Array, *, tag: str) -> TypeState:
+        """Removes the rows with these ids (utf8), as far as they are there; ids must not repeat."""
+        branch, base = self._on_top(ir_type, state, tag)
+        before = base.version
+        self._before_write(f"delete {ir_type.name}")
+        builder = base.merge_insert("id").when_matched_delete()
+        builder.conflict_retries(0).execute(pa.table({"id": ids}))
+        _must_follow(before, base.version)
+        return self._indexed(ir_type, branch, base)
+
+    def overwrite(
+        self, ir_type: IrType, state: TypeState, batches: Batches, *, tag: str
+    ) -> TypeState:
         """Replaces all rows."""
-        base = self._on_top(ir_type, version)
+        branch, base = self._on_top(ir_type, state, tag)
         self._before_write(f"overwrite {ir_type.name}")
         made = lance.write_dataset(_reader(base.schema, batches), base, mode="overwrite")
         _must_follow(base.version, made.version)
-        return self._indexed(ir_type, made)
+        return self._indexed(ir_type, branch, made)
 
-    def reshape(self, ir_type: IrType, version: int) -> int:
-        """Adds the columns and indexes that the type has and the dataset lacks; returns the version.
+    def reshape(self, ir_type: IrType, state: TypeState, *, tag: str) -> TypeState:
+        """Adds the columns and indexes that the type has and the dataset lacks.
 
         Existing rows have the default in a new column that is required, and null in any other.
         Where nothing is lacking nothing is written.
         """
-        present = {*self.open(ir_type.id, version).schema.names}
+        there = self.open(ir_type.id, state)
+        present = {*there.schema.names}
         missing = [p for p in ir_type.properties if p.column not in present]
-        if not missing and not self._missing_indexes(ir_type, self.open(ir_type.id, version)):
-            return version
-        base = self._on_top(ir_type, version)
+        if not missing and not self._missing_indexes(ir_type, there):
+            return _state(ir_type, state.lance_branch, there)
+        branch, base = self._on_top(ir_type, state, tag)
         if missing:
             before = base.version
             self._before_write(f"add columns {ir_type.name}")
             _add_columns(base, missing)
             _must_follow(before, base.version)
-        return self._indexed(ir_type, base)
+        return self._indexed(ir_type, branch, base)
 
-    def rewrite(self, ir_type: IrType, version: int) -> int:
-        """Copies the rows in force into files that hold nothing else; returns the version.
+    def rewrite(self, ir_type: IrType, state: TypeState, *, tag: str) -> TypeState:
+        """Copies the rows in force into files that hold nothing else.
 
-        Where the files of *version* hold nothing else already, nothing is copied.
+        Where the files of *state* hold nothing else already, nothing is copied.
         """
-        base = self._on_top(ir_type, version)
+        branch, base = self._on_top(ir_type, state, tag)
         wanted = {*physical_schema(ir_type).names}
         fields = [field for field in base.schema if field.name in wanted]
         replaced = any(fragment.num_deletions for fragment in base.get_fragments())
         if len(fields) == len(base.schema) and not replaced:
-            return int(base.version)
+            return _state(ir_type, branch, base)
         schema = pa.schema(fields)
         self._before_write(f"rewrite {ir_type.name}")
         made = lance.write_dataset(
@@ -147,13 +172,13 @@ class Tables:
             mode="overwrite",
         )
         _must_follow(base.version, made.version)
-        return self._indexed(ir_type, made)
+        return self._indexed(ir_type, branch, made)
 
     def forget(self, type_id: str, *, below: int) -> None:
-        """Removes the versions that only commits below that number pinned."""
-        base = self._dataset(type_id)
+        """Removes the versions that only commits of `main` below that number pinned."""
+        base = self._dataset(type_id, MAIN)
         for tag in sorted(base.tags.list()):
-            if _commit_of_tag(tag) < below:
+            if number_of_ref(tag) < below:
                 self._before_write(f"unpin {type_id}")
                 base.tags.delete(tag)
         self._before_write(f"forget {type_id}")
@@ -161,38 +186,67 @@ class Tables:
             older_than=timedelta(0), delete_unverified=True, error_if_tagged_old_versions=False
         )
 
-    def pin(self, ir_type: IrType, version: int, tag: str) -> None:
+    def pin(self, ir_type: IrType, state: TypeState, tag: str) -> None:
         """Keeps a version from every collector; repeating it with another version moves the pin."""
-        base = self.open(ir_type.id, version)
+        base = self.open(ir_type.id, state)
         self._before_write(f"pin {ir_type.name}")
+        there = (_lance_ref(state.lance_branch), state.lance_version)
         try:
             base.tags.get_version(tag)
         except ValueError:
-            base.tags.create(tag, version)
+            base.tags.create(tag, there)
         else:
-            base.tags.update(tag, version)
+            base.tags.update(tag, there)
 
-    def _dataset(self, type_id: str, version: int | None = None) -> "lance.LanceDataset":
+    def _dataset(
+        self, type_id: str, lance_branch: str, version: int | None = None
+    ) -> "lance.LanceDataset":
         place = self._folder.dataset(type_id)
+        if lance_branch != MAIN:
+            place = f"{place}/tree/{lance_branch}"
         return lance.dataset(place, version=version, storage_options=self._options)
 
-    def _is_begun(self, type_id: str) -> bool:
+    def _is_begun(self, type_id: str, lance_branch: str) -> bool:
         try:
-            self._dataset(type_id)
+            self._dataset(type_id, lance_branch)
         except ValueError:
             return False
         return True
 
-    def _on_top(self, ir_type: IrType, version: int) -> "lance.LanceDataset":
-        """Returns the dataset with *version*'s content as its newest version."""
-        newest = self._dataset(ir_type.id)
+    def _on_top(
+        self, ir_type: IrType, state: TypeState, tag: str
+    ) -> tuple[str, "lance.LanceDataset"]:
+        """Returns the writer's Lance branch, and its dataset with *state*'s content as the newest."""
+        lance_branch, version = state.lance_branch, state.lance_version
+        if branch_of_ref(lance_branch) != branch_of_ref(tag):
+            lance_branch = self._cut(ir_type, state, tag)
+        newest = self._dataset(ir_type.id, lance_branch)
         if newest.version == version:
-            return newest
-        base = self.open(ir_type.id, version)
+            return lance_branch, newest
+        base = self._dataset(ir_type.id, lance_branch, version)
         self._before_write(f"restore {ir_type.name}")
         base.restore()  # type: ignore[no-untyped-call]  # lance leaves it bare
         _must_follow(newest.version, base.version)
-        return base
+        return lance_branch, base
+
+    def _cut(self, ir_type: IrType, state: TypeState, tag: str) -> str:
+        """Returns a Lance branch of the writer's own that holds *state*, under the same number.
+
+        One of that name is there where an attempt for the same commit broke off. It is used where it
+        begins at the same version; one that is only half there is left alone for the next name.
+        """
+        base = self.open(ir_type.id, state)
+        for attempt in range(CUT_COUNT_MAX):
+            name = f"{tag}-{attempt}" if attempt else tag
+            if self._is_begun(ir_type.id, name):
+                if self.has(ir_type.id, msgspec.structs.replace(state, lance_branch=name)):
+                    return name
+                continue
+            self._before_write(f"cut {ir_type.name}")
+            base.create_branch(name, (_lance_ref(state.lance_branch), state.lance_version))
+            return name
+        msg = f"no branch {tag} could be cut"
+        raise InterferenceError(msg)
 
     def _missing_indexes(self, ir_type: IrType, base: "lance.LanceDataset") -> list[str]:
         if base.count_rows() < self._index_rows_min:
@@ -200,8 +254,8 @@ class Tables:
         present = {name for index in base.describe_indices() for name in index.field_names}
         return [name for name in indexed_columns(ir_type) if name not in present]
 
-    def _indexed(self, ir_type: IrType, base: "lance.LanceDataset") -> int:
-        """Builds what indexes are missing and brings stale ones up to date; returns the version."""
+    def _indexed(self, ir_type: IrType, branch: str, base: "lance.LanceDataset") -> TypeState:
+        """Builds what indexes are missing and brings stale ones up to date."""
         for name in self._missing_indexes(ir_type, base):
             before = base.version
             self._before_write(f"index {ir_type.name}.{name}")
@@ -218,7 +272,7 @@ class Tables:
             self._before_write(f"update indexes {ir_type.name}")
             base.optimize.optimize_indices(index_names=stale)
             _must_follow(before, base.version)
-        return int(base.version)
+        return _state(ir_type, branch, base)
 
 
 def _add_columns(base: "lance.LanceDataset", properties: list[IrProperty]) -> None:
@@ -240,9 +294,18 @@ def _add_columns(base: "lance.LanceDataset", properties: list[IrProperty]) -> No
     base.add_columns(lance.batch_udf(output_schema=schema)(filled), read_columns=["id"])
 
 
-def _commit_of_tag(tag: str) -> int:
-    """Returns the number of the commit that a tag ``main.<n>.<nonce>`` is of."""
-    return int(tag.split(".")[1])
+def _state(ir_type: IrType, branch: str, base: "lance.LanceDataset") -> TypeState:
+    return TypeState(
+        name=ir_type.name,
+        lance_branch=branch,
+        lance_version=int(base.version),
+        rows=base.count_rows(),
+    )
+
+
+def _lance_ref(lance_branch: str) -> str | None:
+    """Returns how Lance's references name a branch: its main one by None."""
+    return None if lance_branch == MAIN else lance_branch
 
 
 def _must_follow(before: int, after: int) -> None:

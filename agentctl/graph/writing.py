@@ -13,8 +13,6 @@ from agentctl.graph.spool import Spool, StagedType
 from agentctl.graph.tables import InterferenceError, Tables
 from agentctl.languages.schema.ir import IrType, SchemaIr
 
-LANCE_MAIN = "main"
-
 
 def create_types(tables: Tables, ir: SchemaIr, *, tag: str) -> dict[str, TypeState]:
     """Makes the empty datasets of a new graph."""
@@ -32,10 +30,10 @@ def reshape_types(tables: Tables, head: Commit, ir: SchemaIr, *, tag: str) -> di
         if before is None:
             types[ir_type.id] = _created(tables, ir_type, tag)
             continue
-        version = tables.reshape(ir_type, before.lance_version)
-        if version != before.lance_version:
-            tables.pin(ir_type, version, tag)
-        types[ir_type.id] = _state(ir_type, version, before.rows)
+        state = tables.reshape(ir_type, before, tag=tag)
+        if state.lance_version != before.lance_version:
+            tables.pin(ir_type, state, tag)
+        types[ir_type.id] = state
     return types
 
 
@@ -44,9 +42,9 @@ def rewrite_types(tables: Tables, head: Commit, ir: SchemaIr, *, tag: str) -> di
     types: dict[str, TypeState] = {}
     for ir_type in ir.types:
         before = head.types[ir_type.id]
-        version = tables.rewrite(ir_type, before.lance_version)
-        tables.pin(ir_type, version, tag)
-        types[ir_type.id] = _state(ir_type, version, before.rows)
+        state = tables.rewrite(ir_type, before, tag=tag)
+        tables.pin(ir_type, state, tag)
+        types[ir_type.id] = state
     return types
 
 
@@ -68,38 +66,32 @@ def write_rows(
     for staged in spool.staged.values():
         before = types[staged.type.id]
         matched = check.matched.get(staged.type.id, 0)
-        version = _write(tables, staged, before, mode=mode, matched=matched)
+        state = _write(tables, staged, before, merges=bool(matched), mode=mode, tag=tag)
         rows = staged.rows if mode == "overwrite" else before.rows + staged.rows - matched
-        if tables.open(staged.type.id, version).count_rows() != rows:
-            msg = f"version {version} of {staged.type.name} does not have {rows} rows"
+        if state.rows != rows:
+            msg = f"version {state.lance_version} of {staged.type.name} does not have {rows} rows"
             raise InterferenceError(msg)
-        tables.pin(staged.type, version, tag)
-        types[staged.type.id] = _state(staged.type, version, rows)
+        tables.pin(staged.type, state, tag)
+        types[staged.type.id] = state
     return types
 
 
 def lacks_data(tables: Tables, commit: Commit) -> bool:
     """Returns whether a dataset version that *commit* names is no longer there."""
-    return not all(
-        tables.has(type_id, state.lance_version) for type_id, state in commit.types.items()
-    )
+    return not all(tables.has(type_id, state) for type_id, state in commit.types.items())
 
 
-def _write(
-    tables: Tables, staged: StagedType, before: TypeState, *, mode: Mode, matched: int
-) -> int:
+def _write(  # what is written, on what, and how
+    tables: Tables, staged: StagedType, before: TypeState, *, merges: bool, mode: Mode, tag: str
+) -> TypeState:
     if mode == "overwrite":
-        return tables.overwrite(staged.type, before.lance_version, staged.batches)
-    if matched:
-        return tables.merge(staged.type, before.lance_version, staged.batches)
-    return tables.append(staged.type, before.lance_version, staged.batches)
+        return tables.overwrite(staged.type, before, staged.batches, tag=tag)
+    if merges:
+        return tables.merge(staged.type, before, staged.batches, tag=tag)
+    return tables.append(staged.type, before, staged.batches, tag=tag)
 
 
 def _created(tables: Tables, ir_type: IrType, tag: str) -> TypeState:
-    version = tables.create(ir_type)
-    tables.pin(ir_type, version, tag)
-    return _state(ir_type, version, 0)
-
-
-def _state(ir_type: IrType, version: int, rows: int) -> TypeState:
-    return TypeState(name=ir_type.name, lance_branch=LANCE_MAIN, lance_version=version, rows=rows)
+    state = tables.create(ir_type)
+    tables.pin(ir_type, state, tag)
+    return state

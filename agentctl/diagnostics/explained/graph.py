@@ -12,6 +12,36 @@ EXPLAINED: Final[dict[str, str]] = {
         "There is nothing where the graph should be. It was never created, has been removed, or "
         "the storage root is another than you think. `agentctl status` compares with the ledger."
     ),
+    "graph_branch_missing": (
+        "A read or write named a branch that the graph does not have: it was never created, or "
+        "has been deleted. The commits of a deleted branch stay readable by their ids until a "
+        "cleanup lets them go.\n\n"
+        "    agentctl branch list GRAPH"
+    ),
+    "graph_branch_exists": (
+        "A branch is created once; what is on it would be lost if another took its name. Choose "
+        "another name, or delete the branch first."
+    ),
+    "graph_branch_invalid": (
+        "A branch is named by letters, digits, `.`, `-`, `_` and `/`, each part between slashes "
+        "beginning and ending with a letter or digit, without `..`, at most 100 characters in "
+        "all. `main` is there always: it is neither created nor deleted as a branch."
+    ),
+    "graph_point_missing": (
+        "A point of a graph's history is the number of a commit, a commit's id as "
+        "`<branch>:<n>`, a tag, or a time in RFC 3339 with its offset, which stands for the "
+        "newest commit made by then. What was given is none that this graph has.\n\n"
+        "    agentctl query people.adults --at main:12\n"
+        "    agentctl query people.adults --at 2026-11-21T12:00:00Z"
+    ),
+    "graph_tag_exists": (
+        "A tag names one commit for good, so that whoever reads by it reads the same rows every "
+        "time. Delete the tag first where it should name another."
+    ),
+    "graph_collected": (
+        "A cleanup removed what only this commit named, because nothing kept it: no branch, no "
+        "tag, no pin and no retention. Its record is still listed. Tag a commit to keep its data."
+    ),
     "graph_corrupt": (
         "An object of the graph is not of its format or does not have its digest. Reads that "
         "need it fail instead of answering wrongly. Restore the object from a backup; earlier "
@@ -63,6 +93,37 @@ EXPLAINED: Final[dict[str, str]] = {
         "A value is not of its property's type, is null where none may be, lies outside a range "
         "or an enum, or breaks a check. Nothing was loaded. The message names line, property and "
         "what it takes."
+    ),
+    "value_violated": (
+        "The schema says of each property whether it may be null, which values an enum has, which "
+        "range a number lies in and which pattern a text matches; this write would leave a row "
+        "that breaks such a rule. The message names the type, the id, the property and the rule. "
+        "Nothing was written: a query is written whole or not at all."
+    ),
+    "key_violated": (
+        "An id stands for one entity, and the write makes one that is there already. Nothing was "
+        "written. An insert of a node with a key replaces what has that key; a node without a key "
+        "and an edge are always new."
+    ),
+    "endpoint_missing": (
+        "An edge names a node by an id that neither the graph nor the same query has. An edge into "
+        "nothing would be lost to every query, so nothing was written. Insert the node before the "
+        "edge, in the same query or an earlier one."
+    ),
+    "unique_violated": (
+        "The schema has `@unique` over these properties, and two rows would have the same values "
+        "in all of them; a row where one of them is null is exempt. Nothing was written. The "
+        "message names both rows where both are known."
+    ),
+    "cardinality_violated": (
+        "`@card(m..n)` bounds how many edges of the type leave one node, and after this write a "
+        "node would have more or fewer. Where `m` is above zero, a new node needs its edges in the "
+        "same write. Nothing was written."
+    ),
+    "orphan_edge": (
+        "A node would go and edges that name it would stay, leading nowhere. A `delete` in a query "
+        "takes the edges with it; this was told by a write that says itself what goes, such as a "
+        "load in mode overwrite. Nothing was written. Load the edges too, or merge."
     ),
     "load_file_missing": (
         "The file that was named is not there or may not be read. Nothing was done. Check the "
