@@ -5,6 +5,7 @@ required physically: whether a property may be null is the schema's rule, enforc
 so that a dropped required property leaves a column that later rows may leave empty.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 import pyarrow as pa
@@ -14,6 +15,7 @@ from agentctl.languages.schema.types import Scalar
 
 ARROW_TYPES: Final[dict[Scalar, pa.DataType]] = {
     Scalar.STRING: pa.utf8(),
+    Scalar.BLOB: pa.large_binary(),
     Scalar.BOOL: pa.bool_(),
     Scalar.I32: pa.int32(),
     Scalar.I64: pa.int64(),
@@ -34,9 +36,30 @@ def identity_columns(ir_type: IrType) -> tuple[str, ...]:
     return ("id", "src", "dst") if ir_type.kind == "edge" else ("id",)
 
 
+def arrow_type(prop: IrProperty) -> pa.DataType:
+    """Returns the type of a property's column: ``Vector(n)`` a fixed-size list of F32, ``[T]`` a list.
+
+    A Blob is binary with a mark before it (`values.blob_of`), so that it can be compared as it lies.
+    """
+    scalar = ARROW_TYPES[Scalar(prop.scalar)]
+    if prop.vector_dim is not None:
+        return pa.list_(scalar, prop.vector_dim)
+    return pa.list_(scalar) if prop.list else scalar
+
+
 def property_field(prop: IrProperty) -> pa.Field:
     """Returns the column of a property."""
-    return pa.field(prop.column, ARROW_TYPES[Scalar(prop.scalar)])
+    return pa.field(prop.column, arrow_type(prop))
+
+
+def column_of(prop: IrProperty, values: Sequence[object]) -> pa.Array:
+    """Returns a property's column from values as `values.Stored` has them; None is null."""
+    return pa.array(values, type=arrow_type(prop))
+
+
+def is_scalar(prop: IrProperty) -> bool:
+    """Returns whether a property's values are ones that are ordered and looked up."""
+    return not prop.list and prop.vector_dim is None and Scalar(prop.scalar) is not Scalar.BLOB
 
 
 def filling(prop: IrProperty) -> object:
@@ -52,7 +75,17 @@ def physical_schema(ir_type: IrType) -> pa.Schema:
 
 
 def indexed_columns(ir_type: IrType) -> tuple[str, ...]:
-    """Returns the columns that have a BTREE: ids, endpoints, and what the schema indexes."""
+    """Returns the columns that have a BTREE: ids, endpoints, what is indexed, and what is unique.
+
+    Lists and Blobs have none, and vectors an index of their own. Of a `@unique` over endpoints the
+    endpoints' indexes serve; of another one each property has its own.
+    """
     identity = ("src", "dst") if ir_type.kind == "edge" else ("id",)
-    together = {name for c in ir_type.constraints if c.kind == "index" for name in c.columns}
-    return identity + tuple(p.column for p in ir_type.properties if p.indexed or p.name in together)
+    together = {
+        name for c in ir_type.constraints if c.kind in ("index", "unique") for name in c.columns
+    }
+    return identity + tuple(
+        p.column
+        for p in ir_type.properties
+        if is_scalar(p) and (p.indexed or p.name in together)
+    )

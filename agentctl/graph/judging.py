@@ -114,14 +114,15 @@ def patterns_of(ir_type: IrType, prop: IrProperty) -> tuple[str, ...]:
 def matches(pattern: str, value: Value) -> bool:
     """Returns whether *pattern* matches somewhere in *value*; in time linear in its length."""
     assert isinstance(value, str)
-    return _compiled(pattern).found_in(value)
+    return compiled(pattern).found_in(value)
 
 
 @lru_cache(maxsize=256)
-def _compiled(pattern: str) -> Pattern:
-    compiled = compile_pattern(pattern)
-    assert isinstance(compiled, Pattern), "the language has compiled it before it was stored"
-    return compiled
+def compiled(pattern: str) -> Pattern:
+    """Returns the compiled form of a stored pattern, which the language has compiled before."""
+    found = compile_pattern(pattern)
+    assert isinstance(found, Pattern), "the language has compiled it before it was stored"
+    return found
 
 
 def judgements(old: SchemaIr, new: SchemaIr) -> tuple[Judgement, ...]:

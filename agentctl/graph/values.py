@@ -1,9 +1,12 @@
 """Values of properties: from JSON as a load gives it, to key text, and to JSON as a reply shows it.
 
-Inside the engine a Date is days and a DateTime milliseconds since 1970, both int. Source:
-languages 1.2, 2.7.
+Inside the engine a Date is days and a DateTime milliseconds since 1970, both int; a list and a vector
+are tuples; a Blob is bytes that begin with a mark: `INLINE` before content, `ADDRESS` before the
+address of content that lies elsewhere, which nobody here ever fetches. Source: languages 1.2, 2.7.
 """
 
+import base64
+import binascii
 import math
 import re
 import struct
@@ -21,7 +24,7 @@ from agentctl.languages.schema.temporal import (
     parse_date,
     parse_datetime,
 )
-from agentctl.languages.schema.types import Scalar
+from agentctl.languages.schema.types import FLOATS, PlainValue, PropertyType, Scalar
 
 SAFE_INTEGER: Final = (1 << 53) - 1
 """Beyond it an integer travels as a string in JSON."""
@@ -37,7 +40,88 @@ _DECIMAL: Final = re.compile(r"-?[0-9]{1,20}", re.ASCII)
 _F32_MAX: Final = struct.unpack("<f", b"\xff\xff\x7f\x7f")[0]
 _SHOWN_MAX: Final = 60
 
-Value = str | int | float | bool
+INLINE: Final = b"\x00"
+ADDRESS: Final = b"\x01"
+_INLINE_TEXT: Final = "base64:"
+
+Value = str | int | float | bool | bytes
+"""Of a scalar."""
+Stored = Value | tuple[Value, ...]
+"""Of any property."""
+
+
+def reader_for(type_: PropertyType) -> Callable[[object], Stored]:
+    """Returns the function that reads a JSON value as *type_*; it raises ValueError with why.
+
+    Nothing is said about null, and of an enum only that it is a String.
+    """
+    one = parser_for(type_.scalar)
+    if not type_.list and type_.vector_dim is None:
+        return one
+    wanted = f"a list of {type_.vector_dim} numbers" if type_.vector_dim else "a list"
+    dim = type_.vector_dim
+
+    def read(given: object) -> tuple[Value, ...]:
+        if not isinstance(given, list | tuple) or (dim is not None and len(given) != dim):
+            _reject(wanted, given)
+        members: list[Value] = []
+        for place, member in enumerate(given, 1):
+            try:
+                members.append(one(member))
+            except ValueError as failure:
+                msg = f"member {place}: {failure}"
+                raise ValueError(msg) from None
+        return tuple(members)
+
+    return read
+
+
+def as_stored(  # one case for each kind of value
+    type_: PropertyType, given: PlainValue | tuple[PlainValue, ...]
+) -> Stored:
+    """Returns what a property of *type_* stores of a literal's or a parameter's value.
+
+    The checker lets any number meet any number: here it must be one that the type has.
+
+    Raises:
+        ValueError: it has none such; the message says why.
+    """
+    if isinstance(given, tuple):
+        return tuple(_number_as(type_.scalar, member) for member in given)
+    if type_.scalar is Scalar.BLOB and isinstance(given, str):
+        return blob_of(given)
+    return _number_as(type_.scalar, given)
+
+
+def _number_as(scalar: Scalar, given: PlainValue) -> Value:
+    if scalar in INTEGER_RANGES and isinstance(given, float):
+        if not given.is_integer():
+            _reject(f"{scalar.value} (an integer)", given)
+        given = int(given)
+    if scalar in INTEGER_RANGES or scalar in FLOATS:
+        return parser_for(scalar)(given)
+    return given
+
+
+def blob_of(text: str) -> bytes:
+    """Returns a Blob from its spelling: ``base64:`` and the content, or an address.
+
+    Raises:
+        ValueError: the content is no base64.
+    """
+    if not text.startswith(_INLINE_TEXT):
+        return ADDRESS + text.encode()
+    try:
+        return INLINE + base64.b64decode(text.removeprefix(_INLINE_TEXT), validate=True)
+    except (binascii.Error, ValueError):
+        _reject("base64 after `base64:`", text)
+
+
+def blob_text(stored: bytes) -> str:
+    """Returns the spelling of a Blob, as `blob_of` reads it."""
+    if stored.startswith(ADDRESS):
+        return stored[1:].decode()
+    return _INLINE_TEXT + base64.b64encode(stored[1:]).decode()
 
 
 def parser_for(scalar: Scalar) -> Callable[[object], Value]:
@@ -50,6 +134,7 @@ def parser_for(scalar: Scalar) -> Callable[[object], Value]:
 
 def key_text(scalar: Scalar, value: Value) -> str:
     """Returns a key value's spelling inside an ``id``."""
+    assert not isinstance(value, bytes), "a Blob is in no key"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
@@ -57,10 +142,19 @@ def key_text(scalar: Scalar, value: Value) -> str:
     return str(value)
 
 
-def json_value(scalar: Scalar, value: Value | None) -> object:
-    """Returns *value* as a reply shows it."""
+def json_stored(type_: PropertyType, value: Stored | None) -> object:
+    """Returns a value of any property as a reply or an export shows it."""
+    if isinstance(value, tuple | list):
+        return [json_value(type_.scalar, member) for member in value]
+    return json_value(type_.scalar, value)
+
+
+def json_value(scalar: Scalar, value: Value | None) -> object:  # noqa: PLR0911  # one case for each kind
+    """Returns *value*, of a scalar, as a reply shows it."""
     if value is None or isinstance(value, str | bool):
         return value
+    if isinstance(value, bytes):
+        return blob_text(value)
     if scalar is Scalar.DATE:
         return format_date(int(value))
     if scalar is Scalar.DATETIME:
@@ -115,6 +209,10 @@ def _string(given: object) -> str:
     if not isinstance(given, str):
         _reject("String", given)
     return given
+
+
+def _blob(given: object) -> bytes:
+    return blob_of(_string(given))
 
 
 def _boolean(given: object) -> bool:
@@ -179,6 +277,7 @@ def _plain_decimal(value: float) -> str:
 
 _PARSERS: Final[dict[Scalar, Callable[[object], Value]]] = {
     Scalar.STRING: _string,
+    Scalar.BLOB: _blob,
     Scalar.BOOL: _boolean,
     Scalar.F32: _float32,
     Scalar.F64: _float64,

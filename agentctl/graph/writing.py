@@ -5,13 +5,18 @@ part of the graph before that commit exists. Source: graph-engine 1.
 """
 
 from collections.abc import Mapping
+from typing import Literal
 
 from agentctl.graph.commit import Commit, TypeState
-from agentctl.graph.constraints import LoadCheck, Mode
 from agentctl.graph.snapshot import Snapshot
-from agentctl.graph.spool import Spool, StagedType
-from agentctl.graph.tables import InterferenceError, Tables
+from agentctl.graph.spool import Spool
+from agentctl.graph.tables import Tables
+from agentctl.graph.writes.applying import apply_changes
+from agentctl.graph.writes.changes import Changes, TypeChange
+from agentctl.graph.writes.checking import check
 from agentctl.languages.schema.ir import IrType, SchemaIr
+
+Mode = Literal["append", "merge", "overwrite"]
 
 
 def create_types(tables: Tables, ir: SchemaIr, *, tag: str) -> dict[str, TypeState]:
@@ -51,44 +56,29 @@ def rewrite_types(tables: Tables, head: Commit, ir: SchemaIr, *, tag: str) -> di
 def write_rows(
     tables: Tables, snapshot: Snapshot, spool: Spool, *, mode: Mode, tag: str
 ) -> Mapping[str, TypeState] | None:
-    """Checks the staged rows against the graph and writes them; None where there are violations.
-
-    Endpoints are checked only where every line could be read: a row that could not be would show
-    up as a missing node of each of its edges.
-    """
-    check = LoadCheck(snapshot, spool.staged, mode, spool.violations)
-    check.keys()
-    if not spool.violations.unreadable:
-        check.endpoints()
+    """Checks the staged rows against the graph and writes them; None where there are violations."""
+    changes = Changes(
+        types={
+            type_id: TypeChange(
+                type=staged.type,
+                rows=staged,
+                replaces_all=mode == "overwrite",
+                inserts_only=mode == "append",
+                fresh_ids=not staged.given_ids,
+                lined=True,
+            )
+            for type_id, staged in spool.staged.items()
+        }
+    )
+    matched = check(snapshot, changes, spool.violations)
     if spool.violations.count:
         return None
-    types = dict(snapshot.commit.types)
-    for staged in spool.staged.values():
-        before = types[staged.type.id]
-        matched = check.matched.get(staged.type.id, 0)
-        state = _write(tables, staged, before, merges=bool(matched), mode=mode, tag=tag)
-        rows = staged.rows if mode == "overwrite" else before.rows + staged.rows - matched
-        if state.rows != rows:
-            msg = f"version {state.lance_version} of {staged.type.name} does not have {rows} rows"
-            raise InterferenceError(msg)
-        tables.pin(staged.type, state, tag)
-        types[staged.type.id] = state
-    return types
+    return apply_changes(tables, snapshot, changes, tag, matched=matched)
 
 
 def lacks_data(tables: Tables, commit: Commit) -> bool:
     """Returns whether a dataset version that *commit* names is no longer there."""
     return not all(tables.has(type_id, state) for type_id, state in commit.types.items())
-
-
-def _write(  # what is written, on what, and how
-    tables: Tables, staged: StagedType, before: TypeState, *, merges: bool, mode: Mode, tag: str
-) -> TypeState:
-    if mode == "overwrite":
-        return tables.overwrite(staged.type, before, staged.batches, tag=tag)
-    if merges:
-        return tables.merge(staged.type, before, staged.batches, tag=tag)
-    return tables.append(staged.type, before, staged.batches, tag=tag)
 
 
 def _created(tables: Tables, ir_type: IrType, tag: str) -> TypeState:
