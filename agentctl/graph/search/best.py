@@ -1,0 +1,47 @@
+"""Ids with scores, best first: what every rank gives."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+Scored = tuple[pa.Array, np.ndarray]
+"""Ids and their scores."""
+
+
+def kept_ids(ids: pa.Array, scores: np.ndarray, among: pa.Array | None) -> Scored:
+    """Returns those whose id is one of *among*; all of them where it is None."""
+    if among is None or not len(ids):
+        return ids, scores
+    kept = pc.is_in(ids, value_set=among)
+    return ids.filter(kept), scores[kept.to_numpy(zero_copy_only=False)]
+
+
+def best_first(parts: Sequence[Scored], *, count: int | None, more_is_better: bool) -> pa.Table:
+    """Returns ``id`` and ``score``, the best first, equal ones by id.
+
+    Args:
+        parts: what is ranked, each id once.
+        count: how many are wanted; those that tie with the last one come too.
+        more_is_better: whether a higher score is a better one.
+    """
+    ids = pa.concat_arrays([pa.array([], type=pa.utf8()), *(part for part, _ in parts)])
+    scores = np.concatenate([np.zeros(0), *(part for _, part in parts)])
+    if count is not None and count < len(scores):
+        ids, scores = _foremost(ids, scores, max(count, 0), more_is_better=more_is_better)
+    table = pa.table({"id": ids, "score": pa.array(scores, type=pa.float64())})
+    way = "descending" if more_is_better else "ascending"
+    return table.take(pc.sort_indices(table, sort_keys=[("score", way), ("id", "ascending")]))
+
+
+def _foremost(
+    ids: pa.Array, scores: np.ndarray, count: int, *, more_is_better: bool
+) -> tuple[pa.Array, np.ndarray]:
+    """Returns the best *count*, and what ties with the last of them."""
+    if count == 0:
+        return ids.slice(0, 0), scores[:0]
+    costs = -scores if more_is_better else scores
+    last = np.partition(costs, count - 1)[count - 1]
+    kept = np.flatnonzero(costs <= last)
+    return ids.take(pa.array(kept)), scores[kept]

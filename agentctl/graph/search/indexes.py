@@ -1,0 +1,98 @@
+"""Which columns Lance indexes for searches, and how. Source: languages 1.3, ADR 25.
+
+`Tables` calls `build_missing` after each write and counts each build as a version. An inverted index
+cuts texts as `agentctl.graph.search.words` does; it decides speed and never what is found.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Final
+
+import lance
+
+from agentctl.languages.schema.ir import IrProperty, IrType
+from agentctl.languages.schema.types import Scalar
+
+VECTOR_ROWS_MIN: Final = 20_000
+"""Fewer vectors are compared exactly, in about the time that an index takes."""
+PARTITION_COUNT_MAX: Final = 1_024
+_TEXT: Final = "_words"
+_VECTOR: Final = "_near"
+
+BeforeBuild = Callable[[str], None]
+"""Is told the column whose index is about to be built."""
+
+
+def text_columns(ir_type: IrType) -> tuple[str, ...]:
+    """Returns the columns whose words are indexed: `@index` on a free String that is no key."""
+    if ir_type.kind != "node":
+        return ()
+    return tuple(p.column for p in ir_type.properties if _declared(ir_type, p) and _is_text(p))
+
+
+def vector_columns(ir_type: IrType) -> tuple[str, ...]:
+    """Returns the columns whose vectors are indexed: `@index` on a Vector."""
+    if ir_type.kind != "node":
+        return ()
+    return tuple(
+        p.column for p in ir_type.properties if _declared(ir_type, p) and p.vector_dim is not None
+    )
+
+
+def missing(ir_type: IrType, dataset: lance.LanceDataset, *, rows_min: int) -> tuple[str, ...]:
+    """Returns the columns that are large enough for a search index and have none."""
+    rows = dataset.count_rows()
+    texts = text_columns(ir_type) if rows >= rows_min else ()
+    vectors = vector_columns(ir_type) if rows >= max(rows_min, VECTOR_ROWS_MIN) else ()
+    named = {index.name for index in dataset.describe_indices()}
+    return tuple(
+        column
+        for column, ending in (*((c, _TEXT) for c in texts), *((c, _VECTOR) for c in vectors))
+        if f"{column}{ending}" not in named
+    )
+
+
+def build(ir_type: IrType, dataset: lance.LanceDataset, column: str) -> None:
+    """Builds the search index of a column: one version of the dataset."""
+    if column in text_columns(ir_type):
+        dataset.create_scalar_index(
+            column,
+            "INVERTED",
+            name=f"{column}{_TEXT}",
+            with_position=True,
+            base_tokenizer="simple",
+            lower_case=True,
+            stem=False,
+            remove_stop_words=False,
+            ascii_folding=False,
+            max_token_length=None,
+        )
+        return
+    rows = dataset.count_rows()
+    dataset.create_index(
+        column,
+        "IVF_FLAT",
+        name=f"{column}{_VECTOR}",
+        metric="l2",
+        num_partitions=min(max(round(math.sqrt(rows)), 1), PARTITION_COUNT_MAX),
+    )
+
+
+def has_text_index(dataset: lance.LanceDataset, column: str) -> bool:
+    """Returns whether the words of a column are indexed."""
+    return any(index.name == f"{column}{_TEXT}" for index in dataset.describe_indices())
+
+
+def has_vector_index(dataset: lance.LanceDataset, column: str) -> bool:
+    """Returns whether the vectors of a column are indexed."""
+    return any(index.name == f"{column}{_VECTOR}" for index in dataset.describe_indices())
+
+
+def _declared(ir_type: IrType, prop: IrProperty) -> bool:
+    """Returns whether the schema says `@index`, alone or together with others; a key does not."""
+    together = {name for c in ir_type.constraints if c.kind == "index" for name in c.columns}
+    return prop.name in together or (prop.indexed and prop.name not in ir_type.key)
+
+
+def _is_text(prop: IrProperty) -> bool:
+    return prop.scalar == Scalar.STRING.value and not prop.list and prop.enum_values is None
