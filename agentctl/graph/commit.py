@@ -121,6 +121,27 @@ def first_commit(
     )
 
 
+def branch_commit(branch: str, source: Commit, stamp: Stamp, *, n: int) -> Commit:
+    """Returns the commit with which *branch* begins: it names what *source* names.
+
+    *n* is 1 unless an older branch of that name lies below.
+    """
+    return Commit(
+        version=1,
+        branch=branch,
+        n=n,
+        kind="branch",
+        parents=(commit_id(source.n, source.branch),),
+        incarnation=source.incarnation,
+        schema=source.schema,
+        types=source.types,
+        op=_op(stamp),
+        epoch=stamp.epoch,
+        created_at=stamp.at,
+        nonce=stamp.nonce,
+    )
+
+
 def next_commit(
     head: Commit,
     kind: CommitKind,

@@ -18,6 +18,7 @@ from agentctl.domain.ledger.observations import LiveGraph
 from agentctl.domain.ledger.peeks import Peek
 from agentctl.domain.storage.protocol import BackendError, ObjectStore
 from agentctl.graph import erasing, pinning, purging
+from agentctl.graph.branching.branches import end_branches, heads
 from agentctl.graph.commit import (
     ENDED,
     Commit,
@@ -28,12 +29,8 @@ from agentctl.graph.commit import (
     rows_by_name,
 )
 from agentctl.graph.judging import Judgement, judgements, refuse_broken
-from agentctl.graph.layout import (
-    GRAPHS,
-    MAIN,
-    graph_of,
-    root,
-)
+from agentctl.graph.lance_data import LanceData
+from agentctl.graph.layout import GRAPHS, graph_of, root
 from agentctl.graph.loading import Mode, load
 from agentctl.graph.location import BeforeWrite
 from agentctl.graph.log import (
@@ -69,7 +66,7 @@ ATTEMPT_COUNT_MAX: Final = 3
 T = TypeVar("T")
 
 
-class LanceGraphs:
+class LanceGraphs(LanceData):
     """Graphs of one storage root."""
 
     def __init__(
@@ -80,8 +77,8 @@ class LanceGraphs:
         mint: Callable[[], str] | None = None,
         index_rows_min: int | None = None,
     ) -> None:
-        self._roots = GraphRoots(
-            store, before_table_write=before_table_write, index_rows_min=index_rows_min
+        super().__init__(
+            GraphRoots(store, before_table_write=before_table_write, index_rows_min=index_rows_min)
         )
         self._mint = mint or _mint_ulid
 
@@ -179,13 +176,15 @@ class LanceGraphs:
         return await erasing.erase(self._roots, graph_id, observed=observed, stamp=stamp)
 
     async def detach(self, graph_id: str, *, observed: int, stamp: Stamp) -> int:
-        """Writes the tombstone commit of `main`; all data is kept."""
+        """Writes the tombstone of `main`, which decides, then those of the other branches."""
         head, done = await self._roots.begin(graph_id, observed, stamp)
-        if done is not None:
-            return done
-        return await self._roots.log.append(
-            graph_id, next_commit(head, "tombstone", stamp), head=head
-        )
+        tombstone = head
+        if done is None:
+            tombstone = next_commit(head, "tombstone", stamp)
+            done = await self._roots.log.append(graph_id, tombstone, head=head)
+        if tombstone.n == done:
+            await end_branches(self._roots, graph_id, tombstone, stamp)
+        return done
 
     async def fence(self, graph_id: str, *, observed: int, stamp: Stamp) -> int:
         """Writes a `fence` commit that changes nothing but the epoch."""
@@ -272,7 +271,7 @@ class LanceGraphs:
             rows=rows_by_name(head),
             bytes=await folder.size_bytes(),
             last_write=head.created_at,
-            branches=(MAIN,),
+            branches=tuple(await heads(self._roots, nothing.graph_id, head)),
         )
         if head.kind in ENDED:
             given_up = head.created_at if head.kind == "purge" else None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from agentctl.graph.branching.branches import revive_branches
 from agentctl.graph.commit import Commit, next_commit
 from agentctl.graph.log import check_epoch, check_format, check_observed
 from agentctl.graph.port import ReadSetConflictError, Stamp
@@ -63,10 +64,14 @@ def claim_of(
 
 
 async def restore(roots: GraphRoots, graph_id: str, *, incarnation: str, stamp: Stamp) -> int:
-    """Brings back the commit before the tombstone, by one commit `restore`; returns its number."""
+    """Brings back the commit before the tombstone, by one commit `restore`; returns its number.
+
+    Then the branches that ended with it, by one each.
+    """
     head = await roots.head(graph_id)
     done = await roots.done_lately(head, graph_id, stamp)
     if done is not None:
+        await revive_branches(roots, graph_id, await roots.log.at(graph_id, done - 1), stamp)
         return done
     check_restorable(graph_id, head, incarnation)
     check_epoch(graph_id, head, stamp.epoch)
@@ -82,10 +87,12 @@ async def restore(roots: GraphRoots, graph_id: str, *, incarnation: str, stamp: 
         raise restore_refused(graph_id, "its data was purged")
     try:
         # A tombstone names what its predecessor named, so that it stays pinned.
-        return await roots.log.append(graph_id, next_commit(head, "restore", stamp), head=head)
+        done = await roots.log.append(graph_id, next_commit(head, "restore", stamp), head=head)
     except ReadSetConflictError:
         check_restorable(graph_id, await roots.head(graph_id), incarnation)
         raise
+    await revive_branches(roots, graph_id, head, stamp)
+    return done
 
 
 def check_restorable(graph_id: str, head: Commit, incarnation: str) -> None:

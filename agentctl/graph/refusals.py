@@ -73,6 +73,50 @@ def branch_missing(graph_id: str, branch: str) -> GraphError:
     )
 
 
+def branch_exists(graph_id: str, branch: str) -> GraphError:
+    """Returns `graph_branch_exists`."""
+    return GraphError(
+        error(
+            "graph_branch_exists",
+            graph_address(graph_id),
+            f"The graph {graph_id!r} has a branch {branch!r} already.",
+        )
+    )
+
+
+def branch_invalid(graph_id: str, said: str) -> GraphError:
+    """Returns `graph_branch_invalid`."""
+    return GraphError(error("graph_branch_invalid", graph_address(graph_id), f"{said}."))
+
+
+def point_missing(graph_id: str, point: str, why: str) -> GraphError:
+    """Returns `graph_point_missing`."""
+    said = f"The graph {graph_id!r} has nothing to read at {point!r}: {why}."
+    return GraphError(error("graph_point_missing", graph_address(graph_id), said))
+
+
+def tag_exists(graph_id: str, tag: str, commit: str) -> GraphError:
+    """Returns `graph_tag_exists`."""
+    return GraphError(
+        error(
+            "graph_tag_exists",
+            graph_address(graph_id),
+            f"The graph {graph_id!r} has a tag {tag!r} already, of commit {commit}.",
+        )
+    )
+
+
+def collected(graph_id: str, commit: Commit) -> GraphError:
+    """Returns `graph_collected`."""
+    return GraphError(
+        error(
+            "graph_collected",
+            graph_address(graph_id),
+            f"The data of commit {commit_id(commit.n, commit.branch)} was let go by a cleanup.",
+        )
+    )
+
+
 def detached(graph_id: str, head: Commit) -> GraphError:
     """Returns `graph_detached`; *head* is the tombstone, or the purge that came after it."""
     if head.kind == "purge":

@@ -13,8 +13,9 @@ import msgspec
 
 from agentctl.domain.storage.protocol import ObjectStore, UnavailableError
 from agentctl.foreign import Foreign, show
+from agentctl.graph.branching.collected import has_let_go, newest_cleanup
 from agentctl.graph.commit import ENDED, Commit, SchemaRef
-from agentctl.graph.layout import MAIN, ir_key, ref_name, source_key
+from agentctl.graph.layout import MAIN, commit_id, ir_key, ref_name, source_key
 from agentctl.graph.location import BeforeWrite, DataFolder, data_folder
 from agentctl.graph.log import (
     RECENT_COUNT,
@@ -24,13 +25,21 @@ from agentctl.graph.log import (
     check_observed,
     require_live,
 )
-from agentctl.graph.port import SchemaPayload, Stamp
-from agentctl.graph.refusals import branch_missing, busy, corrupt, engine_missing, root_missing
+from agentctl.graph.port import GraphError, SchemaPayload, Stamp
+from agentctl.graph.refusals import (
+    branch_missing,
+    busy,
+    collected,
+    corrupt,
+    engine_missing,
+    root_missing,
+)
 from agentctl.graph.threads import in_thread
 from agentctl.languages.schema.ir import SchemaIr, decode_ir, ir_bytes, ir_digest
 
 if TYPE_CHECKING:
     from agentctl.adapters.backends.s3 import S3Identity
+    from agentctl.graph.snapshot import Snapshot
     from agentctl.graph.tables import Tables
 
 ATTEMPT_COUNT_MAX: Final = 3
@@ -128,9 +137,11 @@ class GraphRoots:
         """Does something with the datasets in a worker thread.
 
         Raises:
-            GraphError: `graph_busy`, where another writer kept getting in between.
+            GraphError: `graph_busy`, where another writer kept getting in between;
+                `graph_collected` or `graph_corrupt`, where data is not there.
         """
         await in_thread(functools.partial(require_engine, graph_id))
+        from agentctl.graph.snapshot import CommitLostError
         from agentctl.graph.tables import INDEX_ROWS_MIN, InterferenceError, Tables
 
         tables = Tables(
@@ -145,10 +156,29 @@ class GraphRoots:
                 return await in_thread(lambda: act(tables))
             except InterferenceError as failure:
                 said = str(failure)
+            except CommitLostError as failure:
+                raise await self._lost(graph_id, failure.commit, str(failure)) from failure
             except OSError as failure:
                 msg = f"the datasets of graph {graph_id}: {show(Foreign(str(failure)))}"
                 raise UnavailableError(msg) from failure
         raise busy(graph_id, said)
+
+    async def on_snapshot(self, graph_id: str, commit: Commit, act: Callable[["Snapshot"], T]) -> T:
+        """Does something with the graph as *commit* names it, in a worker thread; as `on_tables`."""
+        ir = await self.ir(graph_id, commit)
+
+        def look(tables: "Tables") -> T:
+            from agentctl.graph.snapshot import Snapshot
+
+            return act(Snapshot(commit, ir, tables))
+
+        return await self.on_tables(graph_id, commit.incarnation, look)
+
+    async def _lost(self, graph_id: str, commit: Commit, what: str) -> GraphError:
+        if has_let_go(await newest_cleanup(self.store, graph_id), commit):
+            return collected(graph_id, commit)
+        named = commit_id(commit.n, commit.branch)
+        return corrupt(graph_id, f"{named} names what is not there: {what}")
 
     async def _table_options(self) -> Mapping[str, str] | None:
         """Returns how Lance reaches the storage root; None on a disk, where the path is enough."""

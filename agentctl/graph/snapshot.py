@@ -5,8 +5,16 @@ from typing import Literal
 import lance
 
 from agentctl.graph.commit import Commit
-from agentctl.graph.tables import Tables
+from agentctl.graph.tables import MissingVersionError, Tables
 from agentctl.languages.schema.ir import IrType, SchemaIr
+
+
+class CommitLostError(Exception):
+    """Data that a commit names is not there: a cleanup let it go, or the graph is broken."""
+
+    def __init__(self, commit: Commit, what: str) -> None:
+        super().__init__(what)
+        self.commit = commit
 
 
 class Snapshot:
@@ -38,9 +46,16 @@ class Snapshot:
         return self.commit.types[ir_type.id].rows
 
     def dataset(self, ir_type: IrType) -> lance.LanceDataset:
-        """Returns the dataset."""
+        """Returns the dataset.
+
+        Raises:
+            CommitLostError: it is not there; `GraphRoots.on_tables` says why.
+        """
         found = self._open.get(ir_type.id)
         if found is None:
-            found = self._tables.open(ir_type.id, self.commit.types[ir_type.id])
+            try:
+                found = self._tables.open(ir_type.id, self.commit.types[ir_type.id])
+            except MissingVersionError as failure:
+                raise CommitLostError(self.commit, str(failure)) from failure
             self._open[ir_type.id] = found
         return found

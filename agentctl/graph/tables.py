@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from typing import Final
 
-import msgspec
 import pyarrow as pa
+from msgspec.structs import replace
 
 from agentctl.graph.columns import filling, indexed_columns, physical_schema, property_field
 from agentctl.graph.commit import TypeState
@@ -40,6 +40,10 @@ Batches = Callable[[pa.Schema], Iterator[pa.RecordBatch]]
 
 class InterferenceError(Exception):
     """Another writer wrote to the dataset meanwhile."""
+
+
+class MissingVersionError(Exception):
+    """A dataset version that was asked for is not there."""
 
 
 class Tables:
@@ -83,15 +87,19 @@ class Tables:
         """Returns the dataset as a commit names it.
 
         Raises:
-            ValueError: there is no such version.
+            MissingVersionError: there is no such version.
         """
-        return self._dataset(type_id, state.lance_branch, state.lance_version)
+        try:
+            return self._dataset(type_id, state.lance_branch, state.lance_version)
+        except ValueError as failure:
+            named = f"{state.name}: version {state.lance_version} of {state.lance_branch}"
+            raise MissingVersionError(named) from failure
 
     def has(self, type_id: str, state: TypeState) -> bool:
         """Returns whether that version can be opened."""
         try:
             self.open(type_id, state)
-        except (ValueError, OSError):
+        except (MissingVersionError, OSError):
             return False
         return True
 
@@ -223,7 +231,7 @@ class Tables:
         newest = self._dataset(ir_type.id, lance_branch)
         if newest.version == version:
             return lance_branch, newest
-        base = self._dataset(ir_type.id, lance_branch, version)
+        base = self.open(ir_type.id, replace(state, lance_branch=lance_branch))
         self._before_write(f"restore {ir_type.name}")
         base.restore()  # type: ignore[no-untyped-call]  # lance leaves it bare
         _must_follow(newest.version, base.version)
@@ -239,7 +247,7 @@ class Tables:
         for attempt in range(CUT_COUNT_MAX):
             name = f"{tag}-{attempt}" if attempt else tag
             if self._is_begun(ir_type.id, name):
-                if self.has(ir_type.id, msgspec.structs.replace(state, lance_branch=name)):
+                if self.has(ir_type.id, replace(state, lance_branch=name)):
                     return name
                 continue
             self._before_write(f"cut {ir_type.name}")

@@ -1,0 +1,58 @@
+"""What branches and tags are called, and the ids of commits. Source: graph-engine 1, 5."""
+
+import re
+from typing import Final, Literal
+
+import msgspec
+
+from agentctl.graph.layout import MAIN
+from agentctl.graph.refusals import branch_invalid
+
+NAME_LENGTH_MAX: Final = 100
+_PART: Final = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
+_NAME: Final = re.compile(rf"{_PART}(?:/{_PART})*")
+_ID: Final = re.compile(rf"({_PART}(?:/{_PART})*):([1-9][0-9]{{0,18}})")
+
+
+class CommitId(msgspec.Struct, frozen=True, kw_only=True):
+    """``<branch>:<n>``, taken apart."""
+
+    branch: str
+    n: int
+
+
+def name_problem(name: str) -> str | None:
+    """Returns why no branch or tag can be called *name*, or None."""
+    if len(name) > NAME_LENGTH_MAX:
+        return f"it has more than {NAME_LENGTH_MAX} characters"
+    if ".." in name:
+        return "it has `..` in it"
+    if not _NAME.fullmatch(name):
+        return (
+            "its parts, between slashes, are letters, digits, `.`, `-` and `_`,"
+            " and begin and end with a letter or digit"
+        )
+    return None
+
+
+def check_name(graph_id: str, name: str, what: Literal["branch", "tag"]) -> None:
+    """Refuses what no branch, or no tag, can be called.
+
+    A tag of digits alone would be taken for the number of a commit.
+
+    Raises:
+        GraphError: `graph_branch_invalid`.
+    """
+    problem = name_problem(name)
+    if problem is None and what == "branch" and name == MAIN:
+        problem = "every graph has it from its first commit on"
+    if problem is None and what == "tag" and name.isdecimal():
+        problem = "it is a number, as commits have one"
+    if problem is not None:
+        raise branch_invalid(graph_id, f"No {what} can be called {name!r}: {problem}")
+
+
+def parse_commit_id(text: str) -> CommitId | None:
+    """Returns the parts of a commit's id, or None where *text* is none."""
+    found = _ID.fullmatch(text)
+    return None if found is None else CommitId(branch=found[1], n=int(found[2]))

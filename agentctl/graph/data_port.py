@@ -1,0 +1,182 @@
+"""What is done with the data of graphs: the second protocol of the engine, beside `agentctl.graph.port`.
+
+Every call names a graph by its id, and a branch where it is not about `main`. A read says at which
+commit it looks: `branch` alone is the newest of that branch, `at` a commit's number on it, a commit's
+id ``<branch>:<n>``, a tag, or a time as RFC 3339 writes it. A write bears a `Stamp` and makes at most
+one commit; with the nonce of one that is there already it does nothing and answers as that one did.
+Refusals are `GraphError` with a diagnostic. Source: graph-engine 3 to 6.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import msgspec
+
+from agentctl.diagnostics.diagnostic import Diagnostic
+from agentctl.graph.branching.tags import Tag
+from agentctl.graph.layout import MAIN
+from agentctl.graph.port import CommitInfo, Stamp
+
+
+class BranchInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """A live branch."""
+
+    name: str
+    head: CommitInfo
+    """Its newest commit."""
+    schema: str
+    """Shape digest of its schema; branches keep the one that they were cut with."""
+
+
+class CommitRef(msgspec.Struct, frozen=True, kw_only=True):
+    """A commit that a point named."""
+
+    id: str
+    branch: str
+    n: int
+    kind: str
+    created_at: str
+
+
+class VerifyReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What a look at a whole graph found; without problems it is whole."""
+
+    commits: int
+    """Commits looked at, of all branches."""
+    collected: int
+    """Commits whose data a cleanup let go of; of these only the records were looked at."""
+    versions: int
+    """Dataset versions that were opened and counted."""
+    rows: int
+    """Rows of the newest commits, which all constraints were held against."""
+    problems: tuple[Diagnostic, ...] = ()
+    """Bounded; `problem_count` is the whole number."""
+    problem_count: int = 0
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.problem_count
+
+
+class OptimizeReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What was tidied up, by one commit or none."""
+
+    commit: str | None
+    """Its id; None where everything was in order."""
+    types: Mapping[str, tuple[str, ...]]
+    """By type name what was done: ``compacted 12 fragments into 1``, ``indexed 4,000 rows``."""
+
+
+class CleanupReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What a cleanup let go of, or would."""
+
+    commits: Mapping[str, int]
+    """How many commits, by branch."""
+    kept: Mapping[str, int]
+    """How many stay with their data, by branch."""
+    bytes_removed: int
+    """0 of a rehearsal."""
+    lance_branches: int = 0
+    """Lance branches of deleted branches that were removed."""
+    rehearsal: bool = False
+    """Whether nothing was done."""
+    unfinished: str | None = None
+    """Why something was left for the next cleanup."""
+
+
+class GraphData(Protocol):
+    """The data of the graphs of one storage root."""
+
+    async def commit_at(
+        self, graph_id: str, *, branch: str = MAIN, at: str | None = None
+    ) -> CommitRef:
+        """Returns the commit that a point names; `graph_point_missing` where there is none."""
+        ...
+
+    async def commits(
+        self, graph_id: str, *, branch: str = MAIN, limit: int = 50
+    ) -> tuple[CommitInfo, ...]:
+        """Returns the newest commits of a branch, newest first."""
+        ...
+
+    async def digest(self, graph_id: str, *, branch: str = MAIN, at: str | None = None) -> str:
+        """Returns the digest of schema and rows: the same for two graphs that hold the same.
+
+        It is SHA-256 of the shape digest and of the lines of an export, so it costs a read of
+        everything.
+        """
+        ...
+
+    async def branches(self, graph_id: str) -> tuple[BranchInfo, ...]:
+        """Returns the live branches, `main` first, then by name."""
+        ...
+
+    async def branch_create(  # what is cut, from where, and by whom
+        self,
+        graph_id: str,
+        name: str,
+        *,
+        source: str = MAIN,
+        at: str | None = None,
+        stamp: Stamp,
+    ) -> BranchInfo:
+        """Cuts a branch from a point of the history of *source*; costs the same for any size.
+
+        `graph_branch_exists`, `graph_branch_invalid` for the name, `graph_collected`.
+        """
+        ...
+
+    async def branch_delete(self, graph_id: str, name: str, *, observed: int, stamp: Stamp) -> int:
+        """Ends a branch whose newest commit is *observed*; returns the number of its tombstone.
+
+        `graph_branch_missing`, `graph_branch_invalid` for `main`, `read_set_conflict`.
+        """
+        ...
+
+    async def tags(self, graph_id: str) -> tuple[Tag, ...]:
+        """Returns the graph's tags, by name."""
+        ...
+
+    async def tag(
+        self,
+        graph_id: str,
+        name: str,
+        *,
+        branch: str = MAIN,
+        at: str | None = None,
+        stamp: Stamp,
+    ) -> Tag:
+        """Names a commit for good, and keeps its data; `graph_tag_exists` of another commit."""
+        ...
+
+    async def untag(self, graph_id: str, name: str) -> bool:
+        """Takes a tag away; returns whether there was one."""
+        ...
+
+    async def verify(self, graph_id: str) -> VerifyReport:
+        """Looks at everything: the logs, every dataset version, and all constraints of the heads."""
+        ...
+
+    async def optimize(self, graph_id: str, *, branch: str = MAIN, stamp: Stamp) -> OptimizeReport:
+        """Compacts small files and brings the indexes up to date, by one commit `write`, or none."""
+        ...
+
+    async def cleanup(
+        self,
+        graph_id: str,
+        *,
+        keep: int = 1,
+        older_than: timedelta = timedelta(0),
+        now: datetime,
+        stamp: Stamp,
+        rehearse: bool = False,
+    ) -> CleanupReport:
+        """Lets go of what nothing keeps.
+
+        Of each branch the newest *keep* commits stay, and those younger than *older_than*; besides
+        them what branches were cut from and merged with, tags, and pins. Everything else loses its
+        data; its record stays. With *rehearse* nothing is done.
+        """
+        ...

@@ -1,0 +1,90 @@
+"""The data of graphs on Lance: `GraphData` as thin methods over the functions of the rooms."""
+
+from agentctl.graph.branching import branches, points, tags
+from agentctl.graph.branching.tags import Tag
+from agentctl.graph.commit import Commit, commit_info
+from agentctl.graph.data_port import BranchInfo, CommitRef
+from agentctl.graph.layout import MAIN, commit_id
+from agentctl.graph.log import require_live
+from agentctl.graph.port import CommitInfo, Stamp
+from agentctl.graph.roots import GraphRoots
+
+
+class LanceData:
+    """What `LanceGraphs` can do with the data of its graphs."""
+
+    def __init__(self, roots: GraphRoots) -> None:
+        self._roots = roots
+
+    async def commit_at(
+        self, graph_id: str, *, branch: str = MAIN, at: str | None = None
+    ) -> CommitRef:
+        """Returns the commit that a point names."""
+        found = await points.resolve(self._roots, graph_id, branch=branch, at=at)
+        return CommitRef(
+            id=commit_id(found.n, found.branch),
+            branch=found.branch,
+            n=found.n,
+            kind=found.kind,
+            created_at=found.created_at,
+        )
+
+    async def commits(
+        self, graph_id: str, *, branch: str = MAIN, limit: int = 50
+    ) -> tuple[CommitInfo, ...]:
+        """Returns the newest commits of a branch, newest first."""
+        await self._roots.head(graph_id, branch)
+        found = await self._roots.log.newest_first(graph_id, limit=limit, branch=branch)
+        return tuple(commit_info(commit) for commit in found)
+
+    async def branches(self, graph_id: str) -> tuple[BranchInfo, ...]:
+        """Returns the live branches, `main` first, then by name."""
+        main = require_live(graph_id, await self._roots.head(graph_id))
+        heads = await branches.heads(self._roots, graph_id, main)
+        return tuple(_branch_info(head) for head in heads.values())
+
+    async def branch_create(  # what is cut, from where, and by whom
+        self,
+        graph_id: str,
+        name: str,
+        *,
+        source: str = MAIN,
+        at: str | None = None,
+        stamp: Stamp,
+    ) -> BranchInfo:
+        """Cuts a branch from a point of the history of *source*."""
+        commit = await branches.create_branch(
+            self._roots, graph_id, name, source=source, at=at, stamp=stamp
+        )
+        return _branch_info(commit)
+
+    async def branch_delete(self, graph_id: str, name: str, *, observed: int, stamp: Stamp) -> int:
+        """Ends a branch; returns the number of its tombstone."""
+        return await branches.delete_branch(
+            self._roots, graph_id, name, observed=observed, stamp=stamp
+        )
+
+    async def tags(self, graph_id: str) -> tuple[Tag, ...]:
+        """Returns the graph's tags, by name."""
+        return await tags.tags(self._roots, graph_id)
+
+    async def tag(
+        self,
+        graph_id: str,
+        name: str,
+        *,
+        branch: str = MAIN,
+        at: str | None = None,
+        stamp: Stamp,
+    ) -> Tag:
+        """Names a commit for good, and keeps its data."""
+        commit = await points.resolve(self._roots, graph_id, branch=branch, at=at)
+        return await tags.create_tag(self._roots, graph_id, name, commit, stamp=stamp)
+
+    async def untag(self, graph_id: str, name: str) -> bool:
+        """Takes a tag away; returns whether there was one."""
+        return await tags.delete_tag(self._roots, graph_id, name)
+
+
+def _branch_info(head: Commit) -> BranchInfo:
+    return BranchInfo(name=head.branch, head=commit_info(head), schema=head.schema.shape_digest)
