@@ -18,7 +18,13 @@ from typing import Final
 import pyarrow as pa
 from msgspec.structs import replace
 
-from agentctl.graph.columns import filling, indexed_columns, physical_schema, property_field
+from agentctl.graph.columns import (
+    arrow_type,
+    filling,
+    indexed_columns,
+    physical_schema,
+    property_field,
+)
 from agentctl.graph.commit import TypeState
 from agentctl.graph.layout import MAIN, branch_of_ref, number_of_ref
 from agentctl.graph.location import BeforeWrite, DataFolder
@@ -142,23 +148,44 @@ class Tables:
         return self._indexed(ir_type, branch, made)
 
     def reshape(self, ir_type: IrType, state: TypeState, *, tag: str) -> TypeState:
-        """Adds the columns and indexes that the type has and the dataset lacks.
+        """Adds the columns and indexes that the type has and the dataset lacks, and widens columns.
 
-        Existing rows have the default in a new column that is required, and null in any other.
-        Where nothing is lacking nothing is written.
+        Existing rows have the default in a new column that is required, and null in any other; in a
+        wider column they have the value that they had. Where nothing is lacking nothing is written.
         """
         there = self.open(ir_type.id, state)
         present = {*there.schema.names}
         missing = [p for p in ir_type.properties if p.column not in present]
-        if not missing and not self._missing_indexes(ir_type, there):
+        wider = [
+            property_field(p)
+            for p in ir_type.properties
+            if p.column in present and there.schema.field(p.column).type != arrow_type(p)
+        ]
+        if not missing and not wider and not self._missing_indexes(ir_type, there):
             return _state(ir_type, state.lance_branch, there)
         branch, base = self._on_top(ir_type, state, tag)
+        if wider:
+            self._widen(ir_type, base, wider)
         if missing:
             before = base.version
             self._before_write(f"add columns {ir_type.name}")
             _add_columns(base, missing)
             _must_follow(before, base.version)
         return self._indexed(ir_type, branch, base)
+
+    def _widen(self, ir_type: IrType, base: "lance.LanceDataset", fields: list[pa.Field]) -> None:
+        """Gives columns a wider type; Lance wants their indexes gone before, `_indexed` makes new ones."""
+        columns = {field.name for field in fields}
+        for index in base.describe_indices():
+            if columns & {*index.field_names}:
+                before = base.version
+                self._before_write(f"drop index {ir_type.name}.{index.name}")
+                base.drop_index(index.name)
+                _must_follow(before, base.version)
+        before = base.version
+        self._before_write(f"widen {ir_type.name}")
+        base.alter_columns(*({"path": f.name, "data_type": f.type} for f in fields))
+        _must_follow(before, base.version)
 
     def rewrite(self, ir_type: IrType, state: TypeState, *, tag: str) -> TypeState:
         """Copies the rows in force into files that hold nothing else.

@@ -46,8 +46,8 @@ _INLINE_TEXT: Final = "base64:"
 
 Value = str | int | float | bool | bytes
 """Of a scalar."""
-Stored = Value | tuple[Value, ...]
-"""Of any property."""
+Stored = Value | tuple[Value | None, ...]
+"""Of any property; members of a list may be null, numbers of a vector may not."""
 
 
 def reader_for(type_: PropertyType) -> Callable[[object], Stored]:
@@ -61,13 +61,13 @@ def reader_for(type_: PropertyType) -> Callable[[object], Stored]:
     wanted = f"a list of {type_.vector_dim} numbers" if type_.vector_dim else "a list"
     dim = type_.vector_dim
 
-    def read(given: object) -> tuple[Value, ...]:
+    def read(given: object) -> tuple[Value | None, ...]:
         if not isinstance(given, list | tuple) or (dim is not None and len(given) != dim):
             _reject(wanted, given)
-        members: list[Value] = []
+        members: list[Value | None] = []
         for place, member in enumerate(given, 1):
             try:
-                members.append(one(member))
+                members.append(None if member is None and dim is None else one(member))
             except ValueError as failure:
                 msg = f"member {place}: {failure}"
                 raise ValueError(msg) from None

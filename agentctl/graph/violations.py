@@ -22,6 +22,7 @@ INPUT_NAME: Final = "input"
 """Stands for the file in spans: the port is handed lines and knows no name."""
 
 Rule = Literal[
+    "type",
     "required",
     "enum",
     "range",
@@ -36,6 +37,7 @@ Rule = Literal[
 """What a schema asks of rows."""
 
 _OF_LOADS: Final[dict[Rule, str]] = {
+    "type": "load_value_invalid",
     "required": "load_value_invalid",
     "enum": "load_value_invalid",
     "range": "load_value_invalid",
@@ -49,6 +51,7 @@ _OF_LOADS: Final[dict[Rule, str]] = {
 }
 _OF_WRITES: Final[dict[Rule, str]] = {
     **_OF_LOADS,
+    "type": "value_violated",
     "required": "value_violated",
     "enum": "value_violated",
     "range": "value_violated",

@@ -25,7 +25,7 @@ def check_values(held: Held) -> None:
 def _check(held: Held, change: TypeChange, prop: IrProperty) -> None:
     assert change.rows is not None
     values = change.rows.table([prop.column])[prop.column]
-    if not prop.nullable and values.null_count:
+    if is_required(prop) and values.null_count:
         said = "null, but the property is required"
         held.tell_rows(change, values.is_null(), rule="required", prop=prop.name, saying=said)
     if Scalar(prop.scalar) in FLOATS:
@@ -43,6 +43,15 @@ def _check(held: Held, change: TypeChange, prop: IrProperty) -> None:
         wrong = not_matching(values, pattern)
         said = "{} does not match " + shown(pattern).replace("{", "{{").replace("}", "}}")
         held.tell_rows(change, wrong, rule="check", prop=prop.name, column=prop.column, saying=said)
+
+
+def is_required(prop: IrProperty) -> bool:
+    """Returns whether a row may not leave the property empty.
+
+    A vector with `@embed` may: its text stands for it, and nothing fills it on a write. Source:
+    languages 1.3, 2.4 T12.
+    """
+    return not prop.nullable and prop.embed is None
 
 
 def _within(
@@ -92,7 +101,7 @@ def not_matching(values: pa.ChunkedArray, pattern: str) -> pa.ChunkedArray:
 
 
 def _finite(held: Held, change: TypeChange, prop: IrProperty, values: pa.ChunkedArray) -> None:
-    """No NaN and no infinity, nor among the numbers of a list; none of a list is null."""
+    """No NaN and no infinity, nor among the members of a list; no number of a vector is null."""
     if not prop.list and prop.vector_dim is None:
         wrong = pc.invert(pc.is_finite(values))
         held.tell_rows(
@@ -105,7 +114,7 @@ def _finite(held: Held, change: TypeChange, prop: IrProperty, values: pa.Chunked
         )
         return
     flat = pc.list_flatten(values)
-    bad = pc.or_kleene(flat.is_null(), pc.invert(pc.is_finite(flat)))
+    bad = pc.fill_null(pc.invert(pc.is_finite(flat)), fill_value=prop.vector_dim is not None)
     if not pc.any(bad).as_py():
         return
     rows = pc.unique(pc.list_parent_indices(values).filter(bad))
