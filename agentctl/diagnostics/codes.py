@@ -302,6 +302,11 @@ _GRAPH: Final = {
     "graph_point_missing": "The graph has no such commit, tag or time.",
     "graph_tag_exists": "The graph has a tag of that name already, on another commit.",
     "graph_collected": "The data of that commit was collected, so it cannot be read any more.",
+    "merge_conflict": "Both branches changed the same thing, or together break the schema; nothing was merged.",
+    "merge_schema_diverged": "The schema was changed on both branches, so that no merge can tell which is meant.",
+    "merge_unrelated": "The branches have no commit in common.",
+    "feed_gap": "The change feed cannot go on from there: what was asked for is gone.",
+    "feed_cursor_invalid": "That is no point of the branch's change feed.",
     "graph_corrupt": "An object of the graph is not what its format says.",
     "graph_detached": "The graph is detached; `agentctl graph restore ID` brings it back until its time is over.",
     "graph_not_detached": "The graph is not detached.",
@@ -324,6 +329,10 @@ _GRAPH: Final = {
     "param_unknown": "The query declares no such parameter.",
     "param_invalid": "A parameter's value does not fit its declared type.",
     "query_too_large": "The query would join more rows on its way than fit in its bound of memory; narrow its match.",
+    "embedding_secret_missing": "A text has to become a vector, and there is no provider or no key for it.",
+    "embedding_model_mismatch": "The vectors of a property are of another model than the provider's.",
+    "embedding_dimension_mismatch": "The provider's vectors have another length than the property's.",
+    "embedding_failed": "The embedding provider could not be asked, or refused.",
     "sum_out_of_range": "An integer sum is beyond 2^53; it is refused rather than rounded.",
 }
 

@@ -12,6 +12,34 @@ EXPLAINED: Final[dict[str, str]] = {
         "There is nothing where the graph should be. It was never created, has been removed, or "
         "the storage root is another than you think. `agentctl status` compares with the ledger."
     ),
+    "merge_conflict": (
+        "A merge takes, entity by entity and property by property, what one branch changed since "
+        "the two parted. Where both changed the same property, inserted the same node, or one "
+        "deleted what the other changed, nobody but you can say what is meant; and where the "
+        "merged rows together would break the schema (an edge without its node, two rows with one "
+        "unique value, too many edges, a value that is not permitted), neither branch is wrong "
+        "alone. Nothing was written. Each conflict is told with the value at the base, ours and "
+        "theirs; change one of the branches, then merge again."
+    ),
+    "merge_schema_diverged": (
+        "A branch keeps the schema that it was cut with until it is migrated, and a merge takes "
+        "the schema of the branch that changed it. Here both did, each in its own way. Migrate "
+        "one of them to the other's schema, then merge."
+    ),
+    "merge_unrelated": (
+        "A merge needs the commit at which two branches parted. These have none: one of them "
+        "comes from an earlier graph of that id."
+    ),
+    "feed_gap": (
+        "The change feed tells what each commit changed, as long as its data and that of the one "
+        "before it are there. A cleanup let go of one of them, or the branch was deleted and cut "
+        "anew. Take an export of the newest commit as a new baseline, and follow the feed from "
+        "that commit on."
+    ),
+    "feed_cursor_invalid": (
+        "A feed begins at `now`, at the `beginning`, at a commit's id or at a cursor that it gave "
+        "earlier, all of the branch that it is asked of. What was given is none of these."
+    ),
     "graph_branch_missing": (
         "A read or write named a branch that the graph does not have: it was never created, or "
         "has been deleted. The commits of a deleted branch stay readable by their ids until a "
@@ -149,6 +177,31 @@ EXPLAINED: Final[dict[str, str]] = {
         "On its way the query would join more rows than its bound of memory holds, so it was "
         "stopped before the machine suffers. Narrow the match: begin from a key, add a "
         "condition, lower the hop bounds."
+    ),
+    "embedding_secret_missing": (
+        "`nearest` was asked with a text, which an embedding provider makes a vector of first, and "
+        "the graph is bound to none, or the variable that holds the provider's key is not set. "
+        "Nothing was read. Bind the graph to a provider and set the variable where agentctl runs, "
+        "or give a vector as the parameter:\n\n"
+        "    graphs:\n"
+        "      docs: {schema: docs.pg, embedding_provider: main}"
+    ),
+    "embedding_model_mismatch": (
+        "`@embed(…, model=…)` says which model made the vectors of a property, and the provider "
+        "that the graph is bound to has another one. Vectors of two models have nothing to do with "
+        "each other, so any answer would be chance. Nothing was read. Bind the graph to a provider "
+        "with that model, or embed the texts anew and change the annotation."
+    ),
+    "embedding_dimension_mismatch": (
+        "The provider's model makes vectors of another length than the property has, also when it "
+        "was asked for that length. Nothing was read. Bind the graph to a provider whose model "
+        "fits, or declare the property with its length."
+    ),
+    "embedding_failed": (
+        "The embedding provider could not be reached, refused, or answered in a form that is none "
+        "of its interface's. The message gives its status; what it said is not repeated, since that "
+        "may hold the key. Nothing was read. A busy provider was asked three times. The key goes to "
+        "addresses that begin with https:// alone, or to http:// of this machine."
     ),
     "sum_out_of_range": (
         "The integer sum is beyond 2^53, where JSON numbers are no longer exact. It is refused "

@@ -3,7 +3,6 @@
 from agentctl.diagnostics.diagnostic import error
 from agentctl.graph.port import GraphError
 from agentctl.languages.query.plan import ParamRef, Value
-from agentctl.languages.schema.types import Embed
 
 
 def param_invalid(given: ParamRef | Value | None, why: str) -> GraphError:
@@ -12,27 +11,48 @@ def param_invalid(given: ParamRef | Value | None, why: str) -> GraphError:
     return GraphError(error("param_invalid", "query", f"{named} is out of range: {why}"))
 
 
-def secret_missing(text_of: str) -> GraphError:
-    """Returns `embedding_secret_missing`; *text_of* names the property that is ranked by a text."""
+def secret_missing(text_of: str, *, variable: str | None = None) -> GraphError:
+    """Returns `embedding_secret_missing`.
+
+    Args:
+        text_of: names the property that is ranked by a text.
+        variable: what holds the key; None where the graph has no provider.
+    """
+    why = (
+        "the graph has no embedding provider here" if variable is None else f"{variable} is not set"
+    )
     return GraphError(
         error(
             "embedding_secret_missing",
             "query",
-            f"`nearest` of {text_of} is asked with a text, and nothing here makes vectors of texts",
-            remedy="Bind the graph to an embedding provider and set the variable that its `api_key` "
-            "names; or give a vector.",
+            f"`nearest` of {text_of} is asked with a text, and {why}",
+            remedy="Bind the graph to a provider (`embedding_provider`), or give a vector."
+            if variable is None
+            else f"export {variable}=…",
         )
     )
 
 
-def model_mismatch(text_of: str, *, wanted: Embed, model: str) -> GraphError:
+def embedding_failed(text_of: str, why: str) -> GraphError:
+    """Returns `embedding_failed`."""
+    return GraphError(
+        error(
+            "embedding_failed",
+            "query",
+            f"the text for {text_of} could not be made a vector: {why}",
+            remedy="Try again, or give a vector.",
+        )
+    )
+
+
+def model_mismatch(text_of: str, *, wanted: str, model: str) -> GraphError:
     """Returns `embedding_model_mismatch`."""
     return GraphError(
         error(
             "embedding_model_mismatch",
             "query",
-            f"{text_of} has vectors of the model {wanted.model!r}, and the provider's is {model!r}",
-            remedy=f"Bind the graph to a provider with the model {wanted.model!r}.",
+            f"{text_of} has vectors of the model {wanted!r}, and the provider's is {model!r}",
+            remedy=f"Bind the graph to a provider with the model {wanted!r}.",
         )
     )
 

@@ -6,7 +6,7 @@ so none is lost.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Final, cast
+from typing import Final
 
 import lance
 import msgspec
@@ -88,7 +88,7 @@ def nearest_ids(
         return VectorColumn(_blocks(dataset, search.column))
 
     place = place_of(snapshot, ir_type, search.column, "vector")
-    column = cast("VectorColumn", cache.values.get(place, make))
+    column = cache.values.get(place, make)
     return _exact(column.blocks, search)
 
 
@@ -109,12 +109,12 @@ def _candidates(block: Block, wanted: np.ndarray, count: int) -> np.ndarray:
     """Returns the rows of a block that may be among its *count* nearest, or tie with the last."""
     if count >= len(block.ids) or not count:
         return np.arange(len(block.ids) if count else 0)
-    square = np.dot(wanted, wanted)
-    rough = block.squares - 2 * (block.matrix @ wanted) + square
-    error = _EPSILON * (len(wanted) + 8) * (np.sqrt(block.squares) + np.sqrt(square)) ** 2
-    most = np.partition(rough + error, count - 1)[count - 1]
-    kept = rough - error <= most
-    return np.flatnonzero(kept if np.isfinite(most) else np.ones(len(block.ids), dtype=bool))
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows stays a candidate
+        square = np.dot(wanted, wanted)
+        rough = block.squares - 2 * (block.matrix @ wanted) + square
+        error = _EPSILON * (len(wanted) + 8) * (np.sqrt(block.squares) + np.sqrt(square)) ** 2
+        most = np.partition(rough + error, count - 1)[count - 1]
+        return np.flatnonzero(~(rough - error > most))
 
 
 def _distances(matrix: np.ndarray, rows: np.ndarray, wanted: np.ndarray) -> np.ndarray:
