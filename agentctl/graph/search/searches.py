@@ -13,13 +13,13 @@ import pyarrow.compute as pc
 
 from agentctl.graph.search.best import best_first, kept_ids
 from agentctl.graph.search.cache import SearchCache
-from agentctl.graph.search.indexes import has_text_index
 from agentctl.graph.search.segment import segment_of
 from agentctl.graph.search.text_index import LiveSegment, TextIndex, truths
 from agentctl.graph.search.text_indexes import text_index, warm_text_index
 from agentctl.graph.search.text_query import TextQuery, query_text, text_query
 from agentctl.graph.search.text_rows import ids_without, proposed, rows_of
 from agentctl.graph.search.vectors import VectorSearch, nearest_ids
+from agentctl.graph.search_indexes import has_text_index
 from agentctl.graph.snapshot import Snapshot
 from agentctl.languages.query.plan import Nearest, TextSearch
 from agentctl.languages.schema.ir import IrType

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from agentctl.graph.search.best import Scored, best_first, kept_ids
 from agentctl.graph.search.cache import SearchCache, place_of
-from agentctl.graph.search.indexes import VECTOR_ROWS_MIN, has_vector_index
+from agentctl.graph.search_indexes import VECTOR_ROWS_MIN, has_vector_index
 from agentctl.graph.snapshot import Snapshot
 from agentctl.languages.schema.ir import IrType
 

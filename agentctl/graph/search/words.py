@@ -1,7 +1,7 @@
 """Words: how a text is cut into what the search functions compare. Source: ADR 25.
 
 A word is a longest run of letters and numbers, each character lower-cased by itself. Lance's inverted
-index cuts alike (`agentctl.graph.search.indexes`), so that it may be asked for candidates.
+index cuts alike (`agentctl.graph.search_indexes`), so that it may be asked for candidates.
 """
 
 import re

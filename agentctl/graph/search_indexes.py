@@ -1,26 +1,23 @@
 """Which columns Lance indexes for searches, and how. Source: languages 1.3, ADR 25.
 
-`Tables` calls `build_missing` after each write and counts each build as a version. An inverted index
+`Tables` builds what is missing after each write, one version of the dataset for each. An inverted index
 cuts texts as `agentctl.graph.search.words` does; it decides speed and never what is found.
 """
 
 import math
-from collections.abc import Callable
-from typing import Final
-
-import lance
+from typing import TYPE_CHECKING, Final
 
 from agentctl.languages.schema.ir import IrProperty, IrType
 from agentctl.languages.schema.types import Scalar
+
+if TYPE_CHECKING:
+    import lance  # imported by `Tables`, behind its log level
 
 VECTOR_ROWS_MIN: Final = 20_000
 """Fewer vectors are compared exactly, in about the time that an index takes."""
 PARTITION_COUNT_MAX: Final = 1_024
 _TEXT: Final = "_words"
 _VECTOR: Final = "_near"
-
-BeforeBuild = Callable[[str], None]
-"""Is told the column whose index is about to be built."""
 
 
 def text_columns(ir_type: IrType) -> tuple[str, ...]:
@@ -39,7 +36,9 @@ def vector_columns(ir_type: IrType) -> tuple[str, ...]:
     )
 
 
-def missing(ir_type: IrType, dataset: lance.LanceDataset, *, rows_min: int) -> tuple[str, ...]:
+def missing_search_indexes(
+    ir_type: IrType, dataset: "lance.LanceDataset", *, rows_min: int
+) -> tuple[str, ...]:
     """Returns the columns that are large enough for a search index and have none."""
     rows = dataset.count_rows()
     texts = text_columns(ir_type) if rows >= rows_min else ()
@@ -52,7 +51,7 @@ def missing(ir_type: IrType, dataset: lance.LanceDataset, *, rows_min: int) -> t
     )
 
 
-def build(ir_type: IrType, dataset: lance.LanceDataset, column: str) -> None:
+def build_search_index(ir_type: IrType, dataset: "lance.LanceDataset", column: str) -> None:
     """Builds the search index of a column: one version of the dataset."""
     if column in text_columns(ir_type):
         dataset.create_scalar_index(
@@ -78,12 +77,12 @@ def build(ir_type: IrType, dataset: lance.LanceDataset, column: str) -> None:
     )
 
 
-def has_text_index(dataset: lance.LanceDataset, column: str) -> bool:
+def has_text_index(dataset: "lance.LanceDataset", column: str) -> bool:
     """Returns whether the words of a column are indexed."""
     return any(index.name == f"{column}{_TEXT}" for index in dataset.describe_indices())
 
 
-def has_vector_index(dataset: lance.LanceDataset, column: str) -> bool:
+def has_vector_index(dataset: "lance.LanceDataset", column: str) -> bool:
     """Returns whether the vectors of a column are indexed."""
     return any(index.name == f"{column}{_VECTOR}" for index in dataset.describe_indices())
 
