@@ -1,0 +1,83 @@
+"""What every way of following edges gives: for each start the edges that lead on from it.
+
+`Expander` is the seam between the plan and the ways: `arrow` reads whole columns, `index` looks
+endpoints up, `csr` keeps adjacencies, `duck` joins in DuckDB. All give the same edges, in no order.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+
+from agentctl.graph.reads.expressions import Test
+from agentctl.graph.reads.frame import Positions
+from agentctl.languages.schema.ir import IrType
+
+
+class EdgeRows:
+    """Edges that lead on from some starts, one row for each edge row and direction."""
+
+    __slots__ = ("columns", "distinct", "far", "near")
+
+    def __init__(
+        self,
+        near: Positions,
+        far: pa.Array,
+        columns: Mapping[str, pa.Array] | None = None,
+        *,
+        distinct: bool = False,
+    ) -> None:
+        self.near = near
+        """Places among the starts."""
+        self.far = far
+        """Ids of the other ends."""
+        self.columns = dict(columns or {})
+        """Of the edge variable, by the plan's names."""
+        self.distinct = distinct
+        """Whether no pair of ends comes twice for sure."""
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """What is asked of the edges besides their ends."""
+
+    var: str | None = None
+    """The edge variable; None where only endpoint pairs count, and they may be given once."""
+    reads: tuple[str, ...] = ()
+    tests: tuple[Test, ...] = ()
+
+
+class Expander(Protocol):
+    """One way of following edges."""
+
+    name: str
+
+    def edges(
+        self, edge: IrType, near: pa.Array, *, forward: bool, wanted: Wanted
+    ) -> EdgeRows:
+        """Returns the edges of a type that leave (or, not *forward*, reach) the ids *near*.
+
+        The ids are different and none is null.
+        """
+        ...
+
+    def reach(
+        self,
+        legs: Sequence[tuple[IrType, bool]],
+        near: pa.Array,
+        *,
+        low: int,
+        high: int,
+    ) -> tuple[Positions, pa.Array] | None:
+        """Returns start and destination of all pairs whose shortest distance is *low* to *high*.
+
+        Of at least one edge, over any of *legs* (a type, and whether along its edges), each pair
+        once. None where this way has no means of its own; then it is done by `edges`, hop by hop.
+        """
+        ...
+
+
+def empty() -> EdgeRows:
+    """Returns no edges, of no variable."""
+    return EdgeRows(np.empty(0, np.int64), pa.array([], pa.utf8()), distinct=True)

@@ -1,0 +1,83 @@
+"""Columns of a read reply: their kinds, and their values as JSON shows them.
+
+Source: languages 2.6, 2.7, 3.2.
+"""
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+from agentctl.graph.port import ColumnInfo
+from agentctl.graph.reads.expressions import Constant
+from agentctl.graph.reads.frame import Frame
+from agentctl.graph.reads.logical import Project, Shown
+from agentctl.graph.values import json_value
+from agentctl.languages.query.descriptor import result_columns
+from agentctl.languages.query.plan import CheckedQuery
+from agentctl.languages.schema.ir import IrType, SchemaIr
+from agentctl.languages.schema.types import PropertyType, Scalar
+
+
+def column_infos(query: CheckedQuery) -> tuple[ColumnInfo, ...]:
+    """Returns what a reply says of its columns: what the catalog promised."""
+    return tuple(
+        ColumnInfo(name=column.name, kind=column.kind, nullable=column.nullable)
+        for column in result_columns(query)
+    )
+
+
+def shown_rows(plan: Project, frame: Frame, ir: SchemaIr) -> tuple[dict[str, object], ...]:
+    """Returns the rows of a reply, as JSON has them."""
+    names = [output.name for output in plan.outputs]
+    columns = [_column(output, frame, ir) for output in plan.outputs]
+    if not columns:
+        return tuple({} for _ in range(frame.rows))
+    return tuple(dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True))
+
+
+def shown_value(type_: PropertyType, value: object) -> object:
+    """Returns one value of that type as JSON has it; lists and vectors member by member."""
+    if value is None:
+        return None
+    if isinstance(value, list | tuple):
+        return [_plain(type_.scalar, member) for member in value]
+    return _plain(type_.scalar, value)
+
+
+def _column(output: Shown, frame: Frame, ir: SchemaIr) -> list[object]:
+    of = output.of
+    if output.node is not None:
+        owner = ir.type_named("node", output.node.type_name)
+        assert owner is not None
+        return _entities(output, owner, frame)
+    assert output.type is not None
+    if isinstance(of, Constant):
+        return [shown_value(of.type, of.value)] * frame.rows
+    return _values(output.type, frame[of.name])
+
+
+def _values(type_: PropertyType, column: pa.Array) -> list[object]:
+    return [shown_value(type_, value) for value in column.to_pylist()]
+
+
+def _entities(output: Shown, owner: IrType, frame: Frame) -> list[object]:
+    """Returns an object for each row: ``@id``, ``@type``, then the properties in order."""
+    assert not isinstance(output.of, Constant)
+    var = output.of.name
+    types = {p.name: p.type for p in owner.properties}
+    values: Sequence[list[object]] = [
+        _values(types[name], frame[f"{var}.{name}"]) for name in output.reads
+    ]
+    found: list[object] = []
+    for at, row_id in enumerate(frame[var].to_pylist()):
+        if row_id is None:
+            found.append(None)
+            continue
+        held = {name: column[at] for name, column in zip(output.reads, values, strict=True)}
+        found.append({"@id": row_id, "@type": owner.name} | held)
+    return found
+
+
+def _plain(scalar: Scalar, value: object) -> object:
+    assert value is None or isinstance(value, str | int | float | bool)
+    return json_value(scalar, value)

@@ -1,0 +1,236 @@
+"""Where a read gets its rows: the datasets of one snapshot, by scan or by index. In a worker thread.
+
+Predicates and projections go into Lance's scans; what cannot be said there is asked of the batches
+as they come, so that only wanted rows are held.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from agentctl.graph.reads.budget import Budget
+from agentctl.graph.reads.cost import looked_up
+from agentctl.graph.reads.evaluating import kept
+from agentctl.graph.reads.expressions import Known, Test, columns_of
+from agentctl.graph.reads.frame import Frame, flat, plain
+from agentctl.graph.reads.pushing import column_name, pushed, quoted
+from agentctl.graph.reads.refusing import unfit
+from agentctl.graph.snapshot import Snapshot
+from agentctl.languages.schema.ir import IrType
+
+LOOKUP_COUNT_MAX: Final = 1_000
+"""Ids that one filter names; more are read by several, or by a scan."""
+
+SMALL_ROWS: Final = 10_000
+"""Types of fewer rows are read at once, which is quicker than batch by batch."""
+
+_ENDS: Final = {"@src": "src", "@dst": "dst"}
+
+
+class Source:
+    """The rows of one snapshot."""
+
+    def __init__(self, snapshot: Snapshot, budget: Budget, *, lookups: bool | None = None) -> None:
+        self._snapshot = snapshot
+        self._budget = budget
+        self._lookups = lookups
+        """Whether rows by id are looked up or scanned; None decides by cost."""
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """What is read."""
+        return self._snapshot
+
+    def node(self, name: str) -> IrType:
+        """Returns a node type.
+
+        Raises:
+            GraphError: the graph has it not.
+        """
+        return self._type("node", name)
+
+    def edge(self, name: str) -> IrType:
+        """Returns an edge type."""
+        return self._type("edge", name)
+
+    def rows(self, ir_type: IrType) -> int:
+        """Returns how many rows a type has."""
+        return self._snapshot.rows(ir_type)
+
+    def scan(
+        self,
+        ir_type: IrType,
+        *,
+        var: str,
+        reads: Sequence[str],
+        tests: Sequence[Test] = (),
+        where: str | None = None,
+        also: Sequence[str] = (),
+        ids: bool = True,
+        member: tuple[str, pa.Array] | None = None,
+    ) -> Frame:
+        """Returns the rows of a type that meet *tests*: ``var``, ``var.<property>`` and *also*.
+
+        Args:
+            ir_type: what is read.
+            var: names the columns.
+            reads: properties, ``@src`` and ``@dst``.
+            tests: over the columns of *var* alone.
+            where: a further condition in Lance's filter language.
+            also: stored columns that are given under their own names.
+            ids: whether ``var`` itself is wanted.
+            member: a column of the result and the values it must have one of.
+        """
+        stored = self._stored(ir_type, var)
+        filters = [] if where is None else [where]
+        residual: list[Test] = []
+        for test in tests:
+            text = pushed(test, stored.get)
+            if text is None:
+                residual.append(test)
+            else:
+                filters.append(text)
+        wanted = [*([var] if ids else []), *(f"{var}.{name}" for name in reads)]
+        read = dict.fromkeys(wanted)
+        for test in residual:
+            read.update(dict.fromkeys(sorted(columns_of(test))))
+        return self._read(
+            _Reading(
+                ir_type=ir_type,
+                names={name: stored[name] for name in read if not name.endswith("@type")},
+                wanted=wanted,
+                also=also,
+                where=" AND ".join(f"({f})" for f in filters) if filters else None,
+                residual=tuple(residual),
+                member=member,
+                empty=any(isinstance(t, Known) and t.value is not True for t in tests),
+            )
+        )
+
+    def lookup(
+        self, ir_type: IrType, ids: pa.Array, *, var: str, reads: Sequence[str]
+    ) -> Mapping[str, pa.Array]:
+        """Returns ``var.<property>`` for each of *ids*, which are different; null where there is none."""
+        found = self.among(ir_type, "id", ids, var=var, reads=reads)
+        at = pc.index_in(ids, value_set=found[var])
+        return {name: column.take(at) for name, column in found.columns.items() if name != var}
+
+    def among(
+        self,
+        ir_type: IrType,
+        column: str,
+        wanted: pa.Array,
+        *,
+        var: str,
+        reads: Sequence[str],
+        tests: Sequence[Test] = (),
+        also: Sequence[str] = (),
+        ids: bool = True,
+    ) -> Frame:
+        """Returns the rows whose *column* is one of the texts *wanted*, in no order.
+
+        The column is ``id``, or one of *also*.
+        """
+        by_index = self._lookups
+        if by_index is None:
+            by_index = looked_up(len(wanted), self.rows(ir_type))
+        if not by_index and len(wanted):
+            member = (var if column == "id" else column, wanted)
+            return self.scan(
+                ir_type, var=var, reads=reads, tests=tests, also=also, ids=ids, member=member
+            )
+        texts = wanted.to_pylist()
+        frames: list[Frame] = []
+        for begin in range(0, max(len(texts), 1), LOOKUP_COUNT_MAX):
+            some = texts[begin : begin + LOOKUP_COUNT_MAX]
+            where = f"{column_name(column)} IN ({', '.join(map(quoted, some))})" if some else "false"
+            frames.append(
+                self.scan(
+                    ir_type, var=var, reads=reads, tests=tests, where=where, also=also, ids=ids
+                )
+            )
+        return stacked(frames)
+
+    def _read(self, reading: "_Reading") -> Frame:
+        self._budget.tick()
+        dataset = self._snapshot.dataset(reading.ir_type)
+        columns = list(dict.fromkeys([*reading.names.values(), *reading.also]))
+        if reading.empty:
+            return reading.frame(dataset.scanner(columns=columns, limit=0).to_table())
+        scanner = dataset.scanner(columns=columns, filter=reading.where)
+        if self.rows(reading.ir_type) < SMALL_ROWS:
+            return reading.frame(scanner.to_table())
+        frames: list[Frame] = []
+        size = 0
+        for batch in scanner.to_batches():
+            frames.append(reading.frame(batch))
+            size += frames[-1].nbytes
+            self._budget.tick()
+            self._budget.holds(size)
+        if not frames:
+            return reading.frame(dataset.scanner(columns=columns, limit=0).to_table())
+        return stacked(frames)
+
+    def _stored(self, ir_type: IrType, var: str) -> "_Stored":
+        """Returns the stored column of each column that *var* may have."""
+        found = {f"{var}.{p.name}": p.column for p in ir_type.properties}
+        found[var] = "id"
+        if ir_type.kind == "edge":
+            found |= {f"{var}.{name}": column for name, column in _ENDS.items()}
+        return _Stored(found, ir_type)
+
+    def _type(self, kind: str, name: str) -> IrType:
+        found = self._snapshot.ir.type_named(kind, name)
+        if found is None:
+            raise unfit(missing=f"{kind} type {name!r}")
+        return found
+
+
+class _Reading(msgspec.Struct, frozen=True, kw_only=True):
+    """One read of a dataset, and what becomes of its batches."""
+
+    ir_type: IrType
+    names: Mapping[str, str]
+    """Stored columns by the names that tests and results use."""
+    wanted: Sequence[str]
+    also: Sequence[str]
+    where: str | None
+    residual: tuple[Test, ...]
+    member: tuple[str, pa.Array] | None
+    empty: bool
+
+    def frame(self, batch: pa.RecordBatch | pa.Table) -> Frame:
+        """Returns what is wanted of the rows of a batch."""
+        columns = {name: plain(batch.column(column)) for name, column in self.names.items()}
+        columns |= {name: flat(batch.column(name)) for name in self.also}
+        frame = Frame(batch.num_rows, columns)
+        if self.member is not None:
+            name, values = self.member
+            frame = frame.filter(pc.is_in(frame[name], value_set=values))
+        label = pa.scalar(self.ir_type.name)
+        types = {n: pa.repeat(label, frame.rows) for n in self.wanted if n.endswith(".@type")}
+        return kept(self.residual, frame.having(types)).select([*self.wanted, *self.also])
+
+
+class _Stored(dict[str, str]):
+    """Stored columns by name; a name that the schema has not is a query of another schema."""
+
+    def __init__(self, found: Mapping[str, str], owner: IrType) -> None:
+        super().__init__(found)
+        self._owner = owner
+
+    def __missing__(self, name: str) -> str:
+        prop = name.partition(".")[2]
+        raise unfit(missing=f"property {prop!r} of {self._owner.name}")
+
+
+def stacked(frames: Sequence[Frame]) -> Frame:
+    """Returns the rows of all *frames*, of which there is one at least."""
+    if len(frames) == 1:
+        return frames[0]
+    names = list(frames[0].columns)
+    rows = sum(f.rows for f in frames)
+    return Frame(rows, {n: pa.concat_arrays([f[n] for f in frames]) for n in names})
