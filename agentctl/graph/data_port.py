@@ -17,6 +17,8 @@ from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.graph.branching.tags import Tag
 from agentctl.graph.layout import MAIN
 from agentctl.graph.port import CommitInfo, Stamp
+from agentctl.graph.writes.report import MutationReport
+from agentctl.languages.query.plan import CheckedQuery
 
 
 class BranchInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -153,6 +155,25 @@ class GraphData(Protocol):
 
     async def untag(self, graph_id: str, name: str) -> bool:
         """Takes a tag away; returns whether there was one."""
+        ...
+
+    async def mutate(  # what is done, where, on what condition, and by whom
+        self,
+        graph_id: str,
+        query: CheckedQuery,
+        params: Mapping[str, object],
+        *,
+        branch: str = MAIN,
+        if_commit: str | None = None,
+        stamp: Stamp,
+    ) -> MutationReport:
+        """Runs a mutation with bound parameters by one commit `write`, or none.
+
+        All that the schema does not permit comes back as diagnostics, and nothing is written then.
+        ``now()`` is the time of the stamp. With *if_commit* it is done only on that commit, by its
+        id. Inserts that lose the race for the commit are done again on the faster one; else it is
+        `read_set_conflict`.
+        """
         ...
 
     async def verify(self, graph_id: str) -> VerifyReport:

@@ -1,13 +1,12 @@
 """What a narrower schema asks of the rows that are there, judged before it comes into force.
 
 Both graph ports ask `judgements` and count the rows that break each; with any, the schema is refused
-and nothing is changed. What needs more than one value of one row is not judged here yet
-(`domain.plan.storable`). Source: graph-engine 2.
+and nothing is changed. Source: graph-engine 2.
 """
 
 import json
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 
 import msgspec
@@ -18,7 +17,7 @@ from agentctl.graph.values import INTEGER_RANGES, Value, as_f32
 from agentctl.ids import schema_address
 from agentctl.languages.schema.ir import IrConstraint, IrProperty, IrType, SchemaIr
 from agentctl.languages.schema.pattern import Pattern, compile_pattern
-from agentctl.languages.schema.types import Scalar
+from agentctl.languages.schema.types import Cardinality, Scalar
 
 
 class Bounds(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +69,48 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
         if self.pattern is not None:
             return f"{rows} with a {self.where} that its pattern does not match"
         return f"{rows} with a {self.where} outside its range"
+
+
+class Repeats(msgspec.Struct, frozen=True, kw_only=True):
+    """A `@unique` that rows must satisfy together; a row with a null in it is exempt."""
+
+    type_id: str
+    columns: tuple[str, ...]
+    """Those that the rows have. What is new and has a default is the same in all of them, so that
+    without any column no two rows may be there."""
+    where: str
+    """``Type.property, property``, as they are named now."""
+
+    def told(self, count: int) -> str:
+        """Returns what is wrong with *count* rows."""
+        rows = "1 row that repeats" if count == 1 else f"{count:,} rows that repeat"
+        return f"{rows} {self.where}"
+
+
+class Leaving(msgspec.Struct, frozen=True, kw_only=True):
+    """How many edges of a type must leave each of its source nodes."""
+
+    type_id: str
+    """Of the edge type."""
+    source_id: str
+    """Of the node type that it leaves."""
+    permitted: Cardinality
+    where: str
+    """``Edge.from``."""
+
+    def is_broken_by(self, count: int) -> bool:
+        """Returns whether a node that *count* edges leave breaks it."""
+        most = self.permitted.maximum
+        return count < self.permitted.minimum or (most is not None and count > most)
+
+    def told(self, count: int) -> str:
+        """Returns what is wrong with *count* nodes."""
+        nodes = f"{count:,} node{'' if count == 1 else 's'}"
+        most = "" if self.permitted.maximum is None else self.permitted.maximum
+        return f"{nodes} with a number of {self.where} edges outside @card({self.permitted.minimum}..{most})"
+
+
+Asked = Judgement | Repeats | Leaving
 
 
 def bounds_of(prop: IrProperty, constraint: IrConstraint) -> Bounds:
@@ -125,18 +166,21 @@ def compiled(pattern: str) -> Pattern:
     return found
 
 
-def judgements(old: SchemaIr, new: SchemaIr) -> tuple[Judgement, ...]:
+def judgements(old: SchemaIr, new: SchemaIr) -> tuple[Asked, ...]:
     """Returns what *new* asks of the rows that *old* did not."""
     before = {t.id: t for t in old.types}
-    return tuple(
-        judgement
-        for ir_type in new.types
-        if ir_type.id in before
-        for judgement in _of_type(before[ir_type.id], ir_type)
-    )
+    asked: list[Asked] = []
+    for ir_type in new.types:
+        kept = before.get(ir_type.id)
+        if kept is not None:
+            asked.extend(_of_type(kept, ir_type))
+            asked.extend(_unique(kept, ir_type))
+        if ir_type.kind == "edge":
+            asked.extend(_leaving(kept, ir_type, new, before))
+    return tuple(asked)
 
 
-def refuse_broken(graph_id: str, found: Iterable[tuple[Judgement, int]]) -> None:
+def refuse_broken(graph_id: str, found: Iterable[tuple[Asked, int]]) -> None:
     """Refuses the schema where rows break it.
 
     Raises:
@@ -173,6 +217,57 @@ def _of_type(old: IrType, new: IrType) -> Iterator[Judgement]:
                 yield Judgement(type_id=new.id, column=prop.column, where=where, bounds=bounds)
         for pattern in sorted({*patterns_of(new, prop)} - {*patterns_of(old, kept)}):
             yield Judgement(type_id=new.id, column=prop.column, where=where, pattern=pattern)
+
+
+def _unique(old: IrType, new: IrType) -> Iterator[Repeats]:
+    held = {p.id for p in old.properties}
+    known = {_ids(old, c.columns) for c in old.constraints if c.kind == "unique"}
+    by_name = {p.name: p for p in new.properties}
+    for constraint in new.constraints:
+        if constraint.kind != "unique" or _ids(new, constraint.columns) in known:
+            continue
+        fresh = [
+            by_name[n] for n in constraint.columns if n in by_name and by_name[n].id not in held
+        ]
+        if any(filling_is_null(prop) for prop in fresh):
+            continue  # the new property is null in every row, which is exempt
+        names = {prop.name for prop in fresh}
+        yield Repeats(
+            type_id=new.id,
+            columns=tuple(
+                by_name[n].column if n in by_name else n
+                for n in constraint.columns
+                if n not in names
+            ),
+            where=f"{new.name}.{', '.join(constraint.columns)}",
+        )
+
+
+def filling_is_null(prop: IrProperty) -> bool:
+    """Returns whether the rows that are there have null in a new property."""
+    return prop.nullable or prop.default is None
+
+
+def _ids(ir_type: IrType, names: Iterable[str]) -> frozenset[str]:
+    ids = {p.name: p.id for p in ir_type.properties}
+    return frozenset(ids.get(name, name) for name in names)
+
+
+def _leaving(
+    old: IrType | None, new: IrType, schema: SchemaIr, before: Mapping[str, IrType]
+) -> Iterator[Leaving]:
+    """A narrower `@card`; of a new edge type one that the nodes which are there cannot have met."""
+    now = new.cardinality
+    was = Cardinality() if old is None else old.cardinality
+    tighter = now.maximum is not None and (was.maximum is None or was.maximum > now.maximum)
+    if old is None:
+        tighter = False
+    if not tighter and now.minimum <= was.minimum:
+        return
+    source = schema.type_named("node", new.source or "")
+    assert source is not None, "an edge leaves a node type"
+    if source.id in before:
+        yield Leaving(type_id=new.id, source_id=source.id, permitted=now, where=f"{new.name}.from")
 
 
 def _loses_values(old: IrProperty, new: IrProperty) -> bool:

@@ -28,9 +28,9 @@ from agentctl.graph.commit import (
     next_commit,
     rows_by_name,
 )
-from agentctl.graph.judging import Judgement, judgements, refuse_broken
+from agentctl.graph.judging import Asked, judgements, refuse_broken
 from agentctl.graph.lance_data import LanceData
-from agentctl.graph.layout import GRAPHS, graph_of, root
+from agentctl.graph.layout import GRAPHS, MAIN, graph_of, root
 from agentctl.graph.loading import Mode, load
 from agentctl.graph.location import BeforeWrite
 from agentctl.graph.log import (
@@ -53,6 +53,8 @@ from agentctl.graph.port import (
 from agentctl.graph.refusals import conflict
 from agentctl.graph.roots import GraphRoots, tag_of
 from agentctl.graph.runnable import require_runnable
+from agentctl.graph.writes.mutating import Mutation, mutate
+from agentctl.graph.writes.report import MutationReport
 from agentctl.ids import ulid
 from agentctl.languages.query.plan import CheckedQuery
 from agentctl.languages.schema.ir import SchemaIr
@@ -214,6 +216,22 @@ class LanceGraphs(LanceData):
         """Loads NDJSON lines by one commit, or nothing at all."""
         return await load(self._roots, graph_id, lines, mode=mode, stamp=stamp, mint=self._mint)
 
+    async def mutate(  # what is done, where, on what condition, and by whom
+        self,
+        graph_id: str,
+        query: CheckedQuery,
+        params: Mapping[str, object],
+        *,
+        branch: str = MAIN,
+        if_commit: str | None = None,
+        stamp: Stamp,
+    ) -> MutationReport:
+        """Runs a mutation with bound parameters by one commit of a branch, or none."""
+        mutation = Mutation(
+            query=query, params=params, branch=branch, if_commit=if_commit, stamp=stamp
+        )
+        return await mutate(self._roots, graph_id, mutation, mint=self._mint)
+
     async def run(
         self,
         graph_id: str,
@@ -286,10 +304,10 @@ class LanceGraphs(LanceData):
             return msgspec.structs.replace(live, presence="unreadable", error=said)
         return live
 
-    async def _judge(self, graph_id: str, head: Commit, asked: tuple[Judgement, ...]) -> None:
+    async def _judge(self, graph_id: str, head: Commit, asked: tuple[Asked, ...]) -> None:
         """Refuses a schema that the rows of *head* break."""
 
-        def count(tables: "Tables") -> list[tuple[Judgement, int]]:
+        def count(tables: "Tables") -> list[tuple[Asked, int]]:
             from agentctl.graph.judged import broken_rows
 
             return [(j, broken_rows(tables, head, j)) for j in asked]

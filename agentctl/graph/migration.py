@@ -1,10 +1,17 @@
-"""What the engine can do to a schema in this release, asserted: the planner refuses the rest."""
+"""What the engine can do to a schema, asserted: the planner refuses the rest."""
 
 from collections.abc import Mapping
+from typing import Final
 
 from agentctl.domain.plan.storable import unstorable
 from agentctl.graph.refusals import unsupported
-from agentctl.languages.schema.ir import IrType, SchemaIr, catalog_of
+from agentctl.languages.schema.ir import IrProperty, IrType, SchemaIr, catalog_of
+from agentctl.languages.schema.types import Scalar
+
+WIDER: Final = frozenset(
+    {(Scalar.I32, Scalar.I64), (Scalar.U32, Scalar.U64), (Scalar.F32, Scalar.F64)}
+)
+"""Columns that are widened in place. Source: graph-engine 2."""
 
 
 def check_types(graph_id: str, ir: SchemaIr) -> None:
@@ -58,4 +65,11 @@ def _check_columns(old: IrType, new: IrType) -> None:
             assert filled, f"{where}: a new property must be nullable or have a default"
         else:
             assert kept.column == prop.column, f"{where}: its column cannot change"
-            assert kept.scalar == prop.scalar, f"{where}: its type cannot change"
+            assert _takes(kept, prop), f"{where}: its type cannot change so"
+
+
+def _takes(old: IrProperty, new: IrProperty) -> bool:
+    """Returns whether a column's values are ones of the new type as they are, or widened."""
+    if (old.list, old.vector_dim) != (new.list, new.vector_dim):
+        return False
+    return old.scalar == new.scalar or (Scalar(old.scalar), Scalar(new.scalar)) in WIDER

@@ -4,12 +4,16 @@ import pyarrow.compute as pc
 
 from agentctl.domain.ledger.peeks import Peek
 from agentctl.graph.commit import Commit
-from agentctl.graph.peeking import Counting, Question
+from agentctl.graph.judged import broken_rows
+from agentctl.graph.judging import Leaving
+from agentctl.graph.peeking import Counting, Question, leaving_answer
 from agentctl.graph.tables import Tables
 
 
 def peeked(tables: Tables, commit: Commit, question: Question, *, rows_max: int) -> Peek:
     """Returns the answer, of the version that *commit* names, of at most *rows_max* rows."""
+    if question.leaving is not None:
+        return _leaving(tables, commit, question, question.leaving, rows_max=rows_max)
     state = commit.types[question.type_id]
     counting = Counting(question)
     if state.rows and rows_max:
@@ -24,3 +28,15 @@ def peeked(tables: Tables, commit: Commit, question: Question, *, rows_max: int)
                 for row in zip(*columns, strict=True):
                     counting.add(row)
     return counting.answer(state.rows)
+
+
+def _leaving(
+    tables: Tables, commit: Commit, question: Question, asked: Leaving, *, rows_max: int
+) -> Peek:
+    """Counts the edges of every node, or of none where they are more than may be looked at."""
+    nodes = commit.types[asked.source_id].rows
+    edges = commit.types.get(asked.type_id)
+    if max(nodes, 0 if edges is None else edges.rows) > rows_max:
+        return leaving_answer(question, nodes=nodes, looked_at=0, broken=0)
+    broken = broken_rows(tables, commit, asked)
+    return leaving_answer(question, nodes=nodes, looked_at=nodes, broken=broken)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from agentctl.domain.ledger.peeks import Peek, PeekNeed
-from agentctl.graph.judging import Judgement, judgements
+from agentctl.graph.judging import Judgement, Leaving, judgements
 from agentctl.graph.values import Value
 from agentctl.languages.schema.ir import IrType, SchemaIr
 
@@ -24,6 +24,8 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     columns: tuple[str, ...]
     judgement: Judgement | None = None
     """What a value must satisfy; None where all rows are asked together, or nothing is."""
+    leaving: Leaving | None = None
+    """How many edges must leave each node of the type, which is asked by `leaving_answer`."""
 
 
 class Counting:
@@ -62,6 +64,7 @@ class Counting:
 
 def questions(old: SchemaIr, new: SchemaIr) -> tuple[Question, ...]:
     """Returns what *new* asks of rows that fit *old*, and what it would drop."""
+    judged = judgements(old, new)
     asked = [
         Question(
             type_id=j.type_id,
@@ -70,7 +73,15 @@ def questions(old: SchemaIr, new: SchemaIr) -> tuple[Question, ...]:
             columns=(j.column,),
             judgement=j,
         )
-        for j in judgements(old, new)
+        for j in judged
+        if isinstance(j, Judgement)
+    ]
+    asked += [
+        Question(
+            type_id=j.source_id, where=j.where, need="leave_each_source", columns=(), leaving=j
+        )
+        for j in judged
+        if isinstance(j, Leaving)
     ]
     wanted = {t.id: t for t in new.types}
     for before in old.types:
@@ -87,6 +98,17 @@ def counted(question: Question, rows: Iterable[tuple[Value | None, ...]], *, tot
     for row in rows:
         counting.add(row)
     return counting.answer(total)
+
+
+def leaving_answer(question: Question, *, nodes: int, looked_at: int, broken: int) -> Peek:
+    """Returns the answer to how many edges leave each of *nodes* nodes."""
+    return Peek(
+        where=question.where,
+        need=question.need,
+        rows=nodes,
+        looked_at=looked_at,
+        broken=broken,
+    )
 
 
 def _need(judgement: Judgement) -> PeekNeed:

@@ -142,17 +142,12 @@ def key_text(scalar: Scalar, value: Value) -> str:
     return str(value)
 
 
-def json_stored(type_: PropertyType, value: Stored | None) -> object:
-    """Returns a value of any property as a reply or an export shows it."""
-    if isinstance(value, tuple | list):
-        return [json_value(type_.scalar, member) for member in value]
-    return json_value(type_.scalar, value)
-
-
-def json_value(scalar: Scalar, value: Value | None) -> object:  # noqa: PLR0911  # one case for each kind
-    """Returns *value*, of a scalar, as a reply shows it."""
+def json_value(scalar: Scalar, value: Stored | list[Value | None] | None) -> object:  # noqa: PLR0911  # one case for each kind
+    """Returns *value* as a reply shows it; of a list or a vector each member, which *scalar* is of."""
     if value is None or isinstance(value, str | bool):
         return value
+    if isinstance(value, tuple | list):
+        return [json_value(scalar, member) for member in value]
     if isinstance(value, bytes):
         return blob_text(value)
     if scalar is Scalar.DATE:

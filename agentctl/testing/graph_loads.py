@@ -1,6 +1,7 @@
 """The rows of one load into a graph in memory, held against what the graph has."""
 
-from typing import Literal
+from collections import Counter
+from typing import Any, Literal
 
 from agentctl.graph.lines import Fault, Row
 from agentctl.graph.values import shown
@@ -9,6 +10,12 @@ from agentctl.languages.schema.ir import IrType, SchemaIr
 from agentctl.testing.naive import Entity, Tables
 
 Mode = Literal["append", "merge", "overwrite"]
+
+
+def of_column(row: Entity, column: str) -> Any:  # noqa: ANN401  # a value as it is stored
+    """Returns what a row has in a column; its ends are columns too."""
+    ends = {"src": row.src, "dst": row.dst}
+    return ends[column] if column in ends else row.values.get(column)
 
 
 class MemoryLoad:
@@ -47,7 +54,49 @@ class MemoryLoad:
             for edge in self._ir.types:
                 if edge.kind == "edge":
                     self._check_endpoints(edge, after)
+                    self._check_cardinality(edge, after)
+        self._check_constraints(after)
         return after
+
+    def _check_constraints(self, after: Tables) -> None:
+        for ir_type in self._ir.types:
+            for constraint in ir_type.constraints:
+                if constraint.kind == "unique":
+                    self._check_unique(ir_type, constraint.columns, after)
+
+    def _check_unique(self, ir_type: IrType, names: tuple[str, ...], after: Tables) -> None:
+        columns = {p.name: p.column for p in ir_type.properties}
+        staged = self._new.get(ir_type.id, {})
+        seen: dict[tuple[Any, ...], str] = {}
+        rows = after.get(ir_type.id, {})
+        for row in sorted(rows.values(), key=lambda row: staged.get(row.id, (row, 0))[1]):
+            values = tuple(of_column(row, columns.get(name, name)) for name in names)
+            if None in values:
+                continue
+            first = seen.setdefault(values, row.id)
+            if first != row.id:
+                line = staged[row.id][1] if row.id in staged else None
+                other = staged[first][1] if first in staged else None
+                said = f"line {other}" if other else f"{ir_type.name} {shown(first)}"
+                message = f"{ir_type.name}.{', '.join(names)}: {said} has the same values"
+                self.violations.add(line, [Fault("unique_violated", message)])
+
+    def _check_cardinality(self, edge: IrType, after: Tables) -> None:
+        least, most = edge.cardinality.minimum, edge.cardinality.maximum
+        if not least and most is None:
+            return
+        source = self._ir.type_named("node", edge.source or "")
+        assert source is not None
+        leaving = Counter(row.src for row in after[edge.id].values())
+        lines = {row.src: line for row, line in self._new.get(edge.id, {}).values()}
+        for node in after[source.id]:
+            count = leaving[node]
+            if count < least or (most is not None and count > most):
+                edges = f"{count} {edge.name} edge{'' if count == 1 else 's'}"
+                permitted = f"@card({least}..{'' if most is None else most})"
+                said = f"{edges} would leave {source.name} {shown(node)}, outside {permitted}"
+                fault = Fault("cardinality_violated", f"{edge.name}.from: {said}")
+                self.violations.add(lines.get(node), [fault])
 
     def _add_row(self, row: Row) -> None:
         ir_type = self._types[row.type_id]

@@ -6,6 +6,7 @@ one port and looks at the roots with another.
 """
 
 import secrets
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import Literal
 
@@ -25,13 +26,13 @@ from agentctl.graph.commit import (
     next_commit,
     rows_by_name,
 )
-from agentctl.graph.judging import Judgement, judgements, refuse_broken
+from agentctl.graph.judging import Asked, Judgement, Leaving, Repeats, judgements, refuse_broken
 from agentctl.graph.layout import MAIN, commit_id, root
 from agentctl.graph.lines import LineReader
 from agentctl.graph.location import BeforeWrite
 from agentctl.graph.log import check_epoch, check_observed, require_live
 from agentctl.graph.migration import check_migration, check_types
-from agentctl.graph.peeking import counted, questions
+from agentctl.graph.peeking import counted, leaving_answer, questions
 from agentctl.graph.pinning import REVERTIBLE, content_digest
 from agentctl.graph.port import (
     CommitInfo,
@@ -57,7 +58,7 @@ from agentctl.graph.runnable import require_runnable
 from agentctl.ids import graph_address, ulid
 from agentctl.languages.query.plan import CheckedQuery
 from agentctl.languages.schema.ir import IrType, SchemaIr, default_of, ir_digest
-from agentctl.testing.graph_loads import MemoryLoad
+from agentctl.testing.graph_loads import MemoryLoad, of_column
 from agentctl.testing.naive import Entity, Naive, SumOutOfRangeError, Tables
 
 Mode = Literal["append", "merge", "overwrite"]
@@ -203,6 +204,15 @@ class MemoryGraphs:
         found: list[Peek] = []
         for question in questions(here.irs[head.schema.ir_digest], ir):
             rows = list(tables.get(question.type_id, {}).values())
+            if question.leaving is not None:
+                edges = len(tables.get(question.leaving.type_id, {}))
+                looks = max(edges, len(rows)) <= rows_max
+                broken = _broken(tables, question.leaving) if looks else 0
+                looked_at = len(rows) if looks else 0
+                found.append(
+                    leaving_answer(question, nodes=len(rows), looked_at=looked_at, broken=broken)
+                )
+                continue
             values = (tuple(row.values.get(c) for c in question.columns) for row in rows[:rows_max])
             found.append(counted(question, values, total=len(rows)))
         return tuple(found)
@@ -452,9 +462,20 @@ def _in_force(tables: Tables, ir: SchemaIr) -> Tables:
     return kept
 
 
-def _broken(tables: Tables, judgement: Judgement) -> int:
-    rows = tables.get(judgement.type_id, {}).values()
-    return sum(judgement.broken_by(row.values.get(judgement.column)) for row in rows)
+def _broken(tables: Tables, asked: Asked) -> int:
+    rows = tables.get(asked.type_id, {}).values()
+    match asked:
+        case Judgement():
+            return sum(asked.broken_by(row.values.get(asked.column)) for row in rows)
+        case Repeats():
+            tuples = [tuple(of_column(row, c) for c in asked.columns) for row in rows]
+            whole = [values for values in tuples if None not in values]
+            return len(whole) - len(set(whole))
+        case Leaving():
+            leaving = Counter(row.src for row in rows)
+            return sum(
+                asked.is_broken_by(leaving[node]) for node in tables.get(asked.source_id, {})
+            )
 
 
 def _reshaped(rows: Mapping[str, Entity], ir_type: IrType) -> dict[str, Entity]:

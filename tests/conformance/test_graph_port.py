@@ -290,10 +290,14 @@ async def test_creating_over_a_live_graph_is_a_conflict(graphs: GraphPort) -> No
     assert "expected no commit, found main:2 (write)" in caught.value.diagnostic.message
 
 
-async def test_a_blob_property_is_refused_before_anything_is_written(graphs: GraphPort) -> None:
+async def test_a_vector_beyond_the_bound_is_refused_before_anything_is_written(
+    graphs: GraphPort,
+) -> None:
     schema = payload(BASE)
-    blob = msgspec.structs.replace(schema.ir.types[0].properties[0], scalar="Blob")
-    person = msgspec.structs.replace(schema.ir.types[0], properties=(blob,))
+    vast = msgspec.structs.replace(
+        schema.ir.types[0].properties[0], scalar="F32", vector_dim=100_000
+    )
+    person = msgspec.structs.replace(schema.ir.types[0], properties=(vast,))
     wrong = msgspec.structs.replace(schema, ir=SchemaIr(types=(person,)))
 
     with pytest.raises(GraphError) as caught:

@@ -110,7 +110,7 @@ async def test_a_schema_that_graphs_cannot_hold_stops_its_graph_and_nothing_else
     bench = Bench(tmp_path)
     files = folder_files("supply", "spare")
     cluster = await bench.begun(
-        files | {"supply.pg": SCHEMA.replace("version: String?", "version: [String]?")}
+        files | {"supply.pg": SCHEMA.replace("version: String?", "version: Vector(100000)?")}
     )
 
     planned = await make_plan(cluster, bench.agent)
@@ -135,7 +135,7 @@ async def test_an_update_that_graphs_cannot_hold_leaves_the_graph_as_it_is(tmp_p
     cluster = await filled(bench)
     bench.write(
         {
-            "supply.pg": SCHEMA.replace("version: String?", "version: String? tags: [String]?"),
+            "supply.pg": SCHEMA.replace("version: String?", "version: String? v: Vector(100000)?"),
             "supply.gq": QUERY.replace("asc", "desc"),
             "cluster.yaml": cluster_yaml("supply"),
         }

@@ -13,10 +13,17 @@ PEEK_ROWS_MAX: Final = 1_000_000
 """How many rows one peek looks at, of one type."""
 
 PeekNeed = Literal[
-    "have_a_value", "have_one_of", "are_in_range", "match", "are_unique", "are_dropped"
+    "have_a_value",
+    "have_one_of",
+    "are_in_range",
+    "match",
+    "are_unique",
+    "leave_each_source",
+    "are_dropped",
 ]
 """What is asked of the rows, in the words of a migration step's `needs`; `are_dropped` asks nothing
-and tells how many values go."""
+and tells how many values go. `leave_each_source` asks of edges, and what is counted are the nodes that
+they leave."""
 
 
 class Peek(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

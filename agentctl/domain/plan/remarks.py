@@ -20,6 +20,7 @@ NEEDS: Final[Mapping[PeekNeed, str]] = {
     "are_in_range": "lie in the range",
     "match": "match the pattern",
     "are_unique": "differ from all others",
+    "leave_each_source": "have as many edges as @card permits",
     "are_dropped": "stay",
 }
 """What the rows should do, in words."""

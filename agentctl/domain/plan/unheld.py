@@ -1,19 +1,17 @@
 """Which wanted schemas no graph of this release can take, and how a plan tells of it. Source: ADR 7."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.domain.plan.inputs import PlanInputs
 from agentctl.domain.plan.model import Change
-from agentctl.domain.plan.places import place_of
-from agentctl.domain.plan.storable import unperformable, unstorable
+from agentctl.domain.plan.storable import unstorable
 from agentctl.ids import parse_address, schema_address
 
 TOLD_MAX = 100
 """Of one schema."""
 HELD_BACK = "not_supported_yet"
 """The error of a plan that blocks one graph and stops nothing else."""
-_HELD_BY_TYPES = frozenset({"add_constraint", "change_cardinality"})
 
 
 def stopping(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
@@ -27,16 +25,16 @@ def unheld_graphs(changes: Iterable[Change], inputs: PlanInputs) -> frozenset[st
         graph_id
         for change in changes
         if (graph_id := _schema_moves(change)) is not None
-        and next(_troubles(change, inputs, graph_id), None) is not None
+        and next(_troubles(inputs, graph_id), None) is not None
     )
 
 
 def unheld_diagnostics(changes: Iterable[Change], inputs: PlanInputs) -> Iterator[Diagnostic]:
-    """Yields an error on ``schema.<id>`` for each construct and each step that graphs lack."""
+    """Yields an error on ``schema.<id>`` for each construct that graphs lack."""
     for change in changes:
         graph_id = _schema_moves(change)
         if graph_id is not None:
-            told = _troubles(change, inputs, graph_id)
+            told = _troubles(inputs, graph_id)
             yield from (diagnostic for diagnostic, _ in zip(told, range(TOLD_MAX), strict=False))
 
 
@@ -48,15 +46,13 @@ def _schema_moves(change: Change) -> str | None:
     return parsed.name
 
 
-def _troubles(change: Change, inputs: PlanInputs, graph_id: str) -> Iterator[Diagnostic]:
+def _troubles(inputs: PlanInputs, graph_id: str) -> Iterator[Diagnostic]:
     graph = inputs.desired.graph(graph_id)
     if graph is None:
         return
     address = schema_address(graph_id)
     catalog = graph.schema.catalog
-    told: set[object] = set()
     for found in unstorable(catalog):
-        told.add(found.owner)
         yield error(
             HELD_BACK,
             address,
@@ -66,25 +62,3 @@ def _troubles(change: Change, inputs: PlanInputs, graph_id: str) -> Iterator[Dia
             where=found.where,
             remedy="Take it out until then, or keep the graph in another cluster folder.",
         )
-    for step in change.migration.steps if change.migration else ():
-        reason = unperformable(step)
-        # A constraint that cannot be held is told at its own place; adding it is no second mistake.
-        if reason is not None and not (step["kind"] in _HELD_BY_TYPES and _type(step) in told):
-            yield error(
-                HELD_BACK,
-                address,
-                f"{step['kind']} of {_type(step)}{_property(step)}: {reason}",
-                detail="The step is a right one, and nothing was changed. Graphs of this release"
-                " do not carry it out.",
-                where=place_of(f"{step.get('type_kind')}:{_type(step)}{_property(step)}", catalog),
-                remedy="Put this part of the schema back until then.",
-            )
-
-
-def _type(step: Mapping[str, object]) -> object:
-    return step.get("type_name")
-
-
-def _property(step: object) -> str:
-    name = step.get("property_name") if isinstance(step, dict) else None
-    return f".{name}" if name is not None else ""

@@ -69,13 +69,13 @@ def complete(table: pa.Table, columns: Sequence[str]) -> pa.Table:
     return table
 
 
-def has_repeats(table: pa.Table, columns: Sequence[str]) -> bool:
-    """Returns whether two rows of *table*, which has no null, are the same in *columns*."""
+def distinct_count(table: pa.Table, columns: Sequence[str]) -> int:
+    """Returns how many different tuples the rows of *table*, which has no null, have in *columns*."""
     if any(pa.types.is_nested(table.schema.field(name).type) for name in columns):
-        return len(np.unique(tuple_codes(table, columns))) < table.num_rows
+        return len(np.unique(tuple_codes(table, columns)))
     if len(columns) == 1:
-        return bool(pc.count_distinct(table[columns[0]]).as_py() < table.num_rows)
-    return bool(table.group_by(list(columns)).aggregate([]).num_rows < table.num_rows)
+        return int(pc.count_distinct(table[columns[0]]).as_py())
+    return int(table.group_by(list(columns)).aggregate([]).num_rows)
 
 
 def columns_of(ir_type: IrType, names: Sequence[str]) -> list[str]:
@@ -124,7 +124,7 @@ def _unique(held: Held, change: TypeChange, names: Sequence[str]) -> None:
     if not table.num_rows:
         return
     prop = ", ".join(names)
-    if has_repeats(table, columns):
+    if distinct_count(table, columns) < table.num_rows:
         places = table["~place"].to_numpy()
         first = repeats(table, columns)
         again = first != np.arange(len(first))
