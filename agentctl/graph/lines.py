@@ -8,12 +8,12 @@ endpoints hold is checked by the loader. Source: access-and-faces 2.4, languages
 
 import json
 from collections.abc import Callable, Iterable
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 import msgspec
 
 from agentctl.graph.judging import Bounds, matches, patterns_of, ranges_of
-from agentctl.graph.values import Value, key_text, parser_for, shown
+from agentctl.graph.values import Stored, Value, as_stored, key_text, reader_for, shown
 from agentctl.ids import is_ulid
 from agentctl.languages.schema.ir import IrProperty, IrType, SchemaIr, default_of
 from agentctl.languages.schema.types import Scalar
@@ -32,7 +32,7 @@ class Row(NamedTuple):
     """Whether the id comes from the input (a key, or `data.id`) and not from `mint`."""
     src: str | None
     dst: str | None
-    values: tuple[Value | None, ...]
+    values: tuple[Stored | None, ...]
     """In the order of the type's properties."""
 
 
@@ -46,9 +46,9 @@ class Fault(NamedTuple):
 class _Field(NamedTuple):
     name: str
     position: int
-    parse: Callable[[object], Value]
+    parse: Callable[[object], Stored]
     nullable: bool
-    default: Value | None
+    default: Stored | None
     """What a row has that does not give the property."""
 
 
@@ -135,7 +135,7 @@ class LineReader:
         return shape
 
     def _id(
-        self, shape: _Shape, given: object, values: list[Value | None], faults: list[Fault]
+        self, shape: _Shape, given: object, values: list[Stored | None], faults: list[Fault]
     ) -> str:
         if shape.key:
             wanted = key_id((scalar, values[position]) for position, scalar in shape.key)
@@ -155,7 +155,7 @@ class LineReader:
 
 def _field(ir_type: IrType, prop: IrProperty, position: int) -> _Field:
     """Returns how one property is read: its type, then its values if it is an enum, then its constraints."""
-    parse = parser_for(Scalar(prop.scalar))
+    parse = reader_for(prop.type)
     if prop.enum_values is not None:
         parse = _among(parse, prop.enum_values)
     for bounds in ranges_of(ir_type, prop):
@@ -163,15 +163,16 @@ def _field(ir_type: IrType, prop: IrProperty, position: int) -> _Field:
     for pattern in patterns_of(ir_type, prop):
         parse = _matching(parse, pattern)
     default = default_of(prop)
-    value = None if default is None else default.value
-    assert not isinstance(value, tuple), "lists are not stored"
+    value = None if default is None else as_stored(prop.type, default.value)
     return _Field(prop.name, position, parse, prop.nullable, value)
 
 
-def _among(parse: Callable[[object], Value], values: tuple[str, ...]) -> Callable[[object], Value]:
+def _among(
+    parse: Callable[[object], Stored], values: tuple[str, ...]
+) -> Callable[[object], Stored]:
     known = frozenset(values)
 
-    def parsed(given: object) -> Value:
+    def parsed(given: object) -> Stored:
         value = parse(given)
         if value not in known:
             msg = f"{shown(value)} is none of the enum's values: {_names(values)}"
@@ -181,13 +182,13 @@ def _among(parse: Callable[[object], Value], values: tuple[str, ...]) -> Callabl
     return parsed
 
 
-def _within(parse: Callable[[object], Value], bounds: Bounds) -> Callable[[object], Value]:
+def _within(parse: Callable[[object], Stored], bounds: Bounds) -> Callable[[object], Stored]:
     low = "" if bounds.minimum is None else bounds.minimum
     high = "" if bounds.maximum is None else bounds.maximum
 
-    def parsed(given: object) -> Value:
+    def parsed(given: object) -> Stored:
         value = parse(given)
-        if not bounds.hold(value):
+        if isinstance(value, tuple) or not bounds.hold(value):
             msg = f"{shown(value)} is outside the range {low}..{high}"
             raise ValueError(msg)
         return value
@@ -195,10 +196,10 @@ def _within(parse: Callable[[object], Value], bounds: Bounds) -> Callable[[objec
     return parsed
 
 
-def _matching(parse: Callable[[object], Value], pattern: str) -> Callable[[object], Value]:
-    def parsed(given: object) -> Value:
+def _matching(parse: Callable[[object], Stored], pattern: str) -> Callable[[object], Stored]:
+    def parsed(given: object) -> Stored:
         value = parse(given)
-        if not matches(pattern, value):
+        if isinstance(value, tuple) or not matches(pattern, value):
             msg = f"{shown(value)} does not match {shown(pattern)}"
             raise ValueError(msg)
         return value
@@ -213,9 +214,9 @@ def key_properties(ir_type: IrType) -> tuple[IrProperty, ...]:
     )
 
 
-def key_id(parts: Iterable[tuple[Scalar, Value | None]]) -> str:
+def key_id(parts: Iterable[tuple[Scalar, Stored | None]]) -> str:
     """Returns the id of a keyed node from its key's scalars and values, in stable order."""
-    texts = [key_text(scalar, value) for scalar, value in parts if value is not None]
+    texts = [key_text(scalar, cast("Value", value)) for scalar, value in parts if value is not None]
     if len(texts) == 1:
         return texts[0]
     return json.dumps(texts, ensure_ascii=False, separators=(",", ":"))
@@ -255,8 +256,8 @@ def _repeated(line: bytes) -> list[Fault]:
     return faults
 
 
-def _values(shape: _Shape, data: dict[str, object], faults: list[Fault]) -> list[Value | None]:
-    values: list[Value | None] = [None] * len(shape.fields)
+def _values(shape: _Shape, data: dict[str, object], faults: list[Fault]) -> list[Stored | None]:
+    values: list[Stored | None] = [None] * len(shape.fields)
     for name, given in data.items():
         field = shape.fields.get(name)
         if field is None:

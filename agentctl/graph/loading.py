@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Literal
 from agentctl.graph.chunks import each_chunk
 from agentctl.graph.commit import Commit, TypeState, next_commit
 from agentctl.graph.layout import commit_id
-from agentctl.graph.lines import LineReader
 from agentctl.graph.log import check_epoch, require_live
 from agentctl.graph.port import LoadReport, ReadSetConflictError, Stamp
 from agentctl.graph.roots import ATTEMPT_COUNT_MAX, GraphRoots, require_engine, tag_of
@@ -59,9 +58,10 @@ async def _spooled(
     folder: Path,
 ) -> "Spool":
     await in_thread(functools.partial(require_engine, graph_id))
+    from agentctl.graph.loads.ndjson import NdjsonReader
     from agentctl.graph.spool import Spool
 
-    spool = Spool(ir, LineReader(ir, mint), folder)
+    spool = Spool(ir, NdjsonReader(ir, mint), folder)
     async for chunk in each_chunk(lines):
         await in_thread(functools.partial(spool.feed, chunk))
     await in_thread(spool.finish)

@@ -11,12 +11,13 @@ from typing import Final
 
 import pyarrow as pa
 
-from agentctl.graph.columns import LINE, physical_schema
-from agentctl.graph.lines import LineReader, Row
+from agentctl.graph.loads.ndjson import NdjsonReader
+from agentctl.graph.loads.parts import Part, staged_schema
 from agentctl.graph.violations import Violations
+from agentctl.graph.writes.changes import fitted
 from agentctl.languages.schema.ir import IrType, SchemaIr
 
-BATCH_ROWS: Final = 8_192
+BATCH_ROWS: Final = 16_384
 
 
 class StagedType:
@@ -27,17 +28,19 @@ class StagedType:
         self.rows = 0
         self.given_ids = False
         """Whether any id came from the input, so that it may be there already."""
-        self._schema = physical_schema(ir_type).append(pa.field(LINE, pa.int64()))
+        self._schema = staged_schema(ir_type)
         self._path = folder / f"{ir_type.id}.arrow"
-        self._pending: list[tuple[Row, int]] = []
+        self._pending: list[pa.RecordBatch] = []
+        self._pending_rows = 0
         self._writer: pa.RecordBatchFileWriter | None = None
 
-    def add(self, row: Row, line: int) -> None:
-        """Stages one row."""
-        self._pending.append((row, line))
-        self.rows += 1
-        self.given_ids = self.given_ids or row.given
-        if len(self._pending) >= BATCH_ROWS:
+    def add(self, part: Part) -> None:
+        """Stages some rows."""
+        self._pending.append(part.rows)
+        self._pending_rows += part.rows.num_rows
+        self.rows += part.rows.num_rows
+        self.given_ids = self.given_ids or part.given
+        if self._pending_rows >= BATCH_ROWS:
             self._flush()
 
     def finish(self) -> None:
@@ -56,50 +59,40 @@ class StagedType:
         """Gives all rows in the columns of *schema*, null where a column is no longer in use."""
         with pa.memory_map(str(self._path)) as source, pa.ipc.open_file(source) as reader:
             for index in range(reader.num_record_batches):
-                yield _fitted(reader.get_batch(index), schema)
+                yield fitted(reader.get_batch(index), schema)
 
     def _flush(self) -> None:
         if not self._pending:
             return
         if self._writer is None:
             self._writer = pa.ipc.new_file(str(self._path), self._schema)
-        self._writer.write_batch(self._batch())
+        together = pa.Table.from_batches(self._pending).combine_chunks()
+        for batch in together.to_batches():
+            self._writer.write_batch(batch)
         self._pending.clear()
-
-    def _batch(self) -> pa.RecordBatch:
-        rows = [row for row, _ in self._pending]
-        columns: list[list[object]] = [[row.id for row in rows]]
-        if self.type.kind == "edge":
-            columns += [[row.src for row in rows], [row.dst for row in rows]]
-        columns += [list(column) for column in zip(*(row.values for row in rows), strict=True)]
-        columns.append([line for _, line in self._pending])
-        arrays = [
-            pa.array(values, type=field.type)
-            for values, field in zip(columns, self._schema, strict=True)
-        ]
-        return pa.RecordBatch.from_arrays(arrays, schema=self._schema)
+        self._pending_rows = 0
 
 
 class Spool:
     """All types of one load."""
 
-    def __init__(self, ir: SchemaIr, reader: LineReader, folder: Path) -> None:
+    def __init__(self, ir: SchemaIr, reader: NdjsonReader, folder: Path) -> None:
         self._types = {t.id: t for t in ir.types}
         self._reader = reader
         self._folder = folder
-        self._line = 0
+        self.lines = 0
+        """How many were read."""
         self.staged: dict[str, StagedType] = {}
         self.violations = Violations()
 
     def feed(self, lines: Sequence[bytes]) -> None:
         """Reads some lines."""
-        for line in lines:
-            self._line += 1
-            read = self._reader.read(line)
-            if isinstance(read, Row):
-                self._stage(read)
-            elif read is not None:
-                self.violations.add(self._line, read)
+        chunk = self._reader.read(lines, self.lines + 1)
+        self.lines += len(lines)
+        for bad in chunk.bad:
+            self.violations.add(bad.line, bad.faults)
+        for part in chunk.parts:
+            self._stage(part)
 
     def finish(self) -> None:
         """Ends the staging."""
@@ -113,18 +106,9 @@ class Spool:
             rows[staged.type.name] = rows.get(staged.type.name, 0) + staged.rows
         return rows
 
-    def _stage(self, row: Row) -> None:
-        staged = self.staged.get(row.type_id)
+    def _stage(self, part: Part) -> None:
+        staged = self.staged.get(part.type_id)
         if staged is None:
-            staged = StagedType(self._types[row.type_id], self._folder)
-            self.staged[row.type_id] = staged
-        staged.add(row, self._line)
-
-
-def _fitted(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    names = set(batch.schema.names)
-    columns = [
-        batch.column(field.name) if field.name in names else pa.nulls(len(batch), field.type)
-        for field in schema
-    ]
-    return pa.RecordBatch.from_arrays(columns, schema=schema)
+            staged = StagedType(self._types[part.type_id], self._folder)
+            self.staged[part.type_id] = staged
+        staged.add(part)
