@@ -1,0 +1,267 @@
+"""Merging one branch into another: one commit `merge` with two parents, or the conflicts and nothing.
+
+The commit on our branch names what the merge left, and both commits that it came from as its
+parents, ours first: what is merged later starts from there. A merge that lost the race for its
+number is decided anew above the winner. Source: graph-engine 1, 5, ADR 26.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from agentctl.diagnostics.diagnostic import error
+from agentctl.graph.branching.ancestry import merge_base
+from agentctl.graph.branching.collected import has_let_go, newest_cleanup
+from agentctl.graph.branching.conflicts import Found, diagnostics_of, element_of
+from agentctl.graph.branching.names import parse_commit_id
+from agentctl.graph.branching.outcomes import MergeOutcome, merged_schema, outcome_of
+from agentctl.graph.branching.told import MergeCounts, MergeReport
+from agentctl.graph.commit import Commit, SchemaRef, TypeState, next_commit
+from agentctl.graph.layout import MAIN, commit_id
+from agentctl.graph.log import check_epoch, require_live
+from agentctl.graph.port import GraphError, ReadSetConflictError, Stamp
+from agentctl.graph.refusals import collected, conflict
+from agentctl.graph.roots import ATTEMPT_COUNT_MAX, GraphRoots, tag_of
+from agentctl.ids import graph_address
+
+if TYPE_CHECKING:
+    from agentctl.graph.branching.merge import MergePlan
+    from agentctl.graph.tables import Tables
+    from agentctl.languages.schema.ir import SchemaIr
+
+
+class _Met(msgspec.Struct, frozen=True, kw_only=True):
+    """The three commits of one attempt, with the schema of the merged graph."""
+
+    base: Commit
+    ours: Commit
+    theirs: Commit
+    schema: SchemaRef
+
+    def report(self, outcome: MergeOutcome) -> MergeReport:
+        """Returns what is told of a merge that looks at no rows."""
+        return MergeReport(
+            outcome=outcome,
+            commit=None,
+            base=commit_id(self.base.n, self.base.branch),
+            ours=commit_id(self.ours.n, self.ours.branch),
+            theirs=commit_id(self.theirs.n, self.theirs.branch),
+        )
+
+
+async def merge(  # what is merged, into what, and by whom
+    roots: GraphRoots,
+    graph_id: str,
+    source: str,
+    *,
+    into: str = MAIN,
+    stamp: Stamp,
+    if_commit: str | None = None,
+) -> MergeReport:
+    """Merges the head of branch *source* into branch *into*.
+
+    Repeating it with the same nonce writes nothing more and reports the same commit.
+
+    Args:
+        roots: where the graph lies.
+        graph_id: the graph.
+        source: the branch that is merged ("theirs"); it stays as it is.
+        into: the branch that gets the commit ("ours"); the caller holds its lease.
+        stamp: who, why, and the nonce of the commit.
+        if_commit: id of the commit that must be the head of *into*; no other is merged into.
+
+    Raises:
+        GraphError: `graph_branch_missing`, `graph_detached`, `lease_lost`, `merge_unrelated`,
+            `merge_schema_diverged`, `graph_collected` where the data of the commit at which the
+            branches parted is gone, `graph_busy`.
+        ReadSetConflictError: *if_commit* is not the head, or other writers kept being faster.
+    """
+    for _ in range(ATTEMPT_COUNT_MAX - 1):
+        try:
+            return await _attempt(roots, graph_id, source, into, stamp, if_commit)
+        except ReadSetConflictError:
+            if if_commit is not None:
+                raise
+    return await _attempt(roots, graph_id, source, into, stamp, if_commit)
+
+
+async def _attempt(  # as of `merge`
+    roots: GraphRoots,
+    graph_id: str,
+    source: str,
+    into: str,
+    stamp: Stamp,
+    if_commit: str | None,
+) -> MergeReport:
+    ours = require_live(graph_id, await roots.head(graph_id, into))
+    done = await roots.done_lately(ours, graph_id, stamp)
+    if done is not None:
+        return await _as_done(roots, graph_id, await roots.log.at(graph_id, done, into))
+    check_epoch(graph_id, ours, stamp.epoch)
+    _check_expected(graph_id, ours, if_commit)
+    theirs = require_live(graph_id, await roots.head(graph_id, source))
+    return await _merge_commits(roots, graph_id, ours, theirs, stamp)
+
+
+async def _merge_commits(
+    roots: GraphRoots, graph_id: str, ours: Commit, theirs: Commit, stamp: Stamp
+) -> MergeReport:
+    met = await _met(roots, graph_id, ours, theirs)
+    outcome = outcome_of(met.base, ours, theirs)
+    if outcome == "already_up_to_date":
+        return met.report(outcome)
+    if outcome == "fast_forward":
+        types = await _fast_forward(roots, graph_id, met, stamp)
+        return await _committed(roots, graph_id, met, types, stamp, met.report(outcome))
+    await _check_kept(roots, graph_id, met)
+    plan, types = await _merged(roots, graph_id, met, stamp)
+    report = _reported(graph_id, met, plan)
+    if report.outcome == "conflicts":
+        return report
+    return await _committed(roots, graph_id, met, types, stamp, report)
+
+
+async def _met(roots: GraphRoots, graph_id: str, ours: Commit, theirs: Commit) -> _Met:
+    base = await merge_base(roots, graph_id, ours, theirs)
+    if base is None:
+        raise _unrelated(graph_id, ours, theirs)
+    schema = merged_schema(base.schema, ours.schema, theirs.schema)
+    if schema is None:
+        raise _schema_diverged(graph_id, ours, theirs)
+    return _Met(base=base, ours=ours, theirs=theirs, schema=schema)
+
+
+async def _fast_forward(
+    roots: GraphRoots, graph_id: str, met: _Met, stamp: Stamp
+) -> Mapping[str, TypeState]:
+    """Returns the types of their commit, pinned for ours: no row is read or written."""
+    irs = [await roots.ir(graph_id, commit) for commit in (met.ours, met.theirs)]
+    tag = tag_of(met.ours.n + 1, stamp, met.ours.branch)
+
+    def pin(tables: "Tables") -> Mapping[str, TypeState]:
+        from agentctl.graph.branching.merge import pin_new
+        from agentctl.graph.snapshot import Snapshot
+
+        ours, theirs = (
+            Snapshot(commit, ir, tables)
+            for commit, ir in zip((met.ours, met.theirs), irs, strict=True)
+        )
+        pin_new(tables, ours, theirs, (), tag)
+        return met.theirs.types
+
+    return await roots.on_tables(graph_id, met.ours.incarnation, pin)
+
+
+async def _merged(
+    roots: GraphRoots, graph_id: str, met: _Met, stamp: Stamp
+) -> tuple["MergePlan", Mapping[str, TypeState]]:
+    """Decides, and writes what was decided where there is no conflict."""
+    commits = (met.base, met.ours, met.theirs)
+    irs: list[SchemaIr] = [await roots.ir(graph_id, commit) for commit in commits]
+    tag = tag_of(met.ours.n + 1, stamp, met.ours.branch)
+
+    def act(tables: "Tables") -> tuple["MergePlan", Mapping[str, TypeState]]:
+        from agentctl.graph.branching.merge import Three, planned, written
+        from agentctl.graph.snapshot import Snapshot
+
+        base, ours, theirs = (
+            Snapshot(commit, ir, tables) for commit, ir in zip(commits, irs, strict=True)
+        )
+        plan = planned(Three(base=base, ours=ours, theirs=theirs))
+        return plan, {} if plan.found.count else written(tables, plan, tag)
+
+    return await roots.on_tables(graph_id, met.ours.incarnation, act)
+
+
+async def _committed(  # the commit, and what is told of it
+    roots: GraphRoots,
+    graph_id: str,
+    met: _Met,
+    types: Mapping[str, TypeState],
+    stamp: Stamp,
+    report: MergeReport,
+) -> MergeReport:
+    commit = msgspec.structs.replace(
+        next_commit(met.ours, "merge", stamp, schema=met.schema, types=types),
+        parents=(report.ours, report.theirs),
+    )
+    number = await roots.log.append(graph_id, commit, head=met.ours)
+    return msgspec.structs.replace(report, commit=commit_id(number, commit.branch))
+
+
+def _reported(graph_id: str, met: _Met, plan: "MergePlan") -> MergeReport:
+    found: Found = plan.found
+    counts = [
+        MergeCounts(
+            element=element_of(ir_type),
+            type=ir_type.name,
+            inserted=rows.inserted,
+            updated=rows.updated,
+            deleted=rows.deleted,
+        )
+        for ir_type in plan.three.target.ir.types
+        if (rows := plan.rows.get(ir_type.id)) is not None
+    ]
+    return MergeReport(
+        outcome="conflicts" if found.count else "merged",
+        commit=None,
+        base=commit_id(met.base.n, met.base.branch),
+        ours=commit_id(met.ours.n, met.ours.branch),
+        theirs=commit_id(met.theirs.n, met.theirs.branch),
+        counts=tuple(counts),
+        conflicts=found.listed,
+        conflict_count=found.count,
+        diagnostics=diagnostics_of(found, graph_address(graph_id)),
+    )
+
+
+async def _as_done(roots: GraphRoots, graph_id: str, commit: Commit) -> MergeReport:
+    """Returns the report of a merge whose commit is there already; without counts."""
+    ours, theirs = [await _named(roots, graph_id, parent) for parent in commit.parents]
+    met = await _met(roots, graph_id, ours, theirs)
+    report = met.report(outcome_of(met.base, ours, theirs))
+    return msgspec.structs.replace(report, commit=commit_id(commit.n, commit.branch))
+
+
+async def _named(roots: GraphRoots, graph_id: str, named: str) -> Commit:
+    found = parse_commit_id(named)
+    assert found is not None, named
+    return await roots.log.at(graph_id, found.n, found.branch)
+
+
+async def _check_kept(roots: GraphRoots, graph_id: str, met: _Met) -> None:
+    """Refuses a merge from a base whose data a cleanup let go of."""
+    if has_let_go(await newest_cleanup(roots.store, graph_id), met.base):
+        raise collected(graph_id, met.base)
+
+
+def _check_expected(graph_id: str, head: Commit, if_commit: str | None) -> None:
+    if if_commit is None or commit_id(head.n, head.branch) == if_commit:
+        return
+    expected = parse_commit_id(if_commit)
+    number = expected.n if expected is not None and expected.branch == head.branch else None
+    raise conflict(graph_id, expected=number, actual=head, branch=head.branch)
+
+
+def _unrelated(graph_id: str, ours: Commit, theirs: Commit) -> GraphError:
+    return GraphError(
+        error(
+            "merge_unrelated",
+            graph_address(graph_id),
+            f"The branches {ours.branch!r} and {theirs.branch!r} have no commit in common.",
+        )
+    )
+
+
+def _schema_diverged(graph_id: str, ours: Commit, theirs: Commit) -> GraphError:
+    return GraphError(
+        error(
+            "merge_schema_diverged",
+            graph_address(graph_id),
+            f"The schema was changed on {ours.branch!r} and, otherwise, on {theirs.branch!r}.",
+            detail="A merge takes the schema of the branch that changed it; here both did since"
+            " they parted, and nobody has said what the two changes are together.",
+            remedy=f"Migrate {theirs.branch!r} to the schema of {ours.branch!r}, then merge.",
+        )
+    )
