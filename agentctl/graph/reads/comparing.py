@@ -42,12 +42,15 @@ def compared(comparison: Comparison, left: object, right: object) -> bool | None
 
 
 def among(value: object, members: Iterable[object] | None) -> bool | None:
-    """Returns whether *value* equals one of *members*; unknown where none does and a null is about."""
-    if value is None or members is None:
+    """Returns whether *value* equals one of *members*; unknown where none does and a null is about.
+
+    Nothing is among no members, not even null.
+    """
+    if members is None:
         return None
     nulls = False
     for member in members:
-        if member is None:
+        if member is None or value is None:
             nulls = True
         elif member == value:
             return True

@@ -177,8 +177,7 @@ def _among(operand: Operand, values: Constant) -> Test:
     if values.value is None:
         return Known(value=None)
     if not values.value:
-        # Nothing equals, and no null is about unless the operand is one.
-        return joined("and", [Negated(test=Compare(left=operand, comparison="=", right=operand))])
+        return Known(value=False)
     return Among(operand=operand, values=values)
 
 

@@ -166,7 +166,7 @@ def _text(
 
 def _member(left: pa.Array, right: pa.Array | PlainValue | None) -> pa.Array:
     wanted = _values(right, len(left))
-    answers = [among(w, members) for w, members in zip(wanted, left.to_pylist(), strict=True)]
+    answers = [compared("contains", m, w) for w, m in zip(wanted, left.to_pylist(), strict=True)]
     return pa.array(answers, pa.bool_())
 
 

@@ -17,6 +17,7 @@ from agentctl.graph.reads.budget import Budget
 from agentctl.graph.reads.cost import chosen
 from agentctl.graph.reads.evaluating import kept
 from agentctl.graph.reads.executors.arrow import ArrowExpander
+from agentctl.graph.reads.executors.duck import Duck, DuckExpander, groups
 from agentctl.graph.reads.executors.expansion import Expander, Wanted
 from agentctl.graph.reads.executors.index import IndexExpander
 from agentctl.graph.reads.expanding import Leg, expanded, legs_of, reached_rows
@@ -50,6 +51,7 @@ from agentctl.graph.reads.logical import (
 )
 from agentctl.graph.reads.options import ExecutorName
 from agentctl.graph.reads.ordering import ordered
+from agentctl.graph.reads.searching import Searching
 from agentctl.graph.reads.source import Source
 
 
@@ -73,17 +75,35 @@ class Execution:
         budget: Budget,
         *,
         executor: ExecutorName = "auto",
+        at_hand: frozenset[str] = frozenset(),
         expanders: Mapping[str, Expander] | None = None,
+        searching: Searching | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
+        """Reads nothing yet.
+
+        Args:
+            source: where rows come from.
+            budget: its bounds.
+            executor: how edges are followed.
+            at_hand: edge types whose adjacency costs nothing.
+            expanders: ways to follow edges beside columns and index, by name.
+            searching: what answers searches and ranks; None where the query has none.
+            clock: seconds, for what `done` says.
+        """
         self._source = source
         self._budget = budget
         self._executor = executor
+        self._at_hand = at_hand
+        self._duck = Duck(budget)
+        self._arrow = ArrowExpander(source, budget)
         self._expanders: dict[str, Expander] = {
-            "arrow": ArrowExpander(source, budget),
+            "arrow": self._arrow,
             "index": IndexExpander(source),
+            "duckdb": DuckExpander(source, budget, self._duck),
             **(expanders or {}),
         }
+        self._searching = searching
         self._clock = clock
         self._outer: dict[str, Frame] = {}
         self._used: str | None = None
@@ -108,10 +128,15 @@ class Execution:
         )
         return found
 
+    def over(self, plan: Plan, mark: str, rows: Frame) -> Frame:
+        """Returns the rows of *plan*, which begins at the outer rows *mark*: these."""
+        self._outer[mark] = rows
+        return self.frame(plan)
+
     def _run(self, plan: Plan) -> Frame:  # noqa: C901, PLR0911, PLR0912  # one case for each form
         match plan:
             case Outer():
-                return self._outer.get(plan.mark) or Frame(1, {})
+                return self._outer.get(plan.mark, Frame(1, {}))
             case Scan():
                 owner = self._source.node(plan.node.type_name)
                 return self._source.scan(
@@ -132,8 +157,7 @@ class Execution:
                 self._used = expander.name
                 return found
             case Join():
-                left = self.frame(plan.left)
-                return joined(left, self.frame(plan.right), plan.on, self._budget)
+                return self._joined(plan)
             case Filter():
                 return self._filtered(plan)
             case Fetch():
@@ -141,10 +165,10 @@ class Execution:
             case SemiJoin() | AntiJoin() | LeftJoin() | Mark():
                 return self._answered(plan)
             case Search() | Rank():
-                msg = "a query is runnable before it runs"
-                raise AssertionError(msg)
+                assert self._searching is not None, "who searches says how"
+                return self._searching.answered(plan, self.frame(plan.input))
             case Aggregate():
-                return grouped(self.frame(plan.input), plan.keys, plan.folds)
+                return self._grouped(plan)
             case Distinct():
                 frame = self.frame(plan.input)
                 _, first = row_codes(frame, plan.columns)
@@ -166,27 +190,38 @@ class Execution:
         if self._executor in self._expanders:
             return self._expanders[self._executor], legs
         if self._executor != "auto":
-            return self._expanders["arrow"], legs
+            return self._arrow, legs
         var = hop.source if near == "source" else hop.target
         starts = len(codes_of(frame[var])[0]) if frame.rows <= 2_000 else frame.rows
         way = chosen(
             starts,
             sum(self._source.rows(e) for e in edges),
-            cached=False,
+            cached=all(e.name in self._at_hand for e in edges),
             repeated=hop.hops[1],
         )
-        return self._expanders.get(way, self._expanders["arrow"]), legs
+        return self._expanders.get(way, self._arrow), legs
+
+    def _joined(self, plan: Join) -> Frame:
+        left, right = self.frame(plan.left), self.frame(plan.right)
+        if self._executor != "duckdb" or not plan.on:
+            return joined(left, right, plan.on, self._budget)
+        row, at = self._duck.pairs([left[a] for a, _ in plan.on], [right[b] for _, b in plan.on])
+        return left.take(row).having(right.take(at).columns)
+
+    def _grouped(self, plan: Aggregate) -> Frame:
+        frame = self.frame(plan.input)
+        if self._executor == "duckdb" and groups(frame, plan.keys, plan.folds):
+            return self._duck.grouped(frame, plan.keys, plan.folds)
+        return grouped(frame, plan.keys, plan.folds)
 
     def _edges(self, plan: Edges) -> Frame:
         """Returns all edges of a hop; endpoint pairs once where there is no edge variable."""
         hop = plan.hop
         edges = [self._source.edge(name) for name in hop.edge_types]
         wanted = Wanted(var=hop.edge_var, reads=plan.reads, tests=plan.tests)
-        arrow = self._expanders["arrow"]
-        assert isinstance(arrow, ArrowExpander)
         parts: list[Frame] = []
         for leg in legs_of(hop, edges, near_is_source=True):
-            found = arrow.all(leg.edge, wanted)
+            found = self._arrow.all(leg.edge, wanted)
             ends = ("src", "dst") if leg.forward else ("dst", "src")
             rest = {n: c for n, c in found.columns.items() if n not in ends}
             frame = Frame(

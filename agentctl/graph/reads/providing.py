@@ -29,12 +29,14 @@ from agentctl.graph.reads.logical import (
     Outer,
     Plan,
     Project,
+    Rank,
     Reach,
     Scan,
     Search,
     SemiJoin,
 )
 from agentctl.graph.reads.shape import columns_out, mapped, parts
+from agentctl.languages.query.plan import Fusion, Nearest, PropertyRef, TextSearch
 from agentctl.languages.schema.ir import SchemaIr
 
 READ_PART_MIN: Final = 0.2
@@ -148,6 +150,8 @@ def uses_of(plan: Plan) -> Iterable[str]:
                 yield from sorted(columns_of(test))
         case Search(query=Column() as column):
             yield column.name
+        case Rank():
+            yield from rank_columns(plan.rank)
         case Aggregate():
             yield from plan.keys
             yield from (f.of.name for f in plan.folds if isinstance(f.of, Column))
@@ -162,6 +166,13 @@ def uses_of(plan: Plan) -> Iterable[str]:
                 yield from (f"{output.of.name}.{r}" for r in output.reads if output.node)  # type: ignore[union-attr]  # of an entity it is a column
         case _:
             return
+
+
+def rank_columns(rank: TextSearch | Nearest | Fusion) -> Iterable[str]:
+    """Yields the columns of the properties that a rank searches for."""
+    for part in (rank.first, rank.second) if isinstance(rank, Fusion) else (rank,):
+        if isinstance(part.query, PropertyRef):
+            yield f"{part.query.var}.{part.query.property}"
 
 
 def _leaf(plan: Plan, mark: str) -> Outer:

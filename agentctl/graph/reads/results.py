@@ -31,7 +31,8 @@ from agentctl.languages.query.plan import CheckedQuery, OrderItem, Output, Param
 from agentctl.languages.schema.ir import SchemaIr
 from agentctl.languages.schema.types import PropertyType, Scalar
 
-NUMBER = PropertyType(scalar=Scalar.F64)
+RANK = "*rank"
+"""The column of what a rank says of a row: less is better."""
 
 
 def lowered(
@@ -74,6 +75,7 @@ class _Results:
 
     def plan(self, matched: Plan) -> Project:
         found = matched
+        first = None if self._count is None else self._offset + self._count
         outputs = [self._shown(output) for output in self._query.outputs]
         returned = [o.of.name for o in outputs if isinstance(o.of, Column)]
         keys = list(dict.fromkeys(returned))
@@ -92,12 +94,11 @@ class _Results:
             by = self._by(outputs)
             ties = list(_named(self._query.pattern))
             if self._query.order and self._query.order[0].rank is not None:
-                found = self._ranked(found, self._query.order[0])
-                by = [Sorted(column="*rank"), *by]
+                found = self._ranked(found, self._query.order[0], first)
+                by = [Sorted(column=RANK), *by]
         if self._query.distinct:
             found = Distinct(input=found, columns=tuple(keys))
         by += [Sorted(column=column) for column in ties]
-        first = None if self._count is None else self._offset + self._count
         found = Order(input=found, by=_each_once(by), first=first)
         if self._count is not None or self._offset:
             found = Limit(input=found, offset=self._offset, count=self._count)
@@ -119,13 +120,13 @@ class _Results:
             return Column(name=fold.name, type=fold.type)
         return None if item.property is None else self._column(item.property)
 
-    def _ranked(self, given: Plan, item: OrderItem) -> Plan:
+    def _ranked(self, given: Plan, item: OrderItem, first: int | None) -> Plan:
         rank = item.rank
         assert rank is not None
         parts = [rank.first, rank.second] if isinstance(rank, checked.Fusion) else [rank]
         vars_ = [part.field.var for part in parts]
         nodes = tuple(Node(var=v, type_name=self._scope[v].type_name) for v in vars_)
-        return Rank(input=given, nodes=nodes, rank=rank, name="*rank", count=None)
+        return Rank(input=given, nodes=nodes, rank=rank, name=RANK, count=first)
 
     def _shown(self, output: Output) -> Shown:
         value = output.value

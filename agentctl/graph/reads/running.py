@@ -1,35 +1,58 @@
 """Runs a checked read on a snapshot, and gives its reply or its batches. In a worker thread.
 
 The query becomes a plan, rules improve it by what the commit says of the types' sizes, executors run
-it. A caller has asked `agentctl.graph.runnable` before. Source: graph-engine 3.
+it. Source: graph-engine 3.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Final
 
+import pyarrow as pa
 
 from agentctl.graph.layout import commit_id
 from agentctl.graph.port import ReadReply
+from agentctl.graph.reads.batches import BATCH_ROWS, batch_schema, batches
 from agentctl.graph.reads.budget import Budget
-from agentctl.graph.reads.cost import Statistics, statistics_of
+from agentctl.graph.reads.caches import ReadCaches
+from agentctl.graph.reads.cost import statistics_of
 from agentctl.graph.reads.executing import Execution
+from agentctl.graph.reads.executors.csr import CsrExpander, at_hand
 from agentctl.graph.reads.logical import Project
 from agentctl.graph.reads.options import ReadOptions
 from agentctl.graph.reads.results import lowered
 from agentctl.graph.reads.rules import optimised
+from agentctl.graph.reads.searching import Searching
 from agentctl.graph.reads.showing import column_infos, shown_rows
 from agentctl.graph.reads.source import Source
+from agentctl.graph.search.embedding import Vectors
 from agentctl.graph.snapshot import Snapshot
 from agentctl.languages.query.plan import CheckedQuery
 
-STANDARD = ReadOptions()
+STANDARD: Final = ReadOptions()
+NO_VECTORS: Final[Vectors] = {}
 
 
-def run_query(
+class Prepared:
+    """A read that is planned and has not begun."""
+
+    def __init__(
+        self, plan: Project, execution: Execution, budget: Budget, snapshot: Snapshot
+    ) -> None:
+        self.plan = plan
+        self.execution = execution
+        self.budget = budget
+        self.snapshot = snapshot
+
+
+def run_query(  # noqa: PLR0913  # what a read is given
     snapshot: Snapshot,
     query: CheckedQuery,
     params: Mapping[str, object],
     options: ReadOptions = STANDARD,
+    *,
+    caches: ReadCaches | None = None,
+    vectors: Vectors = NO_VECTORS,
 ) -> ReadReply:
     """Returns the reply of *query*, all its rows at once.
 
@@ -38,12 +61,14 @@ def run_query(
         query: a checked read.
         params: the values of all its parameters, as `bind_params` gives them.
         options: its bounds.
+        caches: what it shares with other reads.
+        vectors: what its `nearest` mean, as `search.embedding.query_vectors` gives them.
 
     Raises:
         GraphError: the answer would be wrong, too large or too late.
     """
-    plan, execution = prepared(snapshot, query, params, options)
-    rows = shown_rows(plan, execution.frame(plan), snapshot.ir)
+    read = prepared(snapshot, query, params, options, caches=caches, vectors=vectors)
+    rows = shown_rows(read.plan, read.execution.frame(read.plan), snapshot.ir)
     commit = snapshot.commit
     return ReadReply(
         query_name=query.name,
@@ -55,24 +80,54 @@ def run_query(
     )
 
 
-def prepared(
+def stream_query(  # noqa: PLR0913  # what a read is given
     snapshot: Snapshot,
     query: CheckedQuery,
     params: Mapping[str, object],
     options: ReadOptions = STANDARD,
-) -> tuple[Project, Execution]:
-    """Returns the improved plan of *query*, and what runs it."""
+    *,
+    caches: ReadCaches | None = None,
+    vectors: Vectors = NO_VECTORS,
+    batch_rows: int = BATCH_ROWS,
+) -> Iterator[pa.RecordBatch]:
+    """Yields the rows of *query* in order, in batches of at most *batch_rows* rows.
+
+    What orders is read and held whole; what is only shown is read batch by batch. The first batch
+    comes even where there are no rows, so that its schema is told: an entity is a struct, a Date a
+    date32, a DateTime milliseconds in UTC.
+
+    Raises:
+        GraphError: the answer would be wrong, too large or too late; after some batches too.
+    """
+    read = prepared(snapshot, query, params, options, caches=caches, vectors=vectors)
+    schema = batch_schema(read.plan, snapshot.ir)
+    yield from batches(read.plan, read.execution, schema, snapshot.ir, batch_rows=batch_rows)
+
+
+def prepared(  # noqa: PLR0913  # what a read is given
+    snapshot: Snapshot,
+    query: CheckedQuery,
+    params: Mapping[str, object],
+    options: ReadOptions = STANDARD,
+    *,
+    caches: ReadCaches | None = None,
+    vectors: Vectors = NO_VECTORS,
+) -> Prepared:
+    """Returns *query* as an improved plan, and what runs it; nothing is read yet."""
     now = options.now if options.now is not None else time.time_ns() // 1_000_000
+    caches = caches if caches is not None else ReadCaches()
+    hot = at_hand(snapshot, caches.adjacency)
     plan = lowered(query, snapshot.ir, params, now=now, limit=options.limit)
-    plan = optimised(plan, snapshot.ir, statistics(snapshot))
+    plan = optimised(plan, snapshot.ir, statistics_of(snapshot.ir, snapshot.rows, hot))
     budget = Budget(memory_bytes=options.memory_bytes, deadline_s=options.deadline_s)
     lookups = {"index": True, "arrow": False}.get(options.executor)
     source = Source(snapshot, budget, lookups=lookups)
-    return plan, Execution(source, budget, executor=options.executor)
-
-
-def statistics(snapshot: Snapshot) -> Statistics:
-    """Returns what a snapshot's commit says of the types' sizes."""
-    return statistics_of(snapshot.ir, snapshot.rows)
-
-
+    execution = Execution(
+        source,
+        budget,
+        executor=options.executor,
+        at_hand=hot,
+        expanders={"csr": CsrExpander(source, budget, caches.adjacency)},
+        searching=Searching(snapshot, params, cache=caches.search, vectors=vectors),
+    )
+    return Prepared(plan, execution, budget, snapshot)

@@ -15,7 +15,7 @@ from agentctl.graph.values import json_value
 from agentctl.languages.query.descriptor import result_columns
 from agentctl.languages.query.plan import CheckedQuery
 from agentctl.languages.schema.ir import IrType, SchemaIr
-from agentctl.languages.schema.types import PropertyType, Scalar
+from agentctl.languages.schema.types import FLOATS, PropertyType, Scalar
 
 
 def column_infos(query: CheckedQuery) -> tuple[ColumnInfo, ...]:
@@ -80,4 +80,6 @@ def _entities(output: Shown, owner: IrType, frame: Frame) -> list[object]:
 
 def _plain(scalar: Scalar, value: object) -> object:
     assert value is None or isinstance(value, str | int | float | bool)
+    if scalar in FLOATS and isinstance(value, int):
+        value = float(value)
     return json_value(scalar, value)

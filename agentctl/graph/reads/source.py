@@ -33,9 +33,18 @@ _ENDS: Final = {"@src": "src", "@dst": "dst"}
 class Source:
     """The rows of one snapshot."""
 
-    def __init__(self, snapshot: Snapshot, budget: Budget, *, lookups: bool | None = None) -> None:
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        budget: Budget,
+        *,
+        lookups: bool | None = None,
+        pushes: bool = True,
+    ) -> None:
         self._snapshot = snapshot
         self._budget = budget
+        self._pushes = pushes
+        """Whether tests become filters of scans; if not, they are asked of the batches."""
         self._lookups = lookups
         """Whether rows by id are looked up or scanned; None decides by cost."""
 
@@ -88,7 +97,7 @@ class Source:
         filters = [] if where is None else [where]
         residual: list[Test] = []
         for test in tests:
-            text = pushed(test, stored.get)
+            text = pushed(test, stored.get) if self._pushes else None
             if text is None:
                 residual.append(test)
             else:
@@ -137,7 +146,7 @@ class Source:
         by_index = self._lookups
         if by_index is None:
             by_index = looked_up(len(wanted), self.rows(ir_type))
-        if not by_index and len(wanted):
+        if not by_index:
             member = (var if column == "id" else column, wanted)
             return self.scan(
                 ir_type, var=var, reads=reads, tests=tests, also=also, ids=ids, member=member

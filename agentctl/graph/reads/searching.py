@@ -1,0 +1,63 @@
+"""Searches and ranks over rows: what `agentctl.graph.search` says of their nodes. In a worker thread."""
+
+from collections.abc import Mapping
+
+import pyarrow as pa
+
+from agentctl.graph.reads.expressions import Column, Constant
+from agentctl.graph.reads.frame import Frame, flat
+from agentctl.graph.reads.logical import Rank, Search
+from agentctl.graph.search.cache import SearchCache
+from agentctl.graph.search.embedding import Vectors
+from agentctl.graph.search.ranking import RankedRows, Ranking
+from agentctl.graph.search.searches import Searches
+from agentctl.graph.snapshot import Snapshot
+from agentctl.languages.query.plan import Fusion, PropertyRef
+
+
+class Searching:
+    """Answers the searches of one read."""
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        params: Mapping[str, object],
+        *,
+        cache: SearchCache | None,
+        vectors: Vectors,
+    ) -> None:
+        self._snapshot = snapshot
+        self._searches = Searches(snapshot, params, cache=cache)
+        self._ranking = Ranking(self._searches, params, vectors)
+
+    def answered(self, plan: Search | Rank, frame: Frame) -> Frame:
+        """Returns the rows with what a search says of each, or those that a rank ranks with their cost."""
+        return self._searched(plan, frame) if isinstance(plan, Search) else self._ranked(plan, frame)
+
+    def _searched(self, plan: Search, frame: Frame) -> Frame:
+        queries = None
+        if isinstance(plan.query, Column):
+            queries = frame[plan.query.name]
+        else:
+            assert isinstance(plan.query, Constant)
+        owner = self._snapshot.node(plan.node.type_name)
+        told = self._searches.text_truths(
+            owner, plan.search, ids=frame[plan.node.var], queries=queries
+        )
+        return frame.having({plan.name: flat(told)})
+
+    def _ranked(self, plan: Rank, frame: Frame) -> Frame:
+        rank = plan.rank
+        parts = (rank.first, rank.second) if isinstance(rank, Fusion) else (rank,)
+        texts: dict[tuple[str, str], pa.Array] = {}
+        for part in parts:
+            query = part.query
+            if isinstance(query, PropertyRef):
+                texts[query.var, query.property] = frame[f"{query.var}.{query.property}"]
+        rows = RankedRows(
+            types={n.var: self._snapshot.node(n.type_name) for n in plan.nodes},
+            ids={n.var: frame[n.var] for n in plan.nodes},
+            texts=texts,
+        )
+        costs = flat(self._ranking.costs(rank, rows, count=plan.count))
+        return frame.having({plan.name: costs}).filter(costs.is_valid())
