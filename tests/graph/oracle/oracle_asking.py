@@ -15,8 +15,8 @@ from agentctl.languages.schema.types import Catalog
 from tests.graph.oracle.oracle import NOW, Oracle
 from tests.graph.oracle.oracle_graph import BrokenRuleError, Rule
 from tests.graph.oracle.oracle_pages import Case
-from tests.graph.oracle.oracle_reading import BoundError, SumOutOfRangeError
-from tests.graph.oracle.oracle_values import MisfitError, milliseconds
+from tests.graph.oracle.oracle_reading import SumOutOfRangeError
+from tests.graph.oracle.oracle_values import BoundError, MisfitError, milliseconds
 
 CODES: Mapping[Rule, str] = {
     "key": "load_key_violation",
@@ -30,6 +30,10 @@ CODES: Mapping[Rule, str] = {
     "cardinality": "load_value_invalid",
 }
 """How the engine's diagnostics call what a write breaks."""
+
+
+WHOLE_MAX = 2**53
+"""Below it a float without a fraction is written as an integer."""
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,10 +124,11 @@ def asked_of(oracle: Oracle, question: Question) -> Answer:
         if question.mutates:
             affected = oracle.mutate(question.decl, question.given, now=question.now)
             return Answer(
-                after=tuple(oracle.graph.lines(ids=False)), affected=(affected.nodes, affected.edges)
+                after=tuple(oracle.graph.lines(ids=False)),
+                affected=(affected.nodes, affected.edges),
             )
         rows = oracle.rows(question.decl, question.given, now=question.now)
-        return Answer(rows=tuple(json.dumps(row, ensure_ascii=False) for row in rows))
+        return Answer(rows=tuple(line_of(row) for row in rows))
     except BrokenRuleError as failure:
         return Answer(refused=tuple(sorted({CODES[rule] for rule in failure.rules})))
     except SumOutOfRangeError:
@@ -139,13 +144,25 @@ def expected_of(case: Case) -> Answer:
     block = case.expected
     if block.word == "refused":
         return Answer(refused=tuple(sorted(block.lines)))
-    lines = tuple(json.dumps(json.loads(line), ensure_ascii=False) for line in block.lines)
+    lines = tuple(line_of(json.loads(line)) for line in block.lines)
     if block.word == "rows":
         return Answer(rows=lines)
     counts = dict(o.split("=") for o in block.options.split())
-    return Answer(
-        after=tuple(sorted(lines)), affected=(int(counts["nodes"]), int(counts["edges"]))
-    )
+    return Answer(after=tuple(sorted(lines)), affected=(int(counts["nodes"]), int(counts["edges"])))
+
+
+def line_of(row: object) -> str:
+    """Returns JSON that is the same for equal values: ``2.0`` is ``2``; members keep their order."""
+    return json.dumps(_alike(row), ensure_ascii=False)
+
+
+def _alike(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {name: _alike(member) for name, member in value.items()}
+    if isinstance(value, list | tuple):
+        return [_alike(member) for member in value]
+    whole = isinstance(value, float) and value.is_integer() and abs(value) < WHOLE_MAX
+    return int(value) if whole and isinstance(value, float) else value
 
 
 def comparable(answer: Answer, case: Case) -> Answer:

@@ -102,7 +102,9 @@ class Graph:
                 ends = {"src": str(line["from"]), "dst": str(line["to"])}
             assert owner is not None, line
             values = {p.name: _read(p, data) for p in owner.properties}
-            row_id = identity(owner, values) or str(data.get("id") or mint())
+            row_id = identity(owner, values)
+            if row_id is None:  # an empty text is a key like any other
+                row_id = str(data.get("id") or mint())
             if row_id in self.table(owner):
                 raise BrokenRuleError(frozenset({"key"}))
             self.put(Entity(type=owner, id=row_id, values=values, **ends))

@@ -1,22 +1,20 @@
 """Text search and ranks in the plainest way: words are counted, distances are added up.
 
-`search`, `match_text` and `bm25` see a text as its words in lower case; `fuzzy` takes a word for
-another that is few edits away. What a rank cannot rank comes last. Source: languages 2.1, 2.2.
+A text is its words in lower case. A rank keeps only the rows that it ranks. The language names the
+functions; what they mean is decided in ADR 25. Source: languages 2.1, 2.2, ADR 25.
 """
 
 import math
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from agentctl.languages.query.syntax import (
-    Expression,
     PropertyUse,
     SearchUse,
 )
 from tests.graph.oracle.oracle_graph import Entity
 from tests.graph.oracle.oracle_matching import Matching, Row, Scope
-from tests.graph.oracle.oracle_values import as_f32
+from tests.graph.oracle.oracle_values import BoundError, as_f32
 
 T = TypeVar("T")
 K1, B = 1.2, 0.75
@@ -26,25 +24,28 @@ Scores = Mapping[str, float]
 
 
 def words(text: str) -> list[str]:
-    """Returns the words of a text, in lower case."""
-    return re.findall(r"\w+", text.lower())
+    """Returns the longest runs of letters and numbers of a text, each character in lower case."""
+    spaced = (c.lower() if c.isalnum() else " " for c in text)
+    return "".join(spaced).split()
 
 
 class Words:
     """Finds texts by whole words."""
 
     def found(self, function: str, text: str, query: str, max_edits: int | None) -> bool:
-        """Returns whether *text* has any word of *query*; `match_text` wants them in a row."""
+        """Returns whether *function* finds *text*.
+
+        Raises:
+            BoundError: the number of edits is negative.
+        """
         have, wanted = words(text), words(query)
-        if function == "match_text":
-            size = len(wanted)
-            return (
-                any(have[i : i + size] == wanted for i in range(len(have) - size + 1))
-                if size
-                else False
-            )
+        if max_edits is not None and max_edits < 0:
+            raise BoundError
         if function == "search":
             return any(w in have for w in wanted)
+        if function == "match_text":
+            places = range(len(have) - len(wanted) + 1)
+            return bool(wanted) and any(have[i : i + len(wanted)] == wanted for i in places)
         return any(
             edits(w, h) <= (default_edits(w) if max_edits is None else max_edits)
             for w in wanted
@@ -54,7 +55,7 @@ class Words:
 
 def default_edits(word: str) -> int:
     """Returns how many edits a word of that length may be away where nobody says so."""
-    return 0 if len(word) < 3 else 1 if len(word) < 6 else 2
+    return 0 if len(word) <= 2 else 1 if len(word) <= 5 else 2
 
 
 def edits(one: str, other: str) -> int:
@@ -76,36 +77,52 @@ class Ranking:
         self.matched = matched
 
     def ordered(self, rows: Sequence[tuple[Row, T]], use: SearchUse) -> list[tuple[Row, T]]:
-        """Returns *rows* by rank, the best first; what has none last, in the order it had."""
-        score = self._score(use)
-        return sorted(rows, key=lambda pair: -score(pair[0]))
+        """Returns the *rows* that the rank ranks, the best first, those alike in the order given."""
+        score = self._fused(use) if use.function == "rrf" else self._single(use)
+        scored = [(found, pair) for pair in rows if (found := score(pair[0])) is not None]
+        return [pair for _, pair in sorted(scored, key=lambda s: -s[0])]
 
-    def _score(self, use: SearchUse) -> Callable[[Row], float]:
-        if use.function != "rrf":
-            scores, var = self._scores(use), _field(use).var
-            return lambda row: _of(row, var, scores, otherwise=-math.inf)
+    def _single(self, use: SearchUse) -> Callable[[Row], float | None]:
+        def score(row: Row) -> float | None:
+            entity = row[_field(use).var]
+            query = self.matching.value(use.arguments[1], row, self.scope)
+            return None if entity is None else self._scores(use, query).get(entity.id)
+
+        return score
+
+    def _fused(self, use: SearchUse) -> Callable[[Row], float | None]:
+        k = RRF_K
+        if len(use.arguments) > 2:
+            k = self.matching.value(use.arguments[2], {}, {})
+            if k is None:
+                k = RRF_K
+            if k < 1:
+                raise BoundError
         parts = [a for a in use.arguments[:2] if isinstance(a, SearchUse)]
-        k = self._constant(use.arguments[2]) if len(use.arguments) > 2 else RRF_K
-        places = [(self._places(part, k), _field(part).var) for part in parts]
-        return lambda row: sum(_of(row, var, scores, otherwise=0.0) for scores, var in places)
+        fused = [(self._places(part, k), _field(part).var) for part in parts]
+
+        def score(row: Row) -> float | None:
+            found = [places.get(e.id) for places, var in fused if (e := row[var]) is not None]
+            ranked = [f for f in found if f is not None]
+            return sum(ranked) if ranked else None
+
+        return score
 
     def _places(self, use: SearchUse, k: float) -> Scores:
-        """Returns ``1 / (k + place)`` of what the rank ranks among the matched rows."""
-        scores, var = self._scores(use), _field(use).var
-        among = {e.id for row in self.matched if (e := row[var]) is not None}
+        """Returns ``1 / (k + place)`` of the different nodes of the rows at hand that are ranked."""
+        scores = self._scores(use, self.matching.value(use.arguments[1], {}, {}))
+        among = {e.id for row in self.matched if (e := row[_field(use).var]) is not None}
         ranked = sorted((i for i in among if i in scores), key=lambda i: (-scores[i], i))
         return {i: 1 / (k + place) for place, i in enumerate(ranked, 1)}
 
-    def _scores(self, use: SearchUse) -> Scores:
+    def _scores(self, use: SearchUse, query: Any) -> Scores:
+        if query is None:
+            return {}
         field = _field(use)
         entities = self.matching.run.graph.table(self.scope[field.var]).values()
-        query = self._constant(use.arguments[1])
         if use.function == "nearest":
             return nearest(entities, field.property, query)
         return bm25({e.id: e.values[field.property] for e in entities}, query)
-
-    def _constant(self, use: Expression) -> Any:
-        return self.matching.value(use, {}, {})
 
 
 def nearest(entities: Iterable[Entity], name: str, query: Sequence[float]) -> Scores:
@@ -118,17 +135,18 @@ def nearest(entities: Iterable[Entity], name: str, query: Sequence[float]) -> Sc
 
 
 def bm25(texts: Mapping[str, str | None], query: str) -> Scores:
-    """Returns the BM25 score of every text with a word of the query."""
-    counted = {i: words(text) for i, text in texts.items() if text is not None}
-    average = sum(map(len, counted.values())) / max(len(counted), 1) or 1.0
+    """Returns the BM25 score of every text with a word of the query; over all texts of the type."""
+    counted = {i: have for i, text in texts.items() if text is not None and (have := words(text))}
+    average = sum(map(len, counted.values())) / len(counted) if counted else 1.0
     scores: dict[str, float] = {}
-    for word in words(query):
+    for word in dict.fromkeys(words(query)):
         having = sum(word in have for have in counted.values())
         weight = math.log(1 + (len(counted) - having + 0.5) / (having + 0.5))
         for i, have in counted.items():
-            if count := have.count(word):
-                length = K1 * (1 - B + B * len(have) / average)
-                scores[i] = scores.get(i, 0.0) + weight * count * (K1 + 1) / (count + length)
+            times = have.count(word)
+            if times:
+                length = 1 - B + B * len(have) / average
+                scores[i] = scores.get(i, 0.0) + weight * times * (K1 + 1) / (times + K1 * length)
     return scores
 
 
@@ -136,8 +154,3 @@ def _field(use: SearchUse) -> PropertyUse:
     field = use.arguments[0]
     assert isinstance(field, PropertyUse)
     return field
-
-
-def _of(row: Row, var: str, scores: Scores, *, otherwise: float) -> float:
-    entity = row[var]
-    return otherwise if entity is None else scores.get(entity.id, otherwise)

@@ -32,17 +32,13 @@ from agentctl.languages.schema.types import PropertyType, Scalar
 from tests.graph.oracle.oracle_graph import Entity
 from tests.graph.oracle.oracle_matching import ANONYMOUS, Execution, Matching, Row, Scope
 from tests.graph.oracle.oracle_ranking import Ranking
-from tests.graph.oracle.oracle_values import BOUNDS, Raw, rank, shown
+from tests.graph.oracle.oracle_values import BOUNDS, BoundError, Raw, rank, shown
 
 SUM_MAX = 2**53
 
 
 class SumOutOfRangeError(Exception):
     """A sum of integers would have to be rounded."""
-
-
-class BoundError(Exception):
-    """A limit or an offset is negative."""
 
 
 class _Result(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,7 +64,7 @@ class Reading:
 
         Raises:
             SumOutOfRangeError: an integer sum is beyond 2^53.
-            BoundError: a limit or an offset is negative.
+            BoundError: a limit, an offset or an argument of a search is out of its bounds.
         """
         limit, offset = self._bound(self.body.limit), self._bound(self.body.offset)
         results = self._grouped() if self.grouped else self._plain()

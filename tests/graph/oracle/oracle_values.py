@@ -30,6 +30,10 @@ _DAY: Final = date(1970, 1, 1)
 _MOMENT: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+class BoundError(Exception):
+    """A number is beyond its bounds: a negative limit, a negative number of edits."""
+
+
 class MisfitError(Exception):
     """A value does not fit its type."""
 
