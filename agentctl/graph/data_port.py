@@ -71,6 +71,17 @@ class OptimizeReport(msgspec.Struct, frozen=True, kw_only=True):
     """By type name what was done: ``compacted 12 fragments into 1``, ``indexed 4,000 rows``."""
 
 
+class Retention(msgspec.Struct, frozen=True, kw_only=True):
+    """What a cleanup leaves."""
+
+    keep: int = 1
+    """How many of the newest commits of each live branch."""
+    older_than: timedelta = timedelta(0)
+    """Commits younger than that stay, and of live branches what was in force then."""
+    grace: timedelta = timedelta(hours=1)
+    """How old the leavings of a writer without a commit must be; longer than any write takes."""
+
+
 class CleanupReport(msgspec.Struct, frozen=True, kw_only=True):
     """What a cleanup let go of, or would."""
 
@@ -187,17 +198,15 @@ class GraphData(Protocol):
     async def cleanup(
         self,
         graph_id: str,
+        retention: Retention,
         *,
-        keep: int = 1,
-        older_than: timedelta = timedelta(0),
         now: datetime,
         stamp: Stamp,
         rehearse: bool = False,
     ) -> CleanupReport:
-        """Lets go of what nothing keeps.
+        """Lets go of what nothing keeps; with *rehearse* only says what that is.
 
-        Of each branch the newest *keep* commits stay, and those younger than *older_than*; besides
-        them what branches were cut from and merged with, tags, and pins. Everything else loses its
-        data; its record stays. With *rehearse* nothing is done.
+        Besides what *retention* says there stays what branches were cut from and last merged with,
+        what is tagged, and what is pinned. Everything else loses its data; its record stays.
         """
         ...

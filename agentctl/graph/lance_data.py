@@ -1,9 +1,21 @@
 """The data of graphs on Lance: `GraphData` as thin methods over the functions of the rooms."""
 
+from datetime import datetime
+
 from agentctl.graph.branching import branches, points, tags
 from agentctl.graph.branching.tags import Tag
+from agentctl.graph.care.cleanup import Asked, cleanup
+from agentctl.graph.care.optimize import optimize
+from agentctl.graph.care.verify import verify
 from agentctl.graph.commit import Commit, commit_info
-from agentctl.graph.data_port import BranchInfo, CommitRef
+from agentctl.graph.data_port import (
+    BranchInfo,
+    CleanupReport,
+    CommitRef,
+    OptimizeReport,
+    Retention,
+    VerifyReport,
+)
 from agentctl.graph.layout import MAIN, commit_id
 from agentctl.graph.log import require_live
 from agentctl.graph.port import CommitInfo, Stamp
@@ -84,6 +96,33 @@ class LanceData:
     async def untag(self, graph_id: str, name: str) -> bool:
         """Takes a tag away; returns whether there was one."""
         return await tags.delete_tag(self._roots, graph_id, name)
+
+    async def verify(self, graph_id: str) -> VerifyReport:
+        """Looks at everything: the logs, every dataset version, and all constraints of the heads."""
+        return await verify(self._roots, graph_id)
+
+    async def optimize(self, graph_id: str, *, branch: str = MAIN, stamp: Stamp) -> OptimizeReport:
+        """Compacts small files and brings the indexes up to date, by one commit `write`, or none."""
+        return await optimize(self._roots, graph_id, branch=branch, stamp=stamp)
+
+    async def cleanup(
+        self,
+        graph_id: str,
+        retention: Retention,
+        *,
+        now: datetime,
+        stamp: Stamp,
+        rehearse: bool = False,
+    ) -> CleanupReport:
+        """Lets go of what nothing keeps; with *rehearse* only says what that is."""
+        assert retention.keep >= 1, retention
+        asked = Asked(
+            keep=retention.keep,
+            cutoff=now - retention.older_than,
+            grace=retention.grace,
+            rehearse=rehearse,
+        )
+        return await cleanup(self._roots, graph_id, asked, stamp)
 
 
 def _branch_info(head: Commit) -> BranchInfo:

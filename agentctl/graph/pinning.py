@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from agentctl.canonical import canonical_bytes, sha256_hex
+from agentctl.graph.branching.collected import has_let_go, newest_cleanup
 from agentctl.graph.commit import Commit, next_commit
 from agentctl.graph.layout import commit_id, root
 from agentctl.graph.port import Pin, Stamp
@@ -54,10 +55,13 @@ async def pin(roots: GraphRoots, graph_id: str, number: int, *, stamp: Stamp) ->
         content=content_digest(commit),
     )
     key = pin_key(graph_id, number, stamp.op)
-    if await roots.store.create(key, msgspec.json.encode(made) + b"\n"):
-        return made
-    found = await roots.store.read(key)
-    return made if found is None else _decoded(graph_id, key, found.data)
+    if not await roots.store.create(key, msgspec.json.encode(made) + b"\n"):
+        found = await roots.store.read(key)
+        return made if found is None else _decoded(graph_id, key, found.data)
+    if has_let_go(await newest_cleanup(roots.store, graph_id), commit):
+        await roots.store.delete(key)  # a cleanup crossed it, and may not have seen it
+        raise revert_refused(graph_id, f"a cleanup let go of {commit_id(number)}")
+    return made
 
 
 async def unpin(roots: GraphRoots, graph_id: str, number: int, *, op: str) -> None:
@@ -104,6 +108,8 @@ async def _held(roots: GraphRoots, graph_id: str, number: int) -> Commit:
         later = await roots.log.at(graph_id, n)
         if later.kind == "erase" and later.incarnation == commit.incarnation:
             raise revert_refused(graph_id, f"{commit_id(n)} erased what came before it")
+    if has_let_go(await newest_cleanup(roots.store, graph_id), commit):
+        raise revert_refused(graph_id, f"a cleanup let go of {commit_id(number)}")
 
     def is_lost(tables: "Tables") -> bool:
         from agentctl.graph.writing import lacks_data

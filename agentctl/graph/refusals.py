@@ -200,7 +200,7 @@ def pinned(graph_id: str, ops: Iterable[str]) -> GraphError:
             "graph_pinned",
             graph_address(graph_id),
             f"Earlier commits of the graph {graph_id!r} are kept for {named}.",
-            detail="An op still needs them to go back; nothing was erased.",
+            detail="Each of them still needs what earlier commits name; nothing was erased.",
             remedy="agentctl ops log",
         )
     )

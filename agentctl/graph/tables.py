@@ -11,8 +11,7 @@ All calls are synchronous and run in a worker thread. Source: graph-engine 1, 7,
 """
 
 import os
-from collections.abc import Callable, Iterator, Mapping
-from datetime import timedelta
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
 import pyarrow as pa
@@ -26,17 +25,21 @@ from agentctl.graph.columns import (
     property_field,
 )
 from agentctl.graph.commit import TypeState
-from agentctl.graph.layout import MAIN, branch_of_ref, number_of_ref
+from agentctl.graph.layout import MAIN, branch_of_ref
 from agentctl.graph.location import BeforeWrite, DataFolder
+from agentctl.graph.search_indexes import build_search_index, missing_search_indexes
 from agentctl.languages.schema.ir import IrProperty, IrType
 
 os.environ.setdefault("LANCE_LOG", "error")
 
 import lance  # behind its log level, which it reads at import
+from lance.optimize import Compaction
 
 INDEX_ROWS_MIN: Final = 2_000
 """Fewer rows are scanned as fast as they are looked up; also the bound of rows without index."""
 
+COMPACTION_VERSION_COUNT: Final = 2
+"""A compaction is two versions of Lance's: one reserves the numbers of the fragments."""
 CUT_COUNT_MAX: Final = 3
 """How many names a Lance branch is tried by, where broken attempts left some taken."""
 
@@ -101,6 +104,15 @@ class Tables:
             named = f"{state.name}: version {state.lance_version} of {state.lance_branch}"
             raise MissingVersionError(named) from failure
 
+    def newest(self, type_id: str, lance_branch: str = MAIN) -> "lance.LanceDataset":
+        """Returns a Lance branch of the dataset as it is now, whatever commits name."""
+        return self._dataset(type_id, lance_branch)
+
+    @property
+    def before_write(self) -> BeforeWrite:
+        """Told of each write before it happens."""
+        return self._before_write
+
     def has(self, type_id: str, state: TypeState) -> bool:
         """Returns whether that version can be opened."""
         try:
@@ -161,7 +173,11 @@ class Tables:
             for p in ir_type.properties
             if p.column in present and there.schema.field(p.column).type != arrow_type(p)
         ]
-        if not missing and not wider and not self._missing_indexes(ir_type, there):
+        unindexed = [
+            *self._missing_indexes(ir_type, there),
+            *self._missing_search_indexes(ir_type, there),
+        ]
+        if not missing and not wider and not unindexed:
             return _state(ir_type, state.lance_branch, there)
         branch, base = self._on_top(ir_type, state, tag)
         if wider:
@@ -188,38 +204,64 @@ class Tables:
         _must_follow(before, base.version)
 
     def rewrite(self, ir_type: IrType, state: TypeState, *, tag: str) -> TypeState:
-        """Copies the rows in force into files that hold nothing else.
+        """Copies the rows in force into files that hold nothing else, in Lance's main branch.
 
-        Where the files of *state* hold nothing else already, nothing is copied.
+        Where the files of *state* hold nothing else already, nothing is copied. On another Lance
+        branch there are always some that do: those that it was cut from. For `main` alone.
         """
-        branch, base = self._on_top(ir_type, state, tag)
+        assert branch_of_ref(tag) == MAIN, tag
+        if state.lance_branch == MAIN:
+            _, base = self._on_top(ir_type, state, tag)
+            source = base
+        else:
+            base, source = self._dataset(ir_type.id, MAIN), self.open(ir_type.id, state)
         wanted = {*physical_schema(ir_type).names}
-        fields = [field for field in base.schema if field.name in wanted]
-        replaced = any(fragment.num_deletions for fragment in base.get_fragments())
-        if len(fields) == len(base.schema) and not replaced:
-            return _state(ir_type, branch, base)
+        fields = [field for field in source.schema if field.name in wanted]
+        replaced = any(fragment.num_deletions for fragment in source.get_fragments())
+        if source is base and len(fields) == len(base.schema) and not replaced:
+            return _state(ir_type, MAIN, base)
         schema = pa.schema(fields)
         self._before_write(f"rewrite {ir_type.name}")
         made = lance.write_dataset(
-            base.scanner(columns=schema.names).to_reader(),
+            source.scanner(columns=schema.names).to_reader(),
             base,
             schema=schema,
             mode="overwrite",
         )
         _must_follow(base.version, made.version)
-        return self._indexed(ir_type, branch, made)
+        return self._indexed(ir_type, MAIN, made)
 
-    def forget(self, type_id: str, *, below: int) -> None:
-        """Removes the versions that only commits of `main` below that number pinned."""
-        base = self._dataset(type_id, MAIN)
-        for tag in sorted(base.tags.list()):
-            if number_of_ref(tag) < below:
-                self._before_write(f"unpin {type_id}")
-                base.tags.delete(tag)
-        self._before_write(f"forget {type_id}")
-        base.cleanup_old_versions(
-            older_than=timedelta(0), delete_unverified=True, error_if_tagged_old_versions=False
-        )
+    def compact(
+        self, ir_type: IrType, state: TypeState, *, tag: str
+    ) -> tuple[TypeState, tuple[str, ...]]:
+        """Makes few large files of many small ones, and brings every index up to date.
+
+        Returns the state, and what was done in words; with nothing to do that is empty and the
+        state is the one given.
+        """
+        there = self.open(ir_type.id, state)
+        scattered = Compaction.plan(there, {}).num_tasks() > 0
+        unindexed = _unindexed(there, rows_min=1)
+        if not (scattered or unindexed):
+            return state, ()
+        branch, base = self._on_top(ir_type, state, tag)
+        done = [f"indexed {rows:,} rows in {name}" for name, rows in unindexed.items()]
+        if unindexed:
+            self._before_write(f"update indexes {ir_type.name}")
+            _update_indexes(base, unindexed)
+        # Behind the indexes: what an index covers is not put into one file with what it does not.
+        if Compaction.plan(base, {}).num_tasks() > 0:
+            before, files = base.version, len(base.get_fragments())
+            self._before_write(f"compact {ir_type.name}")
+            base.optimize.compact_files()
+            _must_follow(before + COMPACTION_VERSION_COUNT - 1, base.version)
+            done.append(f"compacted {files} fragments into {len(base.get_fragments())}")
+        return _state(ir_type, branch, base), tuple(done)
+
+    def pinned(self, type_id: str) -> set[tuple[str, int]]:
+        """Returns Lance branch and number of every version of a dataset that is pinned."""
+        tags = self._dataset(type_id, MAIN).tags.list().values()
+        return {(tag["branch"] or MAIN, tag["version"]) for tag in tags}
 
     def pin(self, ir_type: IrType, state: TypeState, tag: str) -> None:
         """Keeps a version from every collector; repeating it with another version moves the pin."""
@@ -286,8 +328,13 @@ class Tables:
     def _missing_indexes(self, ir_type: IrType, base: "lance.LanceDataset") -> list[str]:
         if base.count_rows() < self._index_rows_min:
             return []
-        present = {name for index in base.describe_indices() for name in index.field_names}
-        return [name for name in indexed_columns(ir_type) if name not in present]
+        present = {index.name for index in base.describe_indices()}
+        return [name for name in indexed_columns(ir_type) if f"{name}_btree" not in present]
+
+    def _missing_search_indexes(
+        self, ir_type: IrType, base: "lance.LanceDataset"
+    ) -> tuple[str, ...]:
+        return missing_search_indexes(ir_type, base, rows_min=self._index_rows_min)
 
     def _indexed(self, ir_type: IrType, branch: str, base: "lance.LanceDataset") -> TypeState:
         """Builds what indexes are missing and brings stale ones up to date."""
@@ -296,18 +343,29 @@ class Tables:
             self._before_write(f"index {ir_type.name}.{name}")
             base.create_scalar_index(name, "BTREE", name=f"{name}_btree")
             _must_follow(before, base.version)
-        rows = base.count_rows()
-        stale = [
-            index.name
-            for index in base.describe_indices()
-            if rows - index.num_rows_indexed >= self._index_rows_min
-        ]
-        if stale:
+        for name in self._missing_search_indexes(ir_type, base):
             before = base.version
-            self._before_write(f"update indexes {ir_type.name}")
-            base.optimize.optimize_indices(index_names=stale)
+            self._before_write(f"index {ir_type.name}.{name} for searches")
+            build_search_index(ir_type, base, name)
             _must_follow(before, base.version)
+        stale = _unindexed(base, rows_min=self._index_rows_min)
+        if stale:
+            self._before_write(f"update indexes {ir_type.name}")
+            _update_indexes(base, stale)
         return _state(ir_type, branch, base)
+
+
+def _unindexed(base: "lance.LanceDataset", *, rows_min: int) -> dict[str, int]:
+    """Returns how many rows each index lacks, of those that lack at least *rows_min*."""
+    rows = base.count_rows()
+    lacking = {i.name: rows - i.num_rows_indexed for i in base.describe_indices()}
+    return {name: count for name, count in lacking.items() if count >= rows_min}
+
+
+def _update_indexes(base: "lance.LanceDataset", names: Iterable[str]) -> None:
+    before = base.version
+    base.optimize.optimize_indices(index_names=list(names))
+    _must_follow(before, base.version)
 
 
 def _add_columns(base: "lance.LanceDataset", properties: list[IrProperty]) -> None:

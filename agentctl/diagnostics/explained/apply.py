@@ -111,9 +111,10 @@ EXPLAINED: Final[dict[str, str]] = {
         "message says why. Take the proposal back, or mend what it names and apply again."
     ),
     "graph_pinned": (
-        "An erasure would take away commits of the graph that an op keeps pinned to be able to go "
-        "back to them. Nothing was erased. When the op does not need them any more its pins go, "
-        "and the next apply erases."
+        "An erasure would take away commits of the graph that something keeps: an op that may go "
+        "back to them, a branch that was cut from them, a tag. Nothing was erased. When the op does "
+        "not need them any more its pins go; merge or delete the branch, and delete the tag; then "
+        "the next apply erases."
     ),
     "apply_group_split": (
         "An apply group is applied whole or not at all, and one of its members failed after the "

@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 
 from agentctl.graph.branching.collected import has_let_go, newest_cleanup
-from agentctl.graph.branching.names import check_name
+from agentctl.graph.branching.names import check_name, name_problem
 from agentctl.graph.commit import Commit
 from agentctl.graph.layout import commit_id, root
 from agentctl.graph.port import Stamp
@@ -43,6 +43,8 @@ def tag_key(graph_id: str, name: str) -> str:
 
 async def find_tag(roots: GraphRoots, graph_id: str, name: str, main: Commit) -> Tag | None:
     """Returns a tag of the graph that *main* is the newest commit of, or None."""
+    if name_problem(name) is not None:
+        return None
     key = tag_key(graph_id, name)
     found = await roots.store.read(key)
     tag = None if found is None else _decoded(graph_id, key, found.data)
