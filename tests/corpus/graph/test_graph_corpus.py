@@ -12,6 +12,7 @@ import pytest
 from tests.graph.oracle.oracle_asking import (
     Answer,
     comparable,
+    difference,
     expected_of,
     of_oracle,
     question_of,
@@ -48,4 +49,6 @@ def written(case: Case, answer: Answer) -> tuple[str, str]:
     assert answer.after is not None
     assert answer.affected is not None
     assert case.expected.word == "after", answer
-    return "nodes={} edges={}".format(*answer.affected), "\n".join(answer.after)
+    return "nodes={} edges={}".format(*answer.affected), "\n".join(
+        difference(case, answer.after)
+    )

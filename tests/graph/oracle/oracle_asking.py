@@ -1,6 +1,7 @@
 """One question to a graph, read from its texts, and the answer, from whoever gives it."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from functools import cache
 
@@ -19,15 +20,15 @@ from tests.graph.oracle.oracle_reading import SumOutOfRangeError
 from tests.graph.oracle.oracle_values import BoundError, MisfitError, milliseconds
 
 CODES: Mapping[Rule, str] = {
-    "key": "load_key_violation",
-    "endpoint": "load_endpoint_missing",
-    "required": "load_value_invalid",
-    "value": "load_value_invalid",
-    "enum": "load_value_invalid",
-    "range": "load_value_invalid",
-    "check": "load_value_invalid",
-    "unique": "load_key_violation",
-    "cardinality": "load_value_invalid",
+    "key": "key_violated",
+    "endpoint": "endpoint_missing",
+    "required": "value_violated",
+    "value": "value_violated",
+    "enum": "value_violated",
+    "range": "value_violated",
+    "check": "value_violated",
+    "unique": "unique_violated",
+    "cardinality": "cardinality_violated",
 }
 """How the engine's diagnostics call what a write breaks."""
 
@@ -148,7 +149,31 @@ def expected_of(case: Case) -> Answer:
     if block.word == "rows":
         return Answer(rows=lines)
     counts = dict(o.split("=") for o in block.options.split())
-    return Answer(after=tuple(sorted(lines)), affected=(int(counts["nodes"]), int(counts["edges"])))
+    left = Counter(_before(case))
+    left.subtract(_document(line) for line in block.lines if line.startswith("- "))
+    assert min(left.values(), default=0) >= 0, f"{case}: what goes was never there"
+    left.update(_document(line) for line in block.lines if line.startswith("+ "))
+    return Answer(
+        after=tuple(sorted(left.elements())), affected=(int(counts["nodes"]), int(counts["edges"]))
+    )
+
+
+def difference(case: Case, after: tuple[str, ...]) -> list[str]:
+    """Returns what a mutation did to the graph of a case, as its page says it."""
+    before, now = Counter(_before(case)), Counter(after)
+    return [f"- {line}" for line in sorted((before - now).elements())] + [
+        f"+ {line}" for line in sorted((now - before).elements())
+    ]
+
+
+def _before(case: Case) -> list[str]:
+    oracle = Oracle(catalog_of(case.text("pg")))
+    oracle.load(case.asked["seed"].lines)
+    return oracle.graph.lines(ids=False)
+
+
+def _document(line: str) -> str:
+    return json.dumps(json.loads(line[2:]), ensure_ascii=False, sort_keys=True)
 
 
 def line_of(row: object) -> str:

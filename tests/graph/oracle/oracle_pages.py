@@ -4,7 +4,8 @@
 ``now`` (an ISO time) with what; blocks above the first heading belong to every case that has none
 of its own. One block says what is expected: ``rows`` (a JSON object a line, in this order; ``rows
 set``: in any), ``refused`` (the codes or rules of the diagnostics, a line each) or, of a mutation,
-``after`` (what the graph holds, a line an entity; ``nodes=`` and ``edges=`` count what was changed).
+``after`` (the entities that the graph no longer holds, ``- {…}``, and those that it holds now,
+``+ {…}``; ``nodes=`` and ``edges=`` count what the query changed).
 """
 
 import re
