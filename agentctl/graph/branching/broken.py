@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from agentctl.graph.branching.conflicts import KIND_OF_RULE, Conflict, Found, Side, element_of
 from agentctl.graph.branching.differences import read_as
-from agentctl.graph.branching.sides import sides_of
+from agentctl.graph.branching.sides import ENDS, sides_of
 from agentctl.graph.snapshot import Snapshot
 from agentctl.graph.violations import Violation, Violations
 from agentctl.graph.writes.changes import Changes
@@ -37,9 +37,7 @@ def broken(  # the three sides, and what was found
             element=element_of(ir_type),
             type=ir_type.name,
             id=told.id,
-            properties=tuple((told.property or "").replace(" ", "").split(","))
-            if told.property
-            else (),
+            properties=_spelled(told.property),
             base=sides[0].of(ir_type, told),
             ours=sides[1].of(ir_type, told),
             theirs=sides[2].of(ir_type, told),
@@ -48,6 +46,12 @@ def broken(  # the three sides, and what was found
         for ir_type, told in typed
     ]
     return Found(listed=tuple(listed), count=violations.count)
+
+
+def _spelled(told: str | None) -> tuple[str, ...]:
+    """Returns the properties that a violation names, an edge's ends as ``from`` and ``to``."""
+    names = (name.strip() for name in told.split(",")) if told else ()
+    return tuple(ENDS.get(name, name) for name in names)
 
 
 class _Sides:

@@ -43,7 +43,7 @@ def merged(sorts: Mapping[str, Sort], base: Graph, ours: Graph, theirs: Graph) -
             clashes.add(row)
         elif row is not None:
             rows[key] = row
-    return clashes or {*_broken(sorts, ours, rows)} or rows
+    return clashes or {*broken(sorts, ours, rows)} or rows
 
 
 def _entity(
@@ -72,7 +72,8 @@ def _entity(
     return Told("DivergentUpdate", *key, frozenset(wrong)) if wrong else row
 
 
-def _broken(sorts: Mapping[str, Sort], ours: Graph, rows: Graph) -> Iterator[Told]:
+def broken(sorts: Mapping[str, Sort], ours: Graph, rows: Graph) -> Iterator[Told]:
+    """Gives what a graph breaks of its rules; of twins those rows that *ours* does not have so."""
     for (name, row_id), row in rows.items():
         sort = sorts[name]
         for end, node in (("from", sort.source), ("to", sort.target)):
