@@ -50,6 +50,8 @@ from agentctl.graph.port import (
     SchemaPayload,
     Stamp,
 )
+from agentctl.graph.reads.asking import run
+from agentctl.graph.reads.options import ReadOptions
 from agentctl.graph.refusals import conflict
 from agentctl.graph.roots import GraphRoots, tag_of
 from agentctl.graph.runnable import require_runnable
@@ -188,9 +190,9 @@ class LanceGraphs(LanceData):
             await end_branches(self._roots, graph_id, tombstone, stamp)
         return done
 
-    async def fence(self, graph_id: str, *, observed: int, stamp: Stamp) -> int:
-        """Writes a `fence` commit that changes nothing but the epoch."""
-        head, done = await self._roots.begin(graph_id, observed, stamp)
+    async def fence(self, graph_id: str, *, observed: int, stamp: Stamp, branch: str = MAIN) -> int:
+        """Writes a `fence` commit of a branch, that changes nothing but the epoch."""
+        head, done = await self._roots.begin(graph_id, observed, stamp, branch=branch)
         if done is not None:
             return done
         return await self._roots.log.append(graph_id, next_commit(head, "fence", stamp), head=head)
@@ -242,16 +244,7 @@ class LanceGraphs(LanceData):
     ) -> ReadReply:
         """Runs a checked query with bound parameters on the newest commit of `main`."""
         require_runnable(query)
-        head = require_live(graph_id, await self._roots.head(graph_id))
-        ir = await self._roots.ir(graph_id, head)
-
-        def evaluate(tables: "Tables") -> ReadReply:
-            from agentctl.graph.reading import run_query
-            from agentctl.graph.snapshot import Snapshot
-
-            return run_query(Snapshot(head, ir, tables), query, params, limit=limit)
-
-        return await self._roots.on_tables(graph_id, head.incarnation, evaluate)
+        return await run(self._roots, graph_id, query, params, ReadOptions(limit=limit))
 
     async def history(self, graph_id: str, *, limit: int = 50) -> tuple[CommitInfo, ...]:
         """Returns the newest commits of `main`, newest first."""

@@ -45,6 +45,7 @@ from agentctl.graph.port import (
     Stamp,
 )
 from agentctl.graph.purging import check_restorable, claim_of
+from agentctl.graph.reads.reply_columns import column_infos
 from agentctl.graph.refusals import (
     conflict,
     foreign,
@@ -53,13 +54,14 @@ from agentctl.graph.refusals import (
     revert_refused,
     root_missing,
 )
-from agentctl.graph.replies import column_infos
-from agentctl.graph.runnable import require_runnable
 from agentctl.ids import graph_address, ulid
 from agentctl.languages.query.plan import CheckedQuery
 from agentctl.languages.schema.ir import IrType, SchemaIr, default_of, ir_digest
+from agentctl.testing import graph_branches
+from agentctl.testing.graph_branches import MemoryBranches
 from agentctl.testing.graph_loads import MemoryLoad, of_column
 from agentctl.testing.naive import Entity, Naive, SumOutOfRangeError, Tables
+from agentctl.testing.naive_runs import refuse_beyond
 
 Mode = Literal["append", "merge", "overwrite"]
 
@@ -71,6 +73,8 @@ class MemoryRoot:
         self.commits: list[Commit] = []
         self.tables: dict[str, Tables] = {}
         """Entities by the nonce of the commit that names them."""
+        self.branches: dict[str, list[Commit]] = {}
+        self.branch_tables: dict[tuple[str, int], Tables] = {}
         self.irs: dict[str, SchemaIr] = {}
         self.purged: set[str] = set()
         """Incarnations whose data is gone."""
@@ -94,7 +98,7 @@ class MemoryRoots:
         self.by_id: dict[str, MemoryRoot] = {}
 
 
-class MemoryGraphs:
+class MemoryGraphs(MemoryBranches):
     """Graphs of one `MemoryRoots`."""
 
     def __init__(
@@ -143,7 +147,7 @@ class MemoryGraphs:
             rows={} if gone else rows_by_name(head),
             bytes=0 if gone else 64 * sum(t.rows + 1 for t in head.types.values()),
             last_write=head.created_at,
-            branches=(MAIN,),
+            branches=tuple(graph_branches.live_heads(found)),
             partly_purged=not gone
             and (
                 head.kind == "purge"
@@ -225,6 +229,7 @@ class MemoryGraphs:
             here, head, done = self._begin(graph_id, observed, stamp)
         if done is None:
             kept = [p.op for p in here.pins.values() if p.incarnation == head.incarnation]
+            kept += graph_branches.kept_for(here, below=head.n + 1)
             if kept:
                 raise pinned(graph_id, kept)
             self._before_write("rewrite")
@@ -243,10 +248,17 @@ class MemoryGraphs:
         here, head, done = self._begin(graph_id, observed, stamp)
         if done is not None:
             return done
-        return self._commit(here, next_commit(head, "tombstone", stamp), here.tables[head.nonce])
+        self._commit(here, next_commit(head, "tombstone", stamp), here.tables[head.nonce])
+        graph_branches.ended(here, stamp)
+        return head.n + 1
 
-    async def fence(self, graph_id: str, *, observed: int, stamp: Stamp) -> int:
+    async def fence(self, graph_id: str, *, observed: int, stamp: Stamp, branch: str = MAIN) -> int:
         """Writes a `fence` commit that changes nothing but the epoch."""
+        if branch != MAIN:
+            here, _ = self._head(graph_id)
+            return graph_branches.on_top(
+                graph_id, here, branch, "fence", observed=observed, stamp=stamp
+            )
         here, head, done = self._begin(graph_id, observed, stamp)
         if done is not None:
             return done
@@ -263,10 +275,12 @@ class MemoryGraphs:
         if incarnation in here.purging and head.types:
             raise restore_refused(graph_id, "its data was purged")
         try:
-            return self._commit(here, next_commit(head, "restore", stamp), here.tables[head.nonce])
+            done = self._commit(here, next_commit(head, "restore", stamp), here.tables[head.nonce])
         except ReadSetConflictError:
             check_restorable(graph_id, here.commits[-1], incarnation)
             raise
+        graph_branches.revived(here, head, stamp)
+        return done
 
     async def purge(self, graph_id: str, *, incarnation: str, observed: int, stamp: Stamp) -> None:
         """Removes the data of a detached incarnation, after a `purge` commit."""
@@ -333,7 +347,7 @@ class MemoryGraphs:
         """Runs a checked query, the slow way."""
         here, head = self._head(graph_id)
         require_live(graph_id, head)
-        require_runnable(query)
+        refuse_beyond(query)
         naive = Naive(here.irs[head.schema.ir_digest], here.tables[head.nonce])
         try:
             rows = naive.rows(query, params, limit=limit)

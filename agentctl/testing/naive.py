@@ -13,7 +13,6 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from agentctl.graph.runnable import not_runnable
 from agentctl.graph.values import json_value
 from agentctl.languages.query.plan import (
     Aggregate,
@@ -30,6 +29,7 @@ from agentctl.languages.query.plan import (
 )
 from agentctl.languages.schema.ir import IrType, SchemaIr
 from agentctl.languages.schema.types import Scalar
+from agentctl.testing.naive_runs import beyond
 
 Raw: TypeAlias = Any
 """A value as it is stored, or None; the checker knows which comparisons make sense."""
@@ -84,7 +84,7 @@ class Naive:
         Raises:
             SumOutOfRangeError: a sum would have to be rounded.
         """
-        assert not not_runnable(query), "what graphs do not run has no answer here either"
+        assert not beyond(query), "what is beyond this has no answer here"
         run = _Run(self._ir, self._tables, query, params)
         found = run.grouped() if query.aggregates else run.plain()
         bounds = [b for b in (limit, query.limit) if isinstance(b, int)]

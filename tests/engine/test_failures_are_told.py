@@ -22,7 +22,7 @@ from agentctl.engine.planning import make_plan
 from agentctl.engine.running import Running
 from agentctl.engine.status import status
 from agentctl.engine.steps import publish_payload
-from agentctl.graph import matching
+from agentctl.graph.reads import budget
 from agentctl.graph.port import GraphError, GraphPort, SchemaPayload, Stamp
 from agentctl.testing.builders import (
     ROWS,
@@ -223,7 +223,7 @@ query pairs() {
         cluster, bench.sarah, "supply", ROWS.splitlines(keepends=True), "append", "rows"
     )
     assert report.commit is not None, found
-    monkeypatch.setattr(matching, "ROW_COUNT_MAX", 3)
+    monkeypatch.setattr(budget, "ROW_COUNT_MAX", 3)
 
     stopped = await run_query(cluster, bench.agent, "query.supply.pairs", {}, 10)
 

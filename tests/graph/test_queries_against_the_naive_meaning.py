@@ -20,7 +20,8 @@ from agentctl.graph.lance_port import LanceGraphs
 from agentctl.graph.location import data_folder
 from agentctl.graph.log import CommitLog
 from agentctl.graph.port import GraphError, SchemaPayload, Stamp
-from agentctl.graph.reading import run_query
+from agentctl.graph.reads.options import ExecutorName, ReadOptions
+from agentctl.graph.reads.running import run_query
 from agentctl.graph.snapshot import Snapshot
 from agentctl.graph.tables import Tables
 from agentctl.ids import ulid
@@ -359,10 +360,11 @@ def test_the_engine_gives_what_the_query_means(
             functools.partial(snapshot_and_answers, Path(folder), lines, asked, indexed=indexed)
         )
         for (query, params), wanted in zip(asked, answers, strict=True):
-            for lookup_count_max in (0, 1000):
+            executors: tuple[ExecutorName, ...] = ("arrow", "index")
+            for executor in executors:
                 try:
                     got: object = run_query(
-                        snapshot, query, params, lookup_count_max=lookup_count_max
+                        snapshot, query, params, ReadOptions(executor=executor)
                     ).rows
                 except GraphError as failure:
                     got = failure.diagnostic.code

@@ -7,7 +7,6 @@ each, the small ones first. A test is asked as soon as its variables are there. 
 
 from collections.abc import Iterable, Sequence
 
-
 from agentctl.graph.reads.cost import (
     Statistics,
     degree,
@@ -215,5 +214,3 @@ def _pair(test: Compare, first: frozenset[str]) -> tuple[str, str]:
     assert isinstance(test.right, Column)
     names = test.left.name, test.right.name
     return names if variable_of(names[0]) in first else (names[1], names[0])
-
-

@@ -52,9 +52,7 @@ def batches(
     frame = execution.frame(held)
     for begin in range(0, max(frame.rows, 1), batch_rows):
         part = execution.over(above, _HELD, frame.slice(begin, batch_rows))
-        columns = [
-            _column(o, part, ir).cast(schema.field(o.name).type) for o in plan.outputs
-        ]
+        columns = [_column(o, part, ir).cast(schema.field(o.name).type) for o in plan.outputs]
         yield pa.RecordBatch.from_arrays(columns, schema=schema)
 
 

@@ -81,7 +81,7 @@ class Conditions:
             case checked.Junction():
                 return joined(condition.word, [self.test(c) for c in condition.conditions])
 
-    def operand(self, given: checked.Projectable | checked.Operand) -> Operand:
+    def operand(self, given: checked.Projectable | checked.Operand) -> Operand:  # noqa: PLR0911  # one case for each form
         """Returns the column or the constant that *given* is; an entity is its id."""
         match given:
             case checked.Value():
@@ -170,15 +170,15 @@ def negated(test: Test) -> Test:
 
 
 def _among(operand: Operand, values: Constant) -> Test:
-    values = _fitted(values, operand)
-    assert values.value is None or isinstance(values.value, tuple)
+    fitted = _fitted(values, operand)
+    assert isinstance(fitted, Constant)
+    members = fitted.value
+    assert members is None or isinstance(members, tuple)
     if isinstance(operand, Constant):
-        return Known(value=among(operand.value, values.value))
-    if values.value is None:
-        return Known(value=None)
-    if not values.value:
-        return Known(value=False)
-    return Among(operand=operand, values=values)
+        return Known(value=among(operand.value, members))
+    if not members:
+        return Known(value=None if members is None else False)
+    return Among(operand=operand, values=fitted)
 
 
 def _fitted(side: Operand, other: Operand) -> Operand:

@@ -47,7 +47,7 @@ def kept(tests: tuple[Test, ...], frame: Frame) -> Frame:
     return frame
 
 
-def evaluated(test: Test, frame: Frame) -> pa.Array:
+def evaluated(test: Test, frame: Frame) -> pa.Array:  # noqa: PLR0911  # one case for each form
     """Returns the answer of *test* for each row."""
     match test:
         case Compare():
@@ -106,7 +106,7 @@ def _common_form(left: Operand, right: Operand) -> pa.DataType | None:
         }.get(only)
     constants = _constants(left, right)
     columns = {s.type.scalar for s in (left, right) if isinstance(s, Column)}
-    whole = all(isinstance(c, int) for c in constants)
+    whole = not any(isinstance(c, float) for c in constants)
     if columns <= _SIGNED and whole:
         return pa.int64() if all(-(1 << 63) <= int(c) < 1 << 63 for c in _ints(constants)) else None
     if columns == {Scalar.U64} and whole:
@@ -134,7 +134,10 @@ def _numbers(values: list[PlainValue | None]) -> list[float]:
 
 
 def _row_by_row(
-    test: Compare, left: pa.Array | PlainValue | None, right: pa.Array | PlainValue | None, rows: int
+    test: Compare,
+    left: pa.Array | PlainValue | None,
+    right: pa.Array | PlainValue | None,
+    rows: int,
 ) -> pa.Array:
     pairs = zip(_values(left, rows), _values(right, rows), strict=True)
     return pa.array([compared(test.comparison, a, b) for a, b in pairs], pa.bool_())
@@ -190,6 +193,6 @@ def _among(test: Among, frame: Frame) -> pa.Array:
 def _all_fit(members: tuple[PlainValue, ...], form: pa.DataType) -> bool:
     """Whether every member is exactly what *form* makes of it."""
     try:
-        return pa.array(list(members), form).to_pylist() == list(members)
+        return bool(pa.array(list(members), form).to_pylist() == list(members))
     except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
         return False

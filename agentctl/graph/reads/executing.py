@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Mapping
 
 import msgspec
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -22,7 +21,7 @@ from agentctl.graph.reads.executors.expansion import Expander, Wanted
 from agentctl.graph.reads.executors.index import IndexExpander
 from agentctl.graph.reads.expanding import Leg, expanded, legs_of, reached_rows
 from agentctl.graph.reads.expressions import Known
-from agentctl.graph.reads.frame import Frame, codes_of
+from agentctl.graph.reads.frame import Frame, Marks, codes_of
 from agentctl.graph.reads.grouping import grouped
 from agentctl.graph.reads.joining import Seeds, joined, left_joined, row_codes
 from agentctl.graph.reads.logical import (
@@ -69,7 +68,7 @@ class Done(msgspec.Struct, frozen=True, kw_only=True):
 class Execution:
     """One run of one plan."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # what an execution is given
         self,
         source: Source,
         budget: Budget,
@@ -280,7 +279,7 @@ class Execution:
                 return frame.having({plan.name: column})
 
 
-def _where(frame: Frame, there: "np.ndarray[tuple[int], np.dtype[np.bool_]]") -> Frame:
+def _where(frame: Frame, there: Marks) -> Frame:
     return frame.filter(pa.array(there))
 
 

@@ -42,9 +42,7 @@ def expanded(
 ) -> Frame:
     """Returns each row with each edge that leads on from its near end."""
     hop = step.hop
-    near, far = (
-        (hop.source, hop.target) if step.near == "source" else (hop.target, hop.source)
-    )
+    near, far = (hop.source, hop.target) if step.near == "source" else (hop.target, hop.source)
     ids, codes = codes_of(frame[near])
     wanted = Wanted(var=hop.edge_var, reads=step.reads, tests=step.tests)
     found = _both(hop, legs, ids, expander, wanted)
@@ -56,9 +54,7 @@ def reached_rows(
 ) -> Frame:
     """Returns each row with each node within its hops' bounds."""
     hop = step.hop
-    near, far = (
-        (hop.source, hop.target) if step.near == "source" else (hop.target, hop.source)
-    )
+    near, far = (hop.source, hop.target) if step.near == "source" else (hop.target, hop.source)
     ids, codes = codes_of(frame[near])
     low, high = hop.hops
     if hop.source_type != hop.target_type:
@@ -70,7 +66,7 @@ def reached_rows(
     return _joined(frame, codes, found, far, closes=step.closes or near == far, budget=budget)
 
 
-def _pairs(  # noqa: PLR0913  # one reachability
+def _pairs(  # one reachability
     hop: Hop,
     legs: Sequence[Leg],
     ids: pa.Array,
@@ -141,7 +137,7 @@ def distinct_pairs(found: EdgeRows) -> EdgeRows:
     return EdgeRows(found.near[first], found.far.take(pa.array(first)), distinct=True)
 
 
-def _joined(  # noqa: PLR0913  # one join
+def _joined(  # one join
     frame: Frame,
     codes: Positions,
     found: EdgeRows,
@@ -165,5 +161,7 @@ def _joined(  # noqa: PLR0913  # one join
     added = {name: column.take(at) for name, column in found.columns.items()}
     ends = found.far.take(at)
     if closes:
-        return grown.having(added).filter(pc.fill_null(pc.equal(ends, grown[far]), fill_value=False))
+        return grown.having(added).filter(
+            pc.fill_null(pc.equal(ends, grown[far]), fill_value=False)
+        )
     return grown.having({far: ends, **added})

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 Positions: TypeAlias = npt.NDArray[np.int64]
+Marks: TypeAlias = npt.NDArray[np.bool_]
 
 _INTEGER_FORM: Final = {pa.date32(): pa.int32(), pa.date64(): pa.int64()}
 

@@ -79,9 +79,7 @@ def _extreme(function: str, values: pa.Array, codes: Positions, groups: int) -> 
     return column.take(at)
 
 
-def _sums(
-    fold: Fold, of: Column, values: pa.Array, codes: Positions, groups: int
-) -> pa.Array:
+def _sums(fold: Fold, of: Column, values: pa.Array, codes: Positions, groups: int) -> pa.Array:
     counts = np.bincount(codes, minlength=groups)
     if of.type.scalar in FLOATS:
         numbers = np.asarray(values.cast(pa.float64()))
@@ -157,9 +155,7 @@ def _long_sums(numbers: npt.NDArray[np.int64], codes: Positions, groups: int) ->
     return totals
 
 
-def float_sums(
-    numbers: npt.NDArray[np.float64], codes: Positions, groups: int
-) -> list[float]:
+def float_sums(numbers: npt.NDArray[np.float64], codes: Positions, groups: int) -> list[float]:
     """Returns the sum of each group's floats as if it were rounded once, at the end.
 
     Each number is cut into limbs of 24 bits over one common exponent; sums of limbs are exact.
@@ -197,7 +193,9 @@ def _one_by_one(numbers: npt.NDArray[np.float64], codes: Positions, groups: int)
     order = np.argsort(codes, kind="stable")
     bounds = np.concatenate(([0], np.cumsum(np.bincount(codes, minlength=groups))))
     values = numbers[order].tolist()
-    return [_fsum(values[a:b]) for a, b in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True)]
+    return [
+        _fsum(values[a:b]) for a, b in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True)
+    ]
 
 
 def _fsum(values: Sequence[float]) -> float:

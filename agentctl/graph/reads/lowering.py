@@ -140,6 +140,7 @@ class _Block:
                 found = self._optional(found, self._pattern.optionals[stage - 1])
             found = self._matched(found, stage)
             found = self._answered(found)
+        assert found is not None, "the first stage gives rows"
         assert not self._conditions
         assert not self._negations
         return found, self._scope
@@ -244,9 +245,7 @@ def _stages(pattern: Pattern, hops: Sequence[Hop], given: set[str]) -> _Stages:
     stages = dict.fromkeys((b.var for b in pattern.bindings), 0)
     for group in _groups(stages, hops, optional):
         near = [s for h, s in zip(hops, stage_of_hop, strict=True) if group & _ends(h)]
-        anchored = any(
-            (_ends(h) & given) - group for h in hops if group & _ends(h)
-        )
+        anchored = any((_ends(h) & given) - group for h in hops if group & _ends(h))
         late = [s for s in near if s]
         if not late or anchored:
             continue
@@ -279,4 +278,3 @@ def _groups(
 
 def _ends(hop: Hop) -> set[str]:
     return {hop.source, hop.target}
-

@@ -60,5 +60,3 @@ def _key(members: list[tuple[bool, object]]) -> list[tuple[bool, object]]:
 def _selectable(table: pa.Table) -> bool:
     """Whether Arrow selects the least of such rows: not where a key has nulls."""
     return not any(column.null_count for column in table.columns)
-
-

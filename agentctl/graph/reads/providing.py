@@ -98,7 +98,7 @@ class _Providing:
             plan = Fetch(input=plan, var=var, kind="node", type_name=type_name, reads=reads)
         return plan
 
-    def _carried(self, plan: Plan, column: str, rows: float) -> Plan | None:
+    def _carried(self, plan: Plan, column: str, rows: float) -> Plan | None:  # noqa: PLR0911  # one case for each form
         """Returns *plan* with a column read where its variable comes from; None where that is dearer."""
         var, _, name = column.partition(".")
         match plan:
@@ -142,7 +142,7 @@ class _Providing:
         return msgspec.structs.replace(plan, reads=(*plan.reads, name))
 
 
-def uses_of(plan: Plan) -> Iterable[str]:
+def uses_of(plan: Plan) -> Iterable[str]:  # noqa: C901, PLR0912  # one case for each form
     """Yields the columns that an operator reads of its input; of a whole node its properties too."""
     match plan:
         case Filter():

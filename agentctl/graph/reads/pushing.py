@@ -11,7 +11,6 @@ from agentctl.graph.reads.expressions import (
     Among,
     Column,
     Compare,
-    Constant,
     IsNull,
     Joined,
     Known,
@@ -116,7 +115,9 @@ def _is_list(operand: Operand) -> bool:
     return type_.list or type_.vector_dim is not None
 
 
-def _literal(scalar: Scalar, value: PlainValue | tuple[PlainValue, ...] | None) -> str | None:
+def _literal(  # noqa: PLR0911  # one case for each form
+    scalar: Scalar, value: PlainValue | tuple[PlainValue, ...] | None
+) -> str | None:
     """Returns *value* as a literal of *scalar*'s type, or None where it has none exactly."""
     if isinstance(value, str):
         return None if "\0" in value else quoted(value)

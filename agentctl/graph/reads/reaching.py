@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from agentctl.graph.reads.budget import Budget
-from agentctl.graph.reads.frame import Positions, repeated
+from agentctl.graph.reads.frame import Marks, Positions, repeated
 
 _SHIFT: Final = 32
 """A pair is one integer: the place of the start above, the number of the node below."""
@@ -89,12 +89,12 @@ def _further(step: Step, frontier: Positions, budget: Budget) -> Positions:
     return np.unique(((frontier[pair] >> _SHIFT) << _SHIFT) | ends[begin[place[pair]] + within])
 
 
-def _within(values: Positions, among: Positions) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
+def _within(values: Positions, among: Positions) -> Marks:
     """Returns for each of the sorted *values* whether it is among the sorted others."""
     if not len(among):
         return np.zeros(len(values), np.bool_)
     at = np.minimum(np.searchsorted(among, values), len(among) - 1)
-    return among[at] == values
+    return np.equal(among[at], values)
 
 
 def joined(parts: Sequence[tuple[Positions, Positions]]) -> tuple[Positions, Positions]:

@@ -7,9 +7,6 @@ first; it keeps what it finds. Source: languages 2.2, 3.1, 3.2.
 
 from collections.abc import Iterable, Mapping
 
-import msgspec
-
-from agentctl.graph.reads.conditions import Conditions
 from agentctl.graph.reads.expressions import Column, Constant
 from agentctl.graph.reads.logical import (
     Aggregate,
@@ -67,7 +64,7 @@ class _Results:
         self._query = query
         self._lowering = lowering
         self._scope = scope
-        self._operand: Conditions = lowering.conditions(scope)
+        self._operand = lowering.conditions(scope)
         self._folds: dict[checked.Aggregate, Fold] = {}
         self._offset = self._number("offset", query.offset) or 0
         bounds = [b for b in (limit, self._number("limit", query.limit)) if b is not None]
@@ -85,9 +82,7 @@ class _Results:
             folded = {fold.name for fold in self._folds.values()}
             ties = [k for k in keys if k not in folded]
             by = self._by(outputs)
-            found = Aggregate(
-                input=found, keys=tuple(ties), folds=tuple(self._folds.values())
-            )
+            found = Aggregate(input=found, keys=tuple(ties), folds=tuple(self._folds.values()))
         elif self._query.distinct:
             by = self._by(outputs)
         else:
@@ -185,5 +180,3 @@ def _each_once(by: Iterable[Sorted]) -> tuple[Sorted, ...]:
     for one in by:
         seen.setdefault(one.column, one)
     return tuple(seen.values())
-
-

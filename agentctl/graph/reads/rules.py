@@ -4,8 +4,6 @@ Each gives a plan with the same rows. `optimised` applies them all. Pure: statis
 Source: graph-engine 3.
 """
 
-
-
 from agentctl.graph.reads.arranging import arranged
 from agentctl.graph.reads.cost import Statistics
 from agentctl.graph.reads.logical import Project
@@ -18,5 +16,3 @@ def optimised(plan: Project, ir: SchemaIr, statistics: Statistics) -> Project:
     found = provided(arranged(plan, statistics), ir, statistics)
     assert isinstance(found, Project)
     return found
-
-

@@ -20,10 +20,11 @@ from agentctl.graph.reads.executing import Execution
 from agentctl.graph.reads.executors.csr import CsrExpander, at_hand
 from agentctl.graph.reads.logical import Project
 from agentctl.graph.reads.options import ReadOptions
+from agentctl.graph.reads.reply_columns import column_infos
 from agentctl.graph.reads.results import lowered
 from agentctl.graph.reads.rules import optimised
 from agentctl.graph.reads.searching import Searching
-from agentctl.graph.reads.showing import column_infos, shown_rows
+from agentctl.graph.reads.showing import shown_rows
 from agentctl.graph.reads.source import Source
 from agentctl.graph.search.embedding import Vectors
 from agentctl.graph.snapshot import Snapshot
@@ -45,7 +46,7 @@ class Prepared:
         self.snapshot = snapshot
 
 
-def run_query(  # noqa: PLR0913  # what a read is given
+def run_query(  # what a read is given
     snapshot: Snapshot,
     query: CheckedQuery,
     params: Mapping[str, object],
@@ -104,7 +105,7 @@ def stream_query(  # noqa: PLR0913  # what a read is given
     yield from batches(read.plan, read.execution, schema, snapshot.ir, batch_rows=batch_rows)
 
 
-def prepared(  # noqa: PLR0913  # what a read is given
+def prepared(  # what a read is given
     snapshot: Snapshot,
     query: CheckedQuery,
     params: Mapping[str, object],

@@ -32,7 +32,9 @@ class Searching:
 
     def answered(self, plan: Search | Rank, frame: Frame) -> Frame:
         """Returns the rows with what a search says of each, or those that a rank ranks with their cost."""
-        return self._searched(plan, frame) if isinstance(plan, Search) else self._ranked(plan, frame)
+        return (
+            self._searched(plan, frame) if isinstance(plan, Search) else self._ranked(plan, frame)
+        )
 
     def _searched(self, plan: Search, frame: Frame) -> Frame:
         queries = None

@@ -1,29 +1,13 @@
-"""Columns of a read reply: their kinds, and their values as JSON shows them.
-
-Source: languages 2.6, 2.7, 3.2.
-"""
-
-from collections.abc import Sequence
+"""Values of a read reply, as JSON shows them. Source: languages 2.7, 3.2."""
 
 import pyarrow as pa
 
-from agentctl.graph.port import ColumnInfo
 from agentctl.graph.reads.expressions import Constant
 from agentctl.graph.reads.frame import Frame
 from agentctl.graph.reads.logical import Project, Shown
 from agentctl.graph.values import json_value
-from agentctl.languages.query.descriptor import result_columns
-from agentctl.languages.query.plan import CheckedQuery
 from agentctl.languages.schema.ir import IrType, SchemaIr
 from agentctl.languages.schema.types import FLOATS, PropertyType, Scalar
-
-
-def column_infos(query: CheckedQuery) -> tuple[ColumnInfo, ...]:
-    """Returns what a reply says of its columns: what the catalog promised."""
-    return tuple(
-        ColumnInfo(name=column.name, kind=column.kind, nullable=column.nullable)
-        for column in result_columns(query)
-    )
 
 
 def shown_rows(plan: Project, frame: Frame, ir: SchemaIr) -> tuple[dict[str, object], ...]:
@@ -65,9 +49,7 @@ def _entities(output: Shown, owner: IrType, frame: Frame) -> list[object]:
     assert not isinstance(output.of, Constant)
     var = output.of.name
     types = {p.name: p.type for p in owner.properties}
-    values: Sequence[list[object]] = [
-        _values(types[name], frame[f"{var}.{name}"]) for name in output.reads
-    ]
+    values = [_values(types[name], frame[f"{var}.{name}"]) for name in output.reads]
     found: list[object] = []
     for at, row_id in enumerate(frame[var].to_pylist()):
         if row_id is None:

@@ -69,7 +69,7 @@ class Source:
         """Returns how many rows a type has."""
         return self._snapshot.rows(ir_type)
 
-    def scan(
+    def scan(  # noqa: PLR0913  # what one scan is
         self,
         ir_type: IrType,
         *,
@@ -127,7 +127,7 @@ class Source:
         at = pc.index_in(ids, value_set=found[var])
         return {name: column.take(at) for name, column in found.columns.items() if name != var}
 
-    def among(
+    def among(  # noqa: PLR0913  # what one look-up is
         self,
         ir_type: IrType,
         column: str,
@@ -155,7 +155,9 @@ class Source:
         frames: list[Frame] = []
         for begin in range(0, max(len(texts), 1), LOOKUP_COUNT_MAX):
             some = texts[begin : begin + LOOKUP_COUNT_MAX]
-            where = f"{column_name(column)} IN ({', '.join(map(quoted, some))})" if some else "false"
+            where = (
+                f"{column_name(column)} IN ({', '.join(map(quoted, some))})" if some else "false"
+            )
             frames.append(
                 self.scan(
                     ir_type, var=var, reads=reads, tests=tests, where=where, also=also, ids=ids

@@ -47,7 +47,11 @@ class _Dataset:
         self.table = table
 
     def scanner(
-        self, *, columns: Sequence[str], filter: str | None = None, limit: int | None = None
+        self,
+        *,
+        columns: Sequence[str],
+        filter: str | None = None,  # noqa: A002  # as Lance names it
+        limit: int | None = None,
     ) -> _Scanner:
         assert filter is None, "nothing is pushed into tables"
         return _Scanner(self.table, columns, limit)
@@ -73,9 +77,7 @@ class TableGraph:
     def __init__(self, graph: Graph) -> None:
         numbers = count(1)
         self.ir = evolve_ir(None, graph.catalog, lambda: f"id{next(numbers)}")
-        tables = {
-            t.id: _table(t, graph) for t in self.ir.types
-        }
+        tables = {t.id: _table(t, graph) for t in self.ir.types}
         self.snapshot = cast("Snapshot", _Tables(self.ir, tables))
 
     @property

@@ -61,5 +61,3 @@ class ArrowExpander:
         table = Table(begins, ends, len(numbers.ids))
         at, nodes = reached(table.step, starts, low=low, high=high, budget=self._budget)
         return at, numbers.ids.take(pa.array(nodes))
-
-

@@ -54,7 +54,9 @@ class Duck:
             for name in tables:
                 self._connection.unregister(name)
 
-    def pairs(self, left: Sequence[pa.Array], right: Sequence[pa.Array]) -> tuple[Positions, Positions]:
+    def pairs(
+        self, left: Sequence[pa.Array], right: Sequence[pa.Array]
+    ) -> tuple[Positions, Positions]:
         """Returns the rows of both sides that agree in all columns; a null agrees with nothing."""
         condition = " AND ".join(f"l.c{i} = r.c{i}" for i in range(len(left)))
         (counted,) = self.table(
@@ -78,14 +80,14 @@ class Duck:
             if isinstance(fold.of, Column):
                 columns[f"v{i}"] = frame[fold.of.name]
             asked.append(_sql_of(i, fold))
-        table = pa.table(columns) if columns else pa.table({"none": pa.nulls(frame.rows, pa.int8())})
+        table = (
+            pa.table(columns) if columns else pa.table({"none": pa.nulls(frame.rows, pa.int8())})
+        )
         listed = [f"k{i}" for i in range(len(keys))]
         whole = ", ".join((*listed, *asked, "count(*) AS n"))
         by = f" GROUP BY {', '.join(listed)}" if listed else ""
         found = self.table(f"SELECT {whole} FROM t{by}", t=table)  # noqa: S608  # names of ours
-        made = {
-            name: flat(found[f"k{i}"]).cast(frame[name].type) for i, name in enumerate(keys)
-        }
+        made = {name: flat(found[f"k{i}"]).cast(frame[name].type) for i, name in enumerate(keys)}
         folded = {
             fold.name: _finished(fold, flat(found[f"f{i}"]), frame) for i, fold in enumerate(folds)
         }
@@ -168,6 +170,4 @@ class DuckExpander:
 
 def _numbered(columns: Sequence[pa.Array]) -> pa.Table:
     rows = len(columns[0])
-    return pa.table(
-        {"n": pa.array(np.arange(rows)), **{f"c{i}": c for i, c in enumerate(columns)}}
-    )
+    return pa.table({"n": pa.array(np.arange(rows)), **{f"c{i}": c for i, c in enumerate(columns)}})

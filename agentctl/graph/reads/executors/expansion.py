@@ -53,9 +53,7 @@ class Expander(Protocol):
 
     name: str
 
-    def edges(
-        self, edge: IrType, near: pa.Array, *, forward: bool, wanted: Wanted
-    ) -> EdgeRows:
+    def edges(self, edge: IrType, near: pa.Array, *, forward: bool, wanted: Wanted) -> EdgeRows:
         """Returns the edges of a type that leave (or, not *forward*, reach) the ids *near*.
 
         The ids are different and none is null.

@@ -37,7 +37,12 @@ class IndexExpander:
         return EdgeRows(at, found[there], {name: found[name] for name in names})
 
     def reach(
-        self, legs: Sequence[tuple[IrType, bool]], near: pa.Array, *, low: int, high: int
+        self,
+        legs: Sequence[tuple[IrType, bool]],  # noqa: ARG002  # of the protocol
+        near: pa.Array,  # noqa: ARG002  # as above
+        *,
+        low: int,  # noqa: ARG002  # as above
+        high: int,  # noqa: ARG002  # as above
     ) -> tuple[Positions, pa.Array] | None:
         """Returns None: reachability is hop by hop."""
         return None

@@ -1,0 +1,157 @@
+"""Reads as the ports of graphs ask for them: a point of a branch, a query, and its bounds.
+
+Texts that `nearest` is asked with become vectors first, on the event loop; all else happens in a
+worker thread. Importing this loads neither Lance nor Arrow. Source: graph-engine 3, 5.
+"""
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from agentctl.graph.branching import points
+from agentctl.graph.commit import Commit
+from agentctl.graph.layout import MAIN
+from agentctl.graph.log import require_live
+from agentctl.graph.port import ReadReply
+from agentctl.graph.reads.options import ReadOptions
+from agentctl.graph.roots import GraphRoots
+from agentctl.languages.query.plan import CheckedQuery
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from agentctl.graph.reads.explaining import Explained
+    from agentctl.graph.search.embedding import Embedder, Vectors
+    from agentctl.graph.snapshot import Snapshot
+
+
+class Point(msgspec.Struct, frozen=True, kw_only=True):
+    """A commit that is read."""
+
+    branch: str = MAIN
+    at: str | None = None
+    """A number, a commit's id, a tag or a time; None is the newest of the branch."""
+
+
+NEWEST: Final = Point()
+
+
+async def run(  # noqa: PLR0913  # what a read is given
+    roots: GraphRoots,
+    graph_id: str,
+    query: CheckedQuery,
+    params: Mapping[str, object],
+    options: ReadOptions,
+    *,
+    point: Point = NEWEST,
+    embedder: "Embedder | None" = None,
+) -> ReadReply:
+    """Returns the reply of a checked read with bound parameters.
+
+    Raises:
+        GraphError: the answer would be wrong, too large or too late.
+    """
+    commit = await _commit(roots, graph_id, point)
+    vectors = await _vectors(roots, graph_id, commit, query, params, embedder)
+
+    def look(snapshot: "Snapshot") -> ReadReply:
+        from agentctl.graph.reads.caches import caches_of
+        from agentctl.graph.reads.running import run_query
+
+        return run_query(snapshot, query, params, options, caches=caches_of(roots), vectors=vectors)
+
+    return await roots.on_snapshot(graph_id, commit, look)
+
+
+async def explain(  # noqa: PLR0913  # what a read is given
+    roots: GraphRoots,
+    graph_id: str,
+    query: CheckedQuery,
+    params: Mapping[str, object],
+    options: ReadOptions,
+    *,
+    point: Point = NEWEST,
+    analyze: bool = False,
+    embedder: "Embedder | None" = None,
+) -> "Explained":
+    """Returns the plan of a read with estimates; with *analyze* it is run, and told what it did."""
+    commit = await _commit(roots, graph_id, point)
+    vectors: Vectors = {}
+    if analyze:
+        vectors = await _vectors(roots, graph_id, commit, query, params, embedder)
+
+    def look(snapshot: "Snapshot") -> "Explained":
+        from agentctl.graph.reads.caches import caches_of
+        from agentctl.graph.reads.explaining import explained
+
+        return explained(
+            snapshot,
+            query,
+            params,
+            options,
+            analyze=analyze,
+            caches=caches_of(roots),
+            vectors=vectors,
+        )
+
+    return await roots.on_snapshot(graph_id, commit, look)
+
+
+async def stream(  # noqa: PLR0913  # what a read is given
+    roots: GraphRoots,
+    graph_id: str,
+    query: CheckedQuery,
+    params: Mapping[str, object],
+    options: ReadOptions,
+    *,
+    point: Point = NEWEST,
+    embedder: "Embedder | None" = None,
+) -> "AsyncIterator[pa.RecordBatch]":
+    """Yields the rows of a read in order, as Arrow batches; a deadline is over all of it.
+
+    Nothing is read ahead: whoever is slow to take a batch keeps the next one from being made.
+
+    Raises:
+        GraphError: the answer would be wrong, too large or too late; after some batches too.
+    """
+    commit = await _commit(roots, graph_id, point)
+    vectors = await _vectors(roots, graph_id, commit, query, params, embedder)
+
+    def begin(snapshot: "Snapshot") -> "list[pa.RecordBatch | None]":
+        from agentctl.graph.reads.caches import caches_of
+        from agentctl.graph.reads.running import stream_query
+
+        held.append(
+            stream_query(snapshot, query, params, options, caches=caches_of(roots), vectors=vectors)
+        )
+        return [next(held[0], None)]
+
+    held: list[Iterator[pa.RecordBatch]] = []
+    (batch,) = await roots.on_snapshot(graph_id, commit, begin)
+    while batch is not None:
+        yield batch
+        (batch,) = await roots.on_snapshot(graph_id, commit, lambda _: [next(held[0], None)])
+
+
+async def _commit(roots: GraphRoots, graph_id: str, point: Point) -> Commit:
+    if point.at is None:
+        return require_live(graph_id, await roots.head(graph_id, point.branch))
+    return await points.resolve(roots, graph_id, branch=point.branch, at=point.at)
+
+
+async def _vectors(  # what a read is given
+    roots: GraphRoots,
+    graph_id: str,
+    commit: Commit,
+    query: CheckedQuery,
+    params: Mapping[str, object],
+    embedder: "Embedder | None",
+) -> "Vectors":
+    """Returns what each `nearest` is compared with; nothing is imported where there is none."""
+    if not query.order or query.order[0].rank is None:
+        return {}
+    from agentctl.graph.search.embedding import query_vectors
+
+    ir = await roots.ir(graph_id, commit)
+    return await query_vectors(query, params, ir=ir, embedder=embedder)
