@@ -333,6 +333,7 @@ _GRAPH: Final = {
     "embedding_model_mismatch": "The vectors of a property are of another model than the provider's.",
     "embedding_dimension_mismatch": "The provider's vectors have another length than the property's.",
     "embedding_failed": "The embedding provider could not be asked, or refused.",
+    "query_deadline_exceeded": "The query was stopped at its deadline; narrow its match or give it more time.",
     "sum_out_of_range": "An integer sum is beyond 2^53; it is refused rather than rounded.",
 }
 

@@ -50,7 +50,7 @@ from agentctl.graph.port import (
     SchemaPayload,
     Stamp,
 )
-from agentctl.graph.reads.asking import run
+from agentctl.graph.reads.asking import NEWEST, Point, explain, run, stream
 from agentctl.graph.reads.options import ReadOptions
 from agentctl.graph.refusals import conflict
 from agentctl.graph.roots import GraphRoots, tag_of
@@ -62,6 +62,10 @@ from agentctl.languages.query.plan import CheckedQuery
 from agentctl.languages.schema.ir import SchemaIr
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from agentctl.graph.reads.explaining import Explained
+    from agentctl.graph.search.embedding import Embedder
     from agentctl.graph.tables import Tables
 
 ATTEMPT_COUNT_MAX: Final = 3
@@ -234,17 +238,63 @@ class LanceGraphs(LanceData):
         )
         return await mutate(self._roots, graph_id, mutation, mint=self._mint)
 
-    async def run(
+    async def run(  # noqa: PLR0913  # what a read is given
         self,
         graph_id: str,
         query: CheckedQuery,
         params: Mapping[str, object],
         *,
         limit: int | None = None,
+        options: ReadOptions | None = None,
+        point: Point = NEWEST,
+        embedder: "Embedder | None" = None,
     ) -> ReadReply:
-        """Runs a checked query with bound parameters on the newest commit of `main`."""
+        """Runs a checked query with bound parameters, on the newest commit of `main` unless told."""
         require_runnable(query)
-        return await run(self._roots, graph_id, query, params, ReadOptions(limit=limit))
+        asked = options or ReadOptions(limit=limit)
+        return await run(
+            self._roots, graph_id, query, params, asked, point=point, embedder=embedder
+        )
+
+    def stream(
+        self,
+        graph_id: str,
+        query: CheckedQuery,
+        params: Mapping[str, object],
+        *,
+        options: ReadOptions | None = None,
+        point: Point = NEWEST,
+        embedder: "Embedder | None" = None,
+    ) -> "AsyncIterator[pa.RecordBatch]":
+        """Yields the rows of a read in order, as Arrow batches; none is made before it is taken."""
+        require_runnable(query)
+        asked = options or ReadOptions()
+        return stream(self._roots, graph_id, query, params, asked, point=point, embedder=embedder)
+
+    async def explain(  # noqa: PLR0913  # what a read is given
+        self,
+        graph_id: str,
+        query: CheckedQuery,
+        params: Mapping[str, object],
+        *,
+        analyze: bool = False,
+        options: ReadOptions | None = None,
+        point: Point = NEWEST,
+        embedder: "Embedder | None" = None,
+    ) -> "Explained":
+        """Returns the plan of a read with estimates; with *analyze* it is run, and told what it did."""
+        require_runnable(query)
+        asked = options or ReadOptions()
+        return await explain(
+            self._roots,
+            graph_id,
+            query,
+            params,
+            asked,
+            point=point,
+            analyze=analyze,
+            embedder=embedder,
+        )
 
     async def history(self, graph_id: str, *, limit: int = 50) -> tuple[CommitInfo, ...]:
         """Returns the newest commits of `main`, newest first."""

@@ -174,9 +174,15 @@ EXPLAINED: Final[dict[str, str]] = {
         '`"2026-01-31"`.'
     ),
     "query_too_large": (
-        "On its way the query would join more rows than its bound of memory holds, so it was "
-        "stopped before the machine suffers. Narrow the match: begin from a key, add a "
-        "condition, lower the hop bounds."
+        "On its way the query would hold more rows than its bound of memory, so it was stopped "
+        "before they were made. The message names both numbers. Narrow the match: begin from a "
+        "key, add a condition, connect its parts by an edge, lower the hop bounds. `query explain` "
+        "shows where the rows come from."
+    ),
+    "query_deadline_exceeded": (
+        "The query ran longer than it was given and was stopped between two steps; nothing was "
+        "changed, since reads change nothing. `query explain --analyze` with more time shows "
+        "which step takes it. Narrow the match, or add an index to what it begins from."
     ),
     "embedding_secret_missing": (
         "`nearest` was asked with a text, which an embedding provider makes a vector of first, and "

@@ -1,8 +1,7 @@
 """Searches and ranks over rows: what `agentctl.graph.search` says of their nodes. In a worker thread."""
 
 from collections.abc import Mapping
-
-import pyarrow as pa
+from typing import TYPE_CHECKING
 
 from agentctl.graph.reads.expressions import Column, Constant
 from agentctl.graph.reads.frame import Frame, flat
@@ -13,6 +12,9 @@ from agentctl.graph.search.ranking import RankedRows, Ranking
 from agentctl.graph.search.searches import Searches
 from agentctl.graph.snapshot import Snapshot
 from agentctl.languages.query.plan import Fusion, PropertyRef
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class Searching:
