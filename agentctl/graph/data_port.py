@@ -7,7 +7,7 @@ one commit; with the nonce of one that is there already it does nothing and answ
 Refusals are `GraphError` with a diagnostic. Source: graph-engine 3 to 6.
 """
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -15,20 +15,11 @@ import msgspec
 
 from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.graph.branching.tags import Tag
+from agentctl.graph.branching.told import DiffReport, FeedPage, MergeReport
 from agentctl.graph.layout import MAIN
-from agentctl.graph.port import CommitInfo, Stamp
+from agentctl.graph.port import BranchInfo, CommitInfo, Stamp
 from agentctl.graph.writes.report import MutationReport
 from agentctl.languages.query.plan import CheckedQuery
-
-
-class BranchInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """A live branch."""
-
-    name: str
-    head: CommitInfo
-    """Its newest commit."""
-    schema: str
-    """Shape digest of its schema; branches keep the one that they were cut with."""
 
 
 class CommitRef(msgspec.Struct, frozen=True, kw_only=True):
@@ -184,6 +175,47 @@ class GraphData(Protocol):
         ``now()`` is the time of the stamp. With *if_commit* it is done only on that commit, by its
         id. Inserts that lose the race for the commit are done again on the faster one; else it is
         `read_set_conflict`.
+        """
+        ...
+
+    async def merge(  # what is merged, into what, on what condition, and by whom
+        self,
+        graph_id: str,
+        source: str,
+        *,
+        into: str = MAIN,
+        if_commit: str | None = None,
+        stamp: Stamp,
+    ) -> MergeReport:
+        """Merges branch *source* into *into* by one commit `merge`, or tells the conflicts.
+
+        By entity and property; all or nothing. `merge_schema_diverged`, `merge_unrelated`; with
+        *if_commit*, `read_set_conflict` where another commit is the head of *into*.
+        """
+        ...
+
+    async def diff(  # what, and how much of it
+        self,
+        graph_id: str,
+        before: str,
+        after: str | None = None,
+        *,
+        branch: str = MAIN,
+        sample: int = 20,
+    ) -> DiffReport:
+        """Returns what differs between two points: counts, and the first *sample* changes a type.
+
+        *after* is the head of *branch* where it is not given; a number names a commit of *branch*.
+        """
+        ...
+
+    def changes(
+        self, graph_id: str, *, since: str = "now", branch: str = MAIN, page: int = 1_000
+    ) -> AsyncIterator[FeedPage]:
+        """Gives what the commits after a point did to the rows, in order, up to the head.
+
+        *since* is ``now``, ``beginning``, a commit's id, or a cursor that a page gave. `feed_gap`
+        where what is needed is gone, `feed_cursor_invalid`.
         """
         ...
 

@@ -1,15 +1,17 @@
 """The data of graphs on Lance: `GraphData` as thin methods over the functions of the rooms."""
 
+from collections.abc import AsyncIterator
 from datetime import datetime
 
-from agentctl.graph.branching import branches, points, tags
+from agentctl.graph.branching import branches, merging, points, tags
+from agentctl.graph.branching import feed as feeding
 from agentctl.graph.branching.tags import Tag
+from agentctl.graph.branching.told import DiffReport, FeedPage, MergeReport
 from agentctl.graph.care.cleanup import Asked, cleanup
 from agentctl.graph.care.optimize import optimize
 from agentctl.graph.care.verify import verify
-from agentctl.graph.commit import Commit, commit_info
+from agentctl.graph.commit import commit_info
 from agentctl.graph.data_port import (
-    BranchInfo,
     CleanupReport,
     CommitRef,
     OptimizeReport,
@@ -18,7 +20,7 @@ from agentctl.graph.data_port import (
 )
 from agentctl.graph.layout import MAIN, commit_id
 from agentctl.graph.log import require_live
-from agentctl.graph.port import CommitInfo, Stamp
+from agentctl.graph.port import BranchInfo, CommitInfo, Stamp
 from agentctl.graph.roots import GraphRoots
 
 
@@ -53,7 +55,7 @@ class LanceData:
         """Returns the live branches, `main` first, then by name."""
         main = require_live(graph_id, await self._roots.head(graph_id))
         heads = await branches.heads(self._roots, graph_id, main)
-        return tuple(_branch_info(head) for head in heads.values())
+        return tuple(branches.branch_info(head) for head in heads.values())
 
     async def branch_create(  # what is cut, from where, and by whom
         self,
@@ -68,7 +70,7 @@ class LanceData:
         commit = await branches.create_branch(
             self._roots, graph_id, name, source=source, at=at, stamp=stamp
         )
-        return _branch_info(commit)
+        return branches.branch_info(commit)
 
     async def branch_delete(self, graph_id: str, name: str, *, observed: int, stamp: Stamp) -> int:
         """Ends a branch; returns the number of its tombstone."""
@@ -97,6 +99,42 @@ class LanceData:
         """Takes a tag away; returns whether there was one."""
         return await tags.delete_tag(self._roots, graph_id, name)
 
+    async def merge(  # what is merged, into what, on what condition, and by whom
+        self,
+        graph_id: str,
+        source: str,
+        *,
+        into: str = MAIN,
+        if_commit: str | None = None,
+        stamp: Stamp,
+    ) -> MergeReport:
+        """Merges branch *source* into *into* by one commit `merge`, or tells the conflicts."""
+        return await merging.merge(
+            self._roots, graph_id, source, into=into, stamp=stamp, if_commit=if_commit
+        )
+
+    async def diff(  # what, and how much of it
+        self,
+        graph_id: str,
+        before: str,
+        after: str | None = None,
+        *,
+        branch: str = MAIN,
+        sample: int = 20,
+    ) -> DiffReport:
+        """Returns what differs between two points: counts, and the first *sample* changes a type."""
+        old = await points.resolve(self._roots, graph_id, branch=branch, at=before)
+        new = await points.resolve(self._roots, graph_id, branch=branch, at=after)
+        return await feeding.compare(self._roots, graph_id, old, new, sample=sample)
+
+    async def changes(
+        self, graph_id: str, *, since: str = "now", branch: str = MAIN, page: int = 1_000
+    ) -> AsyncIterator[FeedPage]:
+        """Gives what the commits after a point did to the rows, in order, up to the head."""
+        start = await feeding.cursor_at(self._roots, graph_id, since, branch=branch)
+        async for found in feeding.feed(self._roots, graph_id, start, branch=branch, page=page):
+            yield found
+
     async def verify(self, graph_id: str) -> VerifyReport:
         """Looks at everything: the logs, every dataset version, and all constraints of the heads."""
         return await verify(self._roots, graph_id)
@@ -123,7 +161,3 @@ class LanceData:
             rehearse=rehearse,
         )
         return await cleanup(self._roots, graph_id, asked, stamp)
-
-
-def _branch_info(head: Commit) -> BranchInfo:
-    return BranchInfo(name=head.branch, head=commit_info(head), schema=head.schema.shape_digest)

@@ -15,6 +15,7 @@ import msgspec
 from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.domain.ledger.observations import LiveGraph
 from agentctl.domain.ledger.peeks import Peek
+from agentctl.graph.layout import MAIN
 from agentctl.languages.query.plan import CheckedQuery
 from agentctl.languages.schema.ir import SchemaIr
 
@@ -99,6 +100,16 @@ class CommitInfo(msgspec.Struct, frozen=True, kw_only=True):
     """Of the graph whose commit it is; an older one's lie below a newer one's."""
 
 
+class BranchInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """A live branch."""
+
+    name: str
+    head: CommitInfo
+    """Its newest commit."""
+    schema: str
+    """Shape digest of its schema; branches keep the one that they were cut with."""
+
+
 class Pin(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A commit that is kept for an op: ``_graph/pins/<n>.<op>.json``."""
 
@@ -165,11 +176,13 @@ class GraphPort(Protocol):
         ...
 
     async def detach(self, graph_id: str, *, observed: int, stamp: Stamp) -> int:
-        """Writes the tombstone commit of `main`; all data is kept."""
+        """Writes the tombstone of `main`, then those of the other branches; all data is kept."""
         ...
 
     async def restore(self, graph_id: str, *, incarnation: str, stamp: Stamp) -> int:
         """Writes a `restore` commit that brings back the commit before the tombstone.
+
+        Branches that ended with the graph come back with it, by one such commit each.
 
         `graph_restore_refused` where a purge was decided, or a newer incarnation lies over it.
         """
@@ -185,8 +198,31 @@ class GraphPort(Protocol):
         """
         ...
 
-    async def fence(self, graph_id: str, *, observed: int, stamp: Stamp) -> int:
-        """Writes a `fence` commit that changes nothing but the epoch."""
+    async def fence(self, graph_id: str, *, observed: int, stamp: Stamp, branch: str = MAIN) -> int:
+        """Writes a `fence` commit of a branch, that changes nothing but the epoch."""
+        ...
+
+    async def branches(self, graph_id: str) -> tuple[BranchInfo, ...]:
+        """Returns the live branches of a live graph, `main` first, then by name."""
+        ...
+
+    async def branch_create(  # what is cut, from where, and by whom
+        self, graph_id: str, name: str, *, source: str = MAIN, at: str | None = None, stamp: Stamp
+    ) -> BranchInfo:
+        """Cuts a branch from a point of the history of *source*; costs the same for any size.
+
+        *at* is a commit's number on *source* or its id ``<branch>:<n>``; None is the newest. The
+        first commit of the branch, of kind `branch`, names that commit as its parent. Repeating it
+        with the same nonce is harmless. `graph_branch_exists`, `graph_branch_invalid` for the name,
+        `graph_branch_missing` for *source*, `graph_point_missing`, `graph_collected`.
+        """
+        ...
+
+    async def branch_delete(self, graph_id: str, name: str, *, observed: int, stamp: Stamp) -> int:
+        """Ends a branch by a tombstone on its commit *observed*; returns the tombstone's number.
+
+        `graph_branch_invalid` for `main`, `graph_branch_missing`, `read_set_conflict`.
+        """
         ...
 
     async def load(

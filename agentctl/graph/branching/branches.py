@@ -14,14 +14,9 @@ import msgspec
 from agentctl.graph.branching.collected import has_let_go, newest_cleanup
 from agentctl.graph.branching.names import check_name, parse_commit_id
 from agentctl.graph.branching.points import resolve
-from agentctl.graph.commit import (
-    ENDED,
-    Commit,
-    branch_commit,
-    next_commit,
-)
+from agentctl.graph.commit import ENDED, Commit, branch_commit, commit_info, next_commit
 from agentctl.graph.layout import MAIN
-from agentctl.graph.port import ReadSetConflictError, Stamp
+from agentctl.graph.port import BranchInfo, ReadSetConflictError, Stamp
 from agentctl.graph.refusals import branch_exists, branch_invalid, collected
 from agentctl.graph.roots import GraphRoots, is_live_branch
 
@@ -144,6 +139,11 @@ def cut_from(start: Commit) -> tuple[str, int] | None:
     """Returns branch and number of the commit that a commit `branch` was cut from, or None."""
     named = parse_commit_id(start.parents[0]) if start.parents else None
     return None if named is None or start.kind != "branch" else (named.branch, named.n)
+
+
+def branch_info(head: Commit) -> BranchInfo:
+    """Returns what lists show of a branch with that newest commit."""
+    return BranchInfo(name=head.branch, head=commit_info(head), schema=head.schema.shape_digest)
 
 
 async def _end(roots: GraphRoots, graph_id: str, head: Commit, stamp: Stamp) -> None:
