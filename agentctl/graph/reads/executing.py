@@ -165,7 +165,8 @@ class Execution:
                 return self._answered(plan)
             case Search() | Rank():
                 assert self._searching is not None, "who searches says how"
-                return self._searching.answered(plan, self.frame(plan.input))
+                whole = self._searching.of_all(plan) if isinstance(plan, Rank) else None
+                return whole or self._searching.answered(plan, self.frame(plan.input))
             case Aggregate():
                 return self._grouped(plan)
             case Distinct():

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from agentctl.graph.reads.expressions import Column, Constant
 from agentctl.graph.reads.frame import Frame, flat
-from agentctl.graph.reads.logical import Rank, Search
+from agentctl.graph.reads.logical import Rank, Scan, Search
 from agentctl.graph.search.cache import SearchCache
 from agentctl.graph.search.embedding import Vectors
 from agentctl.graph.search.ranking import RankedRows, Ranking
@@ -37,6 +37,20 @@ class Searching:
         return (
             self._searched(plan, frame) if isinstance(plan, Search) else self._ranked(plan, frame)
         )
+
+    def of_all(self, plan: Rank) -> Frame | None:
+        """Returns the rows of a rank over all nodes of one type, which are then not read before.
+
+        None where the rank is of anything else.
+        """
+        scan, rank = plan.input, plan.rank
+        parts = (rank.first, rank.second) if isinstance(rank, Fusion) else (rank,)
+        whole = isinstance(scan, Scan) and not scan.tests and not scan.reads
+        if not whole or any(isinstance(part.query, PropertyRef) for part in parts):
+            return None
+        (node, *_) = plan.nodes
+        found = self._ranking.of_type(rank, self._snapshot.node(node.type_name), count=plan.count)
+        return Frame(len(found), {node.var: flat(found["id"]), plan.name: flat(found["cost"])})
 
     def _searched(self, plan: Search, frame: Frame) -> Frame:
         queries = None

@@ -35,6 +35,24 @@ def best_first(parts: Sequence[Scored], *, count: int | None, more_is_better: bo
     return table.take(pc.sort_indices(table, sort_keys=[("score", way), ("id", "ascending")]))
 
 
+def fused(first: pa.Table, second: pa.Table, k: int, *, count: int | None = None) -> pa.Table:
+    """Returns ``id`` and ``score`` of two ranks fused: 1 / (k + place) of each that has the id.
+
+    Args:
+        first: best first, as `best_first` gives it, and whole.
+        second: likewise.
+        k: 1 or more.
+        count: how many are wanted; those that tie with the last one come too.
+    """
+    ids = pa.concat_arrays([t["id"].combine_chunks() for t in (first, second)])
+    shares = np.concatenate([1.0 / (k + np.arange(1, len(t) + 1)) for t in (first, second)])
+    different = ids.dictionary_encode()
+    scores = np.bincount(
+        different.indices.to_numpy(), weights=shares, minlength=len(different.dictionary)
+    )
+    return best_first([(different.dictionary, scores)], count=count, more_is_better=True)
+
+
 def _foremost(
     ids: pa.Array, scores: np.ndarray, count: int, *, more_is_better: bool
 ) -> tuple[pa.Array, np.ndarray]:

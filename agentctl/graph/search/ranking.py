@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from agentctl.graph.search.best import fused
 from agentctl.graph.search.embedding import Vectors
 from agentctl.graph.search.refusals import param_invalid
 from agentctl.graph.search.searches import Searches
@@ -57,18 +58,47 @@ class Ranking:
             return self._fused(rank, rows)
         return self._costs(rank, rows, count)
 
+    def of_type(self, rank: Rank, ir_type: IrType, *, count: int | None = None) -> pa.Table:
+        """Returns ``id`` and ``cost`` of all nodes of a type that *rank* ranks, the best first.
+
+        What `costs` says of them, without looking at the nodes first.
+
+        Args:
+            rank: of one variable, and looking for the same in all rows.
+            ir_type: the type of that variable.
+            count: how many are wanted; those that tie with the last one come too.
+
+        Raises:
+            GraphError: `param_invalid`.
+        """
+        if isinstance(rank, Fusion):
+            k = self._k(rank)
+            first, second = (self._table(r, ir_type, None, None) for r in (rank.first, rank.second))
+            table = fused(first, second, k, count=count)
+        else:
+            table = self._table(rank, ir_type, None, count)
+        sign = 1.0 if isinstance(rank, Nearest) else -1.0
+        return pa.table({"id": table["id"], "cost": pc.multiply(table["score"], sign)})
+
     def _costs(self, rank: TextSearch | Nearest, rows: RankedRows, count: int | None) -> pa.Array:
         var = rank.field.var
         ir_type, ids = rows.types[var], rows.ids[var]
         if isinstance(rank, TextSearch) and isinstance(rank.query, PropertyRef):
             return self._costs_by_row(rank, rank.query, rows)
-        among = pc.unique(ids.drop_null())
+        table = self._table(rank, ir_type, pc.unique(ids.drop_null()), count)
+        return _looked_up(ids, table, sign=1 if isinstance(rank, Nearest) else -1)
+
+    def _table(
+        self,
+        rank: TextSearch | Nearest,
+        ir_type: IrType,
+        among: pa.Array | None,
+        count: int | None,
+    ) -> pa.Table:
         if isinstance(rank, Nearest):
             vector = self._vectors[rank]
-            table = self._searches.distances(ir_type, rank, vector, among=among, count=count)
-            return _looked_up(ids, table, sign=1)
-        table = self._searches.text_scores(ir_type, rank, among=among, count=count)
-        return _looked_up(ids, table, sign=-1)
+            return self._searches.distances(ir_type, rank, vector, among=among, count=count)
+        return self._searches.text_scores(ir_type, rank, among=among, count=count)
 
     def _costs_by_row(self, search: TextSearch, query: PropertyRef, rows: RankedRows) -> pa.Array:
         ids = rows.ids[search.field.var]
