@@ -28,7 +28,6 @@ from agentctl.graph.commit import (
     next_commit,
     rows_by_name,
 )
-from agentctl.graph.judging import Asked, judgements, refuse_broken
 from agentctl.graph.lance_data import LanceData
 from agentctl.graph.layout import GRAPHS, MAIN, graph_of, root
 from agentctl.graph.loading import Mode, load
@@ -39,7 +38,7 @@ from agentctl.graph.log import (
     format_problem,
     require_live,
 )
-from agentctl.graph.migration import check_migration, check_types
+from agentctl.graph.migration import check_types
 from agentctl.graph.peeking import questions
 from agentctl.graph.port import (
     CommitInfo,
@@ -55,6 +54,7 @@ from agentctl.graph.reads.options import ReadOptions
 from agentctl.graph.refusals import conflict
 from agentctl.graph.roots import GraphRoots, tag_of
 from agentctl.graph.runnable import require_runnable
+from agentctl.graph.writes import migrating
 from agentctl.graph.writes.mutating import Mutation, mutate
 from agentctl.graph.writes.report import MutationReport
 from agentctl.ids import ulid
@@ -144,28 +144,18 @@ class LanceGraphs(LanceData):
         return await self._roots.log.append(graph_id, commit, head=head)
 
     async def migrate(
-        self, graph_id: str, *, schema: SchemaPayload, observed: int, stamp: Stamp
+        self,
+        graph_id: str,
+        *,
+        schema: SchemaPayload,
+        observed: int,
+        stamp: Stamp,
+        branch: str = MAIN,
     ) -> int:
         """Makes *schema* the one in force by one commit `schema` on top of commit *observed*."""
-        check_types(graph_id, schema.ir)
-        head, done = await self._roots.begin(graph_id, observed, stamp)
-        if done is not None:
-            return done
-        before = await self._roots.ir(graph_id, head)
-        check_migration(before, schema.ir)
-        asked = judgements(before, schema.ir)
-        if asked:
-            await self._judge(graph_id, head, asked)
-        ref = await self._roots.write_schema(graph_id, schema)
-
-        def reshape(tables: "Tables") -> Mapping[str, TypeState]:
-            from agentctl.graph.writing import reshape_types
-
-            return reshape_types(tables, head, schema.ir, tag=tag_of(head.n + 1, stamp))
-
-        types = await self._roots.on_tables(graph_id, head.incarnation, reshape)
-        commit = next_commit(head, "schema", stamp, schema=ref, types=types)
-        return await self._roots.log.append(graph_id, commit, head=head)
+        return await migrating.migrate(
+            self._roots, graph_id, schema=schema, observed=observed, stamp=stamp, branch=branch
+        )
 
     async def peek(self, graph_id: str, ir: SchemaIr, *, rows_max: int) -> tuple[Peek, ...]:
         """Returns, in counts, what of the rows in force *ir* would not permit, or would drop."""
@@ -346,16 +336,6 @@ class LanceGraphs(LanceData):
             said = f"the dataset of {head.types[lost].name} is not there"
             return msgspec.structs.replace(live, presence="unreadable", error=said)
         return live
-
-    async def _judge(self, graph_id: str, head: Commit, asked: tuple[Asked, ...]) -> None:
-        """Refuses a schema that the rows of *head* break."""
-
-        def count(tables: "Tables") -> list[tuple[Asked, int]]:
-            from agentctl.graph.judged import broken_rows
-
-            return [(j, broken_rows(tables, head, j)) for j in asked]
-
-        refuse_broken(graph_id, await self._roots.on_tables(graph_id, head.incarnation, count))
 
 
 def _without_schema(live: LiveGraph) -> LiveGraph:

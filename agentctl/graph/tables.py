@@ -92,6 +92,16 @@ class Tables:
         )
         return _state(ir_type, MAIN, made)
 
+    def begun(self, ir_type: IrType, *, tag: str) -> TypeState | None:
+        """Returns the empty first state of a dataset that another branch made; None of `main`'s own.
+
+        A branch that is given main's schema has main's types, and their datasets are there. What
+        the first version lacks of the type's columns `reshape` adds.
+        """
+        if branch_of_ref(tag) == MAIN or not self._is_begun(ir_type.id, MAIN):
+            return None
+        return TypeState(name=ir_type.name, lance_branch=MAIN, lance_version=1, rows=0)
+
     def open(self, type_id: str, state: TypeState) -> "lance.LanceDataset":
         """Returns the dataset as a commit names it.
 

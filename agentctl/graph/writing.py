@@ -4,19 +4,9 @@ Each function returns the state of the types as the commit shall name it, pinned
 part of the graph before that commit exists. Source: graph-engine 1.
 """
 
-from collections.abc import Mapping
-from typing import Literal
-
 from agentctl.graph.commit import Commit, TypeState
-from agentctl.graph.snapshot import Snapshot
-from agentctl.graph.spool import Spool
 from agentctl.graph.tables import Tables
-from agentctl.graph.writes.applying import apply_changes
-from agentctl.graph.writes.changes import Changes, TypeChange
-from agentctl.graph.writes.checking import check
 from agentctl.languages.schema.ir import IrType, SchemaIr
-
-Mode = Literal["append", "merge", "overwrite"]
 
 
 def create_types(tables: Tables, ir: SchemaIr, *, tag: str) -> dict[str, TypeState]:
@@ -36,10 +26,14 @@ def reshape_types(tables: Tables, head: Commit, ir: SchemaIr, *, tag: str) -> di
             types[ir_type.id] = _created(tables, ir_type, tag)
             continue
         state = tables.reshape(ir_type, before, tag=tag)
-        if state.lance_version != before.lance_version:
+        if _place(state) != _place(before):
             tables.pin(ir_type, state, tag)
         types[ir_type.id] = state
     return types
+
+
+def _place(state: TypeState) -> tuple[str, int]:
+    return state.lance_branch, state.lance_version
 
 
 def rewrite_types(tables: Tables, head: Commit, ir: SchemaIr, *, tag: str) -> dict[str, TypeState]:
@@ -53,35 +47,13 @@ def rewrite_types(tables: Tables, head: Commit, ir: SchemaIr, *, tag: str) -> di
     return types
 
 
-def write_rows(
-    tables: Tables, snapshot: Snapshot, spool: Spool, *, mode: Mode, tag: str
-) -> Mapping[str, TypeState] | None:
-    """Checks the staged rows against the graph and writes them; None where there are violations."""
-    changes = Changes(
-        types={
-            type_id: TypeChange(
-                type=staged.type,
-                rows=staged,
-                replaces_all=mode == "overwrite",
-                inserts_only=mode == "append",
-                fresh_ids=not staged.given_ids,
-                lined=True,
-            )
-            for type_id, staged in spool.staged.items()
-        }
-    )
-    matched = check(snapshot, changes, spool.violations)
-    if spool.violations.count:
-        return None
-    return apply_changes(tables, snapshot, changes, tag, matched=matched)
-
-
 def lacks_data(tables: Tables, commit: Commit) -> bool:
     """Returns whether a dataset version that *commit* names is no longer there."""
     return not all(tables.has(type_id, state) for type_id, state in commit.types.items())
 
 
 def _created(tables: Tables, ir_type: IrType, tag: str) -> TypeState:
-    state = tables.create(ir_type)
+    begun = tables.begun(ir_type, tag=tag)
+    state = tables.create(ir_type) if begun is None else tables.reshape(ir_type, begun, tag=tag)
     tables.pin(ir_type, state, tag)
     return state

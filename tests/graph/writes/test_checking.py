@@ -246,6 +246,55 @@ def named(ir: SchemaIr, name: str) -> IrType:
     return next(t for t in ir.types if t.name == name)
 
 
+async def test_each_rule_is_told_by_its_code_in_a_write_and_in_a_load(tmp_path: Path) -> None:
+    here = await Bench(tmp_path).becomes(
+        "node A { k: String @key  n: I32? @unique } edge E: A -> A @card(0..1)"
+    )
+    await here.load(
+        {"type": "A", "data": {"k": "a", "n": 1}},
+        {"type": "A", "data": {"k": "b", "n": 2}},
+        {"edge": "E", "from": "a", "to": "b"},
+    )
+
+    def judge(snapshot: Snapshot) -> list[list[str]]:
+        node, edge = snapshot.ir.types
+        rows = staged_from(node, {"id": ["a", "c"], "k": ["a", None], "n": [None, None]})
+        gone = TypeChange(type=node, rows=rows, deleted=pa.array(["b"]), inserts_only=True)
+        more = staged_from(edge, {"id": ["x", "y"], "src": ["a", "a"], "dst": ["a", "nowhere"]})
+        first = Changes(
+            types={node.id: gone, edge.id: TypeChange(type=edge, rows=more, fresh_ids=True)}
+        )
+        again = staged_from(node, {"id": ["d"], "k": ["d"], "n": [2]})
+        second = Changes(types={node.id: TypeChange(type=node, rows=again)})
+        codes = []
+        for of_load in (False, True):
+            violations = Violations(of_load=of_load)
+            check(snapshot, first, violations)
+            check(snapshot, second, violations)
+            codes.append(sorted(d.code for d in violations.diagnostics("graph.g")))
+        return codes
+
+    roots = here.graphs._roots
+    of_write, of_load = await roots.on_snapshot("g", await roots.head("g"), judge)
+
+    assert of_write == [
+        "cardinality_violated",
+        "endpoint_missing",
+        "key_violated",
+        "orphan_edge",
+        "unique_violated",
+        "value_violated",
+    ]
+    assert of_load == [
+        "cardinality_violated",
+        "load_endpoint_missing",
+        "load_key_violation",
+        "load_value_invalid",
+        "orphan_edge",
+        "unique_violated",
+    ]
+
+
 @pytest.mark.parametrize("given", ["ids", "unique"])
 async def test_what_comes_twice_in_a_change_is_told_of_the_later_rows(
     tmp_path: Path, given: str
