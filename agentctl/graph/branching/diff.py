@@ -10,7 +10,13 @@ from typing import Final
 import pyarrow as pa
 
 from agentctl.graph.branching.conflicts import element_of
-from agentctl.graph.branching.differences import TypeDiff, differences, no_difference, read_as
+from agentctl.graph.branching.differences import (
+    TypeDiff,
+    differences,
+    holding,
+    no_difference,
+    read_as,
+)
 from agentctl.graph.branching.fragments import parts_that_differ, rows_of
 from agentctl.graph.branching.sides import sides_of, spelled
 from agentctl.graph.branching.told import ChangeKind, DiffReport, EntityChange, TypeSummary
@@ -31,8 +37,7 @@ def changed(before: Snapshot, after: Snapshot) -> Iterator[tuple[str, TypeDiff]]
     """
     old = {t.id: t for t in before.ir.types}
     for ir_type in after.ir.types:
-        was = old.pop(ir_type.id, None)
-        diff = type_diff(before, was, after, ir_type)
+        diff = type_diff(before, old.pop(ir_type.id, None), after, ir_type)
         if not diff.is_empty:
             yield ir_type.id, diff
     for was in old.values():
@@ -51,9 +56,10 @@ def type_diff(before: Snapshot, was: IrType | None, after: Snapshot, ir_type: Ir
         return differences(ir_type, nothing, read_as(ir_type, rows))
     if before.version(was) == after.version(ir_type):
         return no_difference(ir_type)
+    read = holding(ir_type, was)
     one, other = before.dataset(was), after.dataset(ir_type)
-    mine, theirs = parts_that_differ(one, other, read=ir_type)
-    return differences(ir_type, rows_of(one, mine, ir_type), rows_of(other, theirs, ir_type))
+    mine, theirs = parts_that_differ(one, other, read=read)
+    return differences(read, rows_of(one, mine, read), rows_of(other, theirs, read))
 
 
 def compared(before: Snapshot, after: Snapshot, *, sample: int = SAMPLE_COUNT) -> DiffReport:
@@ -109,16 +115,20 @@ def _told(
         for table in (before, after)
     ]
     for at, row_id in enumerate(ids):
-        differ = [n for n, mask in diff.differs.items() if mask[start + at]]
         yield EntityChange(
             element=element_of(diff.type),
             type=diff.type.name,
             id=row_id,
             change=change,
-            properties=spelled(diff.type, differ) if change == "updated" else (),
+            properties=_differing(diff, start + at) if change == "updated" else (),
             before=sides[0][at],
             after=sides[1][at],
         )
+
+
+def _differing(diff: TypeDiff, row: int) -> tuple[str, ...]:
+    """Returns the properties in which an updated row differs."""
+    return spelled(diff.type, [name for name, mask in diff.differs.items() if mask[row]])
 
 
 def _first_after(ids: pa.ChunkedArray, above: str) -> int:

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from agentctl.graph.columns import filling, identity_columns, physical_schema
 from agentctl.languages.schema.ir import IrType
+from agentctl.languages.schema.types import Scalar
 
 
 class TypeDiff(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,6 +112,21 @@ def read_as(ir_type: IrType, table: pa.Table) -> pa.Table:
         else:
             columns.append(pa.repeat(pa.scalar(filling(prop), type=wanted), table.num_rows))
     return pa.Table.from_arrays(columns, schema=schema)
+
+
+def holding(ir_type: IrType, other: IrType) -> IrType:
+    """Returns *ir_type* with columns that hold the values of *other* as well, another state of it.
+
+    A later schema widens columns, so only who looks back from it to an earlier one needs this.
+    """
+    wider = {p.id: p for p in other.properties if Scalar(p.scalar) in (Scalar.I64, Scalar.F64)}
+    properties = [
+        p if p.id not in wider else msgspec.structs.replace(p, scalar=wider[p.id].scalar)
+        for p in ir_type.properties
+    ]
+    if [p.scalar for p in properties] == [p.scalar for p in ir_type.properties]:
+        return ir_type
+    return msgspec.structs.replace(ir_type, properties=tuple(properties))
 
 
 def _by_id(table: pa.Table) -> pa.Table:

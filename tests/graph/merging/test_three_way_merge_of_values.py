@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import pyarrow as pa
 import pytest
 
-from agentctl.graph.branching.differences import TypeDiff, differences, read_as
+from agentctl.graph.branching.differences import TypeDiff, differences, holding, read_as
 from agentctl.graph.branching.migrated import lost_rows, lost_values, migrated
 from agentctl.graph.branching.sides import sides_of
 from agentctl.graph.branching.threeway import MergedType, merge_type
@@ -210,3 +210,14 @@ def test_what_a_branch_did_to_a_dropped_property_is_a_conflict_and_the_rest_is_m
     assert moved.inserted.to_pylist() == [{"id": "c", "slug": "c", "size": 5, "n": 7}]
     assert [c.id for c in lost_rows(diff, "ours").listed] == ["a", "b", "c"]
     assert read_as(after, diff.deleted).num_rows == 0
+
+
+def test_who_looks_back_from_a_widened_property_reads_it_as_wide_as_it_is() -> None:
+    mint = minter()
+    old = ir_of("node Thing { slug: String @key  size: I32? }", mint=mint)
+    new = ir_of("node Thing { slug: String @key  size: I64? }", old, mint)
+    before, after = old.types[0], new.types[0]
+    table = table_of({"a": {"size": 2**40}}, after)
+
+    assert holding(after, before) == after
+    assert read_as(holding(before, after), table)["size"].to_pylist() == [2**40]
