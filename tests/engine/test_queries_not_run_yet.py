@@ -1,4 +1,4 @@
-"""Queries beyond what graphs run: stored, applied and listed like all, and refused when called.
+"""Mutations: stored, applied and listed like all queries, and refused when called as reads are.
 
 Source: ADR 7.
 """
@@ -7,16 +7,24 @@ from pathlib import Path
 
 from agentctl.engine.apply import apply
 from agentctl.engine.cluster import Cluster
-from agentctl.engine.data import list_queries, run_query
+from agentctl.engine.data import list_queries, load, run_query
 from agentctl.testing.builders import QUERY, Bench, folder_files, wanting
 
 BEYOND = """\
 query loners($names: [String]) {
   match { $p: Package not { $p dependsOn $_ } $p.name in $names }
   return distinct { $p.name }
-  offset 2
+  offset 1
 }
 query add($name: String) { insert Package { name: $name version: "1" } }
+"""
+
+
+ROWS = b"""\
+{"type": "Package", "data": {"name": "a", "version": "1"}}
+{"type": "Package", "data": {"name": "b", "version": "1"}}
+{"type": "Package", "data": {"name": "c", "version": "1"}}
+{"edge": "DependsOn", "from": "a", "to": "b"}
 """
 
 
@@ -27,21 +35,19 @@ async def begun(bench: Bench) -> Cluster:
     return cluster
 
 
-async def test_a_query_that_graphs_do_not_run_is_applied_and_refused_by_name(
-    tmp_path: Path,
-) -> None:
-    bench = Bench(tmp_path)
+async def test_a_read_of_the_whole_language_runs(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, where="lance")
     cluster = await begun(bench)
+    lines = ROWS.splitlines(keepends=True)
+    report, _ = await load(cluster, bench.sarah, "supply", lines, "append", "rows")
+    assert report.diagnostics == ()
 
-    outcome = await run_query(cluster, bench.agent, "query.supply.loners", {"names": []}, 10)
+    names = {"names": ["a", "b", "c"]}
+    outcome = await run_query(cluster, bench.agent, "query.supply.loners", names, 10)
 
-    assert outcome.reply is None
-    assert [(d.code, d.path) for d in outcome.diagnostics] == [
-        ("not_supported_yet", "query.supply.loners")
-    ]
-    assert outcome.diagnostics[0].message == (
-        "`loners` uses `in`, `not { … }`, `distinct`, `offset`, which this release does not run yet"
-    )
+    assert outcome.diagnostics == ()
+    assert outcome.reply is not None
+    assert outcome.reply.rows == ({"p.name": "c"},)
 
 
 async def test_a_mutation_is_refused_before_its_parameters_are_looked_at(tmp_path: Path) -> None:
@@ -67,6 +73,6 @@ async def test_the_list_of_queries_says_which_change_and_which_cannot_run_now(
     assert (add.mutation, loners.mutation, plain.mutation) == (True, False, False)
     assert [p.name for p in add.params] == ["name"]
     assert [c.name for c in loners.columns] == ["p.name"]
-    assert loners.trouble is not None
-    assert "`distinct`" in loners.trouble
-    assert plain.trouble is None
+    assert add.trouble is not None
+    assert "`insert`" in add.trouble
+    assert (loners.trouble, plain.trouble) == (None, None)

@@ -4,12 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from agentctl.graph.reads.budget import Budget
-from agentctl.graph.reads.frame import Frame, Positions, codes_of, positions, repeated
-
-NULL_CODE = -1
+from agentctl.graph.reads.frame import Frame, Positions, positions, repeated
 
 
 def row_codes(frame: Frame, columns: Sequence[str]) -> tuple[Positions, Positions]:
@@ -17,24 +14,23 @@ def row_codes(frame: Frame, columns: Sequence[str]) -> tuple[Positions, Position
 
     Null equals null here. Numbers count from 0 in order of first sight.
     """
-    if not columns:
-        codes = np.zeros(frame.rows, np.int64)
-        return codes, np.zeros(min(frame.rows, 1), np.int64)
+    if not columns or not frame.rows:
+        return np.zeros(frame.rows, np.int64), np.zeros(min(frame.rows, 1), np.int64)
     whole: Positions | None = None
+    count = 0
     for name in columns:
-        values, codes = codes_of(comparable(frame[name]))
-        codes = codes + 1
+        encoded = comparable(frame[name]).dictionary_encode(null_encoding="encode")
+        size = len(encoded.dictionary)
+        codes = positions(encoded.indices)
         if whole is None:
-            whole = codes
+            whole, count = codes, size
             continue
-        pairs = whole * (len(values) + 1) + codes
-        _, whole = np.unique(pairs, return_inverse=True)
+        pairs = pa.array(whole * size + codes).dictionary_encode()
+        whole, count = positions(pairs.indices), len(pairs.dictionary)
     assert whole is not None
-    _, first, numbers = np.unique(whole, return_index=True, return_inverse=True)
-    order = np.argsort(first, kind="stable")
-    rank = np.empty(len(order), np.int64)
-    rank[order] = np.arange(len(order))
-    return rank[numbers], first[order]
+    first = np.empty(count, np.int64)
+    first[whole[::-1]] = np.arange(frame.rows - 1, -1, -1)
+    return whole, first
 
 
 def comparable(values: pa.Array) -> pa.Array:
@@ -138,8 +134,3 @@ def _without_nulls(frame: Frame, names: Sequence[str]) -> Frame:
 
 def _width(frame: Frame) -> float:
     return frame.nbytes / max(frame.rows, 1)
-
-
-def anything(kept: Positions) -> pa.Array:
-    """Returns whether each number is above zero."""
-    return pc.greater(pa.array(kept), 0)

@@ -27,10 +27,11 @@ def ordered(frame: Frame, by: Sequence[Sorted], first: int | None) -> Frame:
             # Whether there is a value goes first, because Arrow puts nulls at one end for all.
             keys[f"valid {place}"] = pc.cast(values.is_valid(), pa.int8())
             directions.append((f"valid {place}", direction))
+            values = values.fill_null("" if pa.types.is_string(values.type) else 0)
         keys[f"value {place}"] = values
         directions.append((f"value {place}", direction))
     table = pa.table(keys)
-    if first is not None and first < frame.rows // 2 and _selectable(table):
+    if first is not None and first < frame.rows // 2:
         at = pc.select_k_unstable(table, k=first, sort_keys=directions)
     else:
         at = pc.sort_indices(table, sort_keys=directions)
@@ -55,8 +56,3 @@ def _ranks(values: pa.Array) -> pa.Array:
 
 def _key(members: list[tuple[bool, object]]) -> list[tuple[bool, object]]:
     return [(there, value if there else 0) for there, value in members]
-
-
-def _selectable(table: pa.Table) -> bool:
-    """Whether Arrow selects the least of such rows: not where a key has nulls."""
-    return not any(column.null_count for column in table.columns)

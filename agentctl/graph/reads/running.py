@@ -18,6 +18,7 @@ from agentctl.graph.reads.caches import ReadCaches
 from agentctl.graph.reads.cost import statistics_of
 from agentctl.graph.reads.executing import Execution
 from agentctl.graph.reads.executors.csr import CsrExpander, at_hand
+from agentctl.graph.reads.executors.walk import walked
 from agentctl.graph.reads.logical import Project
 from agentctl.graph.reads.options import ReadOptions
 from agentctl.graph.reads.reply_columns import column_infos
@@ -68,8 +69,11 @@ def run_query(  # what a read is given
     Raises:
         GraphError: the answer would be wrong, too large or too late.
     """
-    read = prepared(snapshot, query, params, options, caches=caches, vectors=vectors)
-    rows = shown_rows(read.plan, read.execution.frame(read.plan), snapshot.ir)
+    caches = caches if caches is not None else ReadCaches()
+    rows = walked(snapshot, query, params, options, caches.adjacency)
+    if rows is None:
+        read = prepared(snapshot, query, params, options, caches=caches, vectors=vectors)
+        rows = shown_rows(read.plan, read.execution.frame(read.plan), snapshot.ir)
     commit = snapshot.commit
     return ReadReply(
         query_name=query.name,

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from agentctl.graph.reads.budget import Budget
 from agentctl.graph.reads.cost import looked_up
 from agentctl.graph.reads.evaluating import kept
-from agentctl.graph.reads.expressions import Known, Test, columns_of
+from agentctl.graph.reads.expressions import Column, Compare, Constant, Known, Test, columns_of
 from agentctl.graph.reads.frame import Frame, flat, plain
 from agentctl.graph.reads.pushing import column_name, pushed, quoted
 from agentctl.graph.reads.refusing import unfit
@@ -115,6 +115,7 @@ class Source:
                 where=" AND ".join(f"({f})" for f in filters) if filters else None,
                 residual=tuple(residual),
                 member=member,
+                few=where is not None or _is_point(ir_type, var, tests),
                 empty=any(isinstance(t, Known) and t.value is not True for t in tests),
             )
         )
@@ -172,7 +173,7 @@ class Source:
         if reading.empty:
             return reading.frame(dataset.scanner(columns=columns, limit=0).to_table())
         scanner = dataset.scanner(columns=columns, filter=reading.where)
-        if self.rows(reading.ir_type) < SMALL_ROWS:
+        if reading.few or self.rows(reading.ir_type) < SMALL_ROWS:
             return reading.frame(scanner.to_table())
         frames: list[Frame] = []
         size = 0
@@ -212,6 +213,8 @@ class _Reading(msgspec.Struct, frozen=True, kw_only=True):
     residual: tuple[Test, ...]
     member: tuple[str, pa.Array] | None
     empty: bool
+    few: bool
+    """Whether an index leaves few rows, which are read at once."""
 
     def frame(self, batch: pa.RecordBatch | pa.Table) -> Frame:
         """Returns what is wanted of the rows of a batch."""
@@ -236,6 +239,19 @@ class _Stored(dict[str, str]):
     def __missing__(self, name: str) -> str:
         prop = name.partition(".")[2]
         raise unfit(missing=f"property {prop!r} of {self._owner.name}")
+
+
+def _is_point(owner: IrType, var: str, tests: Sequence[Test]) -> bool:
+    """Returns whether a test asks for one value of the key, or of the id."""
+    whole = {var, *(f"{var}.{name}" for name in owner.key if len(owner.key) == 1)}
+    return any(
+        isinstance(t, Compare)
+        and t.comparison == "="
+        and isinstance(t.left, Column)
+        and isinstance(t.right, Constant)
+        and t.left.name in whole
+        for t in tests
+    )
 
 
 def stacked(frames: Sequence[Frame]) -> Frame:
