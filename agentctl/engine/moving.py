@@ -28,6 +28,7 @@ from agentctl.engine.recover import recover
 from agentctl.engine.running import Running
 from agentctl.engine.sidecars import write_sidecar
 from agentctl.engine.world import mint_ulid
+from agentctl.graph.layout import MAIN
 from agentctl.graph.port import GraphError, ReadSetConflictError, Stamp
 from agentctl.ids import graph_address
 
@@ -96,7 +97,39 @@ async def hold_graph(running: Running, graph_id: str, operation: str) -> AsyncIt
 
 def main_lease(root: str) -> str:
     """Returns the name of the lease of a graph's `main`, by the root that it keeps when renamed."""
-    return f"{graph_address(root)}@main"
+    return branch_lease(root, MAIN)
+
+
+def branch_lease(root: str, branch: str) -> str:
+    """Returns the name of the lease of one branch of a graph, by the graph's root."""
+    return f"{graph_address(root)}@{branch}"
+
+
+async def fence_branch(
+    cluster: Cluster, graph_id: str, branch: str, lease: Lease, stamp: Stamp
+) -> None:
+    """Writes a fence commit on a branch where a dead holder of its lease may still write.
+
+    As `fence_graph` for `main`; a branch that is not there needs none.
+
+    Raises:
+        FrozenError: the graph or the cluster is frozen.
+    """
+    await cluster.freezes.require_thawed(graph_address(graph_id))
+    for _ in range(FENCE_ATTEMPTS_MAX):
+        if not lease.fence_needed:
+            return
+        found = {b.name: b.head for b in await cluster.graphs.branches(graph_id)}.get(branch)
+        if found is None:
+            return
+        try:
+            observed = int(found.id.rpartition(":")[2])
+            await cluster.graphs.fence(graph_id, observed=observed, stamp=stamp, branch=branch)
+        except ReadSetConflictError:
+            continue  # The former holder got one more in before the fence: fence above it.
+        cluster.leases.fenced(lease)
+        return
+    raise LeaseLostError(lease.resource, "another writer goes on writing to the branch")
 
 
 async def fence_graph(cluster: Cluster, graph_id: str, lease: Lease, stamp: Stamp) -> LiveGraph:

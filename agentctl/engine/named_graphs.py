@@ -15,7 +15,9 @@ from agentctl.domain.ledger.peeks import Peek
 from agentctl.domain.ledger.roots import renamed_roots, root_of
 from agentctl.domain.ledger.state import State
 from agentctl.engine.ledger import Ledger
+from agentctl.graph.layout import MAIN
 from agentctl.graph.port import (
+    BranchInfo,
     CommitInfo,
     GraphError,
     GraphPort,
@@ -109,9 +111,32 @@ class NamedGraphs:
         root = await self.root_of(graph_id)
         await self.port.purge(root, incarnation=incarnation, observed=observed, stamp=stamp)
 
-    async def fence(self, graph_id: str, *, observed: int, stamp: Stamp) -> int:
-        """Writes a `fence` commit."""
-        return await self.port.fence(await self.root_of(graph_id), observed=observed, stamp=stamp)
+    async def fence(self, graph_id: str, *, observed: int, stamp: Stamp, branch: str = MAIN) -> int:
+        """Writes a `fence` commit of a branch."""
+        root = await self.root_of(graph_id)
+        return await self.port.fence(root, observed=observed, stamp=stamp, branch=branch)
+
+    async def branches(self, graph_id: str) -> tuple[BranchInfo, ...]:
+        """Returns the live branches, `main` first, then by name."""
+        return await self.port.branches(await self.root_of(graph_id))
+
+    async def branch_create(  # what is cut, from where, and by whom
+        self, graph_id: str, name: str, *, source: str = MAIN, at: str | None = None, stamp: Stamp
+    ) -> BranchInfo:
+        """Cuts a branch from a point of the history of *source*."""
+        root = await self.root_of(graph_id)
+        try:
+            return await self.port.branch_create(root, name, source=source, at=at, stamp=stamp)
+        except GraphError as failure:
+            raise _named(failure, graph_id, root) from failure
+
+    async def branch_delete(self, graph_id: str, name: str, *, observed: int, stamp: Stamp) -> int:
+        """Ends a branch; returns the number of its tombstone."""
+        root = await self.root_of(graph_id)
+        try:
+            return await self.port.branch_delete(root, name, observed=observed, stamp=stamp)
+        except GraphError as failure:
+            raise _named(failure, graph_id, root) from failure
 
     async def load(
         self,

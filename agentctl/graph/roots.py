@@ -159,6 +159,9 @@ class GraphRoots:
             except CommitLostError as failure:
                 raise await self._lost(graph_id, failure.commit, str(failure)) from failure
             except OSError as failure:
+                if _is_interference(failure):
+                    said = "two writes at once"
+                    continue
                 msg = f"the datasets of graph {graph_id}: {show(Foreign(str(failure)))}"
                 raise UnavailableError(msg) from failure
         raise busy(graph_id, said)
@@ -189,6 +192,16 @@ class GraphRoots:
 
             self._identity = S3Identity()
         return await self._identity.table_options()
+
+
+def _is_interference(failure: OSError) -> bool:
+    """Returns whether Lance refused a step because of one of another writer.
+
+    It has no class of its own for that: ``Incompatible transaction`` and ``… conflict …`` are words
+    of its messages.
+    """
+    said = str(failure)
+    return "Incompatible transaction" in said or "conflict" in said.lower()
 
 
 def require_engine(graph_id: str) -> None:
