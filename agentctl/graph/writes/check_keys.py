@@ -90,10 +90,9 @@ def _codes(values: pa.ChunkedArray) -> np.ndarray:
     elif pa.types.is_floating(values.type):
         values = pc.add(values, pa.scalar(0.0, type=values.type))  # one zero
     encoded = values.dictionary_encode().combine_chunks()
-    found = encoded.indices if isinstance(encoded, pa.DictionaryArray) else None
-    if found is None:
-        return np.zeros(0, dtype=np.int64)
-    return found.to_numpy(zero_copy_only=False).astype(np.int64)
+    assert isinstance(encoded, pa.DictionaryArray), "one dictionary numbers all values"
+    codes: np.ndarray = encoded.indices.to_numpy(zero_copy_only=False)
+    return codes.astype(np.int64)
 
 
 def _repeated(held: Held, change: TypeChange, ids: pa.ChunkedArray) -> None:

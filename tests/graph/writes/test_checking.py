@@ -300,8 +300,12 @@ async def test_what_comes_twice_in_a_change_is_told_of_the_later_rows(
     tmp_path: Path, given: str
 ) -> None:
     here = await Bench(tmp_path).becomes("node A { k: String @key n: I32? @unique }")
-    twice = {"id": ["a", "b", "a"], "k": ["a", "b", "a"]}
-    alike = {"id": ["a", "b", "c"], "k": ["a", "b", "c"], "n": [1, None, 1]}
+    twice: dict[str, list[object]] = {"id": ["a", "b", "a"], "k": ["a", "b", "a"]}
+    alike: dict[str, list[object]] = {
+        "id": ["a", "b", "c"],
+        "k": ["a", "b", "c"],
+        "n": [1, None, 1],
+    }
 
     def judge(snapshot: Snapshot) -> list[str]:
         ir_type = named(snapshot.ir, "A")
