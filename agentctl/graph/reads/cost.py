@@ -51,6 +51,7 @@ from agentctl.languages.schema.ir import IrType, SchemaIr
 
 LOOKUP_MS: Final = 1.0
 LOOKUP_ID_MS: Final = 0.01
+SCAN_MS: Final = 0.5
 SCAN_ROW_MS: Final = 0.00005
 ADJACENCY_MS: Final = 0.1
 ADJACENCY_ID_MS: Final = 0.0005
@@ -219,10 +220,10 @@ def chosen(near: float, edges: float, *, cached: bool, repeated: int = 1) -> Way
         repeated: how often the same edges are followed: the hops of a reachability.
     """
     costs: dict[Way, float] = {
-        "arrow": edges * SCAN_ROW_MS + near * ADJACENCY_ID_MS,
+        "arrow": SCAN_MS + edges * SCAN_ROW_MS + near * ADJACENCY_ID_MS,
         "csr": ADJACENCY_MS * repeated
         + near * ADJACENCY_ID_MS
-        + (0.0 if cached else edges * ADJACENCY_ROW_MS),
+        + (0.0 if cached else SCAN_MS + edges * ADJACENCY_ROW_MS),
     }
     if near <= INDEX_IDS_MAX:
         costs["index"] = (LOOKUP_MS + near * LOOKUP_ID_MS) * repeated

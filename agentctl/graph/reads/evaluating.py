@@ -111,7 +111,7 @@ def _common_form(left: Operand, right: Operand) -> pa.DataType | None:
         return pa.int64() if all(-(1 << 63) <= int(c) < 1 << 63 for c in _ints(constants)) else None
     if columns == {Scalar.U64} and whole:
         return pa.uint64() if all(0 <= c < 1 << 64 for c in _ints(constants)) else None
-    exact = all(isinstance(c, float) or abs(c) <= _FLOAT_EXACT for c in _numbers(constants))
+    exact = all(abs(c) <= _FLOAT_EXACT for c in _ints(constants))
     if columns <= FLOATS | _SMALL and exact:
         return pa.float64()
     return None
@@ -127,10 +127,6 @@ def _constants(*sides: Operand) -> list[PlainValue | None]:
 
 def _ints(values: list[PlainValue | None]) -> list[int]:
     return [v for v in values if isinstance(v, int)]
-
-
-def _numbers(values: list[PlainValue | None]) -> list[float]:
-    return [v for v in values if isinstance(v, int | float)]
 
 
 def _row_by_row(

@@ -7,12 +7,11 @@ condition is tried with few graphs on a disk.
 import time
 from collections.abc import Mapping, Sequence
 from itertools import count
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import pyarrow as pa
 
 from agentctl.graph.columns import identity_columns, physical_schema
-from agentctl.graph.port import GraphError, ReadReply
 from agentctl.graph.reads.budget import Budget
 from agentctl.graph.reads.cost import Statistics, statistics_of
 from agentctl.graph.reads.executing import Execution
@@ -22,13 +21,13 @@ from agentctl.graph.reads.results import lowered
 from agentctl.graph.reads.rules import optimised
 from agentctl.graph.reads.showing import shown_rows
 from agentctl.graph.reads.source import Source
-from agentctl.graph.snapshot import Snapshot
 from agentctl.languages.query.plan import CheckedQuery
 from agentctl.languages.schema.ir import IrType, SchemaIr, evolve_ir
 from agentctl.languages.schema.types import Scalar
 from tests.graph.oracle.oracle_graph import Graph
 
-__all__ = ["GraphError", "ReadReply", "TableGraph"]
+if TYPE_CHECKING:
+    from agentctl.graph.snapshot import Snapshot
 
 
 class _Scanner:
@@ -39,7 +38,8 @@ class _Scanner:
         return self._table
 
     def to_batches(self) -> list[pa.RecordBatch]:
-        return self._table.to_batches(max_chunksize=3)
+        batches: list[pa.RecordBatch] = self._table.to_batches(max_chunksize=3)
+        return batches
 
 
 class _Dataset:
@@ -65,7 +65,7 @@ class _Tables:
         self._tables = tables
 
     def rows(self, ir_type: IrType) -> int:
-        return self._tables[ir_type.id].num_rows
+        return int(self._tables[ir_type.id].num_rows)
 
     def dataset(self, ir_type: IrType) -> _Dataset:
         return _Dataset(self._tables[ir_type.id])

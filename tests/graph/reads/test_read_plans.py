@@ -138,8 +138,8 @@ def test_an_arranged_plan_has_every_hop_and_every_test_once() -> None:
 def test_the_way_of_following_edges_is_chosen_by_cost(
     near: int,
     edges: int,
-    cached: bool,
-    way: str,  # noqa: FBT001  # a case of the table
+    cached: bool,  # noqa: FBT001  # a case of the table
+    way: str,
 ) -> None:
     assert chosen(near, edges, cached=cached) == way
 

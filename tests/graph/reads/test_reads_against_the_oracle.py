@@ -6,7 +6,7 @@ the same of Lance.
 
 import json
 import random
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,6 +16,9 @@ from agentctl.testing.sampling import LONG, seed_of_run
 from tests.graph.oracle.oracle import Oracle
 from tests.graph.oracle.oracle_asking import Answer, Question, asked, asked_of, catalog_of, line_of
 from tests.graph.reads.graph_in_tables import TableGraph
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SCHEMA = """
 node P { k: String @key  a: I32?  f: F32?  s: String?  l: [I32]?  b: Bool?  u: U64?  g: F64? }
@@ -110,25 +113,21 @@ class Writer:
     def comparison(self, bound: dict[str, str]) -> str:
         rng = self.rng
         left, prop = self.property(bound)
-        match rng.randint(0, 5):
-            case 0:
-                return f"{left} is {rng.choice(['', 'not '])}null"
-            case 1 if prop in ("a", "g", "u"):
-                return f"{left} in [{', '.join(LITERALS[prop])}]"
-            case 2 if prop in ("s", "t"):
-                word = rng.choice(["contains", "starts_with"])
-                return f"{left} {word} {rng.choice(LITERALS[prop])}"
-            case 3:
-                inner = dict(bound)
-                pattern = " ".join(["$p knows $_", *self.clauses(inner, depth=2)])
-                return f"count {{ {pattern} }} {rng.choice(['>', '=', '<='])} {rng.randint(0, 2)}"
-            case 4:
-                people = [v for v, t in bound.items() if t == "P"]
-                if people:
-                    other = rng.choice(["a", "f", "u", "g"])
-                    mine = rng.choice(["a", "f", "u", "g"])
-                    sides = f"${rng.choice(people)}.{mine}", f"${rng.choice(people)}.{other}"
-                    return f"{sides[0]} {rng.choice(['<', '=', '>='])} {sides[1]}"
+        people = [v for v, t in bound.items() if t == "P"]
+        form = rng.randint(0, 5)
+        if form == 0:
+            return f"{left} is {rng.choice(['', 'not '])}null"
+        if form == 1 and prop in ("a", "g", "u"):
+            return f"{left} in [{', '.join(LITERALS[prop])}]"
+        if form == 2 and prop in ("s", "t"):
+            word = rng.choice(["contains", "starts_with"])
+            return f"{left} {word} {rng.choice(LITERALS[prop])}"
+        if form == 3:
+            pattern = " ".join(["$p knows $_", *self.clauses(dict(bound), depth=2)])
+            return f"count {{ {pattern} }} {rng.choice(['>', '=', '<='])} {rng.randint(0, 2)}"
+        if form == 4 and people:
+            names = [f"${rng.choice(people)}.{rng.choice('afug')}" for _ in range(2)]
+            return f"{names[0]} {rng.choice(['<', '=', '>='])} {names[1]}"
         return f"{left} {rng.choice(['=', '!=', '<', '>='])} {rng.choice(LITERALS[prop])}"
 
     def block(self, bound: dict[str, str], depth: int) -> str:
@@ -142,23 +141,21 @@ class Writer:
     def result(self, seen: dict[str, str]) -> str:
         rng = self.rng
         var = rng.choice(list(seen))
-        key = f"${var}.{'k'}"
-        match rng.randint(0, 3):
-            case 0:
-                order = rng.choice(["count($p) desc", "sum($p.a)", f"{key} as", ""])
-                order = f"order {{ {order} }}" if order and " as" not in order else ""
-                return (
-                    f"return {{ {key} as key, count($p) as n, sum($p.a) as s, avg($p.g) as m, "
-                    f"min($p.s) as low, max($p.f) as high, sum($p.f) as fs }} {order}"
-                )
-            case 1:
-                return f"return distinct {{ $p.s, $p.b }} order {{ $p.b desc }} offset {rng.randint(0, 1)}"
-            case 2:
-                return (
-                    f"return {{ ${var}, $p.l, $p.@type as t }} order {{ $p.f desc, $p.s }} limit 7"
-                )
-            case _:
-                return f"return {{ {key}, $p.a, $p.u }} order {{ $p.a }} limit {rng.randint(0, 9)} offset 1"
+        key = f"${var}.k"
+        form = rng.randint(0, 3)
+        if form == 0:
+            order = rng.choice(["", "order { count($p) desc }", "order { sum($p.a) }"])
+            return (
+                f"return {{ {key} as key, count($p) as n, sum($p.a) as s, avg($p.g) as m, "
+                f"min($p.s) as low, max($p.f) as high, sum($p.f) as fs }} {order}"
+            )
+        if form == 1:
+            part = f"order {{ $p.b desc }} offset {rng.randint(0, 1)}"
+            return f"return distinct {{ $p.s, $p.b }} {part}"
+        if form == 2:
+            return f"return {{ ${var}, $p.l, $p.@type as t }} order {{ $p.f desc, $p.s }} limit 7"
+        part = f"limit {rng.randint(0, 9)} offset 1"
+        return f"return {{ {key}, $p.a, $p.u }} order {{ $p.a }} {part}"
 
 
 def lines(rng: random.Random) -> list[str]:
@@ -178,19 +175,18 @@ def lines(rng: random.Random) -> list[str]:
         }
         data |= {name: rng.choice(pool) for name, pool in pools.items() if rng.random() < 0.7}
         found.append({"type": "P", "data": data})
-    for number in companies:
-        found.append({"type": "C", "data": {"k": number, "t": rng.choice("xy")}})
+    found += [{"type": "C", "data": {"k": n, "t": rng.choice("xy")}} for n in companies]
     ends = {"P": people, "C": [str(n) for n in companies]}
     for name, (source, target) in EDGES.items():
-        for _ in range(rng.randint(0, 6)):
-            found.append(
-                {
-                    "edge": name.capitalize(),
-                    "from": rng.choice(ends[source]),
-                    "to": rng.choice(ends[target]),
-                    "data": {},
-                }
-            )
+        found += [
+            {
+                "edge": name.capitalize(),
+                "from": rng.choice(ends[source]),
+                "to": rng.choice(ends[target]),
+                "data": {},
+            }
+            for _ in range(rng.randint(0, 6))
+        ]
     return [json.dumps(line) for line in found]
 
 
