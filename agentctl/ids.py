@@ -6,7 +6,7 @@ randomness take both as arguments, so this module is pure.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Final, Literal, NewType
 
@@ -182,6 +182,30 @@ def ulid(milliseconds: int, entropy: bytes) -> str:
 def is_ulid(text: str) -> bool:
     """Returns whether *text* has the form of a ULID."""
     return len(text) == 26 and text[0] <= "7" and all(c in ULID_ALPHABET for c in text)
+
+
+def ascending(mint: Callable[[], str]) -> Callable[[], str]:
+    """Returns a mint of ULIDs that ascend: one of *mint* that does not is the one after the last.
+
+    Source: the ULID specification, monotonicity.
+    """
+    last = ""
+
+    def next_ulid() -> str:
+        nonlocal last
+        made = mint()
+        last = made if made > last else _after(last)
+        return last
+
+    return next_ulid
+
+
+def _after(text: str) -> str:
+    number = 0
+    for character in text:
+        number = number << 5 | ULID_ALPHABET.index(character)
+    number += 1
+    return "".join(ULID_ALPHABET[(number >> shift) & 31] for shift in range(125, -1, -5))
 
 
 def uuid7(milliseconds: int, entropy: bytes) -> str:

@@ -24,7 +24,7 @@ from agentctl.engine.running import Running
 from agentctl.engine.world import mint_ulid
 from agentctl.graph.naming import write_name
 from agentctl.graph.port import GraphError, SchemaPayload, Stamp
-from agentctl.ids import graph_address, parse_address
+from agentctl.ids import ascending, graph_address, parse_address
 from agentctl.languages.schema.ir import SchemaIr, evolve_ir
 
 
@@ -232,5 +232,6 @@ def _payload(running: Running, schema: DesiredSchema, old: SchemaIr | None) -> S
         source=source,
         source_digest=schema.digest,
         shape_digest=schema.shape_digest,
-        ir=evolve_ir(old, schema.catalog, lambda: mint_ulid(world)),
+        # Ascending, so that the order of a key's properties is the same in every graph of a schema.
+        ir=evolve_ir(old, schema.catalog, ascending(lambda: mint_ulid(world))),
     )

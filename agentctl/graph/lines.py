@@ -88,6 +88,12 @@ class LineReader:
         row = self._row(document, faults)
         return faults if row is None or faults else row
 
+    def read_document(self, document: dict[str, object]) -> Row | list[Fault]:
+        """Returns the row of a line that was decoded already, or its faults."""
+        faults: list[Fault] = []
+        row = self._row(document, faults)
+        return faults if row is None or faults else row
+
     def _row(self, document: dict[str, object], faults: list[Fault]) -> Row | None:
         shape = self._shape(document, faults)
         if shape is None:

@@ -1,16 +1,15 @@
-"""Ids of new entities, many at once."""
+"""Ids of new entities, many at once. Arrow and numpy are loaded by the first batch."""
 
 import secrets
 import time
 from collections.abc import Callable
-from typing import Final
-
-import numpy as np
-import pyarrow as pa
+from typing import TYPE_CHECKING, Final
 
 from agentctl.ids import ULID_ALPHABET, ulid
 
-_DIGITS: Final = np.frombuffer(ULID_ALPHABET.encode(), dtype=np.uint8)
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 _ENTROPY_BYTES: Final = 10
 _LENGTH: Final = 26
 
@@ -18,10 +17,12 @@ _LENGTH: Final = 26
 Mint = Callable[[], str]
 
 
-def mint_many(mint: Mint, count: int) -> pa.Array:
+def mint_many(mint: Mint, count: int) -> "pa.Array":
     """Returns *count* ids of *mint* as utf8; all at once where it is `mint_ulid`."""
     if mint is mint_ulid:
         return mint_ulids(count)
+    import pyarrow as pa
+
     return pa.array([mint() for _ in range(count)], type=pa.utf8())
 
 
@@ -30,16 +31,20 @@ def mint_ulid() -> str:
     return ulid(time.time_ns() // 1_000_000, secrets.token_bytes(_ENTROPY_BYTES))
 
 
-def mint_ulids(count: int) -> pa.Array:
+def mint_ulids(count: int) -> "pa.Array":
     """Returns new ULIDs of this moment as utf8, ascending, each with 80 random bits of its own."""
     return ulids(time.time_ns() // 1_000_000, secrets.token_bytes(_ENTROPY_BYTES * count))
 
 
-def ulids(milliseconds: int, entropy: bytes) -> pa.Array:
+def ulids(milliseconds: int, entropy: bytes) -> "pa.Array":
     """Returns the ULIDs of one moment, one for each 10 bytes of *entropy*, ascending.
 
     Each is what `agentctl.ids.ulid` makes of it. Source: the ULID specification.
     """
+    import numpy as np
+    import pyarrow as pa
+
+    alphabet = np.frombuffer(ULID_ALPHABET.encode(), dtype=np.uint8)
     count = len(entropy) // _ENTROPY_BYTES
     halves = np.zeros((2 * count, 8), dtype=np.uint8)
     halves[:, 3:] = np.frombuffer(entropy, dtype=np.uint8).reshape(-1, 5)
@@ -51,6 +56,6 @@ def ulids(milliseconds: int, entropy: bytes) -> pa.Array:
     for column, numbers in ((10, high[order]), (18, low[order])):
         for place in range(8):
             digits = (numbers >> np.uint64(35 - 5 * place)) & np.uint64(31)
-            texts[:, column + place] = _DIGITS[digits.astype(np.intp)]
+            texts[:, column + place] = alphabet[digits.astype(np.intp)]
     offsets = np.arange(0, _LENGTH * (count + 1), _LENGTH, dtype=np.int32)
     return pa.StringArray.from_buffers(count, pa.py_buffer(offsets), pa.py_buffer(texts))

@@ -168,7 +168,7 @@ class _Builder:
             convert(_filled(list(map(get, data)), default))
             for get, convert, default in self._properties
         ]
-        ids, given = self._ids(columns, [None if i is UNSET else i for i in map(_ID, data)])
+        ids, given = self._ids(columns, _given_ids(data))
         ends = [pa.array(list(map(end, rows)), type=pa.utf8()) for end in self._form.ends]
         lines = pa.array(np.fromiter(numbers, np.int64, len(rows)))
         arrays = [ids, *ends, *columns, lines]
@@ -193,7 +193,7 @@ class _Builder:
         return ids, True
 
 
-_ID: Final = attrgetter("id")
+_ID: Final[Getter] = attrgetter("id")
 
 
 def part_of_rows(ir_type: IrType, rows: Sequence[tuple[Row, int]]) -> Part:
@@ -291,6 +291,11 @@ def _by_class(rows: list[Any], lines: _Lines) -> list[_Decoded]:
 def _colons_of_members(text: bytes) -> int:
     """Returns how many colons may be a member's: those behind a quote or space."""
     return text.count(b'":') + sum(text.count(colon) for colon in _SPACED_COLONS)
+
+
+def _given_ids(data: list[Any]) -> list[str | None]:
+    given: list[Any] = list(map(_ID, data))
+    return [None if i is UNSET else i for i in given]
 
 
 def _default(prop: IrProperty) -> object:

@@ -35,6 +35,8 @@ class Chunk(NamedTuple):
     parts: list[Part]
     bad: list[BadRow]
     """By line."""
+    fatal: bool = False
+    """Whether nothing behind this could be read."""
 
 
 def staged_schema(ir_type: IrType) -> pa.Schema:

@@ -62,7 +62,7 @@ class Form:
             attrgetter(f"p{n}") for n in range(len(ir_type.properties))
         )
         """What gets each property's value from a line's data."""
-        self.optional = tuple(
+        self.optional: tuple[Callable[[object], object], ...] = tuple(
             get for get, p in zip(self.values, ir_type.properties, strict=True) if not _is_needed(p)
         )
         """Those that may be left out."""
@@ -135,4 +135,4 @@ def _json_type(prop: IrProperty) -> Any:  # noqa: ANN401  # a type
     if prop.vector_dim is not None:
         return list[float]
     plain = _JSON_TYPES[Scalar(prop.scalar)]
-    return types.GenericAlias(list, (plain,)) if prop.list else plain
+    return types.GenericAlias(list, (plain | None,)) if prop.list else plain

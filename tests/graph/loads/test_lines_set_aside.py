@@ -1,0 +1,139 @@
+"""Lines with faults: told of, set aside up to a bound, and never a part of what is loaded."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from agentctl.graph.loads.sources import NdjsonSource, Progress
+from agentctl.graph.violations import VIOLATION_COUNT_MAX
+from tests.graph.loads.loads_rig import SMALL, graph_with
+
+
+def person(slug: str, **data: object) -> bytes:
+    return msgspec.json.encode({"type": "Person", "data": {"slug": slug, **data}})
+
+
+def knows(start: str, end: str) -> bytes:
+    return msgspec.json.encode({"edge": "Knows", "from": start, "to": end})
+
+
+MIXED = [
+    person("ann"),
+    b"nope",
+    person("bob"),
+    person("ann", age=7),
+    person("cyd", age="x"),
+    knows("ann", "bob"),
+    knows("bob", "cyd"),
+    b'{"type":"Person","data":{"slug":"\xff"}}',
+]
+
+
+def source(lines: list[bytes]) -> NdjsonSource:
+    return NdjsonSource(lines=lines, name="in.ndjson")
+
+
+async def test_few_bad_lines_are_set_aside_with_what_is_wrong_and_the_rest_is_loaded(
+    tmp_path: Path,
+) -> None:
+    graph = await graph_with(tmp_path / "g", SMALL)
+    wanted = await graph_with(tmp_path / "wanted", SMALL, [MIXED[0], MIXED[2]])
+    rejects = tmp_path / "rejects.ndjson"
+
+    outcome = await graph.load_from(source(MIXED), rejected_max=5, rejects=rejects)
+
+    assert outcome.commit == "main:2"
+    assert outcome.rows == {"Person": 2, "Knows": 1}
+    assert outcome.rejected == 5
+    assert {d.severity for d in outcome.diagnostics} == {"warning"}
+    assert [d.where.line for d in outcome.diagnostics if d.where] == [2, 5, 8, 4, 7]
+    assert (await graph.exported())[:2] == await wanted.exported()
+    entries = [msgspec.json.decode(line) for line in rejects.read_bytes().splitlines()]
+    assert [(e["line"], e["errors"][0]["code"]) for e in entries] == [
+        (2, "load_line_invalid"),
+        (4, "load_key_violation"),
+        (5, "load_value_invalid"),
+        (7, "load_endpoint_missing"),
+        (8, "load_line_invalid"),
+    ]
+    assert {e["source"] for e in entries} == {"in.ndjson"}
+    assert entries[0]["input"] == "nope"
+    assert msgspec.json.decode(entries[1]["input"])["data"] == {
+        "age": 7,
+        "id": "ann",
+        "slug": "ann",
+    }
+    assert entries[4]["input_escaped"] == '{"type":"Person","data":{"slug":"\\xff"}}'
+
+
+@pytest.mark.parametrize("bound", [0, 1, 3, 4])
+async def test_one_bad_line_too_many_leaves_the_graph_as_it_was(tmp_path: Path, bound: int) -> None:
+    graph = await graph_with(tmp_path / "g", SMALL, [person("zoe")])
+    before = await graph.digest()
+    rejects = tmp_path / "rejects.ndjson"
+
+    outcome = await graph.load_from(source(MIXED), rejected_max=bound, rejects=rejects)
+
+    assert (outcome.commit, outcome.rows, outcome.rejected) == (None, {}, 0)
+    assert "error" in {d.severity for d in outcome.diagnostics}
+    assert await graph.digest() == before
+    assert not rejects.exists()
+
+
+async def test_a_node_that_is_set_aside_takes_its_edges_along(tmp_path: Path) -> None:
+    graph = await graph_with(tmp_path / "g", SMALL, [person("ann")])
+    lines = [person("ann"), person("bob", age=None, x=1), knows("bob", "ann"), knows("ann", "ann")]
+
+    outcome = await graph.load_from(source(lines), rejected_max=3)
+
+    assert (outcome.rows, outcome.rejected) == ({"Knows": 1, "Person": 0}, 3)
+
+
+async def test_where_all_lines_are_set_aside_there_is_no_commit(tmp_path: Path) -> None:
+    graph = await graph_with(tmp_path / "g", SMALL)
+
+    outcome = await graph.load_from(source([b"nope"]), rejected_max=1)
+
+    assert (outcome.commit, outcome.rejected) == (None, 1)
+    assert [d.severity for d in outcome.diagnostics] == ["warning"]
+
+
+async def test_any_number_of_bad_lines_is_counted_and_a_bounded_number_listed(
+    tmp_path: Path,
+) -> None:
+    graph = await graph_with(tmp_path / "g", SMALL)
+    count = 20_000
+
+    def lines() -> Iterator[bytes]:
+        for n in range(count):
+            yield b'{"type":"Person","data":{"slug":"%d","age":"x"}}' % n
+
+    outcome = await graph.load(lines())
+
+    assert outcome.commit is None
+    assert len(outcome.diagnostics) == VIOLATION_COUNT_MAX + 1
+    lines_told = [d.where.line for d in outcome.diagnostics if d.where]
+    assert lines_told == list(range(1, VIOLATION_COUNT_MAX + 1))
+    assert f"{count} in all" in outcome.diagnostics[-1].message
+
+
+async def test_progress_is_told_of_every_phase(tmp_path: Path) -> None:
+    graph = await graph_with(tmp_path / "g", SMALL)
+    told: list[Progress] = []
+    lines = [person(str(n)) for n in range(10_000)]
+
+    options: dict[str, Any] = {"progress": told.append}
+    await graph.load_from(source(lines), **options)
+
+    assert list(dict.fromkeys(p.phase for p in told)) == [
+        "reading", "checking", "writing", "committing"
+    ]  # fmt: skip
+    read = [p.lines for p in told if p.phase == "reading"]
+    assert read == sorted(read)
+    assert read[-1] == 10_000
+    assert told[0].bytes == sum(map(len, lines[: told[0].lines]))
+    written = [p for p in told if p.phase == "writing"]
+    assert written[-1].rows == written[-1].rows_total == 10_000
