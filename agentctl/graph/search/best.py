@@ -29,7 +29,8 @@ def best_first(parts: Sequence[Scored], *, count: int | None, more_is_better: bo
     ids = pa.concat_arrays([pa.array([], type=pa.utf8()), *(part for part, _ in parts)])
     scores = np.concatenate([np.zeros(0), *(part for _, part in parts)])
     if count is not None and count < len(scores):
-        ids, scores = _foremost(ids, scores, max(count, 0), more_is_better=more_is_better)
+        kept = foremost(-scores if more_is_better else scores, count)
+        ids, scores = ids.take(pa.array(kept)), scores[kept]
     table = pa.table({"id": ids, "score": pa.array(scores, type=pa.float64())})
     way = "descending" if more_is_better else "ascending"
     return table.take(pc.sort_indices(table, sort_keys=[("score", way), ("id", "ascending")]))
@@ -53,13 +54,10 @@ def fused(first: pa.Table, second: pa.Table, k: int, *, count: int | None = None
     return best_first([(different.dictionary, scores)], count=count, more_is_better=True)
 
 
-def _foremost(
-    ids: pa.Array, scores: np.ndarray, count: int, *, more_is_better: bool
-) -> tuple[pa.Array, np.ndarray]:
-    """Returns the best *count*, and what ties with the last of them."""
-    if count == 0:
-        return ids.slice(0, 0), scores[:0]
-    costs = -scores if more_is_better else scores
-    last = np.partition(costs, count - 1)[count - 1]
-    kept = np.flatnonzero(costs <= last)
-    return ids.take(pa.array(kept)), scores[kept]
+def foremost(costs: np.ndarray, count: int) -> np.ndarray:
+    """Returns the places of the *count* least costs, and of those that tie with the last of them."""
+    if count <= 0:
+        return np.zeros(0, dtype=np.int64)
+    if count >= len(costs):
+        return np.arange(len(costs))
+    return np.flatnonzero(costs <= np.partition(costs, count - 1)[count - 1])

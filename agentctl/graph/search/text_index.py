@@ -14,13 +14,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from agentctl.graph.search.best import best_first, kept_ids
+from agentctl.graph.search.best import Scored, best_first, foremost, kept_ids
 from agentctl.graph.search.edits import edits_of
 from agentctl.graph.search.segment import Segment
 from agentctl.graph.search.text_query import TextQuery
 
 K1: Final = 1.2
 B: Final = 0.75
+DENSE_PART: Final = 50
+"""From one row of so many on that has a word, the scores of all rows are added up side by side."""
 _NO_ROWS: Final = np.zeros(0, dtype=np.int32)
 
 
@@ -93,7 +95,8 @@ class TextIndex:
     @property
     def size_bytes(self) -> int:
         """What it holds in memory."""
-        return sum(part.segment.size_bytes for part in self.parts)
+        norms = 8 * sum(len(part.segment.ids) for part in self.parts)
+        return norms + sum(part.segment.size_bytes for part in self.parts)
 
     def found(self, query: TextQuery) -> pa.Array:
         """Returns the ids of the rows that a filter finds, in no order."""
@@ -115,18 +118,31 @@ class TextIndex:
             among: ids; others are left out. The statistics are of all rows all the same.
             count: how many are wanted; those that tie with the last one come too.
         """
-        row_count = sum(part.row_count for part in self.parts)
-        mean = sum(part.word_count for part in self.parts) / max(row_count, 1)
         postings = [[part.postings(word) for part in self.parts] for word in query.different]
         weights = [
-            _weight(row_count, having=sum(len(rows) for rows, _ in of_word)) for of_word in postings
+            _weight(self._row_count, having=sum(len(rows) for rows, _ in of_word))
+            for of_word in postings
         ]
-        tables: list[tuple[pa.Array, np.ndarray]] = []
+        tables: list[Scored] = []
         for place, part in enumerate(self.parts):
             of_part = [of_word[place] for of_word in postings]
-            rows, scores = _scored(part.segment, of_part, weights, mean)
+            rows, scores = _scored(self._norms[place], of_part, weights)
+            if among is None and count is not None:
+                places = foremost(-scores, count)
+                rows, scores = rows[places], scores[places]
             tables.append(kept_ids(_ids(part, rows), scores, among))
         return best_first(tables, count=count, more_is_better=True)
+
+    @cached_property
+    def _row_count(self) -> int:
+        """How many rows have a word."""
+        return sum(part.row_count for part in self.parts)
+
+    @cached_property
+    def _norms(self) -> list[np.ndarray]:
+        """For each row of each part what BM25 adds to the number of times below the line."""
+        mean = sum(part.word_count for part in self.parts) / max(self._row_count, 1)
+        return [K1 * (1 - B + B * part.segment.lengths / (mean or 1.0)) for part in self.parts]
 
 
 def _ids(part: LiveSegment, rows: np.ndarray) -> pa.Array:
@@ -138,21 +154,27 @@ def _weight(row_count: int, *, having: int) -> float:
 
 
 def _scored(
-    segment: Segment,
+    norms: np.ndarray,
     postings: Sequence[tuple[np.ndarray, np.ndarray]],
     weights: Sequence[float],
-    mean: float,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns the rows with a word and their scores, added up word by word."""
-    if len(postings) == 1:
-        touched = postings[0][0]
-    else:
-        touched = np.unique(np.concatenate([_NO_ROWS, *(rows for rows, _ in postings)]))
+    parts = [
+        weight * (counts * (K1 + 1) / (counts + norms[rows]))
+        for (rows, counts), weight in zip(postings, weights, strict=True)
+    ]
+    if len(parts) == 1:
+        return postings[0][0], parts[0]
+    if DENSE_PART * sum(map(len, parts)) > len(norms):
+        scores = np.zeros(len(norms))
+        for (rows, _), part in zip(postings, parts, strict=True):
+            scores[rows] += part
+        touched = np.flatnonzero(scores)  # No word is worth nothing.
+        return touched, scores[touched]
+    touched = np.unique(np.concatenate([_NO_ROWS, *(rows for rows, _ in postings)]))
     scores = np.zeros(len(touched))
-    for (rows, counts), weight in zip(postings, weights, strict=True):
-        lengths = segment.offsets[rows + 1] - segment.offsets[rows]
-        part = counts * (K1 + 1) / (counts + K1 * (1 - B + B * lengths / mean))
-        scores[np.searchsorted(touched, rows)] += weight * part
+    for (rows, _), part in zip(postings, parts, strict=True):
+        scores[np.searchsorted(touched, rows)] += part
     return touched, scores
 
 

@@ -39,18 +39,30 @@ class Block(msgspec.Struct, frozen=True, kw_only=True):
     """A row for each, float32."""
     squares: np.ndarray
     """The squared length of each, float32."""
+    lengths: np.ndarray
+    """The length of each, float32."""
 
 
 class VectorColumn:
     """All vectors of a property at one version."""
 
     def __init__(self, blocks: Iterable[Block]) -> None:
-        self.blocks = tuple(blocks)
+        held = list(blocks)
+        self.block = held[0] if len(held) == 1 else None
+        """None where no row has a vector."""
+        if len(held) > 1:
+            self.block = Block(
+                ids=pa.concat_arrays([b.ids for b in held]),
+                matrix=np.concatenate([b.matrix for b in held]),
+                squares=np.concatenate([b.squares for b in held]),
+                lengths=np.concatenate([b.lengths for b in held]),
+            )
 
     @property
     def size_bytes(self) -> int:
         """What it holds in memory."""
-        return sum(b.ids.nbytes + b.matrix.nbytes + b.squares.nbytes for b in self.blocks)
+        held = self.block
+        return 0 if held is None else held.ids.nbytes + held.matrix.nbytes + 8 * len(held.ids)
 
 
 class VectorSearch(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,8 +100,8 @@ def nearest_ids(
         return VectorColumn(_blocks(dataset, search.column))
 
     place = place_of(snapshot, ir_type, search.column, "vector")
-    column = cache.values.get(place, make)
-    return _exact(column.blocks, search)
+    block = cache.values.get(place, make).block
+    return _exact([] if block is None else [block], search)
 
 
 def _exact(blocks: Iterable[Block], search: VectorSearch) -> pa.Table:
@@ -107,12 +119,12 @@ def _exact(blocks: Iterable[Block], search: VectorSearch) -> pa.Table:
 
 def _candidates(block: Block, wanted: np.ndarray, count: int) -> np.ndarray:
     """Returns the rows of a block that may be among its *count* nearest, or tie with the last."""
-    if count >= len(block.ids) or not count:
-        return np.arange(len(block.ids) if count else 0)
+    if count >= len(block.ids) or count <= 0:
+        return np.arange(len(block.ids) if count > 0 else 0)
     with np.errstate(over="ignore", invalid="ignore"):  # what overflows stays a candidate
         square = np.dot(wanted, wanted)
         rough = block.squares - 2 * (block.matrix @ wanted) + square
-        error = _EPSILON * (len(wanted) + 8) * (np.sqrt(block.squares) + np.sqrt(square)) ** 2
+        error = _EPSILON * (len(wanted) + 8) * (block.lengths + np.sqrt(square)) ** 2
         most = np.partition(rough + error, count - 1)[count - 1]
         return np.flatnonzero(~(rough - error > most))
 
@@ -161,5 +173,7 @@ def _block(batch: pa.RecordBatch, column: str) -> Block:
     vectors = batch.column(column)
     flat = vectors.flatten().to_numpy(zero_copy_only=False)
     matrix = flat.reshape(len(vectors), vectors.type.list_size)
-    squares = np.einsum("ij,ij->i", matrix, matrix)
-    return Block(ids=batch.column("id"), matrix=matrix, squares=squares)
+    with np.errstate(over="ignore"):
+        squares = np.einsum("ij,ij->i", matrix, matrix)
+    lengths = np.sqrt(squares)
+    return Block(ids=batch.column("id"), matrix=matrix, squares=squares, lengths=lengths)

@@ -99,9 +99,8 @@ def looks(
     edits: Value | ParamRef | None = None,
     name: str = "text",
 ) -> TextSearch:
-    if query is None or isinstance(query, str):
-        query = Value(value=query, type=STRING)
-    return TextSearch(function=function, field=field(name), query=query, max_edits=edits)  # type: ignore[arg-type]  # one of the four
+    wanted = query if isinstance(query, ParamRef | PropertyRef) else Value(value=query, type=STRING)
+    return TextSearch(function=function, field=field(name), query=wanted, max_edits=edits)  # type: ignore[arg-type]  # one of the four
 
 
 def near(vector: tuple[float, ...] | None = None, name: str = "vec") -> Nearest:

@@ -39,14 +39,17 @@ class FakeServer(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: FakeServer
+    @property
+    def fake(self) -> FakeServer:
+        assert isinstance(self.server, FakeServer)
+        return self.server
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         headers = {name.lower(): value for name, value in self.headers.items()}
-        self.server.asked.append((self.path, headers, body))
-        if self.server.script:
-            self._say(*self.server.script.pop(0))
+        self.fake.asked.append((self.path, headers, body))
+        if self.fake.script:
+            self._say(*self.fake.script.pop(0))
         elif self.path.endswith("/embeddings"):
             self._openai(headers, body)
         else:
@@ -59,7 +62,7 @@ class _Handler(BaseHTTPRequestHandler):
         if headers.get("authorization") != f"Bearer {KEY}":
             self._say(401, {}, f"no such key: {headers.get('authorization')}".encode())
             return
-        length = body.get("dimensions", NATIVE) if self.server.knows_dimensions else NATIVE
+        length = body.get("dimensions", NATIVE) if self.fake.knows_dimensions else NATIVE
         data = [
             {"object": "embedding", "index": at, "embedding": [float(len(text))] * length}
             for at, text in enumerate(body["input"])
