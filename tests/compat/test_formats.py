@@ -52,6 +52,8 @@ STRUCTS = {
     "EditRecord": "draft edit",
     "Commit": "graph commit",
     "Pin": "pin of a commit",
+    "Tag": "tag of a graph",
+    "Cleanup": "cleanup of a graph",
     "RootName": "name of a root",
     "SchemaIr": "schema IR",
 }

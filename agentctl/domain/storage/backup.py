@@ -37,8 +37,9 @@ _OF_ORIGIN: Final = ("ledger/", "audit/", "principals/", "approvals/", "freezes/
 _NOT_RESTORED: Final = ("__cluster/state.json", "__cluster/freeze.json")
 _WRITTEN_ONCE: Final = re.compile(
     r"__cluster/(?:ledger|audit|principals|resources|sources|origin|approvals)/.+"
-    r"|graphs/[^/]+/_graph/.+"
-    r"|graphs/[^/]+/data/[^/]+/[^/]+/(?:data|_versions|_transactions|_indices|_deletions)/.+"
+    r"|graphs/[^/]+/_graph/(?!tags/).+"
+    r"|graphs/[^/]+/data/[^/]+/[^/]+/(?:tree/[^/]+/)?"
+    r"(?:data|_versions|_transactions|_indices|_deletions)/.+"
     r"|ops/[^/]+/(?:pre|post|status-\d{3})\.json"
     r"|sandboxes/[^/]+/(?:sandbox\.json|edits/.+|blobs/.+)"
 )

@@ -157,6 +157,16 @@ FORMATS: Final = (
         rf"graphs/{_PART}\.omni/_graph/pins/{_PART}\.json",
     ),
     _format(
+        "tag of a graph",
+        "graphs/<id>.omni/_graph/tags/<name>.json",
+        rf"graphs/{_PART}\.omni/_graph/tags/{_PART}\.json",
+    ),
+    _format(
+        "cleanup of a graph",
+        "graphs/<id>.omni/_graph/cleanups/<n>.json",
+        rf"graphs/{_PART}\.omni/_graph/cleanups/{_N}\.json",
+    ),
+    _format(
         "name of a root",
         "graphs/<id>.omni/_graph/names/<n>.json",
         rf"graphs/{_PART}\.omni/_graph/names/{_N}\.json",

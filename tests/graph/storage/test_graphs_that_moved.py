@@ -1,0 +1,42 @@
+"""A storage root with branches is copied elsewhere, and the old one is gone. Source: ADR 22."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from agentctl.adapters.backends.local import LocalStore
+from agentctl.graph.care.rehoming import NotAManifestError, rebased, rehome
+from tests.graph.storage.storage_rig import INCARNATION, Rig
+
+
+async def test_branches_are_read_and_written_where_the_root_lies_now(tmp_path: Path) -> None:
+    old = Rig(LocalStore(tmp_path / "old"))
+    await old.create("ann", "bob")
+    await old.graphs.branch_create("g", "dev", stamp=old.stamp())
+    await old.add("cyd", branch="dev")
+    await old.graphs.branch_create("g", "exp", source="dev", stamp=old.stamp())
+    await old.add("dan", branch="exp")
+    shutil.move(tmp_path / "old", tmp_path / "a much longer name of a folder")
+    new = Rig(LocalStore(tmp_path / "a much longer name of a folder"))
+    new.numbers = old.numbers
+
+    written = await rehome(new.roots, "g", INCARNATION)
+    again = await rehome(new.roots, "g", INCARNATION)
+
+    assert written > 0
+    assert again == 0
+    assert await new.slugs("exp") == {"ann", "bob", "cyd", "dan"}
+    await new.remove("ann", branch="exp")
+    await new.add("eve", branch="dev")
+    await new.graphs.branch_create("g", "more", source="exp", stamp=new.stamp())
+    await new.add("fay", branch="more")
+    assert await new.slugs("more") == {"bob", "cyd", "dan", "fay"}
+    assert await new.slugs("dev") == {"ann", "bob", "cyd", "eve"}
+    assert (await new.graphs.verify("g")).problems == ()
+
+
+@pytest.mark.parametrize("data", [b"", b"x" * 40, b"\0" * 12 + b"LANC", b"\xff" * 20 + b"LANC"])
+def test_what_is_no_manifest_is_refused(data: bytes) -> None:
+    with pytest.raises(NotAManifestError):
+        rebased(data, "t.lance", "/new/t.lance")
