@@ -145,9 +145,8 @@ def expected_of(case: Case) -> Answer:
     block = case.expected
     if block.word == "refused":
         return Answer(refused=tuple(sorted(block.lines)))
-    lines = tuple(line_of(json.loads(line)) for line in block.lines)
     if block.word == "rows":
-        return Answer(rows=lines)
+        return Answer(rows=tuple(line_of(json.loads(line)) for line in block.lines))
     counts = dict(o.split("=") for o in block.options.split())
     left = Counter(_before(case))
     left.subtract(_document(line) for line in block.lines if line.startswith("- "))

@@ -2,25 +2,32 @@
 
 import itertools
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+import msgspec
 import pyarrow as pa
 
 from agentctl.adapters.backends.local import LocalStore
 from agentctl.canonical import sha256_hex
 from agentctl.graph.commit import SchemaRef, TypeState, first_commit
+from agentctl.graph.lance_port import LanceGraphs
 from agentctl.graph.location import data_folder
+from agentctl.graph.log import CommitLog
 from agentctl.graph.port import GraphError, SchemaPayload, Stamp
+from agentctl.graph.reads.caches import ReadCaches
 from agentctl.graph.reads.options import ExecutorName, ReadOptions
 from agentctl.graph.reads.running import run_query
 from agentctl.graph.roots import tag_of
+from agentctl.graph.search.embedding import query_vectors
 from agentctl.graph.snapshot import Snapshot
 from agentctl.graph.tables import Tables
 from agentctl.graph.writes.changes import staged_from
 from agentctl.ids import ulid
 from agentctl.languages.schema.compile import compile_schema
 from agentctl.languages.schema.ir import IrType, SchemaIr, evolve_ir
+from agentctl.languages.schema.ir import catalog_of as catalog_of_ir
 from tests.graph.oracle.oracle_asking import Answer, Question, catalog_of, line_of
 from tests.graph.oracle.oracle_graph import Entity, Graph
 
@@ -103,11 +110,98 @@ def _plain(value: object) -> object:
     return list(value) if isinstance(value, tuple) else value
 
 
-def of_engine(snapshot: Snapshot, question: Question, executor: ExecutorName) -> Answer:
-    """Returns the engine's answer to a read, by one executor."""
+async def of_engine(
+    snapshot: Snapshot,
+    question: Question,
+    executor: ExecutorName,
+    *,
+    caches: ReadCaches | None = None,
+) -> Answer:
+    """Returns the engine's answer to a read, by one executor; *caches* are shared by several reads."""
     options = ReadOptions(executor=executor, now=question.now)
     try:
-        reply = run_query(snapshot, question.checked, question.bound, options)
+        vectors = await query_vectors(
+            question.checked, question.bound, ir=snapshot.ir, embedder=None
+        )
+        reply = run_query(
+            snapshot, question.checked, question.bound, options, caches=caches, vectors=vectors
+        )
     except GraphError as failure:
         return Answer(refused=(failure.diagnostic.code,))
     return Answer(rows=tuple(line_of(row) for row in reply.rows))
+
+
+async def loaded(folder: Path, schema: str, seed: list[str]) -> LanceGraphs:
+    """Returns graphs whose graph ``g`` was created and loaded as anybody does it."""
+    numbers = itertools.count(1)
+    graphs = LanceGraphs(
+        LocalStore(folder), mint=lambda: ulid(9, next(numbers).to_bytes(10, "big"))
+    )
+    await graphs.create("g", schema=payload_of(schema), incarnation=INCARNATION, stamp=stamp(1))
+    if seed:
+        lines = [line.encode() for line in seed]
+        report = await graphs.load("g", lines, mode="append", stamp=stamp(2))
+        assert report.diagnostics == ()
+    return graphs
+
+
+async def snapshot_of(folder: Path, schema: str) -> Snapshot:
+    """Returns the newest commit of the graph ``g``."""
+    store = LocalStore(folder)
+    head = await CommitLog(store).head("g")
+    assert head is not None
+    tables = Tables(data_folder(store, "g", head.incarnation), before_write=lambda _: None)
+    return Snapshot(head, ir_of(schema), tables)
+
+
+async def mutated(
+    folder: Path, graphs: LanceGraphs, schema: str, question: Question, *, write: int = 3
+) -> Answer:
+    """Returns the engine's answer to a mutation, and what it left; *write* numbers its stamp."""
+    at = datetime.fromtimestamp(question.now / 1000, UTC).isoformat(timespec="milliseconds")
+    stamped = msgspec.structs.replace(stamp(write), at=at.replace("+00:00", "Z"))
+    before = graph_of(await snapshot_of(folder, schema)).lines(ids=True)
+    told: set[str] = set()
+    affected = (0, 0)
+    try:
+        report = await graphs.mutate("g", question.checked, question.bound, stamp=stamped)
+        told |= {d.code for d in report.diagnostics}
+        affected = (report.affected_nodes, report.affected_edges)
+    except GraphError as failure:
+        told.add(failure.diagnostic.code)
+    after = graph_of(await snapshot_of(folder, schema))
+    if told:
+        assert after.lines(ids=True) == before, "a refused mutation changed the graph"
+        return Answer(refused=tuple(sorted(told)))
+    return Answer(after=tuple(after.lines(ids=False)), affected=affected)
+
+
+def graph_of(snapshot: Snapshot) -> Graph:
+    """Returns what a commit names, as the oracle holds a graph."""
+    graph = Graph(catalog_of_ir(snapshot.ir))
+    for ir_type in snapshot.ir.types:
+        owner = graph.catalog.edge(ir_type.name) if ir_type.kind == "edge" else None
+        table = snapshot.dataset(ir_type).to_table()
+        columns = {name: _python(table[name]) for name in table.column_names}
+        for at, row_id in enumerate(columns["id"]):
+            ends: dict[str, str] = {}
+            if owner is not None:
+                ends = {"src": columns["src"][at], "dst": columns["dst"][at]}
+            values = {p.name: columns[p.column][at] for p in ir_type.properties}
+            node = owner or graph.catalog.node(ir_type.name)
+            assert node is not None
+            graph.put(Entity(type=node, id=row_id, values=values, **ends))
+    return graph
+
+
+def _python(column: pa.ChunkedArray) -> list[Any]:
+    """Returns values as the oracle holds them: days, milliseconds, tuples."""
+    if pa.types.is_date32(column.type):
+        column = column.cast(pa.int32())
+    elif pa.types.is_date64(column.type):
+        column = column.cast(pa.int64())
+    elif pa.types.is_list(column.type) and pa.types.is_date32(column.type.value_type):
+        column = column.cast(pa.list_(pa.int32()))
+    elif pa.types.is_list(column.type) and pa.types.is_date64(column.type.value_type):
+        column = column.cast(pa.list_(pa.int64()))
+    return [tuple(v) if isinstance(v, list) else v for v in column.to_pylist()]

@@ -94,7 +94,9 @@ class Mutating:
         if isinstance(owner, EdgeType):
             ends = {ENDS[name]: given[name] for name in ENDS}
         key = identity(owner, values)
-        self.graph.put(Entity(type=owner, id=self.mint() if key is None else key, values=values, **ends))
+        self.graph.put(
+            Entity(type=owner, id=self.mint() if key is None else key, values=values, **ends)
+        )
         self._count(owner, 1)
 
     def _update(self, use: UpdateSyntax, owner: Owner) -> None:

@@ -247,7 +247,7 @@ class QueryMaker:
             return f"{self.rng.choice(ids)} {self.rng.choice(COMPARISONS)} {self.constant(TEXT)}"
         left, type_ = picked
         right = self._right(names, type_)
-        comparisons = COMPARISONS
+        comparisons: tuple[str, ...] = COMPARISONS
         if type_.scalar is Scalar.STRING:
             comparisons = (*COMPARISONS, "contains", "starts_with")
         if self.chance(6):

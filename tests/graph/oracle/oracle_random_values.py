@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from agentctl.languages.schema.types import PropertyType, Scalar
+from agentctl.languages.schema.types import Catalog, PropertyType, Scalar
 from tests.graph.oracle.oracle import Oracle
 from tests.graph.oracle.oracle_asking import catalog_of
 from tests.graph.oracle.oracle_graph import Owner
@@ -28,7 +28,21 @@ edge Cc: C -> C
 """
 """Every scalar but Blob; keys of two kinds and none; edges within and between types."""
 
-TEXTS: Final = (*"aaabb", "", "ab", "ba", "a b", "core", "it's", "é😀", "a\nb", "a\\b%", '"', "1", "2")
+TEXTS: Final = (
+    *"aaabb",
+    "",
+    "ab",
+    "ba",
+    "a b",
+    "core",
+    "it's",
+    "é😀",
+    "a\nb",
+    "a\\b%",
+    '"',
+    "1",
+    "2",
+)
 POOLS: Final[dict[Scalar, tuple[Any, ...]]] = {
     Scalar.STRING: TEXTS,
     Scalar.BOOL: (False, True),
@@ -85,11 +99,20 @@ def literal(scalar: Scalar, value: Any) -> str:
 
 
 def random_graph(rng: random.Random) -> Oracle:
-    """Returns an oracle over a small graph: few nodes, parallel edges and loops among the edges."""
-    values, oracle = RandomValues(rng), Oracle(catalog_of(SCHEMA))
-    lines: list[object] = []
+    """Returns an oracle over a small graph of `SCHEMA`."""
+    oracle = Oracle(catalog_of(SCHEMA))
+    lines = random_lines(rng, oracle.graph.catalog)
+    rng.shuffle(lines)  # the order of rows on the disk has no meaning
+    oracle.load(msgspec.json.encode(line) for line in lines)
+    return oracle
+
+
+def random_lines(rng: random.Random, catalog: Catalog) -> list[dict[str, object]]:
+    """Returns a small graph as lines: few nodes, parallel edges and loops among the edges."""
+    values = RandomValues(rng)
+    lines: list[dict[str, object]] = []
     ids: dict[str, list[str]] = {}
-    for node in oracle.graph.catalog.nodes:
+    for node in catalog.nodes:
         ids[node.name] = []
         for _ in range(rng.randrange(2, 7) if rng.randrange(12) else 0):
             data = _data(values, node)
@@ -98,15 +121,13 @@ def random_graph(rng: random.Random) -> Oracle:
             if row_id not in ids[node.name]:
                 ids[node.name].append(row_id)
                 lines.append({"type": node.name, "data": data if name else {"id": row_id} | data})
-    for edge in oracle.graph.catalog.edges:
+    for edge in catalog.edges:
         sources, targets = ids[edge.source], ids[edge.target]
         for _ in range(rng.randrange(9) if sources and targets else 0):
             data = {"id": f"{len(lines):026d}"} | _data(values, edge)
             ends = {"from": rng.choice(sources), "to": rng.choice(targets)}
             lines.append({"edge": edge.name, **ends, "data": data})
-    rng.shuffle(lines)  # the order of rows on the disk has no meaning
-    oracle.load(msgspec.json.encode(line) for line in lines)
-    return oracle
+    return lines
 
 
 def _data(values: RandomValues, owner: Owner) -> dict[str, object]:
