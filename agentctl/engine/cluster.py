@@ -14,11 +14,13 @@ import anyio
 import msgspec
 from anyio import to_thread
 
+from agentctl.adapters.embedding.asked import Asked
 from agentctl.adapters.sources.change_record import change_record, is_kept
 from agentctl.adapters.sources.directory import Folder
 from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.domain.approval.notices import Notice
 from agentctl.domain.config.cluster_file import ParsedConfig
+from agentctl.domain.config.model import EmbeddingProfile
 from agentctl.domain.ledger.served import Served
 from agentctl.domain.ops.archive import Archive, ArchiveSettings
 from agentctl.domain.ops.record import ChangeRecord
@@ -48,6 +50,8 @@ Tell = Callable[[Notice], Awaitable[tuple[Diagnostic, ...]]]
 MakeGraphs = Callable[[ObjectStore], GraphPort]
 MakeArchive = Callable[[ArchiveSettings, Path], Archive]
 """Takes the applied settings and the cluster's folder."""
+MakeEmbedder = Callable[[EmbeddingProfile, str], Asked]
+"""Takes the applied profile of an embedding provider, and its digest."""
 
 
 class ClusterOpenError(Exception):
@@ -85,6 +89,8 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True):
     catalog: Catalog
     make_archive: MakeArchive | None = None
     """Opens the archive that applied settings name; None where this process opens none."""
+    make_embedder: MakeEmbedder | None = None
+    """Opens the embedding provider that a graph is bound to; None where this process opens none."""
     tell: Tell | None = None
     """Tells people elsewhere; returns what of that did not work. None where nobody is to be told."""
     serving: Callable[[], Awaitable[Served]] | None = None

@@ -27,6 +27,7 @@ from agentctl.engine.bracket import (
 )
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.detached import GraphMoved, graph_purge, graph_restore
+from agentctl.engine.embedders import bound_embedder
 from agentctl.engine.gather import known_graphs, observe_graph, observe_graphs
 from agentctl.engine.leases import Lease
 from agentctl.engine.ledger import Head
@@ -184,7 +185,10 @@ async def run_query(
     if has_errors(bound.diagnostics):
         return QueryOutcome(reply=None, diagnostics=bound.diagnostics)
     try:
-        reply = await cluster.graphs.run(found.graph, found.query, bound.values, limit=limit)
+        async with bound_embedder(cluster, found.graph) as embedder:
+            reply = await cluster.graphs.run(
+                found.graph, found.query, bound.values, limit=limit, embedder=embedder
+            )
     except GraphError as failure:
         return QueryOutcome(reply=None, diagnostics=(failure.diagnostic,))
     return QueryOutcome(reply=reply, diagnostics=bound.diagnostics)

@@ -15,6 +15,7 @@ from agentctl.domain.ledger.peeks import Peek
 from agentctl.domain.ledger.roots import renamed_roots, root_of
 from agentctl.domain.ledger.state import State
 from agentctl.engine.ledger import Ledger
+from agentctl.graph.embedder import Embedder
 from agentctl.graph.layout import MAIN
 from agentctl.graph.port import (
     BranchInfo,
@@ -157,9 +158,11 @@ class NamedGraphs:
         params: Mapping[str, object],
         *,
         limit: int | None = None,
+        embedder: Embedder | None = None,
     ) -> ReadReply:
         """Runs a checked query on the newest commit of `main`."""
-        return await self.port.run(await self.root_of(graph_id), query, params, limit=limit)
+        root = await self.root_of(graph_id)
+        return await self.port.run(root, query, params, limit=limit, embedder=embedder)
 
     async def history(self, graph_id: str, *, limit: int = 50) -> tuple[CommitInfo, ...]:
         """Returns the newest commits of `main`, newest first."""

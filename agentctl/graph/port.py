@@ -15,6 +15,7 @@ import msgspec
 from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.domain.ledger.observations import LiveGraph
 from agentctl.domain.ledger.peeks import Peek
+from agentctl.graph.embedder import Embedder
 from agentctl.graph.layout import MAIN
 from agentctl.languages.query.plan import CheckedQuery
 from agentctl.languages.schema.ir import SchemaIr
@@ -243,10 +244,12 @@ class GraphPort(Protocol):
         params: Mapping[str, object],
         *,
         limit: int | None = None,
+        embedder: Embedder | None = None,
     ) -> ReadReply:
         """Runs a checked query with bound parameters on the newest commit of `main`.
 
-        *limit* bounds the rows returned, besides the query's own limit.
+        *limit* bounds the rows returned, besides the query's own limit; *embedder* makes vectors of
+        the texts that `nearest` is asked with.
         """
         ...
 

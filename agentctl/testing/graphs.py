@@ -26,6 +26,7 @@ from agentctl.graph.commit import (
     next_commit,
     rows_by_name,
 )
+from agentctl.graph.embedder import Embedder
 from agentctl.graph.judging import Asked, Judgement, Leaving, Repeats, judgements, refuse_broken
 from agentctl.graph.layout import MAIN, commit_id, root
 from agentctl.graph.lines import LineReader
@@ -343,6 +344,7 @@ class MemoryGraphs(MemoryBranches):
         params: Mapping[str, object],
         *,
         limit: int | None = None,
+        embedder: Embedder | None = None,  # noqa: ARG002  # it ranks by no vector
     ) -> ReadReply:
         """Runs a checked query, the slow way."""
         here, head = self._head(graph_id)

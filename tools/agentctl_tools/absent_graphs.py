@@ -6,6 +6,7 @@ from typing import Literal, NoReturn
 from agentctl.diagnostics.diagnostic import error
 from agentctl.domain.ledger.observations import LiveGraph
 from agentctl.domain.ledger.peeks import Peek
+from agentctl.graph.embedder import Embedder
 from agentctl.graph.port import (
     CommitInfo,
     GraphError,
@@ -114,6 +115,7 @@ class AbsentGraphs:
         params: Mapping[str, object],  # noqa: ARG002
         *,
         limit: int | None = None,  # noqa: ARG002
+        embedder: Embedder | None = None,  # noqa: ARG002
     ) -> ReadReply:
         """Refuses."""
         _absent(graph_id)

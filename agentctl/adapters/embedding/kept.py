@@ -12,33 +12,17 @@ import math
 import struct
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 import anyio.to_thread
 
 from agentctl.adapters.cache.collect import collect
 from agentctl.adapters.cache.private_folder import open_private, read_entry, write_entry
+from agentctl.adapters.embedding.asked import Asked
 
 COLLECTED_EVERY: Final = 64
 """About every so many new vectors the folder is kept small."""
 _FOLDER: Final = "vectors"
-
-
-class Asked(Protocol):
-    """A provider."""
-
-    @property
-    def model(self) -> str:
-        """The model's name."""
-        ...
-
-    async def embed(self, texts: Sequence[str], *, dimensions: int) -> Sequence[Sequence[float]]:
-        """Returns a vector for each text."""
-        ...
-
-    async def aclose(self) -> None:
-        """Gives the connections back."""
-        ...
 
 
 class KeptEmbedder:

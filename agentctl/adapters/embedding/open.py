@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
+from agentctl.adapters.embedding.asked import Asked
 from agentctl.adapters.embedding.failure import SecretMissingError
 from agentctl.adapters.embedding.gemini import GeminiEmbedder
-from agentctl.adapters.embedding.kept import Asked, KeptEmbedder
+from agentctl.adapters.embedding.kept import KeptEmbedder
 from agentctl.adapters.embedding.mock import MockEmbedder
 from agentctl.adapters.embedding.openai_compatible import OpenAiEmbedder
 from agentctl.adapters.embedding.web import Provider

@@ -32,6 +32,7 @@ from agentctl.adapters.keys.terminal import (
 from agentctl.adapters.sources.directory import Folder
 from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.domain.approval.notices import Notice
+from agentctl.domain.config.model import EmbeddingProfile
 from agentctl.domain.ops.archive import Archive, ArchiveSettings
 from agentctl.domain.policy.caller import PrincipalKind
 from agentctl.domain.policy.principals import FirstHuman
@@ -44,6 +45,7 @@ from agentctl.engine.world import SystemWorld, World
 from agentctl_tools.folder_check import cache_of
 
 if TYPE_CHECKING:
+    from agentctl.adapters.embedding.asked import Asked
     from agentctl.graph.port import GraphPort
 
 __all__ = [
@@ -91,7 +93,9 @@ class Composition:
             world=self.world,
             verify=verify,
         )
-        return msgspec.structs.replace(cluster, tell=self._tell, make_archive=_make_archive)
+        return msgspec.structs.replace(
+            cluster, tell=self._tell, make_archive=_make_archive, make_embedder=_make_embedder
+        )
 
     async def _tell(self, notice: Notice) -> tuple[Diagnostic, ...]:
         from agentctl.adapters.notify.once import tell
@@ -209,3 +213,12 @@ def _make_archive(settings: ArchiveSettings, folder: Path) -> Archive:
     from agentctl.adapters.archive.open import open_archive
 
     return open_archive(settings, folder=folder, environ=os.environ)
+
+
+def _make_embedder(profile: EmbeddingProfile, digest: str) -> "Asked":
+    """Opens the embedding provider of an applied profile, whose vectors this user's cache keeps."""
+    from agentctl.adapters.cache.private_folder import cache_folder
+    from agentctl.adapters.embedding.open import open_embedder
+
+    cache = cache_folder(os.environ, Path.home())
+    return open_embedder(profile, provider_digest=digest, environ=os.environ, cache=cache)

@@ -21,8 +21,9 @@ from agentctl.languages.query.plan import CheckedQuery
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from agentctl.graph.embedder import Embedder
     from agentctl.graph.reads.explaining import Explained
-    from agentctl.graph.search.embedding import Embedder, Vectors
+    from agentctl.graph.search.embedding import Vectors
     from agentctl.graph.snapshot import Snapshot
 
 

@@ -4,10 +4,10 @@ Source: graph-engine 5 (query-time embedding), ADR 25.
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Iterator, Mapping
 
 from agentctl.adapters.embedding.failure import EmbeddingError, SecretMissingError
+from agentctl.graph.embedder import Embedder
 from agentctl.graph.search.refusals import (
     dimension_mismatch,
     embedding_failed,
@@ -21,23 +21,6 @@ from agentctl.languages.schema.ir import IrProperty, SchemaIr
 
 Vectors = Mapping[Nearest, tuple[float, ...] | None]
 """What each `nearest` of a query is compared with; None ranks nothing."""
-
-
-class Embedder(Protocol):
-    """Makes vectors of texts; the same text gives the same vector of one model."""
-
-    @property
-    def model(self) -> str:
-        """The model, as the provider names it."""
-        ...
-
-    async def embed(self, texts: Sequence[str], *, dimensions: int) -> Sequence[Sequence[float]]:
-        """Returns a vector for each text, in order, of *dimensions* numbers where the model can.
-
-        Raises:
-            EmbeddingError: the provider cannot be asked, or refuses.
-        """
-        ...
 
 
 async def query_vectors(

@@ -11,8 +11,8 @@ import httpx2
 import pytest
 
 from agentctl.adapters.embedding import kept as kept_vectors
+from agentctl.adapters.embedding.asked import Asked
 from agentctl.adapters.embedding.failure import EmbeddingError, SecretMissingError
-from agentctl.adapters.embedding.kept import Asked
 from agentctl.adapters.embedding.mock import MockEmbedder
 from agentctl.adapters.embedding.open import open_embedder
 from agentctl.adapters.embedding.openai_compatible import OpenAiEmbedder
