@@ -7,7 +7,7 @@ one commit; with the nonce of one that is there already it does nothing and answ
 Refusals are `GraphError` with a diagnostic. Source: graph-engine 3 to 6.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -17,6 +17,7 @@ from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.graph.branching.tags import Tag
 from agentctl.graph.branching.told import DiffReport, FeedPage, MergeReport
 from agentctl.graph.layout import MAIN
+from agentctl.graph.loads.sources import LoadOptions, LoadOutcome, Source
 from agentctl.graph.port import BranchInfo, CommitInfo, Stamp
 from agentctl.graph.writes.report import MutationReport
 from agentctl.languages.query.plan import CheckedQuery
@@ -110,6 +111,32 @@ class GraphData(Protocol):
 
         It is SHA-256 of the shape digest and of the lines of an export, so it costs a read of
         everything.
+        """
+        ...
+
+    def export(
+        self, graph_id: str, *, branch: str = MAIN, at: str | None = None
+    ) -> AsyncIterator[bytes]:
+        """Gives all rows as the NDJSON lines that a load reads, in blocks of whole lines.
+
+        Nodes come by type and id, then edges by type, from, to and id; one graph always exports the
+        same bytes. What is read is of one commit, in bounded memory, while it is asked for.
+        """
+        ...
+
+    async def load_from(
+        self,
+        graph_id: str,
+        sources: Sequence[Source],
+        *,
+        branch: str = MAIN,
+        options: LoadOptions,
+        stamp: Stamp,
+    ) -> LoadOutcome:
+        """Loads NDJSON, CSV and Parquet sources together by one commit, or nothing at all.
+
+        Every line with a fault is told of by its source and number, bounded in the list and complete
+        in the count; as many as the options allow are set aside instead.
         """
         ...
 

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from datetime import datetime
 
+from agentctl.graph import exporting
 from agentctl.graph.branching import branches, merging, points, tags
 from agentctl.graph.branching import feed as feeding
 from agentctl.graph.branching.tags import Tag
@@ -50,6 +51,16 @@ class LanceData:
         await self._roots.head(graph_id, branch)
         found = await self._roots.log.newest_first(graph_id, limit=limit, branch=branch)
         return tuple(commit_info(commit) for commit in found)
+
+    async def digest(self, graph_id: str, *, branch: str = MAIN, at: str | None = None) -> str:
+        """Returns the digest of schema and rows at a point."""
+        return await exporting.digest(self._roots, graph_id, branch=branch, at=at)
+
+    def export(
+        self, graph_id: str, *, branch: str = MAIN, at: str | None = None
+    ) -> AsyncIterator[bytes]:
+        """Gives all rows at a point as lines that a load reads, in blocks of whole lines."""
+        return exporting.export(self._roots, graph_id, branch=branch, at=at)
 
     async def branches(self, graph_id: str) -> tuple[BranchInfo, ...]:
         """Returns the live branches, `main` first, then by name."""

@@ -7,9 +7,7 @@ finds out which. Lance itself is imported when rows are first touched, so observ
 it. Source: graph-engine 1, 5.
 """
 
-import secrets
-import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
@@ -30,7 +28,9 @@ from agentctl.graph.commit import (
 )
 from agentctl.graph.lance_data import LanceData
 from agentctl.graph.layout import GRAPHS, MAIN, graph_of, root
-from agentctl.graph.loading import Mode, load
+from agentctl.graph.loading import Mode, load, load_from
+from agentctl.graph.loads.minting import mint_ulid
+from agentctl.graph.loads.sources import LoadOptions, LoadOutcome, Source
 from agentctl.graph.location import BeforeWrite
 from agentctl.graph.log import (
     check_epoch,
@@ -57,15 +57,14 @@ from agentctl.graph.runnable import require_runnable
 from agentctl.graph.writes import migrating
 from agentctl.graph.writes.mutating import Mutation, mutate
 from agentctl.graph.writes.report import MutationReport
-from agentctl.ids import ulid
 from agentctl.languages.query.plan import CheckedQuery
 from agentctl.languages.schema.ir import SchemaIr
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from agentctl.graph.embedder import Embedder
     from agentctl.graph.reads.explaining import Explained
-    from agentctl.graph.search.embedding import Embedder
     from agentctl.graph.tables import Tables
 
 ATTEMPT_COUNT_MAX: Final = 3
@@ -88,7 +87,7 @@ class LanceGraphs(LanceData):
         super().__init__(
             GraphRoots(store, before_table_write=before_table_write, index_rows_min=index_rows_min)
         )
-        self._mint = mint or _mint_ulid
+        self._mint = mint or mint_ulid
 
     def uri(self, graph_id: str) -> str:
         """Returns the graph root's location."""
@@ -211,6 +210,26 @@ class LanceGraphs(LanceData):
     ) -> LoadReport:
         """Loads NDJSON lines by one commit, or nothing at all."""
         return await load(self._roots, graph_id, lines, mode=mode, stamp=stamp, mint=self._mint)
+
+    async def load_from(
+        self,
+        graph_id: str,
+        sources: Sequence[Source],
+        *,
+        branch: str = MAIN,
+        options: LoadOptions,
+        stamp: Stamp,
+    ) -> LoadOutcome:
+        """Loads NDJSON, CSV and Parquet sources together by one commit, or nothing at all."""
+        return await load_from(
+            self._roots,
+            graph_id,
+            sources,
+            branch=branch,
+            options=options,
+            stamp=stamp,
+            mint=self._mint,
+        )
 
     async def mutate(  # what is done, where, on what condition, and by whom
         self,
@@ -342,7 +361,3 @@ def _without_schema(live: LiveGraph) -> LiveGraph:
     return msgspec.structs.replace(
         live, presence="purged", source_digest=None, shape_digest=None, ir=None, rows={}, bytes=0
     )
-
-
-def _mint_ulid() -> str:
-    return ulid(time.time_ns() // 1_000_000, secrets.token_bytes(10))

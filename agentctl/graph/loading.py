@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.graph.commit import Commit, TypeState, next_commit
 from agentctl.graph.layout import MAIN, commit_id
 from agentctl.graph.loads.reading import Mint, Numbering, Reading, read_sources
 from agentctl.graph.loads.sources import (
     REJECTED_MAX,
     LoadOptions,
+    LoadOutcome,
     Mode,
     NdjsonSource,
     Phase,
@@ -36,19 +36,7 @@ if TYPE_CHECKING:
     from agentctl.graph.spool import Spool, StagedType
     from agentctl.graph.tables import Tables
 
-__all__ = ["LoadOutcome", "Mode", "load", "load_from"]
-
-
-class LoadOutcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What a load did."""
-
-    commit: str | None
-    """None where nothing was written: there was nothing, or a diagnostic is an error."""
-    rows: Mapping[str, int]
-    """Rows loaded, by type name."""
-    rejected: int = 0
-    """Lines that were set aside; each is told of, as far as the list goes, by a warning."""
-    diagnostics: tuple[Diagnostic, ...] = ()
+__all__ = ["Mode", "load", "load_from"]
 
 
 async def load(  # the port's, and what it works on

@@ -9,6 +9,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.graph.violations import INPUT_NAME
 
 Mode = Literal["append", "merge", "overwrite"]
@@ -100,3 +101,15 @@ class LoadOptions(msgspec.Struct, frozen=True, kw_only=True):
     anew when the load has succeeded, and only where there are any."""
     progress: Callable[[Progress], None] | None = None
     """Is told now and then, by whichever thread is at work; must return at once and not raise."""
+
+
+class LoadOutcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What a load did."""
+
+    commit: str | None
+    """None where nothing was written: there was nothing, or a diagnostic is an error."""
+    rows: Mapping[str, int]
+    """Rows loaded, by type name."""
+    rejected: int = 0
+    """Lines that were set aside; each is told of, as far as the list goes, by a warning."""
+    diagnostics: tuple[Diagnostic, ...] = ()

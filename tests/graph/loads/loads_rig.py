@@ -9,9 +9,9 @@ from agentctl.adapters.backends.local import LocalStore
 from agentctl.canonical import sha256_hex
 from agentctl.graph import exporting
 from agentctl.graph.lance_port import LanceGraphs
-from agentctl.graph.loading import LoadOutcome, load_from
+from agentctl.graph.loading import load_from
 from agentctl.graph.loads.minting import mint_ulid
-from agentctl.graph.loads.sources import LoadOptions, Source
+from agentctl.graph.loads.sources import LoadOptions, LoadOutcome, Source
 from agentctl.graph.port import LoadReport, SchemaPayload, Stamp
 from agentctl.graph.roots import GraphRoots
 from agentctl.ids import ascending, ulid
