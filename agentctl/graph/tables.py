@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from msgspec.structs import replace
 
 from agentctl.graph.columns import (
@@ -28,6 +29,7 @@ from agentctl.graph.commit import TypeState
 from agentctl.graph.layout import MAIN, branch_of_ref
 from agentctl.graph.location import BeforeWrite, DataFolder
 from agentctl.graph.search_indexes import build_search_index, missing_search_indexes
+from agentctl.graph.writes.lookups import LOOKUP_COUNT_MAX, named_in
 from agentctl.languages.schema.ir import IrProperty, IrType
 
 os.environ.setdefault("LANCE_LOG", "error")
@@ -149,13 +151,29 @@ class Tables:
         _must_follow(before, base.version)
         return self._indexed(ir_type, branch, base)
 
-    def delete(self, ir_type: IrType, state: TypeState, ids: pa.Array, *, tag: str) -> TypeState:
-        """Removes the rows with these ids (utf8), as far as they are there; ids must not repeat."""
+    def delete(
+        self,
+        ir_type: IrType,
+        state: TypeState,
+        ids: pa.Array,
+        *,
+        tag: str,
+        sources: pa.Array | None = None,
+    ) -> TypeState:
+        """Removes the rows with these ids (utf8), as far as they are there; ids must not repeat.
+
+        *sources* are the ``src`` of all of them, where they are edges and it is known: few rows are
+        then found through an index, as few nodes are.
+        """
         branch, base = self._on_top(ir_type, state, tag)
         before = base.version
         self._before_write(f"delete {ir_type.name}")
-        builder = base.merge_insert("id").when_matched_delete()
-        builder.conflict_retries(0).execute(pa.table({"id": ids}))
+        where = _rows_named(ir_type, ids, sources)
+        if where is not None:
+            base.delete(where, conflict_retries=0)
+        else:
+            builder = base.merge_insert("id").when_matched_delete()
+            builder.conflict_retries(0).execute(pa.table({"id": ids}))
         _must_follow(before, base.version)
         return self._indexed(ir_type, branch, base)
 
@@ -395,6 +413,17 @@ def _add_columns(base: "lance.LanceDataset", properties: list[IrProperty]) -> No
         return pa.RecordBatch.from_arrays(columns, schema=schema)
 
     base.add_columns(lance.batch_udf(output_schema=schema)(filled), read_columns=["id"])
+
+
+def _rows_named(ir_type: IrType, ids: pa.Array, sources: pa.Array | None) -> str | None:
+    """Returns a filter that finds few rows through an index; None where the column is read."""
+    if len(ids) > LOOKUP_COUNT_MAX or (ir_type.kind == "edge" and sources is None):
+        return None
+    parts = [named_in("id", ids)]
+    if sources is not None:
+        parts.insert(0, named_in("src", pc.unique(sources)))
+    known = [part for part in parts if part is not None]
+    return " AND ".join(known) if len(known) == len(parts) else None
 
 
 def _state(ir_type: IrType, branch: str, base: "lance.LanceDataset") -> TypeState:

@@ -65,7 +65,7 @@ def _written(
         batches = _nothing if rows is None or not rows.rows else rows.batches
         return tables.overwrite(change.type, before, batches, tag=tag)
     if deleted is not None and len(deleted):
-        state = tables.delete(change.type, state, deleted, tag=tag)
+        state = tables.delete(change.type, state, deleted, tag=tag, sources=change.deleted_sources)
     if _any(rows):
         assert rows is not None
         write = tables.merge if matches else tables.append

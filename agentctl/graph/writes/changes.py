@@ -44,6 +44,8 @@ class TypeChange(msgspec.Struct, frozen=True, kw_only=True):
     """Rows that are there afterwards: those whose id is there already are replaced."""
     deleted: pa.Array | None = None
     """Ids of rows that go (utf8, each once, all of them there, none of them among `rows`)."""
+    deleted_sources: pa.Array | None = None
+    """Where the maker knows it, the ``src`` of all deleted edges: their index finds the rows then."""
     replaces_all: bool = False
     """Whether every row that is not among `rows` goes; `deleted` is None then."""
     inserts_only: bool = False

@@ -30,8 +30,8 @@ def rows_with(
     """Returns *columns* of the rows whose *column* is one of *wanted* (no nulls), in no order."""
     if not len(wanted):
         return dataset.scanner(columns=list(columns), limit=0).to_table()
-    if len(wanted) <= lookup_count_max and _has_literals(wanted.type):
-        among = f"{quoted_name(column)} IN ({', '.join(map(_literal, wanted.to_pylist()))})"
+    among = named_in(column, wanted) if len(wanted) <= lookup_count_max else None
+    if among is not None:
         return dataset.scanner(columns=list(columns), filter=among).to_table()
     read = list(dict.fromkeys([*columns, column]))
     kept = [
@@ -80,6 +80,16 @@ def quoted_name(name: str) -> str:
 def quoted(text: str) -> str:
     """Returns *text* as a literal of Lance's filter language; nothing but the quote is special."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def named_in(column: str, wanted: pa.Array | pa.ChunkedArray) -> str | None:
+    """Returns a filter for one of *wanted*, or None where one of them has no exact literal."""
+    if not _has_literals(wanted.type):
+        return None
+    values = wanted.to_pylist()
+    if any(isinstance(value, str) and "\0" in value for value in values):
+        return None
+    return f"{quoted_name(column)} IN ({', '.join(map(_literal, values))})"
 
 
 def _has_literals(kind: pa.DataType) -> bool:

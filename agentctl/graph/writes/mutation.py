@@ -13,7 +13,7 @@ from agentctl.graph.values import Stored, Value, as_stored
 from agentctl.graph.violations import Rule, Violation, Violations
 from agentctl.graph.writes.changes import Changes
 from agentctl.graph.writes.choosing import Chooser
-from agentctl.graph.writes.pending import PendingRows, ids_of, with_values
+from agentctl.graph.writes.pending import PendingRows, with_values
 from agentctl.languages.query import plan
 from agentctl.languages.schema.ir import IrProperty, IrType, default_of
 from agentctl.languages.schema.types import Scalar
@@ -95,21 +95,18 @@ class Mutating:
     def _delete(self, delete: plan.Delete) -> None:
         ir_type = self._type(delete.target)
         pending = self._rows(ir_type)
-        gone = ids_of(pending.chosen(self._chooser(ir_type, delete.condition)))
-        if not len(gone):
-            return
+        gone = pending.chosen(self._chooser(ir_type, delete.condition))
         pending.delete(gone)
-        self.affected[delete.target.kind] += len(gone)
-        if ir_type.kind == "edge":
+        self.affected[delete.target.kind] += gone.num_rows
+        if ir_type.kind == "edge" or not gone.num_rows:
             return
         for edge in self._snapshot.ir.types:
             for end, name in (("src", edge.source), ("dst", edge.target)):
                 if edge.kind == "edge" and name == ir_type.name:
                     edges = self._rows(edge)
-                    lost = edges.incident(end, gone)
-                    if len(lost):
-                        edges.delete(lost)
-                        self.affected["edge"] += len(lost)
+                    lost = edges.incident(end, gone["id"])
+                    edges.delete(lost)
+                    self.affected["edge"] += lost.num_rows
 
     def _chooser(self, ir_type: IrType, condition: plan.Condition) -> Chooser:
         return Chooser(ir_type, condition, self._params, self._now)

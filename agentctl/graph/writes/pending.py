@@ -7,7 +7,6 @@ dropped properties come along, so that an update of a row loses nothing. Used by
 from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from agentctl.graph.columns import column_of, identity_columns
 from agentctl.graph.snapshot import Snapshot
@@ -27,6 +26,7 @@ class PendingRows:
         self._minted = True
         self._staged: pa.Table | None = None
         self._deleted: list[pa.Array] = []
+        self._sources: list[pa.Array] = []
 
     def insert(self, row_id: str, values: Mapping[str, object], *, minted: bool) -> None:
         """Puts a row in place of the one with its id; *values* by column, as `values.Stored`."""
@@ -51,24 +51,30 @@ class PendingRows:
         self._minted = False
         self._put(rows)
 
-    def delete(self, ids: pa.Array) -> None:
+    def delete(self, rows: pa.Table) -> None:
         """Takes rows of the graph away; a query that deletes stages no rows."""
         assert self._staged is None, "deletes share no query with inserts and updates"
-        self._deleted.append(ids)
+        if rows.num_rows:
+            self._deleted.append(_whole(rows["id"]))
+            if self.type.kind == "edge":
+                self._sources.append(_whole(rows["src"]))
 
-    def incident(self, column: str, ids: pa.Array) -> pa.Array:
-        """Returns the ids of the edges, not deleted so far, that name one of *ids* in *column*."""
+    def incident(self, column: str, ids: pa.ChunkedArray) -> pa.Table:
+        """Returns the edges, not deleted so far, that name one of *ids* in *column*."""
         if not self._snapshot.rows(self.type):
-            return pa.array([], pa.utf8())
+            return _no_rows(self.type)
         dataset = self._snapshot.dataset(self.type)
-        found = rows_with(dataset, column, ids, columns=["id"])
-        return self._as_left(found)["id"].combine_chunks()
+        return self._as_left(rows_with(dataset, column, ids, columns=["id", "src"]))
 
     def change(self) -> TypeChange | None:
         """Returns what becomes of the type's rows; None where nothing does."""
         self._flush()
         if self._deleted:
-            return TypeChange(type=self.type, deleted=pa.concat_arrays(self._deleted))
+            return TypeChange(
+                type=self.type,
+                deleted=pa.concat_arrays(self._deleted),
+                deleted_sources=pa.concat_arrays(self._sources) if self._sources else None,
+            )
         if self._staged is None:
             return None
         rows = RowsInMemory(self._staged)
@@ -122,6 +128,6 @@ def _together(parts: Sequence[pa.Table]) -> pa.Table:
     return pa.concat_tables(parts, promote_options="default")
 
 
-def ids_of(rows: pa.Table) -> pa.Array:
-    """Returns the ids of *rows* in one piece."""
-    return pc.unique(rows["id"])
+def _whole(values: pa.ChunkedArray) -> pa.Array:
+    """Returns *values* in one piece."""
+    return pa.concat_arrays(values.chunks) if values.num_chunks else pa.array([], values.type)
