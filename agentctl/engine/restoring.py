@@ -44,6 +44,7 @@ from agentctl.engine.leases import CLUSTER
 from agentctl.engine.ledger import Head, Ledger
 from agentctl.engine.principals import Principals, Signer
 from agentctl.engine.world import World, mint_ulid, stamp_now
+from agentctl.graph.care.rehoming import at_home
 from agentctl.ids import from_path_part, numbered
 
 MARK_KEY: Final = "__cluster/restoring.json"
@@ -237,7 +238,7 @@ class Restoring:
         target = restored_key(key, self._manifest.cluster_id)
         found = await self._view.read(key) if target is not None else None
         if target is not None and found is not None:
-            await self._store.create(target, found.data)
+            await self._store.create(target, at_home(self._store, target, found.data))
 
     async def _carry_epoch(self, folder: str, epoch: int) -> None:
         """Makes the next holder of a graph's lease one above every commit that was restored."""

@@ -22,11 +22,11 @@ other does its own again on top of that where it means the same there, and else 
 import random
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import anyio
 
@@ -39,11 +39,11 @@ from agentctl.graph.branching.told import DiffReport, FeedPage, MergeReport
 from agentctl.graph.data_port import CleanupReport, OptimizeReport, Retention, VerifyReport
 from agentctl.graph.lance_port import LanceGraphs
 from agentctl.graph.layout import GRAPHS, MAIN, ROOT_SUFFIX, source_key
+from agentctl.graph.loads.sources import LoadOptions, LoadOutcome, Mode, NdjsonSource, Source
 from agentctl.graph.port import (
     BranchInfo,
     CommitInfo,
     GraphError,
-    LoadReport,
     ReadReply,
     SchemaPayload,
     Stamp,
@@ -68,7 +68,6 @@ BUSY_ATTEMPT_COUNT_MAX: Final = 8
 BUSY_WAIT_S: Final = 0.05
 """How long it waits for that at first, on average; each time twice as long."""
 
-Mode = Literal["append", "merge", "overwrite"]
 T = TypeVar("T")
 
 
@@ -226,24 +225,50 @@ class Graph:
         return report
 
     async def load(
-        self, lines: AsyncIterator[bytes] | Iterable[bytes], *, mode: Mode = "append"
-    ) -> LoadReport:
-        """Loads NDJSON lines into `main` by one commit, or nothing at all.
+        self,
+        lines: AsyncIterator[bytes] | Iterable[bytes],
+        *,
+        mode: Mode = "append",
+        branch: str = MAIN,
+    ) -> LoadOutcome:
+        """Loads NDJSON lines by one commit, or nothing at all.
 
         A line is ``{"type": T, "data": {…}}`` for a node and
         ``{"edge": T, "from": id, "to": id, "data": {…}}`` for an edge. *mode* `merge` replaces what
-        has the same key, `overwrite` empties the types that it names first. The lines are read
-        once, so a load is not begun anew where another process gets in between.
+        has the same key, `overwrite` empties the types that it names first.
 
         Raises:
             RefusedError: a line is not right; every fault is told, bounded, by line.
         """
-        async with self._lock(MAIN):
-            report = await self._graphs.load(
-                self._id, lines, mode=mode, stamp=await self._stamped(MAIN, f"load {mode}")
+        options = LoadOptions(mode=mode)
+        return await self.load_from((NdjsonSource(lines=lines),), options, branch=branch)
+
+    async def load_from(
+        self, sources: Sequence[Source], options: LoadOptions, *, branch: str = MAIN
+    ) -> LoadOutcome:
+        """Loads NDJSON, CSV and Parquet together by one commit, or nothing at all.
+
+        Sources are read once, so a load is not begun anew where another process gets in between.
+
+        Raises:
+            RefusedError: a line is not right, and the options do not allow to set it aside.
+        """
+        async with self._lock(branch):
+            stamp = await self._stamped(branch, f"load {options.mode}")
+            outcome = await self._graphs.load_from(
+                self._id, sources, branch=branch, options=options, stamp=stamp
             )
-        _refuse(report.diagnostics)
-        return report
+        _refuse(outcome.diagnostics)
+        return outcome
+
+    async def export(self, *, branch: str = MAIN, at: str | None = None) -> AsyncIterator[bytes]:
+        """Gives all rows as lines that `load` reads, many at once, in a stable order."""
+        async for block in self._graphs.export(self._id, branch=branch, at=at):
+            yield block
+
+    async def digest(self, *, branch: str = MAIN, at: str | None = None) -> str:
+        """Returns the digest of schema and rows: the same for graphs that hold the same."""
+        return await self._graphs.digest(self._id, branch=branch, at=at)
 
     async def migrate(self, schema: str) -> str:
         """Makes *schema* the one in force on `main`; returns the commit's id.

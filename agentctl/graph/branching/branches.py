@@ -19,6 +19,7 @@ from agentctl.graph.layout import MAIN
 from agentctl.graph.port import BranchInfo, ReadSetConflictError, Stamp
 from agentctl.graph.refusals import branch_exists, branch_invalid, collected
 from agentctl.graph.roots import GraphRoots, is_live_branch
+from agentctl.graph.threads import each_of
 
 END_ATTEMPT_COUNT_MAX: Final = 8
 """How often the tombstone of a branch is tried again above a writer that was faster."""
@@ -29,14 +30,10 @@ async def heads(roots: GraphRoots, graph_id: str, main: Commit) -> Mapping[str, 
 
     *main* is the newest commit of `main`; it is among them whatever it is.
     """
-    found = {MAIN: main}
-    for name in await roots.log.branches(graph_id):
-        if name == MAIN:
-            continue
-        head = await roots.log.head(graph_id, name)
-        if head is not None and is_live_branch(main, head):
-            found[name] = head
-    return found
+    names = [name for name in await roots.log.branches(graph_id) if name != MAIN]
+    newest = await each_of(names, lambda name: roots.log.head(graph_id, name))
+    live = [head for head in newest if head is not None and is_live_branch(main, head)]
+    return {MAIN: main} | {head.branch: head for head in live}
 
 
 async def create_branch(  # what is cut, from where, and by whom

@@ -7,13 +7,16 @@ Buffers message behind its length and before a footer that says where it begins,
 it stays where it is. Repeating it is harmless, and it goes through the store, without Lance.
 """
 
+import re
 import struct
 from collections.abc import Iterator
 from typing import Final
 
 import msgspec
 
+from agentctl.domain.storage.protocol import ObjectStore
 from agentctl.graph.layout import data_prefix
+from agentctl.graph.location import data_folder
 from agentctl.graph.refusals import corrupt
 from agentctl.graph.roots import GraphRoots
 
@@ -25,6 +28,11 @@ _BYTES: Final = 2
 """Wire type of what has a length before it."""
 _FOOTER: Final = struct.Struct("<QHH4s")
 """Offset of the manifest, two numbers of the format, and the magic word."""
+_MANIFEST: Final = re.compile(
+    r"graphs/(?P<graph>[^/]+)\.omni/data/(?P<incarnation>[^/]+)/(?P<type>[^/]+)\.lance"
+    r"/tree/.+/_versions/[^/]+\.manifest"
+)
+"""Keys of the manifests of Lance branches."""
 _LENGTH: Final = struct.Struct("<I")
 _MAGIC: Final = b"LANC"
 
@@ -50,25 +58,36 @@ async def rehome(roots: GraphRoots, graph_id: str, incarnation: str) -> int:
     Raises:
         GraphError: `graph_corrupt` where a manifest cannot be read.
     """
-    prefix = data_prefix(graph_id, incarnation) + "/"
-    folder = roots.folder(graph_id, incarnation)
     written = 0
-    for key in await roots.store.list(prefix):
-        name, _, below = key.removeprefix(prefix).partition("/tree/")
-        if not below or "/_versions/" not in below or not below.endswith(".manifest"):
+    for key in await roots.store.list(data_prefix(graph_id, incarnation) + "/"):
+        if not _MANIFEST.fullmatch(key):
             continue
         found = await roots.store.read(key)
         if found is None:
             continue
-        place = folder.dataset(name.removesuffix(".lance"))
         try:
-            data = rebased(found.data, name, place)
+            data = at_home(roots.store, key, found.data)
         except NotAManifestError as failure:
             raise corrupt(graph_id, f"{key}: {failure}") from failure
         if data != found.data:
             await roots.store.replace(key, data)
             written += 1
     return written
+
+
+def at_home(store: ObjectStore, key: str, data: bytes) -> bytes:
+    """Returns an object of a storage root as it must be where *store* is its root.
+
+    That is *data* itself, unless *key* is of a manifest of a Lance branch.
+
+    Raises:
+        NotAManifestError: it should be one and is not.
+    """
+    found = _MANIFEST.fullmatch(key)
+    if found is None:
+        return data
+    folder = data_folder(store, found["graph"], found["incarnation"])
+    return rebased(data, f"{found['type']}.lance", folder.dataset(found["type"]))
 
 
 def rebased(data: bytes, name: str, place: str) -> bytes:

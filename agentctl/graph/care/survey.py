@@ -1,9 +1,7 @@
 """All commits of a graph and what keeps them, read for its care. Source: graph-engine 6."""
 
 from collections.abc import Iterable
-from typing import Final
 
-import anyio
 import msgspec
 
 from agentctl.graph.branching.branches import heads
@@ -16,9 +14,7 @@ from agentctl.graph.layout import MAIN
 from agentctl.graph.log import require_live
 from agentctl.graph.pinning import pins
 from agentctl.graph.roots import GraphRoots
-
-READ_COUNT_MAX: Final = 16
-"""How many commits are read at a time."""
+from agentctl.graph.threads import each_of
 
 
 class Survey(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,18 +63,4 @@ async def read_commits(
     roots: GraphRoots, graph_id: str, places: Iterable[Place]
 ) -> tuple[Commit, ...]:
     """Returns commits that must be there, in the order of *places*."""
-    wanted = list(places)
-    found: dict[Place, Commit] = {}
-    limit = anyio.CapacityLimiter(READ_COUNT_MAX)
-
-    async def read(place: Place) -> None:
-        async with limit:
-            found[place] = await roots.log.at(graph_id, place[1], place[0])
-
-    try:
-        async with anyio.create_task_group() as tasks:
-            for place in wanted:
-                tasks.start_soon(read, place)
-    except BaseExceptionGroup as failures:  # the first one ended the others
-        raise failures.exceptions[0] from None
-    return tuple(found[place] for place in wanted)
+    return tuple(await each_of(places, lambda at: roots.log.at(graph_id, at[1], at[0])))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from agentctl.adapters.backends.local import LocalStore
-from agentctl.graph.care.rehoming import NotAManifestError, rebased, rehome
+from agentctl.graph.care.rehoming import NotAManifestError, at_home, rebased, rehome
 from tests.graph.storage.storage_rig import INCARNATION, Rig
 
 
@@ -33,6 +33,21 @@ async def test_branches_are_read_and_written_where_the_root_lies_now(tmp_path: P
     await new.add("fay", branch="more")
     assert await new.slugs("more") == {"bob", "cyd", "dan", "fay"}
     assert await new.slugs("dev") == {"ann", "bob", "cyd", "eve"}
+    assert (await new.graphs.verify("g")).problems == ()
+
+
+async def test_a_restored_object_is_as_it_must_be_in_its_new_root(tmp_path: Path) -> None:
+    old, new = Rig(LocalStore(tmp_path / "old")), Rig(LocalStore(tmp_path / "new"))
+    await old.create("ann", "bob")
+    await old.graphs.branch_create("g", "a/b", stamp=old.stamp())
+    await old.add("cyd", branch="a/b")
+    for key in await old.store.list("graphs/"):
+        found = await old.store.read(key)
+        assert found is not None
+        await new.store.create(key, at_home(new.store, key, found.data))
+    shutil.rmtree(tmp_path / "old")
+
+    assert await new.slugs("a/b") == {"ann", "bob", "cyd"}
     assert (await new.graphs.verify("g")).problems == ()
 
 

@@ -51,6 +51,19 @@ async def test_a_graph_is_made_filled_asked_branched_and_proven(tmp_path: Path) 
         assert (await graph.optimize()).commit in (None, "main:5")
 
 
+async def test_an_export_loaded_elsewhere_is_the_same_graph(tmp_path: Path) -> None:
+    async with create_graph(tmp_path / "graphs/a.omni", SCHEMA) as graph:
+        await graph.load(PEOPLE)
+        await graph.branch("dev")
+        await graph.load([b'{"type": "Person", "data": {"name": "cyd"}}'], branch="dev")
+        blocks = [block async for block in graph.export(branch="dev")]
+        digests = [await graph.digest(), await graph.digest(branch="dev")]
+
+    async with create_graph(tmp_path / "graphs/b.omni", SCHEMA) as graph:
+        await graph.load(blocks)
+        assert await graph.digest() == digests[1] != digests[0]
+
+
 async def test_what_is_wrong_is_told_whole(tmp_path: Path) -> None:
     place = tmp_path / "graphs/g.omni"
     with pytest.raises(RefusedError) as schema:
