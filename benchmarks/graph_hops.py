@@ -1,15 +1,13 @@
-"""Hops over an adjacency beside the same steps in bare numpy, and hops by index beside bare Lance.
+"""Hops over an adjacency beside the same steps in bare numpy.
 
-The bare code knows the answer's shape beforehand and checks nothing: it is the least that the arrays,
-or the calls, can do. Every pair is compared before it is timed.
+The bare code knows the answer's shape beforehand and checks nothing: it is the least that the arrays
+can do. Every answer is compared before it is timed.
 """
 
 from collections.abc import Mapping
 from typing import Final
 
-import lance
 import numpy as np
-import pyarrow as pa
 
 from agentctl.graph.adjacency.adjacency import Adjacency, adjacency
 from agentctl.graph.adjacency.expanding import expand
@@ -70,11 +68,11 @@ def ours_hops(step: Adjacency, nodes: Positions, count: int) -> tuple[Positions,
     return rows, nodes
 
 
-def array_rows(data: Data) -> list[Row]:
+async def array_rows(data: Data) -> list[Row]:
     """Returns what an adjacency takes beside bare arrays."""
-    index, made_ms = once(lambda: id_index(data.nodes["name"]))
+    index, made_ms = await once(lambda: id_index(data.nodes["name"]))
     assert isinstance(index, IdIndex)
-    step, built_ms = once(lambda: _built(data, index))
+    step, built_ms = await once(lambda: _built(data, index))
     assert isinstance(step, Adjacency)
     bare = Bare(data)
     rng = np.random.default_rng(1)
@@ -86,35 +84,14 @@ def array_rows(data: Data) -> list[Row]:
     all_told = f"{len(many):,} sources"
     for sources, said, bar in ((many[:1], "one source", ONE_BAR), (many, all_told, RATIO_BAR)):
         rows += [
-            _row(f"{hops} hops, {said}", bar, _walks(step, bare, sources, hops))
+            await _row(f"{hops} hops, {said}", bar, _walks(step, bare, sources, hops))
             for hops in (1, 2, 3)
         ]
-        rows.append(_row(f"1 to 3 hops, {said}", bar, _reaches(step, bare, sources, 3)))
+        rows.append(await _row(f"1 to 3 hops, {said}", bar, _reaches(step, bare, sources, 3)))
     name = index.take(many[:1])
     named = {"ours": lambda: expand(step, index.positions(name))}
-    rows.append(_row("one id found, and one hop from it", ONE_BAR, named))
+    rows.append(await _row("one id found, and one hop from it", ONE_BAR, named))
     return rows
-
-
-def lance_rows(people: lance.LanceDataset, knows: lance.LanceDataset, name: str) -> list[Row]:
-    """Returns what the bare calls of hops by index take, that ours are compared with."""
-    assert people.count_rows()
-    return [
-        _row(f"{hops} hops, bare Lance", "", {"Lance": _looked_up(knows, name, hops)})
-        for hops in (1, 2, 3)
-    ]
-
-
-def _looked_up(knows: lance.LanceDataset, name: str, hops: int) -> Call:
-    def call() -> pa.Array:
-        names = pa.array([name])
-        for _ in range(hops):
-            among = ", ".join(f"'{n}'" for n in names.to_pylist())
-            found = knows.scanner(columns=["src", "dst"], filter=f"src IN ({among})").to_table()
-            names = found["dst"].combine_chunks().unique()
-        return names
-
-    return call
 
 
 def _built(data: Data, index: IdIndex) -> Adjacency:
@@ -150,5 +127,5 @@ def _reaches(step: Adjacency, bare: Bare, sources: Positions, high: int) -> dict
     }
 
 
-def _row(what: str, bar: str, calls: Mapping[str, Call]) -> Row:
-    return Row(what=what, bar=bar, ms=medians(calls))
+async def _row(what: str, bar: str, calls: Mapping[str, Call]) -> Row:
+    return Row(what=what, bar=bar, ms=await medians(calls))

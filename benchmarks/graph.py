@@ -1,0 +1,294 @@
+"""Our graphs beside bare Lance and numpy, and beside DuckDB, sqlite, Ladybug and NetworkX, in one run.
+
+``python -m benchmarks.graph [--nodes N] [--edges N] [--only PART]``. Every contender holds the same
+graph and gives the same answers, which are compared before anything is timed. A time is the median of
+many calls that take turns. Nothing is judged here: the bar is told beside the ratio.
+"""
+
+import argparse
+import functools
+import itertools
+import os
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+import anyio
+import msgspec
+
+from agentctl.graph.reads.caches import ReadCaches
+from agentctl.graph.reads.options import ExecutorName, ReadOptions
+from agentctl.graph.reads.running import run_query
+from agentctl.graph.threads import in_thread
+from benchmarks.graph_data import Data, made, write_lines, write_parquet
+from benchmarks.graph_hops import array_rows
+from benchmarks.graph_ours import GRAPH, Ours
+from benchmarks.graph_raw import Raw, decode_lines, sizes
+from benchmarks.graph_rivals import Answer, Asked, DuckDb, Ladybug, NetworkX, Rival, Sqlite
+from benchmarks.graph_timing import Call, Row, medians, once
+
+OURS: Final = "ours"
+RIVALS: Final[tuple[Callable[[], Rival], ...]] = (DuckDb, Sqlite, Ladybug, NetworkX)
+SOURCE_COUNT: Final = 1_000
+MERGED_COUNT: Final = 100
+QUESTIONS: Final[Mapping[str, str]] = {
+    "hops 1": "1 hop from one node",
+    "hops 2": "2 hops from one node",
+    "hops 3": "3 hops from one node",
+    "reach": "1 to 3 hops from one node",
+    "many": "2 hops from 1,000 nodes, counted",
+    "aggregate": "filter and aggregate over all edges",
+    "text": "top 10 by text",
+    "vector": "top 10 by vector",
+}
+OPEN_WAYS: Final[Mapping[str, ExecutorName]] = {"ours by CSR": "csr", "ours by index": "index"}
+PARTS: Final = ("arrays", "load", "reads", "writes")
+
+
+class Bench(msgspec.Struct, frozen=True, kw_only=True):
+    """What the parts share."""
+
+    data: Data
+    asked: Asked
+    ours: Ours
+    raw: Raw
+    folder: Path
+    people: Path
+    knows: Path
+    lines: Path
+
+
+async def main() -> None:
+    """Measures each part and prints its table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--nodes", type=int, default=100_000)
+    parser.add_argument("--edges", type=int, default=500_000)
+    parser.add_argument("--only", choices=PARTS, action="append", help="a part; all by default")
+    given = parser.parse_args()
+    parts = given.only or PARTS
+    data = made(given.nodes, given.edges)
+    sys.stdout.write(f"{sizes(data)}; milliseconds\n")
+    if "arrays" in parts:
+        tell("Arrays of numbers", await array_rows(data))
+    if set(parts) <= {"arrays"}:
+        return
+    async with opened(data) as bench:
+        rivals = [make() for make in RIVALS] if {"load", "reads"} & set(parts) else []
+        loads = await load_rows(bench, rivals)
+        if "load" in parts:
+            tell("Load", loads)
+        if "reads" in parts:
+            tell("Reads", await read_rows(bench, rivals))
+            tell("One read on an open snapshot", await warm_rows(bench))
+        if "writes" in parts:
+            tell("Writes", await write_rows(bench))
+
+
+@asynccontextmanager
+async def opened(data: Data) -> AsyncIterator[Bench]:
+    """Gives an empty graph of ours, and the files that everybody loads, on a disk."""
+    place = os.environ.get("AGENTCTL_BENCH_FOLDER", str(Path.cwd()))
+    with tempfile.TemporaryDirectory(prefix="agentctl-bench-", dir=place) as name:
+        folder = Path(name)
+        people, knows = write_parquet(data, folder)
+        lines = folder / "lines.jsonl"
+        write_lines(data, lines)
+        ours = Ours(folder / "ours")
+        await ours.create()
+        yield Bench(
+            data=data,
+            asked=asked_of(data),
+            ours=ours,
+            raw=Raw(folder, await ours.snapshot()),
+            folder=folder,
+            people=people,
+            knows=knows,
+            lines=lines,
+        )
+
+
+def asked_of(data: Data) -> Asked:
+    """Returns the questions: the same people, word and vector for everybody."""
+    count = min(SOURCE_COUNT, data.nodes.num_rows)
+    step = max(1, data.nodes.num_rows // count)
+    return Asked(
+        one=data.name(data.nodes.num_rows // 2),
+        many=tuple(data.name(place * step) for place in range(count)),
+        word=str(data.nodes["about"][7].as_py()).split()[0],
+        vector=tuple(float(x) for x in data.vectors[11]),
+    )
+
+
+async def load_rows(bench: Bench, rivals: Sequence[Rival]) -> list[Row]:
+    """Loads the graph once by each way; ours stays with what it loaded last."""
+    taken: dict[str, float] = {}
+    for rival in rivals:
+        load = functools.partial(rival.load, bench.data, bench.people, bench.knows)
+        _, taken[rival.name] = await once(load)
+    _, raw_ms = await once(lambda: bench.raw.load(bench.people, bench.knows))
+    _, decode_ms = await once(lambda: decode_lines(bench.lines))
+    parquet = Ours(bench.folder / "parquet")
+    await parquet.create()
+    _, parquet_ms = await once(lambda: parquet.load_parquet(bench.people, bench.knows))
+    with bench.lines.open("rb") as file:
+        _, lines_ms = await once(lambda: bench.ours.load(file))
+    return [
+        Row(
+            what="from Parquet",
+            ms={OURS: parquet_ms, "Lance": raw_ms, **taken},
+            against="Lance",
+            bar="2 × Lance",
+        ),
+        Row(
+            what="from NDJSON, strict",
+            ms={OURS: lines_ms, "Lance and a decode": raw_ms + decode_ms},
+            bar="2 × Lance and a decode",
+        ),
+    ]
+
+
+async def read_rows(bench: Bench, rivals: Sequence[Rival]) -> list[Row]:
+    """Asks everybody everything: whole calls on the newest commit, ours by cost and by index."""
+    ways: Mapping[str, ExecutorName] = {OURS: "auto", "ours by index": "index"}
+    answers: dict[str, Mapping[str, Callable[[], Answer]]] = {
+        name: bench.ours.answers(bench.asked, executor) for name, executor in ways.items()
+    }
+    await warmed(bench.ours, bench.asked)
+    answers |= {rival.name: rival.answers(bench.asked) for rival in rivals}
+    rows: list[Row] = []
+    for question, said in QUESTIONS.items():
+        calls = {name: own[question] for name, own in answers.items() if question in own}
+        if not question.startswith("hops"):
+            calls.pop("ours by index")
+        await must_agree(question, calls)
+        if question.startswith("hops"):
+            calls["Lance"] = bench.raw.hops(bench.asked.one, int(question[-1]))
+        rows.append(Row(what=said, ms=await medians(calls)))
+    return rows
+
+
+async def warmed(ours: Ours, asked: Asked) -> None:
+    """Lets the adjacency be built, as the first deep read of a process does."""
+    for call in ours.answers(asked, "csr").values():
+        await call()
+
+
+async def must_agree(question: str, calls: Mapping[str, Call]) -> None:
+    """Compares the answers of everybody."""
+    wanted, _ = await once(calls[OURS])
+    for name, call in calls.items():
+        found, _ = await once(call)
+        assert found == wanted, (question, name)
+
+
+async def warm_rows(bench: Bench) -> list[Row]:
+    """Asks one open snapshot, in a worker thread: what a read takes where nothing is opened anew."""
+    snapshot, caches = await bench.ours.snapshot(), ReadCaches()
+    rows: list[Row] = []
+    for name, params in (
+        ("hops_1", {"one": bench.asked.one}),
+        ("hops_2", {"one": bench.asked.one}),
+        ("hops_3", {"one": bench.asked.one}),
+        ("reach", {"one": bench.asked.one}),
+        ("many", {"many": bench.asked.many}),
+    ):
+        query = bench.ours.query(name)
+
+        calls: dict[str, Call] = {
+            said: in_a_thread(
+                functools.partial(
+                    run_query, snapshot, query, params, ReadOptions(executor=way), caches=caches
+                )
+            )
+            for said, way in OPEN_WAYS.items()
+        }
+        if name.startswith("hops"):
+            calls["Lance"] = in_a_thread(bench.raw.hops(bench.asked.one, int(name[-1])))
+        bar = "0.3 ms by CSR, 1.3 × Lance by index" if name != "many" else ""
+        rows.append(Row(what=name, ms=await medians(calls), bar=bar))
+    return rows
+
+
+def in_a_thread(act: Callable[[], object]) -> Call:
+    """Returns the call of *act* in a worker thread, as every read is made."""
+    return lambda: in_thread(act)
+
+
+async def write_rows(bench: Bench) -> list[Row]:
+    """Commits, branches and merges."""
+    ours, numbers = bench.ours, itertools.count(1)
+    query = ours.query("meet")
+    row = {
+        "age": 33,
+        "city": "city-000",
+        "about": "new here",
+        "taste": [float(x) for x in bench.data.vectors[0]],
+    }
+
+    async def commit() -> None:
+        params = {"name": f"new-{next(numbers)}", "other": bench.asked.one, **row}
+        await ours.graphs.mutate(GRAPH, query, params, stamp=ours.stamp())
+
+    async def branch() -> None:
+        await ours.graphs.branch_create(GRAPH, f"b-{next(numbers)}", stamp=ours.stamp())
+
+    calls = {OURS: commit, "Lance and a file": bench.raw.commit(row, bench.asked.one)}
+    return [
+        Row(what="commit of one node and one edge", ms=await medians(calls), bar="1.5 × Lance and a file"),
+        Row(what="branch", ms=await medians({OURS: branch}), bar="2 ms"),
+        Row(what=f"merge of {MERGED_COUNT} changed rows", ms={OURS: await merge_ms(bench)}, bar="follows the change"),
+    ]  # fmt: skip
+
+
+async def merge_ms(bench: Bench) -> float:
+    """Changes rows on a branch and others on main, and returns how long the merge takes."""
+    ours = bench.ours
+    await ours.graphs.branch_create(GRAPH, "side", stamp=ours.stamp())
+    for branch, first in (("side", 0), ("main", MERGED_COUNT)):
+        names = [bench.data.name(first + n) for n in range(MERGED_COUNT)]
+        await ours.graphs.mutate(
+            GRAPH, ours.query("move"), {"names": names}, branch=branch, stamp=ours.stamp()
+        )
+    report, ms = await once(lambda: ours.graphs.merge(GRAPH, "side", stamp=ours.stamp()))
+    assert getattr(report, "outcome", "merged") == "merged", report
+    return ms
+
+
+def tell(title: str, rows: Sequence[Row]) -> None:
+    """Prints a table: a column for each contender, the fastest in bold."""
+    names = list(dict.fromkeys(name for row in rows for name in row.ms))
+    sys.stdout.write(f"\n### {title}\n\n| | {' | '.join(names)} | ratio | bar |\n")
+    sys.stdout.write(f"|---|{'---|' * (len(names) + 2)}\n")
+    for row in rows:
+        least = min(row.ms.values())
+        cells = [
+            ""
+            if ms is None
+            else f"**{shown(ms)}**"
+            if ms == least and len(row.ms) > 1
+            else shown(ms)
+            for ms in (row.ms.get(name) for name in names)
+        ]
+        sys.stdout.write(f"| {row.what} | {' | '.join(cells)} | {ratio(row)} | {row.bar} |\n")
+    sys.stdout.flush()
+
+
+def ratio(row: Row) -> str:
+    """Returns ours as a multiple of what it is to be compared with."""
+    mine = next(iter(row.ms.values()))
+    if row.against is not None:
+        return f"{mine / row.ms[row.against]:.2f}"
+    others = [ms for name, ms in row.ms.items() if not name.startswith(OURS)]
+    return f"{mine / min(others):.2f}" if others else ""
+
+
+def shown(ms: float) -> str:
+    """Returns milliseconds with three digits that count."""
+    return f"{ms:,.0f}" if ms >= 100 else f"{ms:.3g}"
+
+
+if __name__ == "__main__":
+    anyio.run(main)
