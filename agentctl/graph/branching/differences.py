@@ -84,7 +84,8 @@ def differing(one: pa.ChunkedArray, other: pa.ChunkedArray) -> np.ndarray:
         return np.zeros(0, dtype=bool)
     first, second = one.combine_chunks(), other.combine_chunks()
     nulls = _mask(pc.xor(first.is_null(), second.is_null()))
-    return np.logical_or(nulls, _values_differ(first, second))
+    unlike: np.ndarray = np.logical_or(nulls, _values_differ(first, second))
+    return unlike
 
 
 def any_of(masks: Iterable[np.ndarray], size: int) -> np.ndarray:
@@ -142,7 +143,8 @@ def _values_differ(first: pa.Array, second: pa.Array) -> np.ndarray:
         pairs = zip(_members(first), _members(second), strict=True)
         valid = _mask(pc.and_(first.is_valid(), second.is_valid()))
         unlike: np.ndarray = np.fromiter((a != b for a, b in pairs), dtype=bool, count=len(first))
-        return np.logical_and(unlike, valid)
+        unlike &= valid
+        return unlike
     unequal = pc.not_equal(first, second)
     if pa.types.is_floating(kind):
         unequal = pc.and_not(unequal, pc.and_(pc.is_nan(first), pc.is_nan(second)))

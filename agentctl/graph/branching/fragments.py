@@ -41,6 +41,8 @@ class Part(NamedTuple):
     fragment: "lance.LanceFragment"
     offsets: np.ndarray | None
     """Positions in the fragment's files, ascending, of rows that are there; None for all."""
+    deleted: np.ndarray | None = None
+    """`deleted_offsets` of it, where they were read."""
 
 
 def parts_that_differ(
@@ -59,10 +61,8 @@ def parts_that_differ(
             other.append(Part(new.fragment, None))
             continue
         gone, come = _between(there, new, read)
-        if len(gone):
-            mine.append(Part(there.fragment, gone))
-        if len(come):
-            other.append(Part(new.fragment, come))
+        mine += gone
+        other += come
     return mine + [Part(f.fragment, None) for f in old.values()], other
 
 
@@ -71,7 +71,7 @@ def rows_of(dataset: "lance.LanceDataset", parts: Sequence[Part], read: IrType) 
     names = {*dataset.schema.names}
     wanted = [n for n in identity_columns(read) if n in names]
     wanted += [p.column for p in read.properties if p.column in names]
-    tables = [dataset.scanner(columns=wanted, limit=0).to_table()]
+    tables = [pa.schema([dataset.schema.field(n) for n in wanted]).empty_table()]
     whole = [part.fragment for part in parts if part.offsets is None]
     if whole:
         tables.append(dataset.scanner(columns=wanted, fragments=whole).to_table())
@@ -124,9 +124,10 @@ def _identity(laid: _Fragment) -> tuple[_Place, int]:
     return laid.places["id"], laid.fragment.physical_rows
 
 
-def _between(old: _Fragment, new: _Fragment, read: IrType) -> tuple[np.ndarray, np.ndarray]:
+def _between(old: _Fragment, new: _Fragment, read: IrType) -> tuple[list[Part], list[Part]]:
     """Returns the rows, of two fragments that share their entities, that only one has or that differ."""
     gone = come = np.zeros(0, dtype=np.int64)
+    without = lacking = None
     if _deletions_of(old) != _deletions_of(new):
         without, lacking = deleted_offsets(old), deleted_offsets(new)
         gone = np.setdiff1d(lacking, without, assume_unique=True)
@@ -135,7 +136,10 @@ def _between(old: _Fragment, new: _Fragment, read: IrType) -> tuple[np.ndarray, 
     if moved:
         changed = _changed(old, new, moved, read)
         gone, come = np.union1d(gone, changed), np.union1d(come, changed)
-    return gone, come
+    return (
+        [Part(old.fragment, gone, without)] if len(gone) else [],
+        [Part(new.fragment, come, lacking)] if len(come) else [],
+    )
 
 
 def _deletions_of(laid: _Fragment) -> tuple[int, int] | None:
@@ -179,7 +183,9 @@ def _taken(dataset: "lance.LanceDataset", part: Part, columns: list[str]) -> Ite
             yield pa.Table.from_batches([batch.filter(kept).select(columns)])
         return
     # Lance counts the rows that are there; the offsets count those of the files.
-    gone = deleted_offsets(_Fragment(dataset, part.fragment, {}))
+    gone = part.deleted
+    if gone is None:
+        gone = deleted_offsets(_Fragment(dataset, part.fragment, {}))
     places = part.offsets - np.searchsorted(gone, part.offsets)
     yield part.fragment.take(places.tolist(), columns=columns)
 

@@ -1,7 +1,6 @@
 """A small graph on a disk whose branches are written as dictionaries: the model's own states."""
 
 import random
-from collections.abc import Mapping
 
 import pyarrow as pa
 
@@ -20,7 +19,7 @@ from agentctl.graph.writes.applying import apply_changes
 from agentctl.graph.writes.changes import Changes, TypeChange, staged_from
 from agentctl.graph.writing import reshape_types
 from agentctl.languages.schema.ir import IrType
-from tests.graph.merging.merge_model import Graph, Row, Sort, broken
+from tests.graph.merging.merge_model import Graph, Sort, broken
 from tests.graph.storage.storage_rig import Rig
 
 SCHEMA = """
@@ -67,11 +66,11 @@ class MergeRig(Rig):
         types = await self.roots.on_tables("g", head.incarnation, written)
         await self.roots.log.append("g", next_commit(head, "write", stamp, types=types), head=head)
 
-    async def rows(self, branch: str = MAIN, at: str | None = None) -> Graph:
+    async def rows(self, branch: str = MAIN, at: str | None = None) -> State:
         """Returns all rows at a point."""
         commit = await resolve(self.roots, "g", branch=branch, at=at)
 
-        def read(snapshot: Snapshot) -> Graph:
+        def read(snapshot: Snapshot) -> State:
             return {
                 (ir_type.name, row_id): row
                 for ir_type in snapshot.ir.types
@@ -106,9 +105,10 @@ class MergeRig(Rig):
         await self.roots.log.append("g", commit, head=head)
 
 
-def _read(snapshot: Snapshot, ir_type: IrType) -> Mapping[str, Row]:
+def _read(snapshot: Snapshot, ir_type: IrType) -> dict[str, dict[str, object]]:
     table = snapshot.dataset(ir_type).to_table()
-    return dict(zip(table["id"].to_pylist(), sides_of(ir_type, table), strict=True))
+    sides = [dict(side) for side in sides_of(ir_type, table)]
+    return dict(zip(table["id"].to_pylist(), sides, strict=True))
 
 
 def _change(ir_type: IrType, before: Graph, rows: Graph) -> TypeChange:

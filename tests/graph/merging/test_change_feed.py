@@ -6,7 +6,7 @@ import pytest
 
 from agentctl.adapters.backends.local import LocalStore
 from agentctl.graph.branching.branches import delete_branch
-from agentctl.graph.branching.told import FeedPage
+from agentctl.graph.branching.told import EntityChange, FeedPage
 from agentctl.graph.layout import MAIN
 from agentctl.graph.port import GraphError
 from tests.graph.merging.merge_rig import MergeRig, State, city, knows, person
@@ -59,7 +59,8 @@ async def test_each_commit_tells_what_it_changed_before_and_after(tmp_path: Path
 async def test_any_cursor_goes_on_where_its_page_ended(tmp_path: Path, size: int) -> None:
     rig = await grown(tmp_path)
     whole = [c for found in await pages(rig, "beginning") for c in found.changes]
-    told, cursor = [], "beginning"
+    told: list[EntityChange] = []
+    cursor = "beginning"
     while found := await pages(rig, cursor, page=size):
         assert all(len(page.changes) <= size for page in found)
         told += found[0].changes

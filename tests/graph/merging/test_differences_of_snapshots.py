@@ -68,7 +68,7 @@ async def test_any_two_commits_of_random_branches_differ_as_their_rows_do(
     rig = MergeRig(LocalStore(tmp_path))
     start = stepped(rng, city("c0") | city("c1") | person("p0", "c0") | person("p1", "c1"), 6)
     await rig.begin(start)
-    points = {"main:2": start}
+    points: dict[str, Graph] = {"main:2": start}
     for branch in ("feat", "feat/two"):
         await rig.branch(branch, rng.choice([MAIN, "feat"]) if branch != "feat" else MAIN)
     for _ in range(5):
@@ -124,7 +124,9 @@ async def test_many_deletions_are_found_in_the_form_that_lance_gives_them(tmp_pa
     report = compared(before, after, sample=3)
 
     (fragment,) = after.dataset(after.node("City")).get_fragments()
-    assert fragment.metadata.deletion_file.file_type == "bitmap"
+    file = fragment.metadata.deletion_file
+    assert file is not None
+    assert file.file_type == "bitmap"
     (cities,) = report.types
     assert (cities.inserted, cities.updated, cities.deleted) == (0, 0, 80)
     gone = sorted(key[1] for key in few.keys() - fewer.keys())

@@ -8,7 +8,7 @@ import pytest
 
 from agentctl.adapters.backends.local import LocalStore
 from agentctl.graph.branching.told import MergeReport
-from agentctl.graph.layout import MAIN
+from agentctl.graph.layout import MAIN, commit_key
 from agentctl.graph.port import GraphError, ReadSetConflictError
 from agentctl.testing.sampling import LONG, sampled, seed_of_run
 from tests.graph.merging.merge_model import Graph, Told, merged
@@ -250,7 +250,7 @@ async def test_a_merge_that_lost_the_race_is_decided_anew_above_the_winner(tmp_p
         await others.become(await others.rows() | city("zug"))
         return await append(*args, **more)  # type: ignore[arg-type]
 
-    rig.roots.log.append = overtaken  # type: ignore[method-assign, assignment]
+    rig.roots.log.append = overtaken  # type: ignore[method-assign]
 
     report = await rig.merge("feat")
 
@@ -295,13 +295,11 @@ async def test_a_merge_killed_at_any_write_leaves_the_old_commit_and_can_be_repe
     assert (await rig.graphs.verify("g")).is_whole
 
 
-async def test_branches_of_different_graphs_of_one_id_have_nothing_in_common(
-    tmp_path: Path,
-) -> None:
-    rig = MergeRig(LocalStore(tmp_path))
-    await rig.begin(BASE)
+async def test_branches_whose_common_commits_are_lost_are_unrelated(tmp_path: Path) -> None:
+    rig = await parted(tmp_path, BASE, BASE | city("chur"), BASE | city("sion"))
+    (tmp_path / commit_key("g", 2)).unlink()
 
     with pytest.raises(GraphError) as refused:
         await rig.merge("feat")
 
-    assert refused.value.diagnostic.code == "graph_branch_missing"
+    assert refused.value.diagnostic.code == "merge_unrelated"
