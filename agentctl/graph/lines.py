@@ -159,6 +159,14 @@ class LineReader:
         return str(given)
 
 
+def may_be_null(prop: IrProperty) -> bool:
+    """Returns whether a line may give null, or leave the property out without a default.
+
+    A vector with ``@embed`` may be empty: its text stands for it. Source: languages 2.4 T12, ADR 24.
+    """
+    return prop.nullable or prop.embed is not None
+
+
 def _field(ir_type: IrType, prop: IrProperty, position: int) -> _Field:
     """Returns how one property is read: its type, then its values if it is an enum, then its constraints."""
     parse = reader_for(prop.type)
@@ -170,7 +178,7 @@ def _field(ir_type: IrType, prop: IrProperty, position: int) -> _Field:
         parse = _matching(parse, pattern)
     default = default_of(prop)
     value = None if default is None else as_stored(prop.type, default.value)
-    return _Field(prop.name, position, parse, prop.nullable, value)
+    return _Field(prop.name, position, parse, may_be_null(prop), value)
 
 
 def _among(

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 import pyarrow as pa
 
 from agentctl.graph.columns import arrow_type
-from agentctl.graph.lines import Fault, LineReader, Row
+from agentctl.graph.lines import Fault, LineReader, Row, may_be_null
 from agentctl.graph.loads.columns import (
     NOT_FITTING,
     UnfitError,
@@ -115,11 +115,11 @@ class RecordReader:
 
     def _column(self, records: Records, prop: IrProperty) -> pa.Array:
         if prop.name not in self._layout.columns:
-            if prop.default is not None or not prop.nullable:
+            if prop.default is not None or not may_be_null(prop):
                 return self._default(prop, len(records.lines))
             return pa.nulls(len(records.lines), arrow_type(prop))
         column = records.column(prop.name, prop)
-        if column.null_count and not prop.nullable:
+        if column.null_count and not may_be_null(prop):
             raise UnfitError
         if not all(check(column) for check in self._checks[prop.name]):
             raise UnfitError

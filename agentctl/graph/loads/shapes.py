@@ -13,6 +13,7 @@ from typing import Any, Final, Literal
 import msgspec
 from msgspec import UNSET, UnsetType, defstruct
 
+from agentctl.graph.lines import may_be_null
 from agentctl.languages.schema.ir import IrProperty, IrType, SchemaIr
 from agentctl.languages.schema.types import Scalar
 
@@ -121,12 +122,12 @@ def _data_struct(ir_type: IrType) -> type[msgspec.Struct]:
 
 def _is_needed(prop: IrProperty) -> bool:
     """Returns whether a line that lacks the property is refused."""
-    return not prop.nullable and prop.default is None
+    return not may_be_null(prop) and prop.default is None
 
 
 def _optional(prop: IrProperty) -> Any:  # noqa: ANN401  # a type
     plain = _json_type(prop) | UnsetType
-    return plain | None if prop.nullable else plain
+    return plain | None if may_be_null(prop) else plain
 
 
 def _json_type(prop: IrProperty) -> Any:  # noqa: ANN401  # a type

@@ -26,6 +26,7 @@ node Person {
 }
 node Pair { b: String  a: I64  at: Date  @key(b, a, at) }
 node Note { text: String  tags: [String]?  days: [Date]?  ratios: [F64]?  vec: Vector(2)?  file: Blob? }
+node Said { text: String  vec: Vector(2) @embed(text, model="m") }
 edge Knows: Person -> Person { since: DateTime? }
 edge Likes: Person -> Note { id_of: String? }
 """

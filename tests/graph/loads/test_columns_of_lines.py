@@ -29,6 +29,7 @@ node Pair { b: String  a: I64  at: Date  @key(b, a, at) }
 node Ratio { f: F64 @key }
 node Note { text: String  tags: [String]?  counts: [I64]  vec: Vector(2)?  file: Blob? }
 node Bare { x: Bool? }
+node Said { text: String  vec: Vector(2) @embed(text, model="m") }
 edge Knows: Person -> Person { since: Date? }
 edge Likes: Person -> Note
 """
@@ -125,6 +126,9 @@ GOOD = [
     note(id=NODE_ID, file="https://x/y", tags=[]),
     note(tags=[None, "b"], counts=[None]),
     note(tags=None),
+    b'{"type":"Said","data":{"text":"t"}}',
+    b'{"type":"Said","data":{"text":"t","vec":null}}',
+    b'{"type":"Said","data":{"text":"t","vec":[0.5,1]}}',
     b'{"type":"Bare"}',
     b'{"type":"Bare","data":{}}',
     b'{"type":"Bare","data":{"x":null}}',

@@ -32,6 +32,8 @@ ROWS = [
     },
     {"type": "Note", "data": {"text": "u", "ratios": [1, 0.5, None], "file": "base64:AAE="}},
     {"type": "Note", "data": {"text": "v", "file": "https://x/y"}},
+    {"type": "Said", "data": {"text": "no vector"}},
+    {"type": "Said", "data": {"text": "one", "vec": [0.25, 1e-9]}},
     {"edge": "Knows", "from": "b", "to": "a", "data": {"since": "2020-01-01T00:00:00Z"}},
     {"edge": "Knows", "from": "a", "to": "b"},
     {"edge": "Knows", "from": "a", "to": "b"},
