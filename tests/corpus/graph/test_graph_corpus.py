@@ -8,6 +8,7 @@ and counted as skipped, with the construct.
 from pathlib import Path
 
 import pytest
+from _pytest.mark import ParameterSet
 
 from agentctl.domain.plan.storable import unstorable
 from agentctl.graph.runnable import not_runnable
@@ -21,12 +22,36 @@ from tests.graph.oracle.oracle_asking import (
     of_oracle,
     question_of,
 )
+from tests.graph.oracle.oracle_coverage import everything, features
 from tests.graph.oracle.oracle_engine import EXECUTORS, loaded, mutated, of_engine, snapshot_of
 from tests.graph.oracle.oracle_pages import Case, read_page, rewrite
 
 PAGES = {p.stem: p for p in sorted(Path(__file__).parent.glob("*.md"))}
 CASES = [case for page in PAGES.values() for case in read_page(page)]
 RUN = [case for case in CASES if isinstance(question_of(case), Question)]
+FINDINGS = {
+    "aggregates: Groups by the type of a variable of nothing are no row": (
+        "reads: `@type` is taken for a constant, so that a group by it alone is no group"
+    ),
+    "inserts: A second edge between unique ends is refused": (
+        "writes: check_keys joins staged rows with the graph's, whose columns may be null"
+    ),
+}
+"""What the engine does not do as the page says, by case: each fails, or is no finding any more."""
+
+
+def marked(cases: list[Case]) -> list[ParameterSet]:
+    """Returns the cases as parameters, the findings among them as expected failures."""
+    return [
+        pytest.param(
+            case,
+            id=str(case),
+            marks=[pytest.mark.xfail(strict=True, reason=FINDINGS[str(case)])]
+            if str(case) in FINDINGS
+            else [],
+        )
+        for case in cases
+    ]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
@@ -49,7 +74,7 @@ def snapshots() -> dict[tuple[str, str], Snapshot]:
     return {}
 
 
-@pytest.mark.parametrize("case", [c for c in RUN if c.expected.word != "after"], ids=str)
+@pytest.mark.parametrize("case", marked([c for c in RUN if c.expected.word != "after"]))
 async def test_every_executor_answers_a_read_as_its_page_says(
     case: Case,
     snapshots: dict[tuple[str, str], Snapshot],
@@ -73,7 +98,7 @@ async def test_every_executor_answers_a_read_as_its_page_says(
     assert answers == dict.fromkeys(EXECUTORS, comparable(expected_of(case), case))
 
 
-@pytest.mark.parametrize("case", [c for c in RUN if c.expected.word == "after"], ids=str)
+@pytest.mark.parametrize("case", marked([c for c in RUN if c.expected.word == "after"]))
 async def test_the_engine_leaves_what_a_page_says(case: Case, tmp_path: Path) -> None:
     question = runnable(case)
     graphs = await loaded(tmp_path, case.text("pg"), seed_of(case))
@@ -81,6 +106,15 @@ async def test_the_engine_leaves_what_a_page_says(case: Case, tmp_path: Path) ->
     answer = await mutated(tmp_path, graphs, case.text("pg"), question)
 
     assert answer == expected_of(case)
+
+
+def test_every_part_of_the_language_has_a_case() -> None:
+    covered = {feature for case in CASES for feature in features(case)}
+
+    missing = sorted(everything() - covered)
+
+    print("no case covers:", *missing or ["nothing"], sep="\n  ")  # noqa: T201  # asked for
+    assert missing == []
 
 
 def seed_of(case: Case) -> list[str]:
