@@ -20,7 +20,7 @@ node Doc {
   first: String
   second: String
   plain: String
-  tags: [String] @index
+  tags: [String]
   kind: enum(a, b) @index
   rank: I32 @index
   vec: Vector(2) @index
