@@ -15,8 +15,10 @@ from agentctl.graph.reads.cost import (
     selectivity,
 )
 from agentctl.graph.reads.expressions import (
+    Among,
     Column,
     Compare,
+    Constant,
     Known,
     Test,
     variable_of,
@@ -26,6 +28,7 @@ from agentctl.graph.reads.logical import (
     Edges,
     Expand,
     Filter,
+    Given,
     Hop,
     Join,
     Match,
@@ -37,6 +40,7 @@ from agentctl.graph.reads.logical import (
     Side,
 )
 from agentctl.graph.reads.shape import columns_out, mapped
+from agentctl.languages.schema.types import Scalar
 
 UNIT = Outer(columns=(), mark="#")
 """The plan of one row without columns."""
@@ -109,7 +113,29 @@ class _Arranging:
             return self._tested(first)
         self._bound.add(best.node.var)
         self._took(best.tests)
-        return best
+        return self._given(best) or best
+
+    def _given(self, scan: Scan) -> Given | None:
+        """Returns the nodes that a scan by key would find where a hop goes on from them, or None."""
+        var = scan.node.var
+        if len(scan.tests) != 1 or not any(var in (h.source, h.target) for h in self._hops):
+            return None
+        values: tuple[object, ...] = ()
+        match scan.tests[0]:
+            case Compare(comparison="=", left=Column() as column, right=Constant(value=value)):
+                values = (value,)
+            case Among(operand=Column() as column, values=Constant(value=tuple(among))):
+                values = among
+            case _:
+                return None
+        prop = column.name.partition(".")[2]
+        is_id = not prop and column.name == var
+        if not is_id and (scan.node.type_name, prop) not in self._statistics.keyed:
+            return None
+        spells = str if column.type.scalar is Scalar.STRING else int
+        if not all(type(value) is spells for value in values):
+            return None
+        return Given(node=scan.node, ids=tuple(dict.fromkeys(str(v) for v in values)))
 
     def _edges_first(self) -> list[Edges]:
         """Returns the hops whose edges can be read before any node, the fewest first."""

@@ -30,6 +30,7 @@ from agentctl.graph.reads.logical import (
     Expand,
     Fetch,
     Filter,
+    Given,
     Hop,
     Join,
     LeftJoin,
@@ -48,6 +49,7 @@ from agentctl.graph.reads.logical import (
     Side,
 )
 from agentctl.languages.schema.ir import IrType, SchemaIr
+from agentctl.languages.schema.types import INTEGERS, Scalar
 
 LOOKUP_MS: Final = 1.0
 LOOKUP_ID_MS: Final = 0.01
@@ -61,6 +63,10 @@ INDEX_IDS_MAX: Final = 1_000
 """More ids than this make a filter that takes longer to read than the column."""
 
 
+_SPELLED: Final = INTEGERS | {Scalar.STRING}
+"""Keys whose spelling as an id is plain: languages 2.7."""
+
+
 class Statistics(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of a graph before it is read."""
 
@@ -69,6 +75,8 @@ class Statistics(msgspec.Struct, frozen=True, kw_only=True):
     edges: Mapping[str, int]
     unique: frozenset[tuple[str, str]] = frozenset()
     """Type and property, where no two rows have the same value."""
+    keyed: frozenset[tuple[str, str]] = frozenset()
+    """Type and property, where a text or an integer is the whole key."""
     indexed: frozenset[tuple[str, str]] = frozenset()
     cached: frozenset[str] = frozenset()
     """Edge types whose adjacency is at hand."""
@@ -80,16 +88,21 @@ def statistics_of(
     """Returns the statistics of a schema and the rows of its types."""
     unique: set[tuple[str, str]] = set()
     indexed: set[tuple[str, str]] = set()
+    keyed: set[tuple[str, str]] = set()
     for owner in ir.types:
         single = [c.columns for c in owner.constraints if c.kind == "unique"]
         for columns in (owner.key, *single):
             if len(columns) == 1:
                 unique.add((owner.name, columns[0]))
+        spelled = {p.name for p in owner.properties if Scalar(p.scalar) in _SPELLED}
+        if len(owner.key) == 1 and owner.key[0] in spelled:
+            keyed.add((owner.name, owner.key[0]))
         indexed |= {(owner.name, p.name) for p in owner.properties if p.indexed}
     return Statistics(
         nodes={t.name: rows(t) for t in ir.types if t.kind == "node"},
         edges={t.name: rows(t) for t in ir.types if t.kind == "edge"},
         unique=frozenset(unique),
+        keyed=frozenset(keyed),
         indexed=frozenset(indexed),
         cached=cached,
     )
@@ -175,6 +188,8 @@ def estimated_rows(plan: Plan, statistics: Statistics) -> float:  # noqa: C901, 
             return 100.0
         case Scan():
             return scan_rows(plan, statistics)
+        case Given():
+            return float(len(plan.ids))
         case Edges():
             kept = 1.0
             for test in plan.tests:

@@ -32,6 +32,7 @@ from agentctl.graph.reads.logical import (
     Expand,
     Fetch,
     Filter,
+    Given,
     Hop,
     Join,
     LeftJoin,
@@ -141,6 +142,8 @@ class Execution:
                 return self._source.scan(
                     owner, var=plan.node.var, reads=plan.reads, tests=plan.tests
                 )
+            case Given():
+                return Frame(len(plan.ids), {plan.node.var: pa.array(plan.ids, pa.utf8())})
             case Edges():
                 return self._edges(plan)
             case Expand():

@@ -59,6 +59,17 @@ class Scan(msgspec.Struct, frozen=True, kw_only=True, tag_field="is", tag="scan"
     """Names of the properties that are read with them."""
 
 
+class Given(msgspec.Struct, frozen=True, kw_only=True, tag_field="is", tag="given"):
+    """Nodes whose ids the query tells by their key; read only where a hop follows.
+
+    Whether they are there is not looked at: an edge leads from and to nodes that are.
+    """
+
+    node: Node
+    ids: tuple[str, ...]
+    """Each once."""
+
+
 class Edges(msgspec.Struct, frozen=True, kw_only=True, tag_field="is", tag="edges"):
     """All edges of one hop, with their ends: read without looking at a node first."""
 
@@ -257,6 +268,7 @@ class Project(msgspec.Struct, frozen=True, kw_only=True, tag_field="is", tag="pr
 Plan = (
     Outer
     | Scan
+    | Given
     | Edges
     | Match
     | Expand

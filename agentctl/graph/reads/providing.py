@@ -21,6 +21,7 @@ from agentctl.graph.reads.logical import (
     Expand,
     Fetch,
     Filter,
+    Given,
     Join,
     LeftJoin,
     Mark,
@@ -65,7 +66,7 @@ class _Providing:
                 right=self._having(found.right, right),
             )
         uses = list(uses_of(found))
-        if not uses or isinstance(found, Scan | Edges | Outer | Match):
+        if not uses or isinstance(found, Scan | Given | Edges | Outer | Match):
             return found
         return mapped(found, lambda part: self._having(part, uses))
 
@@ -190,7 +191,7 @@ def node_type(plan: Plan, var: str) -> str | None:
     if below is not None:
         return node_type(below, var)
     match plan:
-        case Scan():
+        case Scan() | Given():
             return plan.node.type_name
         case Edges() | Expand() | Reach():
             hop = plan.hop

@@ -12,6 +12,7 @@ from agentctl.graph.reads.logical import (
     Expand,
     Fetch,
     Filter,
+    Given,
     Hop,
     Join,
     LeftJoin,
@@ -37,6 +38,8 @@ def columns_out(plan: Plan) -> frozenset[str]:  # noqa: C901, PLR0911, PLR0912  
             return frozenset((*plan.columns, plan.mark))
         case Scan():
             return frozenset({plan.node.var, *named(plan.node.var, plan.reads)})
+        case Given():
+            return frozenset({plan.node.var})
         case Edges():
             return _of_hop(plan.hop, plan.reads)
         case Match():
@@ -73,7 +76,7 @@ def named(var: str, reads: tuple[str, ...]) -> Iterator[str]:
 def parts(plan: Plan) -> tuple[Plan, ...]:
     """Returns the plans directly below *plan*, the input first."""
     match plan:
-        case Outer() | Scan() | Edges():
+        case Outer() | Scan() | Given() | Edges():
             return ()
         case Match():
             return () if plan.input is None else (plan.input,)
@@ -88,7 +91,7 @@ def parts(plan: Plan) -> tuple[Plan, ...]:
 def mapped(plan: Plan, act: Callable[[Plan], Plan]) -> Plan:
     """Returns *plan* with each plan directly below it replaced by what *act* makes of it."""
     match plan:
-        case Outer() | Scan() | Edges():
+        case Outer() | Scan() | Given() | Edges():
             return plan
         case Match(input=None):
             return plan

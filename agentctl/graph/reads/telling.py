@@ -4,6 +4,7 @@ Names are those of the query; values are shown in short, printable ASCII.
 """
 
 from collections.abc import Iterable
+from typing import Final
 
 from agentctl.graph.reads.expressions import (
     Among,
@@ -25,6 +26,7 @@ from agentctl.graph.reads.logical import (
     Expand,
     Fetch,
     Filter,
+    Given,
     Hop,
     Join,
     LeftJoin,
@@ -44,6 +46,9 @@ from agentctl.graph.reads.logical import (
 from agentctl.graph.values import shown
 from agentctl.languages.query.plan import Fusion, Nearest, TextSearch
 
+_TOLD_COUNT: Final = 5
+"""So many of a list's values are told."""
+
 
 def told(plan: Plan) -> tuple[str, str]:  # noqa: C901, PLR0911, PLR0912  # one case for each form
     """Returns the name of an operator and what it works on."""
@@ -54,6 +59,10 @@ def told(plan: Plan) -> tuple[str, str]:  # noqa: C901, PLR0911, PLR0912  # one 
             reads = f" reading {_listed(plan.reads)}" if plan.reads else ""
             what = f"{_var(plan.node.var)}: {plan.node.type_name}{reads}"
             return "scan", what + _where(plan.tests)
+        case Given():
+            some = _listed(shown(i) for i in plan.ids[:_TOLD_COUNT])
+            more = f" and {len(plan.ids) - _TOLD_COUNT} more" if len(plan.ids) > _TOLD_COUNT else ""
+            return "given", f"{_var(plan.node.var)}: {plan.node.type_name} {some}{more}"
         case Edges():
             return "edges", _hop(plan.hop) + _where(plan.tests)
         case Match():

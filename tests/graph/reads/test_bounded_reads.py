@@ -108,10 +108,10 @@ def test_a_plan_is_told_with_estimates_and_after_a_run_with_what_was_done(
     done = explained(snapshot, REACHED, {}, analyze=True)
 
     told = [(s.depth, s.operator) for s in planned.steps]
-    assert told == [(0, "project"), (1, "fetch"), (2, "order"), (3, "reach"), (4, "scan")]
+    assert told == [(0, "project"), (1, "fetch"), (2, "order"), (3, "reach"), (4, "given")]
     assert all((s.rows, s.ms) == (None, None) for s in planned.steps)
     assert (planned.analyzed, planned.rows, planned.peak_bytes) == (False, None, None)
-    assert planned.steps[-1].detail == "$a: P where $a.k = 'p03'"
+    assert planned.steps[-1].detail == "$a: P 'p03'"
     assert planned.steps[-1].estimate == 1
     assert [s.operator for s in done.steps] == [s.operator for s in planned.steps]
     assert (done.steps[-1].rows, done.rows) == (1, 9)

@@ -7,7 +7,17 @@ import pytest
 from agentctl.graph.port import GraphError
 from agentctl.graph.reads.arranging import arranged
 from agentctl.graph.reads.cost import Statistics, chosen, statistics_of
-from agentctl.graph.reads.logical import Edges, Expand, Fetch, Join, Limit, Plan, Project, Scan
+from agentctl.graph.reads.logical import (
+    Edges,
+    Expand,
+    Fetch,
+    Given,
+    Join,
+    Limit,
+    Plan,
+    Project,
+    Scan,
+)
 from agentctl.graph.reads.results import lowered
 from agentctl.graph.reads.rules import optimised
 from agentctl.graph.reads.shape import parts
@@ -42,13 +52,29 @@ def shape(plan: Plan) -> str:
 
 
 def test_a_match_begins_where_the_fewest_rows_are() -> None:
-    plan = planned('$a: Person $b: Person { email: "x" } $a knows $b', "return { $a.name }")
+    plan = planned("$a: Person $b: Person { age: 3 } $a knows $b", "return { $a.name }")
 
     scan, hop = operators(plan)[:2]
     assert isinstance(scan, Scan)
     assert scan.node.var == "b"
     assert isinstance(hop, Expand)
     assert hop.near == "target"
+
+
+def test_a_node_that_is_told_by_its_key_is_not_looked_up_where_an_edge_follows() -> None:
+    followed = planned('$b: Person { email: "x" } $a knows $b', "return { $a.@id as id }")
+    many = planned(
+        '$b: Person $b.email in ["x", "y", "x"] $b knows{1,2} $a', "return { count($a) as n }"
+    )
+    alone = planned('$b: Person { email: "x" }', "return { $b.@id as id }")
+    tested = planned('$b: Person { email: "x" } $b.age > 3 $b knows $a', "return { $a.name }")
+
+    assert shape(followed) == "given > expand > order > project"
+    given = operators(many)[0]
+    assert isinstance(given, Given)
+    assert given.ids == ("x", "y")
+    assert shape(alone) == "scan > order > project"
+    assert shape(tested).startswith("scan > expand")
 
 
 def test_edges_between_untested_nodes_are_read_without_the_nodes() -> None:
