@@ -42,7 +42,7 @@ from agentctl.languages.query.type_rules import TYPE_RULES
 from agentctl.languages.schema.types import PropertyType, Scalar
 from tests.graph.oracle.oracle import Oracle
 from tests.graph.oracle.oracle_asking import Answer, Question, expected_of, question_of
-from tests.graph.oracle.oracle_graph import BrokenRuleError, Rule
+from tests.graph.oracle.oracle_graph import BrokenRuleError, Owner, Rule
 from tests.graph.oracle.oracle_pages import Case
 
 BLOCKS: Final = {
@@ -200,14 +200,14 @@ def _of_expression(node: msgspec.Struct, question: Question) -> Iterator[str]:
             pass
 
 
-_ARGUMENTS: Final = {PropertyUse: "a property", MetadataUse: "metadata"}
+_ARGUMENTS: Final[dict[type, str]] = {PropertyUse: "a property", MetadataUse: "metadata"}
 
 
 def _of_comparison(node: CompareUse, question: Question) -> Iterator[str]:
     word = "equality" if node.comparison in ("=", "!=") else "order"
     if node.comparison in _WORDS:
         return
-    owners = (*question.catalog.nodes, *question.catalog.edges)
+    owners: tuple[Owner, ...] = (*question.catalog.nodes, *question.catalog.edges)
     for side in (node.left, node.right):
         if isinstance(side, PropertyUse | NameUse):
             name = side.property if isinstance(side, PropertyUse) else side.name
@@ -252,7 +252,7 @@ def _of_body(node: msgspec.Struct, question: Question) -> Iterator[str]:
             pass
 
 
-_ORDER_FORMS: Final = {
+_ORDER_FORMS: Final[dict[type, str]] = {
     NameUse: "alias",
     PropertyUse: "property",
     MetadataUse: "metadata",

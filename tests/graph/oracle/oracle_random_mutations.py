@@ -65,7 +65,7 @@ class MutationMaker:
         )
 
     def _insert(self) -> str:
-        owner = self.rng.choice([*self.graph.catalog.nodes, *self.graph.catalog.edges])
+        owner = self.rng.choice(list(self.graph.owners()))
         given = [p for p in owner.properties if self._must(p) or self.values.chance(2)]
         parts = [f"{p.name}: {self._assigned(p)}" for p in given]
         if isinstance(owner, EdgeType):
@@ -86,7 +86,7 @@ class MutationMaker:
         return f"update {owner.name} set {{ {', '.join(parts)} }} where {self._where(owner)}"
 
     def _delete(self) -> str:
-        owner = self.rng.choice([*self.graph.catalog.nodes, *self.graph.catalog.edges])
+        owner = self.rng.choice(list(self.graph.owners()))
         return f"delete {owner.name} where {self._where(owner)}"
 
     def _end(self, type_name: str) -> str:

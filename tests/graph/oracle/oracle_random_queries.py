@@ -389,7 +389,9 @@ class Tail:
                 self._property(var)
 
     def _metadata(self, var: Var) -> None:
-        names = ("id", "type", "src", "dst") if var.is_edge else ("id", "type")
+        """A group by `@type` is left to the corpus, where its finding stands."""
+        names = ("id", "src", "dst") if var.is_edge else ("id",)
+        names = names if self.grouped else (*names, "type")
         self._add(f"${var.name}.@{self.rng.choice(names)}", alias=True, ordered=True)
 
     def _property(self, var: Var) -> None:
