@@ -52,6 +52,8 @@ class TypeChange(msgspec.Struct, frozen=True, kw_only=True):
     """Whether an id that is there already is a violation of the key, as when a load appends."""
     fresh_ids: bool = False
     """Whether every id of `rows` was just minted, so that none can be there or come twice."""
+    replaced: pa.Array | None = None
+    """The ids of all of `rows` that are there already, where the maker has read them; None to look."""
     lined: bool = False
     """Whether `rows` has the column `LINE`: the numbers of input lines, for the reports."""
 

@@ -51,7 +51,9 @@ class Held:
         type_id = change.type.id
         if type_id not in self._matched:
             asked = change.rows is not None and not change.fresh_ids
-            if asked and self.keeps_rows(change.type):
+            if change.replaced is not None:
+                self._matched[type_id] = pa.chunked_array([change.replaced], type=pa.utf8())
+            elif asked and self.keeps_rows(change.type):
                 ids = self.staged(change.type, "id")
                 found = those_in(self.snapshot.dataset(change.type), "id", ids)
                 self._matched[type_id] = found

@@ -24,6 +24,7 @@ from agentctl.languages.schema.ir import SchemaIr
 from agentctl.languages.schema.temporal import parse_datetime
 
 if TYPE_CHECKING:
+    from agentctl.graph.snapshot import Snapshot
     from agentctl.graph.tables import Tables
     from agentctl.graph.writes.changes import Changes
 
@@ -106,8 +107,11 @@ async def _once(
     tag = tag_of(head.n + 1, mutation.stamp, head.branch)
 
     def write(tables: "Tables") -> _Made:
-        changes, made = _evaluated(tables, head, ir, mutation, mint)
-        return _written(tables, head, ir, changes, made, tag)
+        from agentctl.graph.snapshot import Snapshot
+
+        snapshot = Snapshot(head, ir, tables)
+        changes, made = _evaluated(snapshot, mutation, mint)
+        return _written(tables, snapshot, changes, made, tag)
 
     made = await roots.on_tables(graph_id, head.incarnation, write)
     report = _report(mutation, made)
@@ -129,12 +133,12 @@ async def _as_done(
 ) -> MutationReport:
     """Returns the answer of the commit that did it: what the query does to the commit before it."""
     before = await roots.log.at(graph_id, number - 1, mutation.branch)
-    ir = await _ir(roots, graph_id, mutation, before)
+    await _ir(roots, graph_id, mutation, before)
 
-    def look(tables: "Tables") -> _Made:
-        return _evaluated(tables, before, ir, mutation, mint)[1]
+    def look(snapshot: "Snapshot") -> _Made:
+        return _evaluated(snapshot, mutation, mint)[1]
 
-    made = await roots.on_tables(graph_id, before.incarnation, look)
+    made = await roots.on_snapshot(graph_id, before, look)
     return msgspec.structs.replace(
         _report(mutation, made), commit=commit_id(number, mutation.branch)
     )
@@ -151,17 +155,14 @@ async def _ir(roots: GraphRoots, graph_id: str, mutation: Mutation, commit: Comm
 
 
 def _evaluated(
-    tables: "Tables", head: Commit, ir: SchemaIr, mutation: Mutation, mint: Callable[[], str]
+    snapshot: "Snapshot", mutation: Mutation, mint: Callable[[], str]
 ) -> tuple["Changes", _Made]:
-    from agentctl.graph.snapshot import Snapshot
     from agentctl.graph.writes.mutation import Mutating
 
     violations = Violations(of_load=False)
     now = parse_datetime(mutation.stamp.at)
     assert now is not None, "a stamp bears a time"
-    mutating = Mutating(
-        Snapshot(head, ir, tables), mutation.params, now=now, mint=mint, violations=violations
-    )
+    mutating = Mutating(snapshot, mutation.params, now=now, mint=mint, violations=violations)
     changes = mutating.do(mutation.query.mutations)
     return changes, _Made(
         nodes=mutating.affected["node"],
@@ -172,13 +173,11 @@ def _evaluated(
 
 
 def _written(
-    tables: "Tables", head: Commit, ir: SchemaIr, changes: "Changes", made: _Made, tag: str
+    tables: "Tables", snapshot: "Snapshot", changes: "Changes", made: _Made, tag: str
 ) -> _Made:
-    from agentctl.graph.snapshot import Snapshot
     from agentctl.graph.writes.applying import apply_changes
     from agentctl.graph.writes.checking import check
 
-    snapshot = Snapshot(head, ir, tables)
     matched = check(snapshot, changes, made.violations)
     if made.violations.count:
         return msgspec.structs.replace(made, nodes=0, edges=0)

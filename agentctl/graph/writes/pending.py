@@ -12,7 +12,7 @@ from agentctl.graph.columns import column_of, identity_columns
 from agentctl.graph.snapshot import Snapshot
 from agentctl.graph.writes.changes import RowsInMemory, TypeChange
 from agentctl.graph.writes.choosing import Chooser
-from agentctl.graph.writes.lookups import rows_with, rows_without
+from agentctl.graph.writes.lookups import rows_with, rows_without, without
 from agentctl.languages.schema.ir import IrType
 
 
@@ -24,6 +24,7 @@ class PendingRows:
         self._snapshot = snapshot
         self._new: dict[str, Mapping[str, object]] = {}
         self._minted = True
+        self._updated: list[pa.Array] = []
         self._staged: pa.Table | None = None
         self._deleted: list[pa.Array] = []
         self._sources: list[pa.Array] = []
@@ -48,7 +49,8 @@ class PendingRows:
     def put(self, rows: pa.Table) -> None:
         """Puts whole rows in place of those with their ids; ids must not repeat."""
         self._flush()
-        self._minted = False
+        before = rows["id"] if self._staged is None else without(rows["id"], self._staged["id"])
+        self._updated.append(_whole(before))  # what the query has not made, the graph has
         self._put(rows)
 
     def delete(self, rows: pa.Table) -> None:
@@ -77,8 +79,13 @@ class PendingRows:
             )
         if self._staged is None:
             return None
-        rows = RowsInMemory(self._staged)
-        return TypeChange(type=self.type, rows=rows, fresh_ids=self._minted)
+        there = pa.concat_arrays(self._updated) if self._updated else None
+        return TypeChange(
+            type=self.type,
+            rows=RowsInMemory(self._staged),
+            fresh_ids=self._minted and there is None,
+            replaced=there if self._minted else None,
+        )
 
     def _as_left(self, found: pa.Table) -> pa.Table:
         """Returns rows of the graph as far as the query has left them as they were."""

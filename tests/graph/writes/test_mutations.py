@@ -373,3 +373,16 @@ async def test_a_blob_is_written_by_a_parameter_and_kept_as_it_was_given(tmp_pat
     bodies = lance.dataset(str(place)).to_table(columns=["body"])["body"].to_pylist()
     assert bodies[0] == b"\x00hi"
     assert [blob_text(body) for body in bodies] == ["base64:aGk=", "https://example.org/b"]
+
+
+async def test_rows_made_and_rows_found_can_be_updated_together(tmp_path: Path) -> None:
+    here = await bench(tmp_path)
+    await here.do('insert Note { text: "old" stars: 1 }')
+
+    report = await here.do(
+        'insert Note { text: "new" stars: 1 } update Note set { stars: 2 } where stars = 1'
+        ' update Note set { text: "both" } where stars = 2'
+    )
+
+    assert (report.commit, report.affected_nodes) == ("main:4", 5)
+    assert await here.rows("Note") == [{"text": "both", "stars": 2}] * 2
