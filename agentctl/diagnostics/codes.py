@@ -304,7 +304,6 @@ _GRAPH: Final = {
     "graph_collected": "The data of that commit was collected, so it cannot be read any more.",
     "merge_conflict": "Both branches changed the same thing, or together break the schema; nothing was merged.",
     "merge_schema_diverged": "The schema was changed on both branches, so that no merge can tell which is meant.",
-    "merge_unrelated": "The branches have no commit in common.",
     "feed_gap": "The change feed cannot go on from there: what was asked for is gone.",
     "feed_cursor_invalid": "That is no point of the branch's change feed.",
     "graph_corrupt": "An object of the graph is not what its format says.",

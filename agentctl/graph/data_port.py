@@ -216,8 +216,8 @@ class GraphData(Protocol):
     ) -> MergeReport:
         """Merges branch *source* into *into* by one commit `merge`, or tells the conflicts.
 
-        By entity and property; all or nothing. `merge_schema_diverged`, `merge_unrelated`; with
-        *if_commit*, `read_set_conflict` where another commit is the head of *into*.
+        By entity and property; all or nothing. `merge_schema_diverged`; with *if_commit*,
+        `read_set_conflict` where another commit is the head of *into*.
         """
         ...
 

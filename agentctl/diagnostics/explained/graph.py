@@ -26,10 +26,6 @@ EXPLAINED: Final[dict[str, str]] = {
         "the schema of the branch that changed it. Here both did, each in its own way. Migrate "
         "one of them to the other's schema, then merge."
     ),
-    "merge_unrelated": (
-        "A merge needs the commit at which two branches parted. These have none: one of them "
-        "comes from an earlier graph of that id."
-    ),
     "feed_gap": (
         "The change feed tells what each commit changed, as long as its data and that of the one "
         "before it are there. A cleanup let go of one of them, or the branch was deleted and cut "

@@ -17,7 +17,7 @@ from agentctl.graph.branching.differences import (
     no_difference,
     read_as,
 )
-from agentctl.graph.branching.fragments import parts_that_differ, rows_of
+from agentctl.graph.branching.fragments import Version, parts_that_differ, rows_of
 from agentctl.graph.branching.sides import sides_of, spelled
 from agentctl.graph.branching.told import ChangeKind, DiffReport, EntityChange, TypeSummary
 from agentctl.graph.columns import physical_schema
@@ -58,7 +58,9 @@ def type_diff(before: Snapshot, was: IrType | None, after: Snapshot, ir_type: Ir
         return no_difference(ir_type)
     read = holding(ir_type, was)
     one, other = before.dataset(was), after.dataset(ir_type)
-    mine, theirs = parts_that_differ(one, other, read=read)
+    mine, theirs = parts_that_differ(
+        Version(one, before.version(was)), Version(other, after.version(ir_type)), read=read
+    )
     return differences(read, rows_of(one, mine, read), rows_of(other, theirs, read))
 
 

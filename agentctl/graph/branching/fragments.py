@@ -3,10 +3,10 @@
 Lance never changes a file: an update marks rows of a fragment as deleted and writes new ones, an
 addition of a column adds a file to each fragment. So two versions that have a fragment's files in
 common can differ only in the rows that one of them deleted and in the columns whose files are not
-the same; that holds for any two versions, on one Lance branch or on two, where row ids and row
-versions say nothing (each branch counts on from where it was cut, so both are given twice). What
-remains is read and compared by value. Cost: the fragments' metadata, the deletion files that differ,
-and the rows that changed; where a compaction rewrote files, the rows in them. Source: Lance's table
+the same; that holds for any two versions, on one Lance branch or on two. Of files that a compaction
+wrote the rows that it only copied are left out (`rewritten`). What remains is read and compared by
+value. Cost: the fragments' metadata, the deletion files that differ,
+and the rows that changed; where files were rewritten, two numbers of each row in them. Source: Lance's table
 format (fragments, deletion files), graph-engine 4, 5, ADR 26.
 """
 
@@ -22,6 +22,7 @@ import pyarrow.ipc as ipc
 from lance.bitmap import Bitmap
 
 from agentctl.graph.branching.differences import any_of, differing, read_as
+from agentctl.graph.branching.rewritten import Rewritten, kept_apart
 from agentctl.graph.columns import filling, identity_columns
 from agentctl.languages.schema.ir import IrProperty, IrType
 
@@ -45,25 +46,51 @@ class Part(NamedTuple):
     """`deleted_offsets` of it, where they were read."""
 
 
+class Version(NamedTuple):
+    """One version of a dataset."""
+
+    dataset: "lance.LanceDataset"
+    line: tuple[str, int]
+    """Its Lance branch and number."""
+
+
 def parts_that_differ(
-    before: "lance.LanceDataset", after: "lance.LanceDataset", *, read: IrType
+    before: Version, after: Version, *, read: IrType
 ) -> tuple[list[Part], list[Part]]:
     """Returns the rows of each version that the other has not, or has with other values.
 
     *read* has the columns that are compared.
     """
-    old = {_identity(f): f for f in _laid_out(before, read)}
+    old = {_identity(f): f for f in _laid_out(before.dataset, read)}
+    fresh: list[_Fragment] = []
     mine: list[Part] = []
     other: list[Part] = []
-    for new in _laid_out(after, read):
+    for new in _laid_out(after.dataset, read):
         there = old.pop(_identity(new), None)
         if there is None:
-            other.append(Part(new.fragment, None))
+            fresh.append(new)
             continue
         gone, come = _between(there, new, read)
         mine += gone
         other += come
-    return mine + [Part(f.fragment, None) for f in old.values()], other
+    left, right = _rewritten(before, list(old.values()), after, fresh)
+    return mine + left, other + right
+
+
+def _rewritten(
+    before: Version, old: "Sequence[_Fragment]", after: Version, fresh: "Sequence[_Fragment]"
+) -> tuple[list[Part], list[Part]]:
+    """Returns the rows of fragments that the other version has not, without those only copied."""
+    one = Rewritten(before.dataset, before.line, [laid.fragment for laid in old])
+    other = Rewritten(after.dataset, after.line, [laid.fragment for laid in fresh])
+    found = kept_apart(one, other)
+    if found is None:
+        return [Part(f, None) for f in one.fragments], [Part(f, None) for f in other.fragments]
+    left, right = (
+        [Part(f, some[f.fragment_id]) for f in side.fragments if len(some[f.fragment_id])]
+        for side, some in zip((one, other), found, strict=True)
+    )
+    return left, right
 
 
 def rows_of(dataset: "lance.LanceDataset", parts: Sequence[Part], read: IrType) -> pa.Table:

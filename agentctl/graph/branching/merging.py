@@ -21,7 +21,7 @@ from agentctl.graph.commit import Commit, SchemaRef, TypeState, next_commit
 from agentctl.graph.layout import MAIN, commit_id
 from agentctl.graph.log import check_epoch, require_live
 from agentctl.graph.port import GraphError, ReadSetConflictError, Stamp
-from agentctl.graph.refusals import collected, conflict
+from agentctl.graph.refusals import collected, conflict, corrupt
 from agentctl.graph.roots import ATTEMPT_COUNT_MAX, GraphRoots, tag_of
 from agentctl.ids import graph_address
 
@@ -72,8 +72,7 @@ async def merge(  # what is merged, into what, and by whom
         if_commit: id of the commit that must be the head of *into*; no other is merged into.
 
     Raises:
-        GraphError: `graph_branch_missing`, `graph_detached`, `lease_lost`, `merge_unrelated`,
-            `merge_schema_diverged`, `graph_collected` where the data of the commit at which the
+        GraphError: `graph_branch_missing`, `graph_detached`, `lease_lost`, `merge_schema_diverged`, `graph_collected` where the data of the commit at which the
             branches parted is gone, `graph_busy`.
         ReadSetConflictError: *if_commit* is not the head, or other writers kept being faster.
     """
@@ -125,7 +124,8 @@ async def _merge_commits(
 async def _met(roots: GraphRoots, graph_id: str, ours: Commit, theirs: Commit) -> _Met:
     base = await merge_base(roots, graph_id, ours, theirs)
     if base is None:
-        raise _unrelated(graph_id, ours, theirs)
+        named = " and ".join(commit_id(c.n, c.branch) for c in (ours, theirs))
+        raise corrupt(graph_id, f"{named} grew from no common commit")
     schema = merged_schema(base.schema, ours.schema, theirs.schema)
     if schema is None:
         raise _schema_diverged(graph_id, ours, theirs)
@@ -242,16 +242,6 @@ def _check_expected(graph_id: str, head: Commit, if_commit: str | None) -> None:
     expected = parse_commit_id(if_commit)
     number = expected.n if expected is not None and expected.branch == head.branch else None
     raise conflict(graph_id, expected=number, actual=head, branch=head.branch)
-
-
-def _unrelated(graph_id: str, ours: Commit, theirs: Commit) -> GraphError:
-    return GraphError(
-        error(
-            "merge_unrelated",
-            graph_address(graph_id),
-            f"The branches {ours.branch!r} and {theirs.branch!r} have no commit in common.",
-        )
-    )
 
 
 def _schema_diverged(graph_id: str, ours: Commit, theirs: Commit) -> GraphError:

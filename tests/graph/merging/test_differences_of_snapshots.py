@@ -8,11 +8,12 @@ import pytest
 
 from agentctl.adapters.backends.local import LocalStore
 from agentctl.graph.branching.diff import changed, compared, entity_changes
-from agentctl.graph.branching.fragments import Part, parts_that_differ
+from agentctl.graph.branching.fragments import Part, Version, parts_that_differ
 from agentctl.graph.branching.points import resolve
 from agentctl.graph.layout import MAIN
 from agentctl.graph.snapshot import Snapshot
 from agentctl.graph.tables import Tables
+from agentctl.languages.schema.ir import IrType
 from agentctl.testing.sampling import LONG, sampled, seed_of_run
 from tests.graph.merging.merge_model import Graph, Row
 from tests.graph.merging.merge_rig import SCHEMA, MergeRig, State, city, person, stepped
@@ -60,10 +61,11 @@ def naive(before: Graph, after: Graph) -> Changes:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("case", sampled(range(60), 2, of="histories compared"))
+@pytest.mark.parametrize("case", sampled(range(60), 3, of="histories compared"))
 async def test_any_two_commits_of_random_branches_differ_as_their_rows_do(
-    tmp_path: Path, case: int
+    tmp_path: Path, case: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("agentctl.graph.branching.rewritten.PAIR_ROWS_MIN", case % 2)
     rng = random.Random(f"{seed_of_run()}:{case}:snapshots")
     rig = MergeRig(LocalStore(tmp_path))
     start = stepped(rng, city("c0") | city("c1") | person("p0", "c0") | person("p1", "c1"), 6)
@@ -73,15 +75,27 @@ async def test_any_two_commits_of_random_branches_differ_as_their_rows_do(
         await rig.branch(branch, rng.choice([MAIN, "feat"]) if branch != "feat" else MAIN)
     for _ in range(5):
         branch = rng.choice([MAIN, "feat", "feat/two"])
-        rows = stepped(rng, await rig.rows(branch), rng.randrange(1, 5))
-        await rig.become(rows, branch)
+        rows = await rig.rows(branch)
+        if rng.random() < 0.3:
+            await rig.graphs.optimize("g", branch=branch, stamp=rig.stamp())
+        elif rng.random() < 0.2 and branch == MAIN:
+            head = (await rig.roots.head("g")).n
+            await rig.graphs.revert("g", 2, observed=head, stamp=rig.stamp())
+            rows = start
+        else:
+            rows = stepped(rng, rows, rng.randrange(1, 5))
+            await rig.become(rows, branch)
         points[f"{branch}:{(await rig.roots.head('g', branch)).n}"] = rows
-    if rng.random() < 0.5:
-        await rig.graphs.optimize("g", branch="feat", stamp=rig.stamp())
-        points[f"feat:{(await rig.roots.head('g', 'feat')).n}"] = await rig.rows("feat")
 
     for before, after in itertools.permutations(points, 2):
         assert await told(rig, before, after) == naive(points[before], points[after])
+
+
+def parts_between(
+    before: Snapshot, after: Snapshot, ir_type: IrType
+) -> tuple[list[Part], list[Part]]:
+    one, other = (Version(s.dataset(ir_type), s.version(ir_type)) for s in (before, after))
+    return parts_that_differ(one, other, read=ir_type)
 
 
 def counted(parts: list[Part]) -> int:
@@ -102,10 +116,33 @@ async def test_no_more_rows_are_read_than_changed_whatever_the_graph_holds(tmp_p
 
     before, after = await snapshots(rig, "main:3", "feat:2")
     cities = before.node("City")
-    mine, theirs = parts_that_differ(before.dataset(cities), after.dataset(cities), read=cities)
+    mine, theirs = parts_between(before, after, cities)
 
     assert (counted(mine), counted(theirs)) == (1, 4)
     assert len(await told(rig, "main:3", "feat:2")) == 4
+
+
+async def test_rows_that_a_compaction_copied_are_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agentctl.graph.branching.rewritten.PAIR_ROWS_MIN", 1)
+    rig = MergeRig(LocalStore(tmp_path))
+    many: State = {}
+    for n in range(300):
+        many |= city(f"c{n:03d}", n)
+    await rig.begin(many)
+    await rig.become(many | city("c005", -5))
+    await rig.branch("feat")
+    await rig.become(many | city("c005", -5) | city("c006", -6) | city("new"), "feat")
+    done = await rig.graphs.optimize("g", branch="feat", stamp=rig.stamp())
+    await rig.become(many | city("c005", -5) | city("c007", -7) | city("own"))
+
+    before, after = await snapshots(rig, "main:4", "feat:3")
+    cities = before.node("City")
+    assert done.types["City"]
+    mine, theirs = parts_between(before, after, cities)
+    assert (counted(mine), counted(theirs)) == (3, 3)
+    assert {key[1] for key in await told(rig, "main:4", "feat:3")} == {"c006", "c007", "new", "own"}
 
 
 async def test_many_deletions_are_found_in_the_form_that_lance_gives_them(tmp_path: Path) -> None:
@@ -181,7 +218,7 @@ async def test_of_a_million_rows_only_the_changed_ones_are_read(tmp_path: Path) 
 
     before, after = await snapshots(rig, "main:2", "feat:2")
     cities = before.node("City")
-    mine, theirs = parts_that_differ(before.dataset(cities), after.dataset(cities), read=cities)
+    mine, theirs = parts_between(before, after, cities)
 
     assert before.rows(cities) == 1_000_000
     assert (counted(mine), counted(theirs)) == (1, 1)

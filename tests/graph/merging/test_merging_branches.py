@@ -8,8 +8,8 @@ import pytest
 
 from agentctl.adapters.backends.local import LocalStore
 from agentctl.graph.branching.told import MergeReport
-from agentctl.graph.layout import MAIN, commit_key
-from agentctl.graph.port import GraphError, ReadSetConflictError
+from agentctl.graph.layout import MAIN
+from agentctl.graph.port import ReadSetConflictError
 from agentctl.testing.sampling import LONG, sampled, seed_of_run
 from tests.graph.merging.merge_model import Graph, Told, merged
 from tests.graph.merging.merge_rig import SORTS, MergeRig, State, city, knows, person, stepped
@@ -293,13 +293,3 @@ async def test_a_merge_killed_at_any_write_leaves_the_old_commit_and_can_be_repe
     assert (report.outcome, report.commit) == ("merged", "main:4")
     assert await rig.rows() == merged(SORTS, BASE, ours, theirs)
     assert (await rig.graphs.verify("g")).is_whole
-
-
-async def test_branches_whose_common_commits_are_lost_are_unrelated(tmp_path: Path) -> None:
-    rig = await parted(tmp_path, BASE, BASE | city("chur"), BASE | city("sion"))
-    (tmp_path / commit_key("g", 2)).unlink()
-
-    with pytest.raises(GraphError) as refused:
-        await rig.merge("feat")
-
-    assert refused.value.diagnostic.code == "merge_unrelated"
