@@ -10,6 +10,7 @@ from lance.query import FullTextQuery, MatchQuery, PhraseQuery
 
 from agentctl.graph.search.segment import TextRows
 from agentctl.graph.search.text_query import TextQuery
+from agentctl.graph.search.words import words_of
 
 AT_ONCE: Final = 1_000
 """Ids that one filter names."""
@@ -60,10 +61,14 @@ def ids_without(dataset: lance.LanceDataset, column: str) -> pa.Array:
 def proposed(
     dataset: lance.LanceDataset, column: str, query: TextQuery, *, count_max: int
 ) -> TextRows | None:
-    """Returns rows among which is every row that the query finds; None where they are too many.
+    """Returns rows among which is every row that the query finds; None where that is not to be had.
 
-    By the inverted index, and by a scan of Lance's own of the rows that it does not cover yet.
+    By the inverted index, and by a scan of Lance's own of the rows that it does not cover yet. Not
+    where more than *count_max* rows come, nor where Lance would cut a word of the query once more: a
+    dotted capital I in lower case ends in a mark that is no letter.
     """
+    if any(words_of(word) != [word] for word in query.words):
+        return None
     looked: FullTextQuery
     if query.function == "match_text":
         looked = PhraseQuery(" ".join(query.words), column)

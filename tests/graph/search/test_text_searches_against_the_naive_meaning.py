@@ -138,6 +138,16 @@ def test_an_index_of_lance_decides_nothing(tmp_path: Path) -> None:
     assert not has_text_index(bare.snapshot().dataset(bare.doc), "text")
 
 
+def test_a_word_that_lance_would_cut_once_more_is_found_all_the_same(tmp_path: Path) -> None:
+    graph = SearchGraph(tmp_path, index_rows_min=10)
+    graph.append([{"id": f"n{i}", "text": f"İzmir {i}"} for i in range(12)])
+    assert has_text_index(graph.snapshot().dataset(graph.doc), "text")
+
+    found = over(graph).text_scores(graph.doc, looks("match_text", "İzmir 3"))
+
+    assert found["id"].to_pylist() == ["n3"]
+
+
 def test_the_statistics_are_of_all_rows_whatever_a_filter_leaves(tmp_path: Path) -> None:
     graph = SearchGraph(tmp_path)
     graph.append([{"id": str(i), "text": "rare" if i == 3 else "common"} for i in range(9)])

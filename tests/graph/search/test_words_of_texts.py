@@ -74,5 +74,6 @@ def test_lances_index_cuts_between_the_same_characters_and_lowers_them_alike(
 
     assert found("before") == cut
     for character in [c for c in characters if c.isupper()][::20]:
-        (word,) = words_of(character)[:1] or [""]
-        assert not word or f"{ord(character):x}" in found(word), hex(ord(character))
+        (word, *_) = words_of(character)
+        if words_of(word) == [word]:  # What is cut once more is not asked for there.
+            assert f"{ord(character):x}" in found(word), hex(ord(character))
