@@ -155,7 +155,10 @@ def _against_graph(
     found = rows_without(complete(found, columns), "id", held.touched(change.type))
     if not found.num_rows:
         return
-    both = pa.concat_tables([table.select(columns), found.select(columns)])
+    # Column by column: the tables may differ in what their schemas say of null.
+    both = pa.table(
+        {name: pa.chunked_array([*table[name].chunks, *found[name].chunks]) for name in columns}
+    )
     codes = tuple_codes(both, columns)
     mine, theirs = codes[: table.num_rows], codes[table.num_rows :]
     meets = np.isin(mine, theirs)

@@ -36,9 +36,6 @@ FINDINGS = {
     "logic: Not of an and with a comparison that is unknown for all": UNKNOWN_AS_FALSE,
     "logic: Not of an or with a comparison that is unknown for all": UNKNOWN_AS_FALSE,
     "logic: Not of membership in a null list beside a test": UNKNOWN_AS_FALSE,
-    "inserts: A second edge between unique ends is refused": (
-        "writes: check_keys joins staged rows with the graph's, whose columns may be null"
-    ),
 }
 """What the engine does not do as the page says, by case: each fails, or is no finding any more."""
 

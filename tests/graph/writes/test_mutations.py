@@ -386,3 +386,18 @@ async def test_rows_made_and_rows_found_can_be_updated_together(tmp_path: Path) 
 
     assert (report.commit, report.affected_nodes) == ("main:4", 5)
     assert await here.rows("Note") == [{"text": "both", "stars": 2}] * 2
+
+
+async def test_ends_that_are_unique_together_are_taken_once(tmp_path: Path) -> None:
+    here = await Bench(tmp_path).becomes(
+        "node Person { slug: String @key } edge Knows: Person -> Person { @unique(src, dst) }"
+    )
+    await here.do('insert Person { slug: "a" } insert Person { slug: "b" }')
+    await here.do('insert Knows { from: "a" to: "b" } insert Knows { from: "b" to: "a" }')
+
+    again = await here.do('insert Knows { from: "a" to: "b" }')
+    other = await here.do('insert Knows { from: "a" to: "a" }')
+
+    assert [d.code for d in again.diagnostics] == ["unique_violated"]
+    assert "has the same values" in again.diagnostics[0].message
+    assert other.affected_edges == 1
