@@ -55,6 +55,16 @@ class Adjacencies:
         """
         return self._cache.get(self._key(edge, forward=forward), lambda: self._made(edge, forward))
 
+    def warm(self, edge: "IrType", *, forward: bool) -> Adjacency | None:
+        """Returns the edges of a type where nothing need be read or made for them, or None."""
+        found = self._cache.found(self._key(edge, forward=forward))
+        return found if isinstance(found, Adjacency) else None
+
+    def warm_ids(self, node: "IrType") -> IdIndex | None:
+        """Returns the ids of a node type where nothing need be read for them, or None."""
+        found = self._cache.found(("ids", *self._version(node)))
+        return found if isinstance(found, IdIndex) else None
+
     def is_warm(self, edge: "IrType", *, forward: bool) -> bool:
         """Returns whether `of` and `ids` of both ends need not read anything."""
         ends = all(("ids", *self._version(node)) in self._cache for node in self._ends(edge))

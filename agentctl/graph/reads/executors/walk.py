@@ -5,7 +5,8 @@ of ids that it needs is held already and the rows are few enough; else it answer
 query goes the way of all others. The rows are the same. Source: graph-engine 3.
 """
 
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
@@ -22,13 +23,41 @@ from agentctl.graph.reads.executors.walk_shape import Step, Walk, walk_of
 from agentctl.graph.reads.options import ReadOptions
 from agentctl.graph.snapshot import Snapshot
 from agentctl.languages.query.plan import CheckedQuery, ParamRef, Value
+from agentctl.languages.schema.ir import SchemaIr
 
 ROWS_MAX: Final = 1_000_000
 """More rows than that are left to the plan, which gives them in batches."""
+SHAPES_MAX: Final = 256
+"""Of so many queries the shape is remembered."""
 ROW_BYTES: Final = 100
 """About what a row on its way takes: a position for each variable, and as much again in order."""
 
 Row = dict[str, object]
+
+
+class Shapes:
+    """What shape the queries have that were asked lately; used by many threads."""
+
+    def __init__(self, count_max: int = SHAPES_MAX) -> None:
+        self._count_max = count_max
+        self._lock = threading.Lock()
+        self._held: dict[tuple[int, int], tuple[CheckedQuery, SchemaIr, Walk | None]] = {}
+
+    def of(self, query: CheckedQuery, ir: SchemaIr) -> Walk | None:
+        """Returns `walk_of` of the two; they are told by who they are, which costs nothing."""
+        key = id(query), id(ir)
+        known = self._held.get(key)
+        if known is not None:  # what is held stays alive, so nobody else can have its number
+            return known[2]
+        walk = walk_of(query, ir)
+        with self._lock:
+            if len(self._held) >= self._count_max:
+                self._held.clear()
+            self._held[key] = query, ir, walk
+        return walk
+
+
+_SHAPES: Final = Shapes()
 
 
 def walked(
@@ -45,28 +74,57 @@ def walked(
     """
     if options.executor not in ("auto", "csr") or not len(cache):
         return None
-    walk = walk_of(query, snapshot.ir)
-    bounds = _bounds(query, params, options)
-    if walk is None or bounds is None:
+    walk = _SHAPES.of(query, snapshot.ir)
+    if walk is None or not walk.steps:
         return None
+    bounds = _bounds(query, params, options)
     budget = Budget(memory_bytes=options.memory_bytes, deadline_s=options.deadline_s)
-    kept = Adjacencies(snapshot, cache, pause=budget.tick)
-    if not _is_warm(snapshot, walk, kept):
+    ready = _Ready(snapshot, walk, Adjacencies(snapshot, cache))
+    if bounds is None or not ready.whole:
         return None
     budget.tick()
     try:
-        return _Walking(snapshot, walk, kept, budget).rows(query, params, bounds)
+        return _Walking(walk, ready, budget).rows(query, params, bounds)
     except TooManyPairsError:
         return None
+
+
+class _Ready:
+    """Everything that a walk needs, as far as it is at hand."""
+
+    def __init__(self, snapshot: Snapshot, walk: Walk, kept: Adjacencies) -> None:
+        self._snapshot = snapshot
+        self._kept = kept
+        self._found: dict[tuple[str, bool], Adjacency | None] = {}
+        types = dict.fromkeys(walk.types.values())
+        by_type = {name: kept.warm_ids(snapshot.node(name)) for name in types}
+        self.ids = {var: by_type[name] for var, name in walk.types.items()}
+        self.steps = [self._step(step) for step in walk.steps]
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing is missing."""
+        there = all(ids is not None for ids in self.ids.values())
+        return there and all(one is not None for step in self.steps for one in step)
+
+    def _step(self, step: Step) -> list[Adjacency | None]:
+        ways = (step.forward, not step.forward) if step.undirected else (step.forward,)
+        return [self._one(name, forward=way) for name in step.edge_types for way in ways]
+
+    def _one(self, name: str, *, forward: bool) -> Adjacency | None:
+        if (name, forward) not in self._found:
+            edge = self._snapshot.type_named("edge", name)
+            assert edge is not None, "a walk is over the types of its schema"
+            self._found[name, forward] = self._kept.warm(edge, forward=forward)
+        return self._found[name, forward]
 
 
 class _Walking:
     """One walk."""
 
-    def __init__(self, snapshot: Snapshot, walk: Walk, kept: Adjacencies, budget: Budget) -> None:
-        self._snapshot = snapshot
+    def __init__(self, walk: Walk, ready: _Ready, budget: Budget) -> None:
         self._walk = walk
-        self._kept = kept
+        self._ready = ready
         self._budget = budget
         self._rows_max = min(ROWS_MAX, budget.memory_bytes // ROW_BYTES)
 
@@ -78,66 +136,86 @@ class _Walking:
         # A count needs no variable but those that lead on.
         used = {var for var, _ in walk.order} if walk.shown else set[str]()
         for at, step in enumerate(walk.steps):
-            columns = self._stepped(columns, step)
+            columns = self._stepped(columns, at)
             later = {s.near for s in walk.steps[at + 1 :]} | used
             columns = {v: c for v, c in columns.items() if v in later or v == step.far}
-        last = walk.steps[-1].far if walk.steps else walk.start
         names = [output.name for output in query.outputs]
         if not walk.shown:
-            count: Row = {name: len(columns[last]) for name in names}
+            count: Row = {name: len(columns[walk.steps[-1].far]) for name in names}
             return tuple([count][bounds])
         if walk.distinct:
             columns = _distinct({var: columns[var] for var in walk.shown})
         ordered = self._ordered(columns)[bounds]
         texts = [self._ids(var).take(columns[var][ordered]).to_pylist() for var in walk.shown]
-        return tuple(dict(zip(names, row, strict=True)) for row in zip(*texts, strict=True))
+        if len(names) == 1:
+            name = names[0]
+            return tuple([{name: text} for text in texts[0]])
+        return tuple([dict(zip(names, row, strict=True)) for row in zip(*texts, strict=True)])
 
     def _starts(self, params: Mapping[str, object]) -> Positions:
         given = self._walk.starts
         value = given.value if isinstance(given, Value) else params[given.name]
-        keys = value if isinstance(value, list | tuple) else [value]
-        texts = pa.array(list(dict.fromkeys(k for k in keys if isinstance(k, str))), pa.utf8())
-        positions = self._ids(self._walk.start).positions(texts)
-        present: Positions = positions[positions != ABSENT]
-        return present
+        ids = self._ids(self._walk.start)
+        if not isinstance(value, list | tuple):
+            found = ABSENT if not isinstance(value, str) else ids.position(value)
+            return np.full(int(found != ABSENT), found, np.int64)
+        positions = np.unique(ids.positions(pa.array(value, pa.utf8())))
+        return positions[1:] if len(positions) and positions[0] == ABSENT else positions
 
-    def _stepped(self, columns: dict[str, Positions], step: Step) -> dict[str, Positions]:
-        steps = _adjacencies(self._snapshot, self._kept, step)
+    def _stepped(self, columns: dict[str, Positions], at: int) -> dict[str, Positions]:
+        step = self._walk.steps[at]
+        steps = [one for one in self._ready.steps[at] if one is not None]
         near, (low, high) = columns[step.near], step.hops
         one = steps[0] if len(steps) == 1 else steps
         if high == 1:
-            at, far = expand(one, near, pairs_max=self._rows_max)
+            rows, far = expand(one, near, pairs_max=self._rows_max)
+        elif len(near) == 1:
+            rows, far = self._reached(one, near, low, high)
         else:
             # From a node that stands in many rows one searches once.
             nodes, places = np.unique(near, return_inverse=True)
-            rows, found = reach(
-                one, nodes, low, high, pairs_max=self._rows_max, pause=self._budget.tick
-            )
-            at, far = _spread(rows, found, places, len(nodes), self._rows_max)
-        return {**{var: column[at] for var, column in columns.items()}, step.far: far}
+            found = self._reached(one, nodes, low, high)
+            rows, far = _spread(*found, places, len(nodes), self._rows_max)
+        return {**{var: column[rows] for var, column in columns.items()}, step.far: far}
+
+    def _reached(
+        self, steps: Adjacency | list[Adjacency], nodes: Positions, low: int, high: int
+    ) -> tuple[Positions, Positions]:
+        pause = self._budget.tick
+        return reach(steps, nodes, low, high, pairs_max=self._rows_max, pause=pause)
 
     def _ordered(self, columns: Mapping[str, Positions]) -> Positions:
-        keys: list[Positions] = []
-        for var, descending in self._walk.order:
-            column = columns[var]
-            if len(column) and (column != column[0]).any():
-                ranks = self._ranks(var, column)
-                keys.append(-ranks if descending else ranks)
-        if not keys:
+        varying = [
+            (var, descending)
+            for var, descending in self._walk.order
+            if len(columns[var]) > 1 and (columns[var] != columns[var][0]).any()
+        ]
+        if not varying:
             return np.arange(len(next(iter(columns.values()))))
-        return np.lexsort(keys[::-1])
+        ranks = self._ranks({var: columns[var] for var, _ in varying})
+        return np.lexsort([-ranks[var] if down else ranks[var] for var, down in reversed(varying)])
 
-    def _ranks(self, var: str, positions: Positions) -> Positions:
-        """Returns numbers that order as the ids at *positions* do."""
-        different, places = np.unique(positions, return_inverse=True)
-        ids = self._ids(var).take(different).to_pylist()
-        order = sorted(range(len(ids)), key=ids.__getitem__)
-        ranks = np.empty(len(ids), np.int64)
-        ranks[order] = np.arange(len(ids))
-        return ranks[places]
+    def _ranks(self, columns: Mapping[str, Positions]) -> dict[str, Positions]:
+        """Returns numbers that order as the ids at the positions do."""
+        found: dict[str, Positions] = {}
+        of_type: dict[str, list[str]] = {}
+        for var in columns:
+            of_type.setdefault(self._walk.types[var], []).append(var)
+        for own in of_type.values():
+            together = np.concatenate([columns[var] for var in own])
+            different, places = np.unique(together, return_inverse=True)
+            ids = self._ids(own[0]).take(different).to_pylist()
+            order = sorted(range(len(ids)), key=ids.__getitem__)
+            ranks = np.empty(len(ids), np.int64)
+            ranks[order] = np.arange(len(ids))
+            told = ranks[places].reshape(len(own), -1)
+            found.update(zip(own, told, strict=True))
+        return found
 
     def _ids(self, var: str) -> IdIndex:
-        return self._kept.ids(self._snapshot.node(self._walk.types[var]))
+        ids = self._ready.ids[var]
+        assert ids is not None, "a walk is begun when all is ready"
+        return ids
 
 
 def _bounds(
@@ -155,28 +233,6 @@ def _bounds(
     offset, limit = told[0] or 0, told[1]
     counts = [c for c in (limit, options.limit) if c is not None]
     return slice(offset, offset + min(counts) if counts else None)
-
-
-def _is_warm(snapshot: Snapshot, walk: Walk, kept: Adjacencies) -> bool:
-    for step in walk.steps:
-        for name in step.edge_types:
-            edge = snapshot.type_named("edge", name)
-            assert edge is not None, "a walk is over the types of its schema"
-            ways = (True, False) if step.undirected else (step.forward,)
-            if not all(kept.is_warm(edge, forward=way) for way in ways):
-                return False
-    return bool(walk.steps)
-
-
-def _adjacencies(snapshot: Snapshot, kept: Adjacencies, step: Step) -> Sequence[Adjacency]:
-    found: list[Adjacency] = []
-    for name in step.edge_types:
-        edge = snapshot.type_named("edge", name)
-        assert edge is not None, "a walk is over the types of its schema"
-        found.append(kept.of(edge, forward=step.forward))
-        if step.undirected:
-            found.append(kept.of(edge, forward=not step.forward))
-    return found
 
 
 def _spread(
