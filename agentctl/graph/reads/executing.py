@@ -221,7 +221,7 @@ class Execution:
         """Returns all edges of a hop; endpoint pairs once where there is no edge variable."""
         hop = plan.hop
         edges = [self._source.edge(name) for name in hop.edge_types]
-        wanted = Wanted(var=hop.edge_var, reads=plan.reads, tests=plan.tests)
+        wanted = Wanted(var=hop.edge_var, ids=plan.ids, reads=plan.reads, tests=plan.tests)
         parts: list[Frame] = []
         for leg in legs_of(hop, edges, near_is_source=True):
             found = self._arrow.all(leg.edge, wanted)

@@ -44,7 +44,7 @@ def expanded(
     hop = step.hop
     near, far = (hop.source, hop.target) if step.near == "source" else (hop.target, hop.source)
     ids, codes = codes_of(frame[near])
-    wanted = Wanted(var=hop.edge_var, reads=step.reads, tests=step.tests)
+    wanted = Wanted(var=hop.edge_var, ids=step.ids, reads=step.reads, tests=step.tests)
     found = _both(hop, legs, ids, expander, wanted)
     return _joined(frame, codes, found, far, closes=step.closes or near == far, budget=budget)
 

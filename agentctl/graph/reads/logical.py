@@ -76,6 +76,8 @@ class Edges(msgspec.Struct, frozen=True, kw_only=True, tag_field="is", tag="edge
     hop: Hop
     tests: tuple[Test, ...] = ()
     reads: tuple[str, ...] = ()
+    ids: bool = True
+    """Whether the ids of the edge variable are read: not where nobody uses them."""
 
 
 class Match(msgspec.Struct, frozen=True, kw_only=True, tag_field="is", tag="match"):
@@ -99,6 +101,8 @@ class Expand(msgspec.Struct, frozen=True, kw_only=True, tag_field="is", tag="exp
     """Over the edge variable alone."""
     reads: tuple[str, ...] = ()
     """Properties of the edge; ``@src`` and ``@dst`` are its ends."""
+    ids: bool = True
+    """Whether the ids of the edge variable are read: not where nobody uses them."""
     executor: str = "arrow"
     """How, as the cost decided."""
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -15,7 +16,7 @@ from agentctl.graph.reads.budget import Budget
 from agentctl.graph.reads.cost import looked_up
 from agentctl.graph.reads.evaluating import kept
 from agentctl.graph.reads.expressions import Column, Compare, Constant, Known, Test, columns_of
-from agentctl.graph.reads.frame import Frame, flat, plain
+from agentctl.graph.reads.frame import Frame, flat, plain, positions
 from agentctl.graph.reads.pushing import column_name, pushed, quoted
 from agentctl.graph.reads.refusing import unfit
 from agentctl.graph.snapshot import Snapshot
@@ -26,6 +27,12 @@ LOOKUP_COUNT_MAX: Final = 1_000
 
 SMALL_ROWS: Final = 10_000
 """Types of fewer rows are read at once, which is quicker than batch by batch."""
+
+PLACE: Final = "~place"
+"""The column that says which of the values of *member* a row has, by their places."""
+
+BATCH_ROWS_MAX: Final = 1 << 18
+"""Rows of a batch that many values are looked for in: they are hashed anew for each batch."""
 
 _ENDS: Final = {"@src": "src", "@dst": "dst"}
 
@@ -91,7 +98,8 @@ class Source:
             where: a further condition in Lance's filter language.
             also: stored columns that are given under their own names.
             ids: whether ``var`` itself is wanted.
-            member: a column of the result and the values it must have one of.
+            member: a column of the result and the values it must have one of, which are different;
+                `PLACE` is then a column too.
         """
         stored = self._stored(ir_type, var)
         filters = [] if where is None else [where]
@@ -125,8 +133,13 @@ class Source:
     ) -> Mapping[str, pa.Array]:
         """Returns ``var.<property>`` for each of *ids*, which are different; null where there is none."""
         found = self.among(ir_type, "id", ids, var=var, reads=reads)
-        at = pc.index_in(ids, value_set=found[var])
-        return {name: column.take(at) for name, column in found.columns.items() if name != var}
+        if PLACE in found.columns:
+            rows = np.full(len(ids), -1, np.int64)
+            rows[positions(found[PLACE])] = np.arange(found.rows)
+            at = pa.array(rows, mask=rows < 0)
+        else:
+            at = pc.index_in(ids, value_set=found[var])
+        return {name: found[name].take(at) for name in (f"{var}.{read}" for read in reads)}
 
     def among(  # noqa: PLR0913  # what one look-up is
         self,
@@ -172,7 +185,12 @@ class Source:
         columns = list(dict.fromkeys([*reading.names.values(), *reading.also]))
         if reading.empty:
             return reading.frame(dataset.scanner(columns=columns, limit=0).to_table())
-        scanner = dataset.scanner(columns=columns, filter=reading.where)
+        hashed = 0 if reading.member is None else 4 * len(reading.member[1])
+        scanner = dataset.scanner(
+            columns=columns,
+            filter=reading.where,
+            batch_size=min(max(hashed, 8_192), BATCH_ROWS_MAX),
+        )
         if reading.few or self.rows(reading.ir_type) < SMALL_ROWS:
             return reading.frame(scanner.to_table())
         frames: list[Frame] = []
@@ -223,10 +241,12 @@ class _Reading(msgspec.Struct, frozen=True, kw_only=True):
         frame = Frame(batch.num_rows, columns)
         if self.member is not None:
             name, values = self.member
-            frame = frame.filter(pc.is_in(frame[name], value_set=values))
+            place = pc.index_in(frame[name], value_set=values)
+            frame = frame.having({PLACE: place}).filter(place.is_valid())
         label = pa.scalar(self.ir_type.name)
         types = {n: pa.repeat(label, frame.rows) for n in self.wanted if n.endswith(".@type")}
-        return kept(self.residual, frame.having(types)).select([*self.wanted, *self.also])
+        placed = [] if self.member is None else [PLACE]
+        return kept(self.residual, frame.having(types)).select([*self.wanted, *self.also, *placed])
 
 
 class _Stored(dict[str, str]):

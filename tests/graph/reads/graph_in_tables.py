@@ -52,8 +52,10 @@ class _Dataset:
         columns: Sequence[str],
         filter: str | None = None,  # noqa: A002  # as Lance names it
         limit: int | None = None,
+        batch_size: int | None = None,
     ) -> _Scanner:
         assert filter is None, "nothing is pushed into tables"
+        assert batch_size is None or batch_size > 0
         return _Scanner(self.table, columns, limit)
 
 

@@ -113,6 +113,14 @@ def test_properties_of_an_edge_come_with_it_into_inner_patterns_too() -> None:
     assert edges.reads == ("since",)
 
 
+def test_ids_of_edges_are_read_only_where_somebody_uses_them() -> None:
+    grouped = planned("$a: Person { age: 3 } $a $e:knows $b", "return { avg($e.weight) as w }")
+    listed = planned("$a: Person { age: 3 } $a $e:knows $b", "return { $e.weight }")
+
+    assert [o.ids for o in operators(grouped) if isinstance(o, Expand)] == [False]
+    assert [o.ids for o in operators(listed) if isinstance(o, Expand)] == [True]
+
+
 def test_parts_that_an_equality_connects_are_joined_by_it() -> None:
     plan = planned("$a: Person $c: Company $a.name = $c.title", "return { $a.name }")
 

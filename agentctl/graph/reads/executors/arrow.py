@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from agentctl.graph.reads.budget import Budget
 from agentctl.graph.reads.executors.expansion import EdgeRows, Wanted
 from agentctl.graph.reads.frame import Frame, Positions, positions
 from agentctl.graph.reads.reaching import Numbers, Table, joined, reached
-from agentctl.graph.reads.source import Source
+from agentctl.graph.reads.source import PLACE, Source
 from agentctl.languages.schema.ir import IrType
 
 _ENDS = ("src", "dst")
@@ -28,8 +27,8 @@ class ArrowExpander:
         """Returns the edges of a type at *near*."""
         here, there = _ENDS if forward else _ENDS[::-1]
         found = self.all(edge, wanted, member=(here, near))
-        at = positions(pc.index_in(found[here], value_set=near))
-        names = () if wanted.var is None else (n for n in found.columns if n not in _ENDS)
+        at = positions(found[PLACE])
+        names = (n for n in found.columns if n not in (*_ENDS, PLACE))
         return EdgeRows(at, found[there], {name: found[name] for name in names})
 
     def all(
@@ -42,7 +41,7 @@ class ArrowExpander:
             reads=wanted.reads,
             tests=wanted.tests,
             also=_ENDS,
-            ids=wanted.var is not None,
+            ids=wanted.var is not None and wanted.ids,
             member=member,
         )
 

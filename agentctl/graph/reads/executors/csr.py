@@ -115,7 +115,9 @@ class CsrExpander:
         assert wanted.var is not None
         stored = {f"{wanted.var}.{p.name}": p.column for p in edge.properties}
         stored |= {wanted.var: "id", f"{wanted.var}.@src": "src", f"{wanted.var}.@dst": "dst"}
-        names = [wanted.var, *(f"{wanted.var}.{name}" for name in wanted.reads)]
+        names = [f"{wanted.var}.{name}" for name in wanted.reads]
+        if wanted.ids:
+            names.insert(0, wanted.var)
         used = dict.fromkeys(names)
         for test in wanted.tests:
             used.update(dict.fromkeys(sorted(columns_of(test))))

@@ -158,7 +158,7 @@ class DuckExpander:
         found = self._columns.all(edge, wanted)
         at, rows = self._duck.pairs([near], [found[here]])
         places = pa.array(rows)
-        names = () if wanted.var is None else (n for n in found.columns if n not in (here, there))
+        names = [n for n in found.columns if n not in (here, there)]
         return EdgeRows(at, found[there].take(places), {n: found[n].take(places) for n in names})
 
     def reach(

@@ -44,6 +44,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
     var: str | None = None
     """The edge variable; None where only endpoint pairs count, and they may be given once."""
+    ids: bool = True
+    """Whether the ids of the edges are wanted; they are the largest of their columns."""
     reads: tuple[str, ...] = ()
     tests: tuple[Test, ...] = ()
 

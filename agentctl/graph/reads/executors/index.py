@@ -7,7 +7,7 @@ import pyarrow.compute as pc
 
 from agentctl.graph.reads.executors.expansion import EdgeRows, Wanted
 from agentctl.graph.reads.frame import Positions, positions
-from agentctl.graph.reads.source import Source
+from agentctl.graph.reads.source import PLACE, Source
 from agentctl.languages.schema.ir import IrType
 
 
@@ -30,10 +30,10 @@ class IndexExpander:
             reads=wanted.reads,
             tests=wanted.tests,
             also=(here, there),
-            ids=wanted.var is not None,
+            ids=wanted.var is not None and wanted.ids,
         )
         at = positions(pc.index_in(found[here], value_set=near))
-        names = () if wanted.var is None else (n for n in found.columns if n not in ("src", "dst"))
+        names = (n for n in found.columns if n not in ("src", "dst", PLACE))
         return EdgeRows(at, found[there], {name: found[name] for name in names})
 
     def reach(
