@@ -49,13 +49,18 @@ def ulids(milliseconds: int, entropy: bytes) -> "pa.Array":
     halves = np.zeros((2 * count, 8), dtype=np.uint8)
     halves[:, 3:] = np.frombuffer(entropy, dtype=np.uint8).reshape(-1, 5)
     high, low = halves.view(">u8").reshape(count, 2).astype(np.uint64).T
-    order = np.lexsort((low, high))
-    # The 48 bits of time are 10 digits of 5 with two zero bits before them, the others 16.
-    texts = np.empty((count, _LENGTH), dtype=np.uint8)
-    texts[:, :10] = np.frombuffer(ulid(milliseconds, bytes(_ENTROPY_BYTES))[:10].encode(), np.uint8)
-    for column, numbers in ((10, high[order]), (18, low[order])):
-        for place in range(8):
-            digits = (numbers >> np.uint64(35 - 5 * place)) & np.uint64(31)
-            texts[:, column + place] = alphabet[digits.astype(np.intp)]
+    order = np.argsort(high)
+    if count and (np.diff(high[order]) == 0).any():
+        order = np.lexsort((low, high))
+    # The 48 bits of time are 10 digits of 5 with two zero bits before them, the others 16: 8 pairs.
+    pairs = (
+        np.stack([alphabet.repeat(32), np.tile(alphabet, 32)], axis=1).view(np.uint16).reshape(-1)
+    )
+    texts = np.empty((count, _LENGTH // 2), dtype=np.uint16)
+    texts[:, :5] = np.frombuffer(ulid(milliseconds, bytes(_ENTROPY_BYTES))[:10].encode(), np.uint16)
+    for column, numbers in ((5, high[order]), (9, low[order])):
+        for place in range(4):
+            pair = (numbers >> np.uint64(30 - 10 * place)) & np.uint64(1023)
+            texts[:, column + place] = pairs[pair.astype(np.intp)]
     offsets = np.arange(0, _LENGTH * (count + 1), _LENGTH, dtype=np.int32)
     return pa.StringArray.from_buffers(count, pa.py_buffer(offsets), pa.py_buffer(texts))

@@ -36,6 +36,7 @@ _UNDECODED: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _HEAD: Final = len(b'{"edge"')
 _EDGE_HEAD: Final = b'{"edge"'
 _NODE_HEAD: Final = b'{"type"'
+_HEADS: Final = (_NODE_HEAD, _EDGE_HEAD)
 _BREAK: Final = b"}\n{"
 _SPACE: Final = b" \t\r\n"
 _SPACED_COLONS: Final = (b" :", b"\t:", b"\r:", b"\n:")
@@ -58,6 +59,19 @@ class _Decoded(NamedTuple):
     lines: _Lines
 
 
+class _Gathered(NamedTuple):
+    """Lines of one type, and their values by property."""
+
+    rows: list[Any]
+    lines: _Lines
+    values: list[list[Any]]
+    """`UNSET` where a line leaves a property out."""
+    ids: list[Any]
+    """`UNSET` where a line gives none."""
+    members: int
+    """How many members the lines have if none is given twice."""
+
+
 class NdjsonReader:
     """Reads the lines of one load against one schema, a chunk after the other."""
 
@@ -69,8 +83,10 @@ class NdjsonReader:
 
     def read(self, texts: Sequence[bytes], first: int) -> Chunk:
         """Returns what *texts* are, the first of which has the number *first*."""
-        nodes, edges = _by_kind(texts, first)
         chunk = Chunk([], [])
+        if self._alike(texts, first, chunk):
+            return chunk
+        nodes, edges = _by_kind(texts, first)
         rest: list[tuple[int, bytes]] = []
         for decoder, lines in ((self._forms.nodes, nodes), (self._forms.edges, edges)):
             if lines.texts:
@@ -81,12 +97,34 @@ class NdjsonReader:
             self._read_each(rest, chunk)
         return chunk
 
+    def _alike(self, texts: Sequence[bytes], first: int, chunk: Chunk) -> bool:
+        """Reads lines that are all of the first one's kind and right; returns whether they were."""
+        head = texts[0][:_HEAD] if texts else b""
+        joined = _joined(texts) if head in _HEADS else None
+        if joined is None:
+            return False
+        decoder = self._forms.edges if head == _EDGE_HEAD else self._forms.nodes
+        rows = _decoded(decoder, joined, len(texts)) or []
+        every = _Lines(texts, range(first, first + len(texts)))
+        groups = _by_class(rows, every)
+        if not groups or any(type(g.rows[0]) not in self._builders for g in groups):
+            return False
+        gathered = [self._builders[type(g.rows[0])].gathered(g) for g in groups]
+        if not _once(joined, gathered):
+            return False
+        try:
+            parts = [self._builders[type(g.rows[0])].part(g) for g in gathered]
+        except NOT_FITTING:
+            return False
+        chunk.parts.extend(parts)
+        return True
+
     def _groups(
         self,
         decoder: Decoder,
         lines: _Lines,
         rest: list[tuple[int, bytes]],
-    ) -> list[_Decoded]:
+    ) -> "list[_Gathered]":
         """Returns the decoded lines by type; the others are added to *rest*."""
         joined = _joined(lines.texts)
         rows = None if joined is None else _decoded(decoder, joined, len(lines.texts))
@@ -99,32 +137,28 @@ class NdjsonReader:
                 groups.append(group)
             else:
                 rest.extend(zip(group.lines.numbers, group.lines.texts, strict=True))
-        if not self._once(joined, groups):
-            groups = [self._without_repeats(group, rest) for group in groups]
-        return groups
+        gathered = [self._builders[type(g.rows[0])].gathered(g) for g in groups]
+        if not _once(joined, gathered):
+            gathered = [self._without_repeats(group, rest) for group in groups]
+        return gathered
 
-    def _once(self, joined: bytes, groups: list[_Decoded]) -> bool:
-        """Returns whether surely no member is given twice: each has a colon behind a quote."""
-        members = sum(self._builders[type(g.rows[0])].members(g.rows) for g in groups)
-        return joined.count(b":") == members or _colons_of_members(joined) == members
-
-    def _without_repeats(self, group: _Decoded, rest: list[tuple[int, bytes]]) -> _Decoded:
-        members = self._builders[type(group.rows[0])].members
+    def _without_repeats(self, group: _Decoded, rest: list[tuple[int, bytes]]) -> "_Gathered":
+        builder = self._builders[type(group.rows[0])]
         good: list[int] = []
         for place, (row, text) in enumerate(zip(group.rows, group.lines.texts, strict=True)):
-            count = members([row])
+            count = builder.gathered(_Decoded([row], _picked(group.lines, [place]))).members
             if count in (text.count(b":"), _colons_of_members(text)):
                 good.append(place)
             else:
                 rest.append((group.lines.numbers[place], text))
-        return _Decoded([group.rows[n] for n in good], _picked(group.lines, good))
+        rows = [group.rows[n] for n in good]
+        return builder.gathered(_Decoded(rows, _picked(group.lines, good)))
 
-    def _build(self, group: _Decoded, chunk: Chunk, rest: list[tuple[int, bytes]]) -> None:
+    def _build(self, group: "_Gathered", chunk: Chunk, rest: list[tuple[int, bytes]]) -> None:
         if not group.rows:
             return
-        builder = self._builders[type(group.rows[0])]
         try:
-            chunk.parts.append(builder.part(group.rows, group.lines.numbers))
+            chunk.parts.append(self._builders[type(group.rows[0])].part(group))
         except NOT_FITTING:
             rest.extend(zip(group.lines.numbers, group.lines.texts, strict=True))
 
@@ -148,49 +182,55 @@ class _Builder:
         self._type = form.type
         self._mint = mint
         self._schema = staged_schema(form.type)
-        self._properties: list[tuple[Getter, Convert, object]] = [
-            (get, converter_for(form.type, p), _default(p))
-            for get, p in zip(form.values, form.type.properties, strict=True)
+        self._properties: list[tuple[Convert, object]] = [
+            (converter_for(form.type, p), _default(p)) for p in form.type.properties
         ]
         self._fixed = 3 if form.type.kind == "edge" else 1
 
-    def members(self, rows: list[Any]) -> int:
-        """Returns how many members the lines have if none is given twice."""
-        found, count = self._form.data(rows)
-        for get in (*self._form.optional, _ID):
-            count += len(found) - list(map(get, found)).count(UNSET)
-        return count + len(rows) * (self._fixed + self._form.needed)
+    def gathered(self, group: _Decoded) -> _Gathered:
+        """Returns the lines' values by property."""
+        rows = group.rows
+        data, members = self._form.data(rows)
+        members += len(rows) * self._fixed
+        values: list[list[Any]] = []
+        for get in (*self._form.values, _ID):
+            found = list(map(get, data))
+            values.append(found)
+            members += len(rows) - found.count(UNSET)
+        ids = values.pop()
+        return _Gathered(rows, group.lines, values, ids, members)
 
-    def part(self, rows: list[Any], numbers: Sequence[int]) -> Part:
+    def part(self, group: _Gathered) -> Part:
         """Returns the columns of decoded lines; raises one of `NOT_FITTING` where some are none."""
-        data, _ = self._form.data(rows)
+        rows = group.rows
         columns = [
-            convert(_filled(list(map(get, data)), default))
-            for get, convert, default in self._properties
+            convert(_filled(values, default))
+            for values, (convert, default) in zip(group.values, self._properties, strict=True)
         ]
-        ids, given = self._ids(columns, _given_ids(data))
+        ids, given = self._ids(columns, group.ids)
         ends = [pa.array(list(map(end, rows)), type=pa.utf8()) for end in self._form.ends]
-        lines = pa.array(np.fromiter(numbers, np.int64, len(rows)))
+        lines = pa.array(np.fromiter(group.lines.numbers, np.int64, len(rows)))
         arrays = [ids, *ends, *columns, lines]
         return Part(self._type.id, pa.RecordBatch.from_arrays(arrays, schema=self._schema), given)
 
-    def _ids(self, columns: list[pa.Array], given: list[str | None]) -> tuple[pa.Array, bool]:
-        missing = given.count(None)
-        if self._type.key:
-            ids = ids_of_keys(self._type, columns)
-            if missing != len(given) and any(
-                i is not None and i != wanted
-                for i, wanted in zip(given, ids.to_pylist(), strict=True)
-            ):
+    def _ids(self, columns: list[pa.Array], ids: list[Any]) -> tuple[pa.Array, bool]:
+        is_keyed = bool(self._type.key)
+        if ids.count(UNSET) == len(ids):
+            made = ids_of_keys(self._type, columns) if is_keyed else mint_many(self._mint, len(ids))
+            return made, is_keyed
+        given: list[str | None] = [None if i is UNSET else i for i in ids]
+        if is_keyed:
+            wanted = ids_of_keys(self._type, columns)
+            pairs = zip(given, wanted.to_pylist(), strict=True)
+            if any(mine is not None and mine != its_key for mine, its_key in pairs):
                 raise UnfitError
-            return ids, True
-        if missing == len(given):
-            return mint_many(self._mint, len(given)), False
+            return wanted, True
         if not are_ulids(pa.array(given, type=pa.utf8())):
             raise UnfitError
+        missing = given.count(None)
         minted = iter(mint_many(self._mint, missing).to_pylist())
-        ids = pa.array([next(minted) if i is None else i for i in given], type=pa.utf8())
-        return ids, True
+        made = pa.array([next(minted) if i is None else i for i in given], type=pa.utf8())
+        return made, missing < len(given)
 
 
 _ID: Final[Getter] = attrgetter("id")
@@ -280,22 +320,23 @@ def _decoded_each(
 
 
 def _by_class(rows: list[Any], lines: _Lines) -> list[_Decoded]:
-    if len(set(map(type, rows))) == 1:
-        return [_Decoded(rows, lines)]
+    if len(set(map(type, rows))) <= 1:
+        return [_Decoded(rows, lines)] if rows else []
     places: dict[type, list[int]] = {}
     for place, row in enumerate(rows):
         places.setdefault(type(row), []).append(place)
     return [_Decoded([rows[n] for n in at], _picked(lines, at)) for at in places.values()]
 
 
+def _once(joined: bytes, groups: list[_Gathered]) -> bool:
+    """Returns whether surely no member is given twice: each has a colon behind a quote."""
+    members = sum(group.members for group in groups)
+    return joined.count(b":") == members or _colons_of_members(joined) == members
+
+
 def _colons_of_members(text: bytes) -> int:
     """Returns how many colons may be a member's: those behind a quote or space."""
     return text.count(b'":') + sum(text.count(colon) for colon in _SPACED_COLONS)
-
-
-def _given_ids(data: list[Any]) -> list[str | None]:
-    given: list[Any] = list(map(_ID, data))
-    return [None if i is UNSET else i for i in given]
 
 
 def _default(prop: IrProperty) -> object:

@@ -63,12 +63,6 @@ class Form:
             attrgetter(f"p{n}") for n in range(len(ir_type.properties))
         )
         """What gets each property's value from a line's data."""
-        self.optional: tuple[Callable[[object], object], ...] = tuple(
-            get for get, p in zip(self.values, ir_type.properties, strict=True) if not _is_needed(p)
-        )
-        """Those that may be left out."""
-        self.needed = len(self.values) - len(self.optional)
-        """How many may not."""
         self.ends: tuple[Callable[[object], str], ...] = (
             (attrgetter("source"), attrgetter("target")) if is_edge else ()
         )

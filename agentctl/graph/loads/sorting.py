@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-RUN_BYTES: Final = 64 << 20
+RUN_BYTES: Final = 32 << 20
 """Of the rows that are sorted in memory at once."""
 BLOCK_ROWS: Final = 8_192
 """Of each run that are in memory while runs are merged, and of each batch that comes out."""
