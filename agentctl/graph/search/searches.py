@@ -116,11 +116,14 @@ class Searches:
         Raises:
             GraphError: `param_invalid`.
         """
-        if queries is None:
-            text = query_text(search, self._params)
-            queries = pa.repeat(pa.scalar(text, type=pa.utf8()), len(ids))
         column = column_of(ir_type, search.field.property)
         answer = pa.nulls(len(ids), type=pa.bool_())
+        if queries is None:
+            text = query_text(search, self._params)
+            if text is None:
+                return answer
+            told = self._told(ir_type, column, text_query(search, text, self._params), ids)
+            return pc.if_else(ids.is_valid(), told, _NULL) if ids.null_count else told
         for text in pc.unique(queries).to_pylist():
             if text is None:
                 continue
@@ -158,7 +161,8 @@ class Searches:
         return nearest_ids(self._snapshot, ir_type, search, self._cache)
 
     def _told(self, ir_type: IrType, column: str, query: TextQuery, ids: pa.Array) -> pa.Array:
-        index = self._index_for(ir_type, column, query, pc.unique(ids))
+        few = pc.unique(ids.drop_null()) if len(ids) <= FEW else ids
+        index = self._index_for(ir_type, column, query, few)
         if index.is_whole:
             return truths(ids, index, query)
         unknown = pc.is_in(ids, value_set=ids_without(self._snapshot.dataset(ir_type), column))

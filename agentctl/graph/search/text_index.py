@@ -181,5 +181,7 @@ def _scored(
 def truths(ids: pa.Array, index: TextIndex, query: TextQuery) -> pa.Array:
     """Returns for each of *ids* whether the filter finds it; null where it has no text."""
     found = pc.is_in(ids, value_set=index.found(query))
-    unknown = pc.is_in(ids, value_set=index.unknown())
-    return pc.if_else(unknown, pa.scalar(None, type=pa.bool_()), found)
+    unknown = index.unknown()
+    if not len(unknown):
+        return found
+    return pc.if_else(pc.is_in(ids, value_set=unknown), pa.scalar(None, type=pa.bool_()), found)
