@@ -63,6 +63,8 @@ from agentctl.languages.schema.ir import SchemaIr, catalog_of, evolve_ir
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from agentctl.graph.embedder import Embedder
+
 BUSY_ATTEMPT_COUNT_MAX: Final = 8
 """How often a write is begun anew while another process writes to the same datasets."""
 BUSY_WAIT_S: Final = 0.05
@@ -137,6 +139,8 @@ class Graph:
         self._id = graph_id
         self._actor = actor
         self._locks: dict[str, anyio.Lock] = {}
+        self.embedder: Embedder | None = None
+        """Makes vectors of the texts that `nearest` is asked with; set it before such a query."""
 
     @property
     def uri(self) -> str:
@@ -179,7 +183,12 @@ class Graph:
         """
         query, values = await self._bound(text, params, branch)
         return await self._graphs.run(
-            self._id, query, values, options=options, point=Point(branch=branch, at=at)
+            self._id,
+            query,
+            values,
+            options=options,
+            point=Point(branch=branch, at=at),
+            embedder=self.embedder,
         )
 
     async def stream(
@@ -195,7 +204,7 @@ class Graph:
         query, values = await self._bound(text, params, branch)
         point = Point(branch=branch, at=at)
         async for batch in self._graphs.stream(
-            self._id, query, values, options=options, point=point
+            self._id, query, values, options=options, point=point, embedder=self.embedder
         ):
             yield batch
 
@@ -262,9 +271,10 @@ class Graph:
         return outcome
 
     async def export(self, *, branch: str = MAIN, at: str | None = None) -> AsyncIterator[bytes]:
-        """Gives all rows as lines that `load` reads, many at once, in a stable order."""
+        """Gives all rows as lines that `load` reads, in a stable order: nodes, then edges."""
         async for block in self._graphs.export(self._id, branch=branch, at=at):
-            yield block
+            for line in block.removesuffix(b"\n").split(b"\n"):
+                yield line
 
     async def digest(self, *, branch: str = MAIN, at: str | None = None) -> str:
         """Returns the digest of schema and rows: the same for graphs that hold the same."""

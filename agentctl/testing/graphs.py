@@ -6,11 +6,8 @@ one port and looks at the roots with another.
 """
 
 import secrets
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import Literal
-
-import msgspec
 
 from agentctl.diagnostics.diagnostic import error
 from agentctl.domain.ledger.observations import LiveGraph
@@ -20,14 +17,13 @@ from agentctl.graph.commit import (
     ENDED,
     Commit,
     SchemaRef,
-    TypeState,
     commit_info,
     first_commit,
     next_commit,
     rows_by_name,
 )
 from agentctl.graph.embedder import Embedder
-from agentctl.graph.judging import Asked, Judgement, Leaving, Repeats, judgements, refuse_broken
+from agentctl.graph.judging import judgements, refuse_broken
 from agentctl.graph.layout import MAIN, commit_id, root
 from agentctl.graph.lines import LineReader
 from agentctl.graph.location import BeforeWrite
@@ -57,11 +53,12 @@ from agentctl.graph.refusals import (
 )
 from agentctl.ids import graph_address, ulid
 from agentctl.languages.query.plan import CheckedQuery
-from agentctl.languages.schema.ir import IrType, SchemaIr, default_of, ir_digest
+from agentctl.languages.schema.ir import SchemaIr, ir_digest
 from agentctl.testing import graph_branches
 from agentctl.testing.graph_branches import MemoryBranches
-from agentctl.testing.graph_loads import MemoryLoad, of_column
-from agentctl.testing.naive import Entity, Naive, SumOutOfRangeError, Tables
+from agentctl.testing.graph_loads import MemoryLoad
+from agentctl.testing.graph_rows import broken_rows, in_force, reshaped, states_of
+from agentctl.testing.naive import Naive, SumOutOfRangeError, Tables
 from agentctl.testing.naive_runs import refuse_beyond
 
 Mode = Literal["append", "merge", "overwrite"]
@@ -178,7 +175,7 @@ class MemoryGraphs(MemoryBranches):
         tables: Tables = {t.id: {} for t in schema.ir.types}
         commit = first_commit(
             schema=_ref(here, schema),
-            types=_states(schema.ir, tables, number),
+            types=states_of(schema.ir, tables, number),
             incarnation=incarnation,
             stamp=stamp,
             n=number,
@@ -195,9 +192,9 @@ class MemoryGraphs(MemoryBranches):
             return done
         old, before = here.irs[head.schema.ir_digest], here.tables[head.nonce]
         check_migration(old, schema.ir)
-        refuse_broken(graph_id, [(j, _broken(before, j)) for j in judgements(old, schema.ir)])
-        tables = {t.id: _reshaped(before.get(t.id, {}), t) for t in schema.ir.types}
-        states = _states(schema.ir, tables, head.n + 1)
+        refuse_broken(graph_id, [(j, broken_rows(before, j)) for j in judgements(old, schema.ir)])
+        tables = {t.id: reshaped(before.get(t.id, {}), t) for t in schema.ir.types}
+        states = states_of(schema.ir, tables, head.n + 1)
         commit = next_commit(head, "schema", stamp, schema=_ref(here, schema), types=states)
         return self._commit(here, commit, tables)
 
@@ -212,7 +209,7 @@ class MemoryGraphs(MemoryBranches):
             if question.leaving is not None:
                 edges = len(tables.get(question.leaving.type_id, {}))
                 looks = max(edges, len(rows)) <= rows_max
-                broken = _broken(tables, question.leaving) if looks else 0
+                broken = broken_rows(tables, question.leaving) if looks else 0
                 looked_at = len(rows) if looks else 0
                 found.append(
                     leaving_answer(question, nodes=len(rows), looked_at=looked_at, broken=broken)
@@ -234,8 +231,8 @@ class MemoryGraphs(MemoryBranches):
             if kept:
                 raise pinned(graph_id, kept)
             self._before_write("rewrite")
-            tables = _in_force(here.tables[head.nonce], here.irs[head.schema.ir_digest])
-            states = _states(here.irs[head.schema.ir_digest], tables, head.n + 1)
+            tables = in_force(here.tables[head.nonce], here.irs[head.schema.ir_digest])
+            states = states_of(here.irs[head.schema.ir_digest], tables, head.n + 1)
             done = self._commit(here, next_commit(head, "erase", stamp, types=states), tables)
         self._before_write("forget")
         incarnation = here.commits[done - 1].incarnation
@@ -333,7 +330,7 @@ class MemoryGraphs(MemoryBranches):
                 rows={},
                 diagnostics=load.violations.diagnostics(graph_address(graph_id)),
             )
-        states = _states(ir, tables, head.n + 1)
+        states = states_of(ir, tables, head.n + 1)
         number = self._commit(here, next_commit(head, "write", stamp, types=states), tables)
         return LoadReport(commit=commit_id(number), rows=load.rows)
 
@@ -464,46 +461,6 @@ def _ignore(label: str) -> None:
     """Stands for a hook that nobody set."""
 
 
-def _in_force(tables: Tables, ir: SchemaIr) -> Tables:
-    """Returns the rows with the columns of the schema in force and no others."""
-    kept: dict[str, dict[str, Entity]] = {}
-    for ir_type in ir.types:
-        columns = {p.column for p in ir_type.properties}
-        kept[ir_type.id] = {
-            row_id: msgspec.structs.replace(
-                row, values={c: v for c, v in row.values.items() if c in columns}
-            )
-            for row_id, row in tables.get(ir_type.id, {}).items()
-        }
-    return kept
-
-
-def _broken(tables: Tables, asked: Asked) -> int:
-    rows = tables.get(asked.type_id, {}).values()
-    match asked:
-        case Judgement():
-            return sum(asked.broken_by(row.values.get(asked.column)) for row in rows)
-        case Repeats():
-            tuples = [tuple(of_column(row, c) for c in asked.columns) for row in rows]
-            whole = [values for values in tuples if None not in values]
-            return len(whole) - len(set(whole))
-        case Leaving():
-            leaving = Counter(row.src for row in rows)
-            return sum(
-                asked.is_broken_by(leaving[node]) for node in tables.get(asked.source_id, {})
-            )
-
-
-def _reshaped(rows: Mapping[str, Entity], ir_type: IrType) -> dict[str, Entity]:
-    """Returns *rows* with the default in each required property that they have not."""
-    fills = {p.column: default_of(p) for p in ir_type.properties if not p.nullable}
-    new = {column: default.value for column, default in fills.items() if default is not None}
-    return {
-        row_id: msgspec.structs.replace(row, values={**new, **row.values})
-        for row_id, row in rows.items()
-    }
-
-
 def _done_as(here: MemoryRoot, nonce: str, *, after: int) -> int | None:
     return next((c.n for c in here.commits[after:] if c.nonce == nonce), None)
 
@@ -514,12 +471,3 @@ def _ref(here: MemoryRoot, schema: SchemaPayload) -> SchemaRef:
     return SchemaRef(
         source_digest=schema.source_digest, shape_digest=schema.shape_digest, ir_digest=digest
     )
-
-
-def _states(ir: SchemaIr, tables: Tables, number: int) -> dict[str, TypeState]:
-    return {
-        t.id: TypeState(
-            name=t.name, lance_branch=MAIN, lance_version=number, rows=len(tables[t.id])
-        )
-        for t in ir.types
-    }

@@ -7,8 +7,8 @@ older than a grace period, for a writer that works at this moment has made some 
 """
 
 import time
-from collections.abc import Callable, Collection
-from datetime import timedelta
+from collections.abc import Callable, Collection, Mapping
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -121,7 +121,7 @@ def forget(tables: Tables, type_id: str, *, below: int, live: Collection[str]) -
 def is_old(tables: Tables, type_id: str, grace: timedelta) -> bool:
     """Returns whether nobody wrote to a dataset within the grace period."""
     horizon = time.time() - grace.total_seconds()
-    return all(v["timestamp"].timestamp() <= horizon for v in tables.newest(type_id).versions())
+    return all(_made(version) <= horizon for version in tables.newest(type_id).versions())
 
 
 def _loose(
@@ -133,6 +133,13 @@ def _loose(
     return sum(
         (name, version["version"]) not in held
         and version["version"] != there.version
-        and version["timestamp"].timestamp() <= horizon
+        and _made(version) <= horizon
         for version in there.versions()
     )
+
+
+def _made(version: Mapping[str, object]) -> float:
+    """Returns when a version was made, in seconds since 1970."""
+    made = version["timestamp"]
+    assert isinstance(made, datetime), made
+    return made.timestamp()

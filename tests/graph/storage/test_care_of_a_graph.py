@@ -1,18 +1,17 @@
 """Verify, optimize and cleanup: what they find, what they leave alone. Source: graph-engine 6."""
 
+import functools
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from agentctl.adapters.backends.local import LocalStore
-from agentctl.graph.commit import TypeState
 from agentctl.graph.data_port import CleanupReport, Retention
 from agentctl.graph.layout import commit_key
 from agentctl.graph.port import GraphError
 from agentctl.graph.roots import tag_of
 from agentctl.graph.tables import Tables
-from agentctl.languages.schema.ir import IrType
 from tests.graph.storage.storage_rig import Rig, payload, people, time_of
 
 NONE = timedelta(0)
@@ -136,22 +135,20 @@ async def test_a_deleted_branch_is_collected_with_its_lance_branches(rig: Rig) -
 async def test_what_a_writer_left_behind_goes_and_what_a_writer_is_about_to_commit_stays(
     rig: Rig,
 ) -> None:
-    left: list[TypeState] = []
-
-    def leave(tables: Tables, person: IrType, state: TypeState, number: int) -> None:
-        tag = tag_of(number, rig.stamp())
-        made = tables.append(person, state, people(f"p{number}"), tag=tag)
-        tables.pin(person, made, tag)
-        left.append(made)
+    left = []
 
     head = await rig.roots.head("g")
     person = payload().ir.types[0]
+
+    def leave(tables: Tables, number: int) -> None:
+        tag = tag_of(number, rig.stamp())
+        made = tables.append(person, head.types[person.id], people(f"p{number}"), tag=tag)
+        tables.pin(person, made, tag)
+        left.append(made)
+
     for number in (3, 9):  # the fence of the cleanup takes 3; 9 is of a writer after it
-        await rig.roots.on_tables(
-            "g",
-            head.incarnation,
-            lambda tables, n=number: leave(tables, person, head.types[person.id], n),
-        )
+        left_as = functools.partial(leave, number=number)
+        await rig.roots.on_tables("g", head.incarnation, left_as)
     await cleaned(rig)
     there = await rig.roots.on_tables(
         "g", head.incarnation, lambda tables: [tables.has(person.id, state) for state in left]

@@ -56,12 +56,13 @@ async def test_an_export_loaded_elsewhere_is_the_same_graph(tmp_path: Path) -> N
         await graph.load(PEOPLE)
         await graph.branch("dev")
         await graph.load([b'{"type": "Person", "data": {"name": "cyd"}}'], branch="dev")
-        blocks = [block async for block in graph.export(branch="dev")]
+        lines = [line async for line in graph.export(branch="dev")]
         digests = [await graph.digest(), await graph.digest(branch="dev")]
 
     async with create_graph(tmp_path / "graphs/b.omni", SCHEMA) as graph:
-        await graph.load(blocks)
+        await graph.load(lines)
         assert await graph.digest() == digests[1] != digests[0]
+        assert len(lines) == 4
 
 
 async def test_what_is_wrong_is_told_whole(tmp_path: Path) -> None:
