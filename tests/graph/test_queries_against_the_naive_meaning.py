@@ -12,7 +12,8 @@ import pytest
 
 from agentctl.graph.reads.caches import ReadCaches
 from agentctl.testing.sampling import LONG, sampled
-from tests.graph.oracle.oracle_asking import Answer, Question, asked, asked_of
+from tests.graph.oracle.oracle import Oracle
+from tests.graph.oracle.oracle_asking import Answer, Question, asked, asked_of, catalog_of
 from tests.graph.oracle.oracle_engine import (
     EXECUTORS,
     loaded,
@@ -61,10 +62,12 @@ async def test_the_engine_gives_what_a_query_means(number: int, tmp_path: Path) 
 @pytest.mark.parametrize("number", sampled(range(CHANGED_COUNT), 3, of="changed graphs"))
 async def test_the_engine_leaves_what_a_mutation_means(number: int, tmp_path: Path) -> None:
     oracle = constrained_graph(random.Random(f"changed {number}"))
-    graphs = await loaded(tmp_path, CONSTRAINED, oracle.graph.lines(ids=True))
+    first = oracle.graph
+    graphs = await loaded(tmp_path, CONSTRAINED, first.lines(ids=True))
 
     for place in range(MUTATION_COUNT if LONG else MUTATION_COUNT // 2):
-        made = MutationMaker(random.Random(f"mutation {number}.{place}"), oracle).made()
+        rng = random.Random(f"mutation {number}.{place}")
+        made = MutationMaker(rng, oracle, first).made()
         question = asked(CONSTRAINED, made.text, made.params)
         assert isinstance(question, Question), f"{made} is refused: {question}"
         before = oracle.graph.lines(ids=True)
@@ -73,6 +76,20 @@ async def test_the_engine_leaves_what_a_mutation_means(number: int, tmp_path: Pa
         if not same(got, wanted):
             lines = "\n".join(before)
             pytest.fail(f"{number}.{place}\n{made}\n{wanted}\n{got}\n{lines}")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", sampled(range(CHANGED_COUNT), 2, of="exported graphs"))
+async def test_an_export_says_what_was_loaded(number: int, tmp_path: Path) -> None:
+    oracle = constrained_graph(random.Random(f"changed {number}"))
+    graphs = await loaded(tmp_path, CONSTRAINED, oracle.graph.lines(ids=True))
+    again = Oracle(catalog_of(CONSTRAINED))
+
+    blocks = [block async for block in graphs.export("g")]
+
+    lines = b"".join(blocks).splitlines()
+    again.load(lines)
+    assert again.graph.lines(ids=True) == oracle.graph.lines(ids=True)
 
 
 def same(got: Answer, wanted: Answer) -> bool:

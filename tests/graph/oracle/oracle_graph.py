@@ -167,8 +167,11 @@ def _read(prop: Property, data: Mapping[str, object]) -> Raw:
 
 def _document(entity: Entity, *, ids: bool) -> dict[str, object]:
     owner = entity.type
-    data = {p.name: shown(p.type, entity.values[p.name]) for p in owner.properties}
-    data = {name: value for name, value in data.items() if value is not None}
+    data = {
+        p.name: shown(p.type, entity.values[p.name])
+        for p in owner.properties
+        if entity.values[p.name] is not None or p.default is not None  # else a load gives it
+    }
     if ids or (isinstance(owner, NodeType) and owner.key):
         data = {"id": entity.id} | data
     if isinstance(owner, EdgeType):

@@ -8,7 +8,7 @@ import msgspec
 from agentctl.languages.schema.types import EdgeType, NodeType, Property, PropertyType, Scalar
 from tests.graph.oracle.oracle import Oracle
 from tests.graph.oracle.oracle_asking import catalog_of
-from tests.graph.oracle.oracle_graph import BrokenRuleError, Owner
+from tests.graph.oracle.oracle_graph import BrokenRuleError, Graph, Owner
 from tests.graph.oracle.oracle_random_queries import COMPARISONS, Made
 from tests.graph.oracle.oracle_random_values import (
     NUMBERS,
@@ -24,12 +24,13 @@ node A { k: String @key  s: String?  i: I32?  l: I64?  f: F32?  g: F64?  b: Bool
   @unique(s) @range(i, -1..100) @check(s, "^[^%]*$") @unique(kind, d) }
 node B { n: I64 @key  s: String  on: Bool @range(n, ..4) }
 node C { s: String?  i: I32? @unique(s, i) }
-edge Aa: A -> A { w: I32? @unique(src, dst) }
+edge Aa: A -> A { w: I32? @unique(w) }
 edge Ab: A -> B @card(0..2) { d: Date? }
 edge Ba: B -> A { g: F64 = 0.5 }
 edge Cc: C -> C @card(0..1)
 """
-"""Every constraint but a least number of edges, which few random graphs would meet."""
+"""Every constraint but a least number of edges, which few random graphs would meet, and `@unique` of
+an edge's ends, whose finding stands in the corpus."""
 
 
 def constrained_graph(rng: random.Random) -> Oracle:
@@ -47,10 +48,12 @@ def constrained_graph(rng: random.Random) -> Oracle:
 class MutationMaker:
     """Makes one mutation of a graph."""
 
-    def __init__(self, rng: random.Random, oracle: Oracle) -> None:
+    def __init__(self, rng: random.Random, oracle: Oracle, first: Graph) -> None:
+        """*first* is the graph before any mutation: ids that were made since are each one's own."""
         self.rng = rng
         self.values = RandomValues(rng)
         self.graph = oracle.graph
+        self.first = first
         self.params: dict[str, tuple[PropertyType, object]] = {}
 
     def made(self) -> Made:
@@ -90,7 +93,11 @@ class MutationMaker:
         return f"delete {owner.name} where {self._where(owner)}"
 
     def _end(self, type_name: str) -> str:
-        ids = list(self.graph.nodes[type_name])
+        node = self.graph.catalog.node(type_name)
+        assert node is not None
+        ids = [
+            i for i in self.graph.nodes[type_name] if node.key or i in self.first.nodes[type_name]
+        ]
         known = self.rng.choice(ids) if ids and not self.values.chance(8) else "nobody"
         return literal(Scalar.STRING, known)
 
