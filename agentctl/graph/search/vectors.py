@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from agentctl.graph.search.best import Scored, best_first, kept_ids
 from agentctl.graph.search.cache import SearchCache, place_of
-from agentctl.graph.search_indexes import VECTOR_ROWS_MIN, has_vector_index
+from agentctl.graph.search_indexes import has_vector_index, is_large
 from agentctl.graph.snapshot import Snapshot
 from agentctl.languages.schema.ir import IrType
 
@@ -87,7 +87,7 @@ def nearest_ids(
     approximate = (
         search.among is None
         and search.count is not None
-        and snapshot.rows(ir_type) >= VECTOR_ROWS_MIN
+        and is_large(ir_type, search.column, snapshot.rows(ir_type))
         and has_vector_index(dataset, search.column)
     )
     if approximate:

@@ -114,8 +114,7 @@ def test_what_is_larger_than_the_cache_is_read_each_time(tmp_path: Path) -> None
 def test_an_index_finds_most_of_what_is_nearest_and_measures_it_exactly(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(search_indexes, "VECTOR_ROWS_MIN", 1_000)
-    monkeypatch.setattr(vectors, "VECTOR_ROWS_MIN", 1_000)
+    monkeypatch.setattr(search_indexes, "VECTOR_BYTES_MIN", 1_000)
     rng = np.random.default_rng(4)
     graph = SearchGraph(tmp_path, index_rows_min=1_000)
     points = (rng.integers(0, 40, size=(3_000, 1)) + rng.normal(size=(3_000, 4))).astype(np.float32)
@@ -139,8 +138,7 @@ def test_an_index_finds_most_of_what_is_nearest_and_measures_it_exactly(
 def test_rows_that_no_index_covers_yet_are_found_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(search_indexes, "VECTOR_ROWS_MIN", 500)
-    monkeypatch.setattr(vectors, "VECTOR_ROWS_MIN", 500)
+    monkeypatch.setattr(search_indexes, "VECTOR_BYTES_MIN", 1_000)
     rng = np.random.default_rng(5)
     graph = SearchGraph(tmp_path, index_rows_min=500)
     points = rng.normal(size=(600, 4)).astype(np.float32) + 10

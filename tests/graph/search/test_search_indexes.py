@@ -42,7 +42,7 @@ def test_free_texts_and_vectors_that_the_schema_indexes_are_indexed_for_searches
 def test_a_type_gets_its_indexes_when_it_is_large_enough(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(search_indexes, "VECTOR_ROWS_MIN", 30)
+    monkeypatch.setattr(search_indexes, "VECTOR_BYTES_MIN", 30 * 4 * 4)
     graph = SearchGraph(tmp_path, index_rows_min=20)
 
     def indexed() -> tuple[bool, bool, bool]:
