@@ -100,7 +100,8 @@ EXPLAINED: Final[dict[str, str]] = {
     "load_line_invalid": (
         "A line of the input is no JSON object of a row: the form is wrong, or the type is none "
         "of the schema's. A load is one commit, so no line of the file was loaded. The message "
-        "names the line.\n\n"
+        "names the line. As a warning it tells of a line that was set aside, since some were "
+        "allowed to be (`--max-errors`); the reject file has it with what is wrong.\n\n"
         '    {"type":"Package","data":{"name":"app"}}\n'
         '    {"edge":"DependsOn","from":"app","to":"web","data":{}}'
     ),
