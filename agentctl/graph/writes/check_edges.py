@@ -69,13 +69,7 @@ def _ends(edge: IrType) -> tuple[tuple[End, str], tuple[End, str]]:
 def _endpoints(held: Held, change: TypeChange, end: End, node: IrType) -> None:
     assert change.rows is not None
     values = change.rows.table([end])[end]
-    missing = distinct(without(values, held.staged(node, "id")))
-    if len(missing) and held.keeps_rows(node):
-        there = those_in(held.snapshot.dataset(node), "id", missing)
-        of_node = held.change_of(node)
-        if of_node is not None and of_node.deleted is not None:
-            there = without(there, of_node.deleted)
-        missing = without(missing, there)
+    missing = _missing(held, node, values)
     if len(missing):
         held.tell_rows(
             change,
@@ -85,6 +79,18 @@ def _endpoints(held: Held, change: TypeChange, end: End, node: IrType) -> None:
             column=end,
             saying=f"there is no {node.name} {{}}",
         )
+
+
+def _missing(held: Held, node: IrType, ids: pa.ChunkedArray) -> pa.Array:
+    """Returns those of *ids* that no node of the type has after the changes, each once."""
+    missing = distinct(without(ids, held.staged(node, "id")))
+    if len(missing) and held.keeps_rows(node):
+        there = those_in(held.snapshot.dataset(node), "id", missing)
+        of_node = held.change_of(node)
+        if of_node is not None and of_node.deleted is not None:
+            there = without(there, of_node.deleted)
+        missing = without(missing, there)
+    return missing
 
 
 def _left_by_deletion(held: Held, edge: IrType, end: End, change: TypeChange) -> None:
@@ -133,6 +139,9 @@ def _cardinality(held: Held, edge: IrType) -> None:
         kept = rows_with(held.snapshot.dataset(edge), "src", sources, columns=["id", "src"])
         parts = [*parts, *rows_without(kept, "id", held.touched(edge))["src"].chunks]
     wrong = _miscounted(pa.chunked_array(parts, type=pa.utf8()), sources, edge.cardinality)
+    assert edge.source is not None
+    nowhere = _missing(held, held.snapshot.node(edge.source), wrong["source"])
+    wrong = rows_without(wrong, "source", nowhere)  # its edges are told of already
     told = wrong.slice(0, held.violations.room)
     held.violations.more(wrong.num_rows - told.num_rows)
     lines = _lines_of(change, told["source"])
