@@ -4,6 +4,7 @@
 cuts texts as `agentctl.graph.search.words` does; it decides speed and never what is found.
 """
 
+import logging
 import math
 from typing import TYPE_CHECKING, Final
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 VECTOR_BYTES_MIN: Final = 32 << 20
 """Fewer are compared exactly, in about the time that an index takes: 2.6 ms where they are warm."""
 PARTITION_COUNT_MAX: Final = 1_024
+logger = logging.getLogger(__name__)
 _TEXT: Final = "_words"
 _VECTOR: Final = "_near"
 
@@ -41,13 +43,17 @@ def missing_search_indexes(
 ) -> tuple[str, ...]:
     """Returns the columns that are large enough for a search index and have none."""
     rows = dataset.count_rows()
-    texts = text_columns(ir_type) if rows >= rows_min else ()
-    vectors = tuple(c for c in vector_columns(ir_type) if is_large(ir_type, c, rows))
     named = {index.name for index in dataset.describe_indices()}
-    return tuple(
-        column
-        for column, ending in (*((c, _TEXT) for c in texts), *((c, _VECTOR) for c in vectors))
-        if f"{column}{ending}" not in named
+    texts = text_columns(ir_type) if rows >= rows_min else ()
+    vectors = (c for c in vector_columns(ir_type) if is_large(ir_type, c, rows))
+    return (
+        *(c for c in texts if f"{c}{_TEXT}" not in named),
+        *(
+            c
+            for c in vectors
+            if f"{c}{_VECTOR}" not in named
+            and is_large(ir_type, c, dataset.count_rows(filter=f"`{c}` IS NOT NULL"))
+        ),
     )
 
 
@@ -57,8 +63,12 @@ def is_large(ir_type: IrType, column: str, rows: int) -> bool:
     return rows * length * 4 >= VECTOR_BYTES_MIN
 
 
-def build_search_index(ir_type: IrType, dataset: "lance.LanceDataset", column: str) -> None:
-    """Builds the search index of a column: one version of the dataset."""
+def build_search_index(ir_type: IrType, dataset: "lance.LanceDataset", column: str) -> bool:
+    """Builds the search index of a column, which is one version of the dataset.
+
+    Returns whether there is one now. Vectors whose squares are beyond 32 bits have no place in one:
+    then nothing is made, and all are compared.
+    """
     if column in text_columns(ir_type):
         dataset.create_scalar_index(
             column,
@@ -72,15 +82,36 @@ def build_search_index(ir_type: IrType, dataset: "lance.LanceDataset", column: s
             ascii_folding=False,
             max_token_length=None,
         )
-        return
-    rows = dataset.count_rows()
-    dataset.create_index(
-        column,
-        "IVF_FLAT",
-        name=f"{column}{_VECTOR}",
-        metric="l2",
-        num_partitions=min(max(round(math.sqrt(rows)), 1), PARTITION_COUNT_MAX),
-    )
+        return True
+    rows = dataset.count_rows(filter=f"`{column}` IS NOT NULL")
+    partitions = min(max(round(math.sqrt(rows)), 1), PARTITION_COUNT_MAX)
+    try:
+        dataset.create_index(
+            column,
+            "IVF_FLAT",
+            name=f"{column}{_VECTOR}",
+            metric="l2",
+            num_partitions=partitions,
+        )
+    except (ValueError, OSError) as failure:
+        logger.info("vectors are not indexed", extra={"column": column, "why": str(failure)})
+        return False
+    return True
+
+
+def update_search_index(dataset: "lance.LanceDataset", name: str) -> bool:
+    """Brings the index of that name up to date, as `build_search_index` does; not one of scalars."""
+    try:
+        dataset.optimize.optimize_indices(index_names=[name])
+    except (ValueError, OSError) as failure:
+        logger.info("vectors are not indexed", extra={"index": name, "why": str(failure)})
+        return False
+    return True
+
+
+def is_vector_index(name: str) -> bool:
+    """Returns whether an index of Lance is one that `build_search_index` makes of vectors."""
+    return name.endswith(_VECTOR)
 
 
 def has_text_index(dataset: "lance.LanceDataset", column: str) -> bool:

@@ -11,7 +11,7 @@ All calls are synchronous and run in a worker thread. Source: graph-engine 1, 7,
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Final
 
 import pyarrow as pa
@@ -28,7 +28,12 @@ from agentctl.graph.columns import (
 from agentctl.graph.commit import TypeState
 from agentctl.graph.layout import MAIN, branch_of_ref
 from agentctl.graph.location import BeforeWrite, DataFolder
-from agentctl.graph.search_indexes import build_search_index, missing_search_indexes
+from agentctl.graph.search_indexes import (
+    build_search_index,
+    is_vector_index,
+    missing_search_indexes,
+    update_search_index,
+)
 from agentctl.graph.writes.lookups import LOOKUP_COUNT_MAX, named_in
 from agentctl.languages.schema.ir import IrProperty, IrType
 
@@ -374,8 +379,8 @@ class Tables:
         for name in self._missing_search_indexes(ir_type, base):
             before = base.version
             self._before_write(f"index {ir_type.name}.{name} for searches")
-            build_search_index(ir_type, base, name)
-            _must_follow(before, base.version)
+            if build_search_index(ir_type, base, name):
+                _must_follow(before, base.version)
         stale = _unindexed(base, rows_min=self._index_rows_min)
         if stale:
             self._before_write(f"update indexes {ir_type.name}")
@@ -390,10 +395,16 @@ def _unindexed(base: "lance.LanceDataset", *, rows_min: int) -> dict[str, int]:
     return {name: count for name, count in lacking.items() if count >= rows_min}
 
 
-def _update_indexes(base: "lance.LanceDataset", names: Iterable[str]) -> None:
-    before = base.version
-    base.optimize.optimize_indices(index_names=list(names))
-    _must_follow(before, base.version)
+def _update_indexes(base: "lance.LanceDataset", names: Collection[str]) -> None:
+    of_values = [name for name in names if not is_vector_index(name)]
+    if of_values:
+        before = base.version
+        base.optimize.optimize_indices(index_names=of_values)
+        _must_follow(before, base.version)
+    for name in filter(is_vector_index, names):
+        before = base.version
+        if update_search_index(base, name):
+            _must_follow(before, base.version)
 
 
 def _add_columns(base: "lance.LanceDataset", properties: list[IrProperty]) -> None:
