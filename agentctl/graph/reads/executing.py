@@ -251,9 +251,16 @@ class Execution:
 
     def _fetched(self, plan: Fetch) -> Frame:
         frame = self.frame(plan.input)
+        reads = tuple(name for name in plan.reads if name != "@type")
+        if len(reads) < len(plan.reads):
+            there = frame[plan.var].is_valid()
+            types = pc.if_else(there, plan.type_name, pa.scalar(None, pa.utf8()))
+            frame = frame.having({f"{plan.var}.@type": types})
+        if not reads:
+            return frame
         ids, codes = codes_of(frame[plan.var])
         owner = self._source.node(plan.type_name)
-        found = self._source.lookup(owner, ids, var=plan.var, reads=plan.reads)
+        found = self._source.lookup(owner, ids, var=plan.var, reads=reads)
         places = pa.array(codes, mask=codes < 0)
         size = sum(column.nbytes for column in found.values())
         row_bytes = size / max(len(ids), 1)

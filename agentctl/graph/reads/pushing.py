@@ -60,10 +60,9 @@ def pushed(test: Test, column_of: ColumnName) -> str | None:  # noqa: PLR0911  #
             name = column_of(test.column)
             return None if name is None else f"{column_name(name)} IS {'NOT ' * test.negated}NULL"
         case Known():
-            return {True: "true", False: "false", None: "false"}[test.value]
+            # Unknown has no literal there, and taken for false its negation would be true.
+            return None if test.value is None else str(test.value).lower()
         case Negated():
-            if isinstance(test.test, Known):
-                return None
             inner = pushed(test.test, column_of)
             return None if inner is None else f"NOT ({inner})"
         case Joined():

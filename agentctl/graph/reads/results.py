@@ -137,6 +137,11 @@ class _Results:
             return Shown(
                 name=output.name, of=self._column(value), type=None, node=node, reads=reads
             )
+        if self._query.aggregates and isinstance(value, checked.MetadataRef):
+            # A key of the groups, though it is the same for all: without rows there is no group.
+            column = value.var if value.name == "id" else f"{value.var}.@{value.name}"
+            of = Column(name=column, type=value.type)
+            return Shown(name=output.name, of=of, type=output.type)
         return Shown(name=output.name, of=self._column(value), type=output.type)
 
     def _fold(self, asked: checked.Aggregate, type_: PropertyType) -> Fold:

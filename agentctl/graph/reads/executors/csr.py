@@ -125,8 +125,11 @@ class CsrExpander:
         self._budget.room(rows=len(rows), row_bytes=PAIR_BYTES * (1 + len(columns)))
         order = np.argsort(rows, kind="stable")
         dataset = self._source.snapshot.dataset(edge)
-        table = dataset.take(rows[order].tolist(), columns=list(dict.fromkeys(columns.values())))
-        frame = Frame(len(rows), {name: plain(table[column]) for name, column in columns.items()})
+        frame = Frame(len(rows), {})
+        if columns:
+            stored_names = list(dict.fromkeys(columns.values()))
+            table = dataset.take(rows[order].tolist(), columns=stored_names)
+            frame = frame.having({name: plain(table[c]) for name, c in columns.items()})
         if f"{wanted.var}.@type" in used:
             frame = frame.having({f"{wanted.var}.@type": pa.repeat(edge.name, len(rows))})
         places = pa.array(order)
