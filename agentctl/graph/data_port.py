@@ -9,7 +9,7 @@ Refusals are `GraphError` with a diagnostic. Source: graph-engine 3 to 6.
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
@@ -19,8 +19,15 @@ from agentctl.graph.branching.told import DiffReport, FeedPage, MergeReport
 from agentctl.graph.layout import MAIN
 from agentctl.graph.loads.sources import LoadOptions, LoadOutcome, Source
 from agentctl.graph.port import BranchInfo, CommitInfo, Stamp
+from agentctl.graph.reads.asking import NEWEST, Point
+from agentctl.graph.reads.options import ReadOptions
 from agentctl.graph.writes.report import MutationReport
 from agentctl.languages.query.plan import CheckedQuery
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from agentctl.graph.reads.explaining import Explained
 
 
 class CommitRef(msgspec.Struct, frozen=True, kw_only=True):
@@ -184,6 +191,35 @@ class GraphData(Protocol):
 
     async def untag(self, graph_id: str, name: str) -> bool:
         """Takes a tag away; returns whether there was one."""
+        ...
+
+    def stream(  # what is read, where, and within what bounds
+        self,
+        graph_id: str,
+        query: CheckedQuery,
+        params: Mapping[str, object],
+        *,
+        options: ReadOptions | None = None,
+        point: Point = NEWEST,
+    ) -> "AsyncIterator[pa.RecordBatch]":
+        """Yields the rows of a read in order, as Arrow batches; none is made before it is taken.
+
+        The read pins one commit; what orders is held, what is only shown is read batch by batch.
+        `query_too_large` and `query_deadline_exceeded` may come after some batches too.
+        """
+        ...
+
+    async def explain(  # what is read, where, and within what bounds
+        self,
+        graph_id: str,
+        query: CheckedQuery,
+        params: Mapping[str, object],
+        *,
+        analyze: bool = False,
+        options: ReadOptions | None = None,
+        point: Point = NEWEST,
+    ) -> "Explained":
+        """Returns the plan of a read with estimates; with *analyze* it is run, and told what it did."""
         ...
 
     async def mutate(  # what is done, where, on what condition, and by whom
