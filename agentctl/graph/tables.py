@@ -233,7 +233,8 @@ class Tables:
                 _must_follow(before, base.version)
         before = base.version
         self._before_write(f"widen {ir_type.name}")
-        base.alter_columns(*({"path": f.name, "data_type": f.type} for f in fields))
+        wider = ({"path": field.name, "data_type": field.type} for field in fields)
+        base.alter_columns(*wider)  # type: ignore[arg-type]  # lance takes each as an argument of its own
         _must_follow(before, base.version)
 
     def rewrite(self, ir_type: IrType, state: TypeState, *, tag: str) -> TypeState:

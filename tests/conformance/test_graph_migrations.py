@@ -393,7 +393,7 @@ async def test_lists_vectors_and_blobs_are_held_as_they_were_given(graph: Graph)
         'A {"k":"3","tags":"a"}', 'A {"k":"4","vec":[1]}', 'A {"k":"5","ns":["x"]}'
     )
 
-    nothing = {"tags": None, "ns": [], "vec": None, "d": None, "t": None}
+    nothing: dict[str, object] = {"tags": None, "ns": [], "vec": None, "d": None, "t": None}
     rows = [{k: v for k, v in row.items() if k != "blob"} for row in await graph.rows("A")]
     assert rows == [
         nothing
