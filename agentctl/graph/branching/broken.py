@@ -1,13 +1,14 @@
 """What a merged graph would break of its schema, as conflicts with the three sides of each entity."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 
 from agentctl.graph.branching.conflicts import KIND_OF_RULE, Conflict, Found, Side, element_of
 from agentctl.graph.branching.differences import read_as
 from agentctl.graph.branching.sides import ENDS, sides_of
+from agentctl.graph.branching.twins import by_id_or_name
 from agentctl.graph.snapshot import Snapshot
 from agentctl.graph.violations import Violation, Violations
 from agentctl.graph.writes.changes import Changes
@@ -57,9 +58,13 @@ def _spelled(told: str | None) -> tuple[str, ...]:
 class _Sides:
     """The entities in question as one snapshot has them, each type read once."""
 
-    def __init__(self, snapshot: Snapshot, typed: Iterable[tuple[IrType, Violation]]) -> None:
-        self._there = {t.id: t for t in snapshot.ir.types}
+    def __init__(self, snapshot: Snapshot, typed: Sequence[tuple[IrType, Violation]]) -> None:
         self._snapshot = snapshot
+        self._there = {
+            t.id: there
+            for t, _ in typed
+            if (there := by_id_or_name(snapshot.ir.types, t)) is not None
+        }
         rows: defaultdict[str, set[str]] = defaultdict(set)
         sources: defaultdict[str, set[str]] = defaultdict(set)
         for ir_type, told in typed:

@@ -20,6 +20,7 @@ from agentctl.graph.branching.differences import (
 from agentctl.graph.branching.fragments import Version, parts_that_differ, rows_of
 from agentctl.graph.branching.sides import sides_of, spelled
 from agentctl.graph.branching.told import ChangeKind, DiffReport, EntityChange, TypeSummary
+from agentctl.graph.branching.twins import paired_types
 from agentctl.graph.columns import physical_schema
 from agentctl.graph.layout import commit_id
 from agentctl.graph.snapshot import Snapshot
@@ -33,30 +34,32 @@ def changed(before: Snapshot, after: Snapshot) -> Iterator[tuple[str, TypeDiff]]
     """Gives, by type id, the types whose rows differ, in the order of the later schema.
 
     Rows of *before* are read as the schema of *after* would have them: what only a migration did to
-    every row is no difference. Types that *after* has no more come last, with all their rows deleted.
+    every row is no difference. A type that was added anew under its name is compared by its rows;
+    those that *after* has no more come last, with all their rows deleted.
     """
     old = {t.id: t for t in before.ir.types}
+    pairs = {mine.id: was for was, mine in paired_types(after.ir, before.ir).items()}
     for ir_type in after.ir.types:
-        diff = type_diff(before, old.pop(ir_type.id, None), after, ir_type)
+        was = old.pop(pairs[ir_type.id]) if ir_type.id in pairs else None
+        diff = type_diff(before, was, after, ir_type)
         if not diff.is_empty:
             yield ir_type.id, diff
     for was in old.values():
         if before.rows(was):
-            rows = read_as(
-                was, before.dataset(was).scanner(columns=_present(before, was)).to_table()
-            )
+            rows = _whole(before, was, was)
             yield was.id, differences(was, rows, physical_schema(was).empty_table())
 
 
 def type_diff(before: Snapshot, was: IrType | None, after: Snapshot, ir_type: IrType) -> TypeDiff:
     """Returns what became of one type, which is *was* before, or None where it was not there."""
     if was is None:
-        rows = after.dataset(ir_type).scanner(columns=_present(after, ir_type)).to_table()
         nothing = physical_schema(ir_type).empty_table()
-        return differences(ir_type, nothing, read_as(ir_type, rows))
+        return differences(ir_type, nothing, _whole(after, ir_type, ir_type))
+    read = holding(ir_type, was)
+    if was.id != ir_type.id:
+        return differences(read, _whole(before, was, read), _whole(after, ir_type, read))
     if before.version(was) == after.version(ir_type):
         return no_difference(ir_type)
-    read = holding(ir_type, was)
     one, other = before.dataset(was), after.dataset(ir_type)
     mine, theirs = parts_that_differ(
         Version(one, before.version(was)), Version(other, after.version(ir_type)), read=read
@@ -145,6 +148,8 @@ def _first_after(ids: pa.ChunkedArray, above: str) -> int:
     return low
 
 
-def _present(snapshot: Snapshot, ir_type: IrType) -> list[str]:
-    there = {*snapshot.dataset(ir_type).schema.names}
-    return [name for name in physical_schema(ir_type).names if name in there]
+def _whole(snapshot: Snapshot, ir_type: IrType, read: IrType) -> pa.Table:
+    """Returns all rows of a type, as *read* has them."""
+    dataset = snapshot.dataset(ir_type)
+    wanted = [name for name in physical_schema(ir_type).names if name in {*dataset.schema.names}]
+    return read_as(read, dataset.scanner(columns=wanted).to_table())

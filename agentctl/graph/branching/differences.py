@@ -6,6 +6,7 @@ changes no row. Source: graph-engine 4, 5.
 """
 
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 import msgspec
 import numpy as np
@@ -15,6 +16,8 @@ import pyarrow.compute as pc
 from agentctl.graph.columns import filling, identity_columns, physical_schema
 from agentctl.languages.schema.ir import IrType
 from agentctl.languages.schema.types import Scalar
+
+_WIDENED: Final = frozenset({(pa.int32(), pa.int64()), (pa.float32(), pa.float64())})
 
 
 class TypeDiff(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,12 +110,20 @@ def read_as(ir_type: IrType, table: pa.Table) -> pa.Table:
     schema = physical_schema(ir_type)
     for prop in ir_type.properties:
         wanted = schema.field(prop.column).type
-        if prop.column in names:
+        if prop.column in names and _holds(table[prop.column].type, wanted):
             column = table[prop.column]
             columns.append(column if column.type == wanted else column.cast(wanted))
         else:
             columns.append(pa.repeat(pa.scalar(filling(prop), type=wanted), table.num_rows))
     return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _holds(kind: pa.DataType, wanted: pa.DataType) -> bool:
+    """Returns whether a column is of the type that is wanted, or of one that was widened to it.
+
+    Of another branch it may be another property, which was given the same name there.
+    """
+    return kind == wanted or (kind, wanted) in _WIDENED
 
 
 def holding(ir_type: IrType, other: IrType) -> IrType:

@@ -15,10 +15,10 @@ from agentctl.graph.branching.broken import broken
 from agentctl.graph.branching.conflicts import CONFLICT_COUNT_MAX, Conflict, Found
 from agentctl.graph.branching.diff import changed
 from agentctl.graph.branching.differences import TypeDiff, no_difference
-from agentctl.graph.branching.migrated import lost_rows, lost_values, migrated
-from agentctl.graph.branching.outcomes import merged_schema
+from agentctl.graph.branching.migrated import in_columns_of, lost_rows, lost_values, migrated
 from agentctl.graph.branching.threeway import MergedType, merge_type
-from agentctl.graph.commit import SchemaRef, TypeState
+from agentctl.graph.branching.twins import paired_types
+from agentctl.graph.commit import TypeState
 from agentctl.graph.snapshot import Snapshot
 from agentctl.graph.tables import Tables
 from agentctl.graph.violations import Violations
@@ -43,18 +43,18 @@ class Three(msgspec.Struct, frozen=True, kw_only=True):
     ours: Snapshot
     theirs: Snapshot
 
+    takes_theirs: bool
+    """Whether the merged schema is theirs, and not that of our branch."""
+
     @property
     def target(self) -> Snapshot:
         """The one whose schema the merged graph has, and over whose rows the changes are laid."""
-        return self.theirs if _is_theirs(self._schemas()) else self.ours
+        return self.theirs if self.takes_theirs else self.ours
 
     @property
     def source(self) -> Snapshot:
         """The one whose changes are laid over it."""
-        return self.ours if self.target is self.theirs else self.theirs
-
-    def _schemas(self) -> tuple[SchemaRef, SchemaRef, SchemaRef]:
-        return self.base.commit.schema, self.ours.commit.schema, self.theirs.commit.schema
+        return self.ours if self.takes_theirs else self.theirs
 
 
 class MergePlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,8 +74,8 @@ class MergePlan(msgspec.Struct, frozen=True, kw_only=True):
 def planned(three: Three) -> MergePlan:
     """Returns what the merge of three snapshots writes, or the conflicts that bar it."""
     target = three.target
-    mine = dict(changed(three.base, three.ours))
-    other = dict(changed(three.base, three.theirs))
+    mine = dict(_in_ids_of(target, three.base, three.ours))
+    other = dict(_in_ids_of(target, three.base, three.theirs))
     merged: dict[str, MergedType] = {}
     found: list[Found] = []
     rows: dict[str, MergedRows] = {}
@@ -139,10 +139,15 @@ def _type_of(snapshot: Snapshot, type_id: str) -> IrType | None:
     return next((t for t in snapshot.ir.types if t.id == type_id), None)
 
 
-def _is_theirs(schemas: tuple[SchemaRef, SchemaRef, SchemaRef]) -> bool:
-    chosen = merged_schema(*schemas)
-    assert chosen is not None, "refused before"
-    return chosen.ir_digest != schemas[1].ir_digest
+def _in_ids_of(target: Snapshot, base: Snapshot, side: Snapshot) -> Iterator[tuple[str, TypeDiff]]:
+    """Gives what one side did, by the ids and in the columns of the target where it has the type."""
+    pairs = paired_types(target.ir, side.ir)
+    for type_id, diff in changed(base, side):
+        mine = pairs.get(type_id)
+        if mine is None or mine == diff.type:
+            yield type_id, diff
+        else:
+            yield mine.id, in_columns_of(mine, diff)
 
 
 def _migrated(ir_type: IrType, diff: TypeDiff | None) -> TypeDiff:

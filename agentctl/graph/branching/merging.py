@@ -17,6 +17,7 @@ from agentctl.graph.branching.conflicts import Found, diagnostics_of, element_of
 from agentctl.graph.branching.names import parse_commit_id
 from agentctl.graph.branching.outcomes import MergeOutcome, merged_schema, outcome_of
 from agentctl.graph.branching.told import MergeCounts, MergeReport
+from agentctl.graph.branching.twins import are_twins
 from agentctl.graph.commit import Commit, SchemaRef, TypeState, next_commit
 from agentctl.graph.layout import MAIN, commit_id
 from agentctl.graph.log import check_epoch, require_live
@@ -127,9 +128,18 @@ async def _met(roots: GraphRoots, graph_id: str, ours: Commit, theirs: Commit) -
         named = " and ".join(commit_id(c.n, c.branch) for c in (ours, theirs))
         raise corrupt(graph_id, f"{named} grew from no common commit")
     schema = merged_schema(base.schema, ours.schema, theirs.schema)
+    if schema is None and await _are_twins(roots, graph_id, ours, theirs):
+        schema = ours.schema
     if schema is None:
         raise _schema_diverged(graph_id, ours, theirs)
     return _Met(base=base, ours=ours, theirs=theirs, schema=schema)
+
+
+async def _are_twins(roots: GraphRoots, graph_id: str, ours: Commit, theirs: Commit) -> bool:
+    """Returns whether the schemas, which both moved on, are one but for the ids."""
+    if ours.schema.shape_digest != theirs.schema.shape_digest:
+        return False
+    return are_twins(await roots.ir(graph_id, ours), await roots.ir(graph_id, theirs))
 
 
 async def _fast_forward(
@@ -168,7 +178,9 @@ async def _merged(
         base, ours, theirs = (
             Snapshot(commit, ir, tables) for commit, ir in zip(commits, irs, strict=True)
         )
-        plan = planned(Three(base=base, ours=ours, theirs=theirs))
+        takes_theirs = met.schema.ir_digest != met.ours.schema.ir_digest
+        three = Three(base=base, ours=ours, theirs=theirs, takes_theirs=takes_theirs)
+        plan = planned(three)
         return plan, {} if plan.found.count else written(tables, plan, tag)
 
     return await roots.on_tables(graph_id, met.ours.incarnation, act)

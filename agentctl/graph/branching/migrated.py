@@ -7,6 +7,7 @@ Source: graph-engine 2, 5, ADR 26.
 
 from typing import Literal
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 
@@ -37,6 +38,31 @@ def migrated(ir_type: IrType, diff: TypeDiff) -> TypeDiff:
         before=read_as(ir_type, diff.before).filter(kept),
         after=read_as(ir_type, diff.after).filter(kept),
         differs={name: mask[some] for name, mask in differs.items()},
+    )
+
+
+def in_columns_of(ir_type: IrType, diff: TypeDiff) -> TypeDiff:
+    """Returns *diff* with its columns called as *ir_type* calls them, the same type by other ids."""
+    by_id = {p.id: p.column for p in ir_type.properties}
+    by_name = {p.name: p.column for p in ir_type.properties}
+    properties = tuple(
+        msgspec.structs.replace(p, column=by_id.get(p.id) or by_name.get(p.name, p.column))
+        for p in diff.type.properties
+    )
+    names = {
+        old.column: new.column for old, new in zip(diff.type.properties, properties, strict=True)
+    }
+
+    def renamed(table: pa.Table) -> pa.Table:
+        return table.rename_columns([names.get(name, name) for name in table.column_names])
+
+    return TypeDiff(
+        type=msgspec.structs.replace(diff.type, properties=properties),
+        inserted=renamed(diff.inserted),
+        deleted=renamed(diff.deleted),
+        before=renamed(diff.before),
+        after=renamed(diff.after),
+        differs={names.get(name, name): mask for name, mask in diff.differs.items()},
     )
 
 
