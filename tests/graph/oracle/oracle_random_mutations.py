@@ -24,13 +24,12 @@ node A { k: String @key  s: String?  i: I32?  l: I64?  f: F32?  g: F64?  b: Bool
   @unique(s) @range(i, -1..100) @check(s, "^[^%]*$") @unique(kind, d) }
 node B { n: I64 @key  s: String  on: Bool @range(n, ..4) }
 node C { s: String?  i: I32? @unique(s, i) }
-edge Aa: A -> A { w: I32? @unique(w) }
+edge Aa: A -> A { w: I32? @unique(src, dst) }
 edge Ab: A -> B @card(0..2) { d: Date? }
 edge Ba: B -> A { g: F64 = 0.5 }
 edge Cc: C -> C @card(0..1)
 """
-"""Every constraint but a least number of edges, which few random graphs would meet, and `@unique` of
-an edge's ends, whose finding stands in the corpus."""
+"""Every constraint but a least number of edges, which few random graphs would meet."""
 
 
 def constrained_graph(rng: random.Random) -> Oracle:

@@ -213,16 +213,18 @@ class QueryMaker:
         if kind == 6:
             return self._search(names)
         if kind == 7:
-            return f"not ({self.condition(names, depth, nested + 1)})"
+            return f"not ({self._parts(names, depth, nested, 1)[0]})"
         if kind < 10 or depth >= DEPTH_MAX:
             word = self.rng.choice((" and ", " or "))
-            parts = [self.condition(names, depth, nested + 1) for _ in range(2)]
-            return f"({word.join(f'({p})' for p in parts)})"
+            return f"({word.join(f'({p})' for p in self._parts(names, depth, nested, 2))})"
         if kind == 10:
             word = self.rng.choice(("exists", "not exists"))
             return f"{word} {{ {self.block(names.inner(), depth + 1, linked=False)} }}"
         inner = self.block(names.inner(), depth + 1, linked=False)
         return f"count {{ {inner} }} {self.rng.choice(COMPARISONS)} {self.rng.randrange(3)}"
+
+    def _parts(self, names: Names, depth: int, nested: int, count: int) -> list[str]:
+        return [self.condition(names, depth, nested + 1) for _ in range(count)]
 
     def property(
         self, names: Names, scalars: tuple[Scalar, ...], *, nodes: bool = False
@@ -389,9 +391,7 @@ class Tail:
                 self._property(var)
 
     def _metadata(self, var: Var) -> None:
-        """A group by `@type` is left to the corpus, where its finding stands."""
-        names = ("id", "src", "dst") if var.is_edge else ("id",)
-        names = names if self.grouped else (*names, "type")
+        names = ("id", "type", "src", "dst") if var.is_edge else ("id", "type")
         self._add(f"${var.name}.@{self.rng.choice(names)}", alias=True, ordered=True)
 
     def _property(self, var: Var) -> None:

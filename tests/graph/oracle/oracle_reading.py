@@ -241,7 +241,8 @@ def variables(clauses: tuple[Clause, ...], scope: Scope) -> list[str]:
             case BindingClause():
                 nodes.setdefault(clause.var.name)
             case TraversalClause():
-                nodes |= dict.fromkeys([clause.left.name, clause.right.name])
+                ends = (clause.left.name, clause.right.name)
+                nodes |= dict.fromkeys(name for name in ends if name not in inner)
                 if clause.edge_var is not None:
                     edges.setdefault(clause.edge_var.name)
             case OptionalClause():
