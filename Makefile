@@ -51,6 +51,7 @@ bench: ## Ratios against something real; docs/benchmarks.md says how to read the
 	python -m benchmarks.ledger
 	python -m benchmarks.mcp
 	python -m benchmarks.policy
+	python -m benchmarks.graph
 
 wheel: ## Build the wheel and the sdist into dist/
 	python -m build

@@ -7,6 +7,7 @@ many calls that take turns. Nothing is judged here: the bar is told beside the r
 
 import argparse
 import functools
+import importlib.util
 import itertools
 import os
 import sys
@@ -23,6 +24,7 @@ from agentctl.graph.reads.caches import ReadCaches
 from agentctl.graph.reads.options import ExecutorName, ReadOptions
 from agentctl.graph.reads.running import run_query
 from agentctl.graph.threads import in_thread
+from benchmarks import graph_timing as timing
 from benchmarks.graph_data import Data, made, write_lines, write_parquet
 from benchmarks.graph_hops import array_rows
 from benchmarks.graph_ours import GRAPH, Ours
@@ -31,7 +33,13 @@ from benchmarks.graph_rivals import Answer, Asked, DuckDb, Ladybug, NetworkX, Ri
 from benchmarks.graph_timing import Call, Row, medians, once
 
 OURS: Final = "ours"
-RIVALS: Final[tuple[Callable[[], Rival], ...]] = (DuckDb, Sqlite, Ladybug, NetworkX)
+RIVALS: Final[Mapping[str, Callable[[], Rival]]] = {
+    "duckdb": DuckDb,
+    "sqlite3": Sqlite,
+    "ladybug": Ladybug,
+    "networkx": NetworkX,
+}
+"""By the module that each needs: one that is not installed is left out."""
 SOURCE_COUNT: Final = 1_000
 MERGED_COUNT: Final = 100
 QUESTIONS: Final[Mapping[str, str]] = {
@@ -45,6 +53,7 @@ QUESTIONS: Final[Mapping[str, str]] = {
     "vector": "top 10 by vector",
 }
 OPEN_WAYS: Final[Mapping[str, ExecutorName]] = {"ours by CSR": "csr", "ours by index": "index"}
+BARS_OF_HOPS: Final = "0.3 ms by CSR, 1.3 × Lance by index"
 PARTS: Final = ("arrays", "load", "reads", "writes")
 
 
@@ -67,7 +76,9 @@ async def main() -> None:
     parser.add_argument("--nodes", type=int, default=100_000)
     parser.add_argument("--edges", type=int, default=500_000)
     parser.add_argument("--only", choices=PARTS, action="append", help="a part; all by default")
+    parser.add_argument("--turns", type=int, default=timing.turn_count, help="how often each runs")
     given = parser.parse_args()
+    timing.turn_count = given.turns
     parts = given.only or PARTS
     data = made(given.nodes, given.edges)
     sys.stdout.write(f"{sizes(data)}; milliseconds\n")
@@ -76,7 +87,9 @@ async def main() -> None:
     if set(parts) <= {"arrays"}:
         return
     async with opened(data) as bench:
-        rivals = [make() for make in RIVALS] if {"load", "reads"} & set(parts) else []
+        rivals = [make() for name, make in RIVALS.items() if importlib.util.find_spec(name)]
+        if not {"load", "reads"} & set(parts):
+            rivals = []
         loads = await load_rows(bench, rivals)
         if "load" in parts:
             tell("Load", loads)
@@ -188,13 +201,9 @@ async def warm_rows(bench: Bench) -> list[Row]:
     """Asks one open snapshot, in a worker thread: what a read takes where nothing is opened anew."""
     snapshot, caches = await bench.ours.snapshot(), ReadCaches()
     rows: list[Row] = []
-    for name, params in (
-        ("hops_1", {"one": bench.asked.one}),
-        ("hops_2", {"one": bench.asked.one}),
-        ("hops_3", {"one": bench.asked.one}),
-        ("reach", {"one": bench.asked.one}),
-        ("many", {"many": bench.asked.many}),
-    ):
+    for question in ("hops 1", "hops 2", "hops 3", "reach", "many"):
+        name = question.replace(" ", "_")
+        params = {"one": bench.asked.one, "many": bench.asked.many}
         query = bench.ours.query(name)
 
         calls: dict[str, Call] = {
@@ -207,8 +216,8 @@ async def warm_rows(bench: Bench) -> list[Row]:
         }
         if name.startswith("hops"):
             calls["Lance"] = in_a_thread(bench.raw.hops(bench.asked.one, int(name[-1])))
-        bar = "0.3 ms by CSR, 1.3 × Lance by index" if name != "many" else ""
-        rows.append(Row(what=name, ms=await medians(calls), bar=bar))
+        bar = "" if name == "many" else BARS_OF_HOPS
+        rows.append(Row(what=QUESTIONS[question], ms=await medians(calls), bar=bar))
     return rows
 
 

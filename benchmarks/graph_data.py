@@ -16,7 +16,7 @@ node Person {
   age: I32
   city: String
   about: String @index
-  taste: Vector(32) @index
+  taste: Vector(32)
 }
 edge Knows: Person -> Person {
   weight: F64

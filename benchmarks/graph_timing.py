@@ -9,7 +9,8 @@ from typing import Final
 
 import msgspec
 
-TURN_COUNT: Final = 7
+turn_count = 7
+"""How often each contender has its turn; `benchmarks.graph` sets it."""
 CALL_COUNT_MAX: Final = 200
 TURN_S: Final = 0.2
 """About how long a contender runs in a turn: a fast call is made many times, a slow one once."""
@@ -29,14 +30,14 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     """What is aimed at."""
 
 
-async def medians(calls: Mapping[str, Call], *, turns: int = TURN_COUNT) -> dict[str, float]:
+async def medians(calls: Mapping[str, Call]) -> dict[str, float]:
     """Returns how long each of *calls* takes, in milliseconds: the median over all its turns."""
     counts = {name: await _count(call) for name, call in calls.items()}
     taken: dict[str, list[float]] = {name: [] for name in calls}
     gc.collect()
     gc.disable()
     try:
-        for _ in range(turns):
+        for _ in range(turn_count):
             for name, call in calls.items():
                 for _ in range(counts[name]):
                     _, ms = await once(call)
