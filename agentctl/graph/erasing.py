@@ -11,15 +11,15 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from agentctl.graph.branching.branches import cut_from, heads, started_by
-from agentctl.graph.branching.collected import (
+from agentctl.graph.branching.names import parse_commit_id
+from agentctl.graph.branching.tags import tags
+from agentctl.graph.collected import (
     Cleanup,
     newest_cleanup,
     numbers_of,
     ranges_of,
     write_cleanup,
 )
-from agentctl.graph.branching.names import parse_commit_id
-from agentctl.graph.branching.tags import tags
 from agentctl.graph.commit import Commit, TypeState, next_commit
 from agentctl.graph.layout import MAIN, data_prefix
 from agentctl.graph.log import check_epoch

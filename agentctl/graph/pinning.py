@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from agentctl.canonical import canonical_bytes, sha256_hex
-from agentctl.graph.branching.collected import has_let_go, newest_cleanup
+from agentctl.graph.collected import has_let_go, newest_cleanup
 from agentctl.graph.commit import Commit, next_commit
 from agentctl.graph.layout import commit_id, root
 from agentctl.graph.port import Pin, Stamp

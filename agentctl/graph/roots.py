@@ -13,7 +13,7 @@ import msgspec
 
 from agentctl.domain.storage.protocol import ObjectStore, UnavailableError
 from agentctl.foreign import Foreign, show
-from agentctl.graph.branching.collected import has_let_go, newest_cleanup
+from agentctl.graph.collected import has_let_go, newest_cleanup
 from agentctl.graph.commit import ENDED, Commit, SchemaRef
 from agentctl.graph.layout import MAIN, commit_id, ir_key, ref_name, source_key
 from agentctl.graph.location import BeforeWrite, DataFolder, data_folder

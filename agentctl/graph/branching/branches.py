@@ -11,9 +11,9 @@ from typing import Final
 
 import msgspec
 
-from agentctl.graph.branching.collected import has_let_go, newest_cleanup
 from agentctl.graph.branching.names import check_name, parse_commit_id
 from agentctl.graph.branching.points import resolve
+from agentctl.graph.collected import has_let_go, newest_cleanup
 from agentctl.graph.commit import ENDED, Commit, branch_commit, commit_info, next_commit
 from agentctl.graph.layout import MAIN
 from agentctl.graph.port import BranchInfo, ReadSetConflictError, Stamp

@@ -14,9 +14,9 @@ import msgspec
 
 from agentctl.diagnostics.diagnostic import error
 from agentctl.graph.branching.branches import started_by
-from agentctl.graph.branching.collected import has_let_go, newest_cleanup
 from agentctl.graph.branching.names import parse_commit_id
 from agentctl.graph.branching.told import DiffReport, EntityChange, FeedPage
+from agentctl.graph.collected import has_let_go, newest_cleanup
 from agentctl.graph.commit import Commit
 from agentctl.graph.layout import MAIN, commit_id
 from agentctl.graph.log import require_live

@@ -12,12 +12,12 @@ import msgspec
 
 from agentctl.diagnostics.diagnostic import error
 from agentctl.graph.branching.ancestry import merge_base
-from agentctl.graph.branching.collected import has_let_go, newest_cleanup
 from agentctl.graph.branching.conflicts import Found, diagnostics_of, element_of
 from agentctl.graph.branching.names import parse_commit_id
 from agentctl.graph.branching.outcomes import MergeOutcome, merged_schema, outcome_of
 from agentctl.graph.branching.told import MergeCounts, MergeReport
 from agentctl.graph.branching.twins import are_twins
+from agentctl.graph.collected import has_let_go, newest_cleanup
 from agentctl.graph.commit import Commit, SchemaRef, TypeState, next_commit
 from agentctl.graph.layout import MAIN, commit_id
 from agentctl.graph.log import check_epoch, require_live

@@ -8,8 +8,8 @@ from typing import Literal
 
 import msgspec
 
-from agentctl.graph.branching.collected import has_let_go, newest_cleanup
 from agentctl.graph.branching.names import check_name, name_problem
+from agentctl.graph.collected import has_let_go, newest_cleanup
 from agentctl.graph.commit import Commit
 from agentctl.graph.layout import commit_id, root
 from agentctl.graph.port import Stamp

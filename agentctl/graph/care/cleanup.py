@@ -13,12 +13,6 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from agentctl.graph.branching.collected import (
-    Cleanup,
-    numbers_of,
-    ranges_of,
-    write_cleanup,
-)
 from agentctl.graph.care.retention import (
     Logs,
     Place,
@@ -27,6 +21,12 @@ from agentctl.graph.care.retention import (
     needed_versions,
 )
 from agentctl.graph.care.survey import Survey, read_commits, survey
+from agentctl.graph.collected import (
+    Cleanup,
+    numbers_of,
+    ranges_of,
+    write_cleanup,
+)
 from agentctl.graph.commit import ENDED, Commit, next_commit
 from agentctl.graph.data_port import CleanupReport
 from agentctl.graph.layout import branch_of_ref, data_prefix, number_of_ref

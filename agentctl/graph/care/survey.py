@@ -5,10 +5,10 @@ from collections.abc import Iterable
 import msgspec
 
 from agentctl.graph.branching.branches import heads
-from agentctl.graph.branching.collected import Cleanup, newest_cleanup, numbers_of
 from agentctl.graph.branching.names import parse_commit_id
 from agentctl.graph.branching.tags import tags
 from agentctl.graph.care.retention import Logs, Place
+from agentctl.graph.collected import Cleanup, newest_cleanup, numbers_of
 from agentctl.graph.commit import Commit
 from agentctl.graph.layout import MAIN
 from agentctl.graph.log import require_live

@@ -12,9 +12,9 @@ import msgspec
 
 from agentctl.canonical import sha256_hex
 from agentctl.diagnostics.diagnostic import Diagnostic, error
-from agentctl.graph.branching.collected import has_let_go
 from agentctl.graph.branching.names import parse_commit_id
 from agentctl.graph.care.survey import Survey, survey
+from agentctl.graph.collected import has_let_go
 from agentctl.graph.commit import ENDED, Commit, TypeState
 from agentctl.graph.data_port import VerifyReport
 from agentctl.graph.layout import commit_id, source_key
