@@ -191,6 +191,10 @@ async def main(node_count: int, edge_count: int, folder: Path) -> None:
     found = await graph.digest()
     timed(f"digest {found[:12]} of the whole export", wall, cpu)
     say(f"    own memory to {memory.stop():.0f} MiB")
+    wall, cpu, memory = time.perf_counter(), time.process_time(), Memory()
+    report = await graph.graphs.verify("g")
+    timed(f"verify, {report.problem_count} problems in {report.rows:,} rows", wall, cpu)
+    say(f"    own memory to {memory.stop():.0f} MiB")
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
     say(f"    most of all, pages of files too: {most} MiB")
 
