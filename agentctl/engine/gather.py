@@ -25,7 +25,7 @@ from agentctl.engine.finding import roots_named
 from agentctl.engine.going_back import reverts_of
 from agentctl.engine.keeping import retention_s
 from agentctl.engine.ledger import Head
-from agentctl.engine.policies import impact, lent
+from agentctl.engine.policies import Wanted, impact, lent
 from agentctl.engine.referred import referred_by
 from agentctl.engine.revisions import data_before, load_revision, revision_of
 
@@ -194,6 +194,13 @@ async def plan_inputs(  # noqa: PLR0913  # what a plan depends on
     recorded = state if state is not None else head.envelope.state if head is not None else None
     cas = state_cas if state_cas is not None else head.state_cas if head is not None else None
     registry = await cluster.principals.registry()
+    protected = head.envelope.protected if head is not None else ()
+    policies = Wanted(
+        desired=desired,
+        state=recorded or State(),
+        protected=frozenset(a for a in protected if a.startswith("graph.")),
+        principals=tuple(registry.principals.values()),
+    )
     return PlanInputs(
         desired=desired,
         state=recorded,
@@ -204,7 +211,7 @@ async def plan_inputs(  # noqa: PLR0913  # what a plan depends on
         state_cas=cas,
         state_revision=recorded.state_revision if recorded is not None else 0,
         principals_head=registry.head.head,
-        protected=head.envelope.protected if head is not None else (),
+        protected=protected,
         approval_rules=await applied_rules(
             cluster.catalog, recorded.applied_revision.resources if recorded is not None else {}
         ),
@@ -216,20 +223,8 @@ async def plan_inputs(  # noqa: PLR0913  # what a plan depends on
         renamed_roots=await _renamed_roots(cluster, desired, recorded),
         pending=pending or {},
         retention_s=await retention_s(cluster.catalog, recorded),
-        policy_impact=await impact(
-            cluster,
-            desired=desired,
-            state=recorded,
-            protected=head.envelope.protected if head is not None else (),
-            principals=registry.principals.values(),
-        ),
-        borrowers=await lent(
-            cluster,
-            desired=desired,
-            state=recorded,
-            protected=head.envelope.protected if head is not None else (),
-            principals=registry.principals.values(),
-        ),
+        policy_impact=await impact(cluster, policies),
+        borrowers=await lent(cluster, policies),
         # Who comes with a token is at no terminal: what it widens is judged, a first policy too.
         by_operator=caller.kind == "human" and caller.scopes is None,
     )
