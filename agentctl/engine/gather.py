@@ -194,13 +194,7 @@ async def plan_inputs(  # noqa: PLR0913  # what a plan depends on
     recorded = state if state is not None else head.envelope.state if head is not None else None
     cas = state_cas if state_cas is not None else head.state_cas if head is not None else None
     registry = await cluster.principals.registry()
-    protected = head.envelope.protected if head is not None else ()
-    policies = Wanted(
-        desired=desired,
-        state=recorded or State(),
-        protected=frozenset(a for a in protected if a.startswith("graph.")),
-        principals=tuple(registry.principals.values()),
-    )
+    policies = Wanted.over(head, desired, registry, recorded)
     return PlanInputs(
         desired=desired,
         state=recorded,
@@ -211,7 +205,7 @@ async def plan_inputs(  # noqa: PLR0913  # what a plan depends on
         state_cas=cas,
         state_revision=recorded.state_revision if recorded is not None else 0,
         principals_head=registry.head.head,
-        protected=protected,
+        protected=head.envelope.protected if head is not None else (),
         approval_rules=await applied_rules(
             cluster.catalog, recorded.applied_revision.resources if recorded is not None else {}
         ),

@@ -18,10 +18,11 @@ from agentctl.domain.ledger.state import AppliedResource, State
 from agentctl.domain.policy.compile import broken, compile_bundle
 from agentctl.domain.policy.lending import borrowing_steps
 from agentctl.domain.policy.live import BUILTIN_SET, AppliedBundle, PolicySet, policy_set
-from agentctl.domain.policy.principals import Principal
+from agentctl.domain.policy.principals import Principal, Registry
 from agentctl.domain.policy.simulate import Impact, impact_steps
 from agentctl.engine.catalog import Catalog
 from agentctl.engine.cluster import Cluster
+from agentctl.engine.ledger import Head
 from agentctl.engine.remembering import remembered
 from agentctl.ids import CLUSTER, Address, query_address
 
@@ -91,6 +92,24 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """Addresses of the graphs that the ledger protects."""
     principals: tuple[Principal, ...]
     """The enrolled ones."""
+
+    @classmethod
+    def over(
+        cls,
+        head: Head | None,
+        desired: DesiredCluster,
+        registry: Registry,
+        state: State | None = None,
+    ) -> "Wanted":
+        """Returns what is wanted over *head*, or over *state* where a sweep moved it since."""
+        protected = head.envelope.protected if head is not None else ()
+        recorded = state or (head.envelope.state if head is not None else State())
+        return cls(
+            desired=desired,
+            state=recorded,
+            protected=frozenset(a for a in protected if a.startswith("graph.")),
+            principals=tuple(registry.principals.values()),
+        )
 
     @property
     def recorded(self) -> Mapping[str, AppliedResource]:
