@@ -25,7 +25,7 @@ from agentctl.engine.finding import roots_named
 from agentctl.engine.going_back import reverts_of
 from agentctl.engine.keeping import retention_s
 from agentctl.engine.ledger import Head
-from agentctl.engine.policies import impact, lent
+from agentctl.engine.policies import Wanted, impact, lent
 from agentctl.engine.referred import referred_by
 from agentctl.engine.revisions import data_before, load_revision, revision_of
 
@@ -194,6 +194,7 @@ async def plan_inputs(  # noqa: PLR0913  # what a plan depends on
     recorded = state if state is not None else head.envelope.state if head is not None else None
     cas = state_cas if state_cas is not None else head.state_cas if head is not None else None
     registry = await cluster.principals.registry()
+    policies = Wanted.over(head, desired, registry, recorded)
     return PlanInputs(
         desired=desired,
         state=recorded,
@@ -216,20 +217,8 @@ async def plan_inputs(  # noqa: PLR0913  # what a plan depends on
         renamed_roots=await _renamed_roots(cluster, desired, recorded),
         pending=pending or {},
         retention_s=await retention_s(cluster.catalog, recorded),
-        policy_impact=await impact(
-            cluster,
-            desired=desired,
-            state=recorded,
-            protected=head.envelope.protected if head is not None else (),
-            principals=registry.principals.values(),
-        ),
-        borrowers=await lent(
-            cluster,
-            desired=desired,
-            state=recorded,
-            protected=head.envelope.protected if head is not None else (),
-            principals=registry.principals.values(),
-        ),
+        policy_impact=await impact(cluster, policies),
+        borrowers=await lent(cluster, policies),
         # Who comes with a token is at no terminal: what it widens is judged, a first policy too.
         by_operator=caller.kind == "human" and caller.scopes is None,
     )

@@ -9,6 +9,7 @@ Source: control-plane 3.7.
 """
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Literal
 
 import msgspec
@@ -17,7 +18,7 @@ from agentctl.adapters.sources.directory import Folder
 from agentctl.canonical import canonical_bytes, sha256_hex
 from agentctl.diagnostics.diagnostic import Diagnostic, error, note
 from agentctl.domain.config.drafting import DraftChanges, FileChange, HomecomingRecord
-from agentctl.domain.storage.protocol import ObjectStore
+from agentctl.domain.storage.protocol import BackendError, ObjectStore
 from agentctl.engine.drafts import HOMECOMINGS, read_blob
 from agentctl.ids import path_part
 
@@ -50,7 +51,12 @@ async def bring_home(
             remedy = "Open a new draft, and make the edits there."
             return (error("draft_not_found", f"draft:{changes.draft}", message, remedy=remedy),)
     key = journal_key(op)
-    made = await store.create(key, canonical_bytes(record))
+    try:
+        made = await store.create(key, canonical_bytes(record))
+    except BackendError:
+        with suppress(BackendError):  # no file was written: a journal that is there now is void
+            await store.delete(key)
+        raise
     assert made, "an op brings its draft home once, and what an earlier run left was settled"
     try:
         moved = await _write(folder, store, record, "new")

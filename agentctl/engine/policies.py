@@ -6,10 +6,11 @@ digests stay the same the same set is returned. A bundle that cannot be read or 
 and denies what it would have decided.
 """
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Mapping
 from typing import Final, TypeVar
 from weakref import WeakKeyDictionary
 
+import msgspec
 from anyio.lowlevel import checkpoint
 
 from agentctl.domain.config.model import DesiredCluster
@@ -17,10 +18,11 @@ from agentctl.domain.ledger.state import AppliedResource, State
 from agentctl.domain.policy.compile import broken, compile_bundle
 from agentctl.domain.policy.lending import borrowing_steps
 from agentctl.domain.policy.live import BUILTIN_SET, AppliedBundle, PolicySet, policy_set
-from agentctl.domain.policy.principals import Principal
+from agentctl.domain.policy.principals import Principal, Registry
 from agentctl.domain.policy.simulate import Impact, impact_steps
 from agentctl.engine.catalog import Catalog
 from agentctl.engine.cluster import Cluster
+from agentctl.engine.ledger import Head
 from agentctl.engine.remembering import remembered
 from agentctl.ids import CLUSTER, Address, query_address
 
@@ -80,30 +82,54 @@ def wanted_policies(desired: DesiredCluster, protected: frozenset[str]) -> Polic
     return policy_set(tuple(bundles), protected=protected)
 
 
-async def impact(
-    cluster: Cluster,
-    *,
-    desired: DesiredCluster,
-    state: State | None,
-    protected: tuple[str, ...],
-    principals: Iterable[Principal],
-) -> Impact | None:
-    """Returns what the policies of *desired* change for whom; None where they are what is recorded."""
-    recorded = state.applied_revision.resources if state is not None else {}
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """What is wanted in place of what is recorded, as far as policies are concerned."""
+
+    desired: DesiredCluster
+    state: State
+    """As recorded."""
+    protected: frozenset[str]
+    """Addresses of the graphs that the ledger protects."""
+    principals: tuple[Principal, ...]
+    """The enrolled ones."""
+
+    @classmethod
+    def over(
+        cls,
+        head: Head | None,
+        desired: DesiredCluster,
+        registry: Registry,
+        state: State | None = None,
+    ) -> "Wanted":
+        """Returns what is wanted over *head*, or over *state* where a sweep moved it since."""
+        protected = head.envelope.protected if head is not None else ()
+        recorded = state or (head.envelope.state if head is not None else State())
+        return cls(
+            desired=desired,
+            state=recorded,
+            protected=frozenset(a for a in protected if a.startswith("graph.")),
+            principals=tuple(registry.principals.values()),
+        )
+
+    @property
+    def recorded(self) -> Mapping[str, AppliedResource]:
+        """The applied resources by address."""
+        return self.state.applied_revision.resources
+
+
+async def impact(cluster: Cluster, asked: Wanted) -> Impact | None:
+    """Returns what the wanted policies change for whom; None where they are what is recorded."""
     was = {
         a.removeprefix(_PREFIX): (r.digest, tuple(sorted(r.applies_to or ())))
-        for a, r in recorded.items()
+        for a, r in asked.recorded.items()
         if a.startswith(_PREFIX)
     }
-    wanted = {p.name: (p.digest, p.applies_to) for p in desired.policies}
+    wanted = {p.name: (p.digest, p.applies_to) for p in asked.desired.policies}
     changed = frozenset(n for n in {*was, *wanted} if was.get(n) != wanted.get(n))
     if not changed:
         return None
-    graphs = frozenset(a for a in protected if a.startswith("graph."))
-    before = await policies_of(cluster.catalog, state or State(), graphs)
-    return await _stepped(
-        impact_steps(before, wanted_policies(desired, graphs), principals, changed)
-    )
+    before, after = await _both(cluster, asked)
+    return await _stepped(impact_steps(before, after, asked.principals, changed))
 
 
 async def _stepped(steps: Generator[None, None, Found]) -> Found:
@@ -117,29 +143,25 @@ async def _stepped(steps: Generator[None, None, Found]) -> Found:
         await checkpoint()
 
 
-async def lent(
-    cluster: Cluster,
-    *,
-    desired: DesiredCluster,
-    state: State | None,
-    protected: tuple[str, ...],
-    principals: Iterable[Principal],
-) -> dict[Address, tuple[str, ...]]:
-    """Returns the stored queries that *desired* changes, with who may run one and not read its graph."""
-    recorded = state.applied_revision.resources if state is not None else {}
+async def lent(cluster: Cluster, asked: Wanted) -> dict[Address, tuple[str, ...]]:
+    """Returns the stored queries that change, with who may run one and not read its graph."""
     changed = [
         address
-        for graph in desired.graphs
+        for graph in asked.desired.graphs
         for query in graph.queries
-        if (was := recorded.get(address := query_address(graph.id, query.name))) is None
+        if (was := asked.recorded.get(address := query_address(graph.id, query.name))) is None
         or was.digest != query.digest
     ]
-    if not changed or not (desired.policies or any(a.startswith(_PREFIX) for a in recorded)):
+    governed = asked.desired.policies or any(a.startswith(_PREFIX) for a in asked.recorded)
+    if not changed or not governed:
         return {}
-    graphs = frozenset(a for a in protected if a.startswith("graph."))
-    before = await policies_of(cluster.catalog, state or State(), graphs)
-    wanted = wanted_policies(desired, graphs)
-    return await _stepped(borrowing_steps((before, wanted), principals, changed))
+    return await _stepped(borrowing_steps(await _both(cluster, asked), asked.principals, changed))
+
+
+async def _both(cluster: Cluster, asked: Wanted) -> tuple[PolicySet, PolicySet]:
+    """Returns the policies in force and the wanted ones."""
+    before = await policies_of(cluster.catalog, asked.state, asked.protected)
+    return before, wanted_policies(asked.desired, asked.protected)
 
 
 async def _bundle(catalog: Catalog, address: str, resource: AppliedResource) -> AppliedBundle:

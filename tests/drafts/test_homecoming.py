@@ -9,6 +9,7 @@ from agentctl.adapters.backends.memory import MemoryStore
 from agentctl.adapters.sources.directory import Folder
 from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.domain.config.drafting import DraftChanges
+from agentctl.domain.storage.protocol import UnavailableError
 from agentctl.engine.drafts import Drafts
 from agentctl.engine.homecoming import bring_home, journal_key, settle
 from agentctl.testing.clock import StillWorld
@@ -191,6 +192,26 @@ async def test_a_crash_at_any_write_of_the_store_leaves_all_or_none(
     nothing_began = at == 1 and how == "before"
     assert scene.files() == (OLD if nothing_began else NEW)
     assert scene.journals() == []
+
+
+async def test_a_journal_whose_answer_was_lost_is_taken_back_since_no_file_was_written(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changes = await scene.draft()
+    create = scene.store.create
+
+    async def unheard(key: str, data: bytes) -> bool:
+        await create(key, data)
+        msg = "no answer"
+        raise UnavailableError(msg)
+
+    monkeypatch.setattr(scene.store, "create", unheard)
+    with pytest.raises(UnavailableError):
+        await bring_home(scene.folder, scene.store, OP, changes)
+    (scene.root / "a.pg").write_bytes(b"a person's own edit")
+
+    assert scene.journals() == []
+    assert await settle(scene.folder, scene.store) == ()
 
 
 @pytest.mark.parametrize("first", range(1, 5))

@@ -441,3 +441,30 @@ async def test_what_a_policy_says_of_classes_holds_once_the_plan_is_known(
     assert before.seq == after.seq
     assert ("cluster_apply", "deny") in {(r.action, r.decision) for r in await audited(cluster)}
     assert by_human.ok
+
+
+async def test_what_a_policy_says_of_classes_holds_for_a_rollback_too(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    careful = (
+        "permit (principal, action, resource);"
+        ' forbid (principal is AgentCtl::Agent, action == AgentCtl::Action::"op_rollback", resource)'
+        ' when { context.classes.contains("reversible") };'
+    )
+    cluster = await begun(bench, careful, bound=ON_CLUSTER)
+    bench.write({"supply.gq": QUERY + "\n// more\n"})
+    done = await call(
+        cluster, BOB, "apply", {"intent": "go", "idempotency_key": "1", "in": "cluster"}
+    )
+    before = await cluster.ledger.head()
+    back: dict[str, object] = {"op": done.data.op, "intent": "back", "idempotency_key": "2"}  # type: ignore[attr-defined]  # an ApplyAnswer
+
+    by_agent = await call(cluster, BOB, "rollback", back)
+    after = await cluster.ledger.head()
+    by_human = await call(cluster, bench.sarah, "rollback", back)
+
+    assert done.ok
+    assert [d.code for d in by_agent.diagnostics] == ["denied"]
+    assert before is not None
+    assert after is not None
+    assert before.seq == after.seq
+    assert by_human.ok, by_human.diagnostics

@@ -146,10 +146,15 @@ BAD: Final[tuple[Callable[[str, int, Tally, random.Random], Awaitable[None]], ..
 
 
 async def bad(url: str, n: int, tally: Tally, rng: random.Random) -> None:
-    """Misbehaves in one way after the other; a server that hangs up on it is in its right."""
+    """Misbehaves in one way after the other; a server that hangs up on it is in its right.
+
+    So is a client that is closed while an answer comes in: its own tasks end in a group of errors.
+    """
     while True:
-        with suppress(OSError, anyio.BrokenResourceError, httpx2.TransportError, MCPError):
+        try:
             await rng.choice(BAD)(url, n, tally, rng)
+        except* (OSError, anyio.BrokenResourceError, httpx2.TransportError, MCPError):
+            pass
 
 
 @asynccontextmanager

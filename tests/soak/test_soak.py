@@ -9,7 +9,7 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -68,7 +68,7 @@ def serving(shell: Shell) -> Iterator[Server]:
 
 @pytest.mark.slow
 async def test_half_of_the_clients_misbehave_and_nothing_is_left_behind(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     shell = Shell(tmp_path).begun(folder_files("supply"))
     held: list[tuple[float, Held]] = []
@@ -89,8 +89,7 @@ async def test_half_of_the_clients_misbehave_and_nothing_is_left_behind(
         after = await settled(server, before)
         tally.ended = time.monotonic() - tally.began
 
-    with capsys.disabled():
-        sys.stdout.write("\n" + "\n".join(told(tally, before, held, after)) + "\n")
+    record_property("evidence", "\n".join(told(tally, before, held, after)))
     assert tally.answered > CLIENTS, "the good clients were answered"
     assert tally.broken_off > CLIENTS, "the bad ones did their worst"
     assert after.tasks == before.tasks, (before, after)

@@ -229,13 +229,8 @@ async def _simulate(call: Call) -> Envelope:
         return failed(loaded.diagnostics)
     head = await call.cluster.ledger.head()
     registry = await call.cluster.principals.registry()
-    impact = await engine.impact(
-        call.cluster,
-        desired=loaded.desired,
-        state=head.envelope.state if head is not None else None,
-        protected=head.envelope.protected if head is not None else (),
-        principals=registry.principals.values(),
-    )
+    asked = engine.Wanted.over(head, loaded.desired, registry)
+    impact = await engine.impact(call.cluster, asked)
     told = "No policy would change."
     if impact is not None:
         told = f"{count(impact.asked, 'question')} asked of both."

@@ -10,7 +10,10 @@ from typing import Final
 
 import msgspec
 
+from agentctl.canonical import sha256_hex
+from agentctl.domain.config.drafting import HomecomingRecord
 from agentctl.domain.policy.principals import FirstHuman
+from agentctl.engine.drafts import HOMECOMINGS, blob_key
 from agentctl.testing.consent import key_of
 from agentctl.testing.simulation.actors import actors_of
 from agentctl.testing.simulation.checks import check_graphs, check_loads, check_quiet
@@ -168,11 +171,28 @@ async def _end(simulation: Simulation) -> None:
 
 async def _settle(simulation: Simulation) -> None:
     """Does what is left, looks, does what the look has shown; then nothing may be left."""
+    _put_back(simulation)
     await _must(simulation, "apply", {"intent": "what is left", "wait_s": _PATIENCE_S})
     await _must(simulation, "refresh", {"intent": "a last look"})
     await _must(simulation, "apply", {"intent": "what the look has shown"})
     for graph in sorted(simulation.roots.by_id):
         await simulation.load(simulation.hosts[0], operator("sarah"), graph, wait_s=_PATIENCE_S)
+
+
+def _put_back(simulation: Simulation) -> None:
+    """Puts back files that somebody edited while a draft's were half written, as the product asks."""
+    for key in [k for k in simulation.objects if k.startswith(HOMECOMINGS)]:
+        record = msgspec.json.decode(simulation.objects[key], type=HomecomingRecord)
+        for file in record.files:
+            path = simulation.folder.path / file.path
+            digest = sha256_hex(path.read_bytes()) if path.is_file() else None
+            if digest in {file.old, file.new}:
+                continue
+            simulation.trace.add("sarah", "puts back", file.path)
+            if file.old is None:
+                path.unlink()
+            else:
+                path.write_bytes(simulation.objects[blob_key(record.draft, file.old)])
 
 
 async def _settle_again(simulation: Simulation) -> None:
