@@ -8,12 +8,12 @@ from typing import Final
 
 from agentctl.adapters.backends.local import LocalStore
 from agentctl.canonical import sha256_hex
+from agentctl.graph.asking import run
 from agentctl.graph.lance_port import LanceGraphs
 from agentctl.graph.loading import load_from
 from agentctl.graph.loads.minting import mint_ulid
 from agentctl.graph.loads.sources import ColumnMapping, LoadOptions, LoadOutcome, ParquetSource
 from agentctl.graph.port import LoadReport, ReadReply, SchemaPayload, Stamp
-from agentctl.graph.reads.asking import run
 from agentctl.graph.reads.options import ExecutorName, ReadOptions
 from agentctl.graph.roots import GraphRoots
 from agentctl.graph.snapshot import Snapshot

@@ -85,7 +85,5 @@ def indexed_columns(ir_type: IrType) -> tuple[str, ...]:
         name for c in ir_type.constraints if c.kind in ("index", "unique") for name in c.columns
     }
     return identity + tuple(
-        p.column
-        for p in ir_type.properties
-        if is_scalar(p) and (p.indexed or p.name in together)
+        p.column for p in ir_type.properties if is_scalar(p) and (p.indexed or p.name in together)
     )

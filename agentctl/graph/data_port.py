@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 from agentctl.diagnostics.diagnostic import Diagnostic
+from agentctl.graph.asking import NEWEST, Point
 from agentctl.graph.branching.tags import Tag
 from agentctl.graph.branching.told import DiffReport, FeedPage, MergeReport
 from agentctl.graph.layout import MAIN
 from agentctl.graph.loads.sources import LoadOptions, LoadOutcome, Source
 from agentctl.graph.port import BranchInfo, CommitInfo, Stamp
-from agentctl.graph.reads.asking import NEWEST, Point
 from agentctl.graph.reads.options import ReadOptions
 from agentctl.graph.writes.report import MutationReport
 from agentctl.languages.query.plan import CheckedQuery

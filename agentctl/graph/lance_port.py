@@ -16,6 +16,7 @@ from agentctl.domain.ledger.observations import LiveGraph
 from agentctl.domain.ledger.peeks import Peek
 from agentctl.domain.storage.protocol import BackendError, ObjectStore
 from agentctl.graph import erasing, pinning, purging
+from agentctl.graph.asking import NEWEST, Point, explain, run, stream
 from agentctl.graph.branching.branches import end_branches, heads
 from agentctl.graph.commit import (
     ENDED,
@@ -49,7 +50,6 @@ from agentctl.graph.port import (
     SchemaPayload,
     Stamp,
 )
-from agentctl.graph.reads.asking import NEWEST, Point, explain, run, stream
 from agentctl.graph.reads.options import ReadOptions
 from agentctl.graph.refusals import conflict
 from agentctl.graph.roots import GraphRoots, tag_of

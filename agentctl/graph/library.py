@@ -34,6 +34,7 @@ from agentctl.adapters.backends.open import open_store
 from agentctl.canonical import sha256_hex
 from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.domain.plan.migrate import plan_migration
+from agentctl.graph.asking import Point
 from agentctl.graph.branching.tags import Tag
 from agentctl.graph.branching.told import DiffReport, FeedPage, MergeReport
 from agentctl.graph.data_port import CleanupReport, OptimizeReport, Retention, VerifyReport
@@ -48,7 +49,6 @@ from agentctl.graph.port import (
     SchemaPayload,
     Stamp,
 )
-from agentctl.graph.reads.asking import Point
 from agentctl.graph.reads.options import ReadOptions
 from agentctl.graph.roots import GraphRoots
 from agentctl.graph.writes.report import MutationReport

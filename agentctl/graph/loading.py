@@ -33,7 +33,7 @@ from agentctl.ids import graph_address
 
 if TYPE_CHECKING:
     from agentctl.graph.loads.settling import Rejected, Settled
-    from agentctl.graph.spool import Spool, StagedType
+    from agentctl.graph.loads.spool import Spool, StagedType
     from agentctl.graph.tables import Tables
 
 __all__ = ["Mode", "load", "load_from"]
@@ -82,7 +82,7 @@ async def load_from(  # noqa: PLR0913  # what, where, how, and by whom
     await in_thread(functools.partial(require_engine, graph_id))
     import tempfile  # slow to load, and only for who loads
 
-    from agentctl.graph.spool import Spool
+    from agentctl.graph.loads.spool import Spool
 
     with tempfile.TemporaryDirectory(prefix="agentctl-load-") as folder:
         spool = Spool(ir, Path(folder), rejected_max=options.rejected_max)

@@ -4,10 +4,10 @@ import pyarrow.compute as pc
 
 from agentctl.domain.ledger.peeks import Peek
 from agentctl.graph.commit import Commit
-from agentctl.graph.judged import broken_rows
 from agentctl.graph.judging import Leaving
 from agentctl.graph.peeking import Counting, Question, leaving_answer
 from agentctl.graph.tables import Tables
+from agentctl.graph.writes.judged import broken_rows
 
 
 def peeked(tables: Tables, commit: Commit, question: Question, *, rows_max: int) -> Peek:

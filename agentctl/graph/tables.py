@@ -28,13 +28,13 @@ from agentctl.graph.columns import (
 from agentctl.graph.commit import TypeState
 from agentctl.graph.layout import MAIN, branch_of_ref
 from agentctl.graph.location import BeforeWrite, DataFolder
+from agentctl.graph.lookups import LOOKUP_COUNT_MAX, named_in
 from agentctl.graph.search_indexes import (
     build_search_index,
     is_vector_index,
     missing_search_indexes,
     update_search_index,
 )
-from agentctl.graph.writes.lookups import LOOKUP_COUNT_MAX, named_in
 from agentctl.languages.schema.ir import IrProperty, IrType
 
 os.environ.setdefault("LANCE_LOG", "error")

@@ -22,8 +22,8 @@ from agentctl.engine.planning import make_plan
 from agentctl.engine.running import Running
 from agentctl.engine.status import status
 from agentctl.engine.steps import publish_payload
-from agentctl.graph.reads import budget
 from agentctl.graph.port import GraphError, GraphPort, SchemaPayload, Stamp
+from agentctl.graph.reads import budget
 from agentctl.testing.builders import (
     ROWS,
     WIDER_SCHEMA,

@@ -9,10 +9,10 @@ from agentctl.graph.branching.conflicts import KIND_OF_RULE, Conflict, Found, Si
 from agentctl.graph.branching.differences import read_as
 from agentctl.graph.branching.sides import ENDS, sides_of
 from agentctl.graph.branching.twins import by_id_or_name
+from agentctl.graph.lookups import rows_with
 from agentctl.graph.snapshot import Snapshot
 from agentctl.graph.violations import Violation, Violations
 from agentctl.graph.writes.changes import Changes
-from agentctl.graph.writes.lookups import rows_with
 from agentctl.languages.schema.ir import IrType, SchemaIr
 
 _OF_EDGES = frozenset({"endpoint", "orphan", "cardinality"})

@@ -16,7 +16,7 @@ from agentctl.languages.schema.ir import SchemaIr
 
 if TYPE_CHECKING:
     from agentctl.graph.loads.parts import Chunk
-    from agentctl.graph.spool import Spool
+    from agentctl.graph.loads.spool import Spool
 
 Mint = Callable[[], str]
 

@@ -18,8 +18,8 @@ from agentctl.graph.writes.changes import Changes, TypeChange
 from agentctl.graph.writes.checking import check
 
 if TYPE_CHECKING:
+    from agentctl.graph.loads.spool import Spool, StagedType
     from agentctl.graph.snapshot import Snapshot
-    from agentctl.graph.spool import Spool, StagedType
 
 
 class Rejected(NamedTuple):

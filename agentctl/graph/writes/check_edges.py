@@ -10,11 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from agentctl.graph.columns import LINE
-from agentctl.graph.values import shown
-from agentctl.graph.violations import Violation
-from agentctl.graph.writes.changes import TypeChange
-from agentctl.graph.writes.held import Held
-from agentctl.graph.writes.lookups import (
+from agentctl.graph.lookups import (
     READ_ROWS,
     distinct,
     rows_with,
@@ -22,6 +18,10 @@ from agentctl.graph.writes.lookups import (
     those_in,
     without,
 )
+from agentctl.graph.values import shown
+from agentctl.graph.violations import Violation
+from agentctl.graph.writes.changes import TypeChange
+from agentctl.graph.writes.held import Held
 from agentctl.languages.schema.ir import IrType
 from agentctl.languages.schema.types import Cardinality
 

@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from agentctl.graph.columns import LINE, identity_columns, is_scalar
+from agentctl.graph.lookups import distinct, rows_with, rows_without
 from agentctl.graph.values import shown
 from agentctl.graph.writes.changes import TypeChange
 from agentctl.graph.writes.held import Held
-from agentctl.graph.writes.lookups import distinct, rows_with, rows_without
 from agentctl.languages.schema.ir import IrType
 
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from agentctl.graph.lookups import READ_ROWS
 from agentctl.graph.reads.conditions import Conditions
 from agentctl.graph.reads.evaluating import evaluated
 from agentctl.graph.reads.expressions import Joined, Test, columns_of
 from agentctl.graph.reads.frame import Frame, plain
 from agentctl.graph.reads.pushing import pushed
-from agentctl.graph.writes.lookups import READ_ROWS
 from agentctl.languages.query.plan import Condition
 from agentctl.languages.schema.ir import IrType
 

@@ -6,11 +6,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from agentctl.graph.columns import LINE
+from agentctl.graph.lookups import those_in
 from agentctl.graph.snapshot import Snapshot
 from agentctl.graph.values import shown
 from agentctl.graph.violations import Rule, Violation, Violations
 from agentctl.graph.writes.changes import Changes, TypeChange
-from agentctl.graph.writes.lookups import those_in
 from agentctl.languages.schema.ir import IrType
 
 

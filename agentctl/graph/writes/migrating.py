@@ -64,7 +64,7 @@ async def _judge(roots: GraphRoots, graph_id: str, head: Commit, asked: tuple[As
     """Refuses a schema that the rows of *head* break."""
 
     def count(tables: "Tables") -> list[tuple[Asked, int]]:
-        from agentctl.graph.judged import broken_rows
+        from agentctl.graph.writes.judged import broken_rows
 
         return [(each, broken_rows(tables, head, each)) for each in asked]
 

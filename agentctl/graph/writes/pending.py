@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 import pyarrow as pa
 
 from agentctl.graph.columns import column_of, identity_columns
+from agentctl.graph.lookups import rows_with, rows_without, without
 from agentctl.graph.snapshot import Snapshot
 from agentctl.graph.writes.changes import RowsInMemory, TypeChange
 from agentctl.graph.writes.choosing import Chooser
-from agentctl.graph.writes.lookups import rows_with, rows_without, without
 from agentctl.languages.schema.ir import IrType
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from agentctl.graph.asking import Point
 from agentctl.graph.port import GraphError
-from agentctl.graph.reads.asking import Point
 from agentctl.graph.reads.options import ReadOptions
 from agentctl.testing.checked_queries import checked
 from tests.graph.oracle.oracle_engine import loaded, stamp

@@ -6,9 +6,9 @@ import lance
 import pytest
 
 from agentctl.adapters.backends.local import LocalStore
+from agentctl.graph.asking import Point
 from agentctl.graph.lance_port import LanceGraphs
 from agentctl.graph.port import GraphError, SchemaPayload
-from agentctl.graph.reads.asking import Point
 from tests.graph.writes.writes_bench import INCARNATION, Bench, stamp
 
 BEFORE = """

@@ -5,9 +5,9 @@ import pyarrow.compute as pc
 
 from agentctl.graph.commit import Commit
 from agentctl.graph.judging import Asked, Judgement, Leaving, Repeats
+from agentctl.graph.lookups import READ_ROWS, distinct, without
 from agentctl.graph.tables import Tables
 from agentctl.graph.writes.check_keys import complete, distinct_count
-from agentctl.graph.writes.lookups import READ_ROWS, distinct, without
 
 
 def broken_rows(tables: Tables, commit: Commit, asked: Asked) -> int:
