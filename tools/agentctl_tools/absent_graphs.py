@@ -7,7 +7,9 @@ from agentctl.diagnostics.diagnostic import error
 from agentctl.domain.ledger.observations import LiveGraph
 from agentctl.domain.ledger.peeks import Peek
 from agentctl.graph.embedder import Embedder
+from agentctl.graph.layout import MAIN
 from agentctl.graph.port import (
+    BranchInfo,
     CommitInfo,
     GraphError,
     LoadReport,
@@ -93,7 +95,34 @@ class AbsentGraphs:
         """Refuses."""
         _absent(graph_id)
 
-    async def fence(self, graph_id: str, *, observed: int, stamp: Stamp) -> int:  # noqa: ARG002
+    async def fence(
+        self,
+        graph_id: str,
+        *,
+        observed: int,  # noqa: ARG002
+        stamp: Stamp,  # noqa: ARG002
+        branch: str = MAIN,  # noqa: ARG002
+    ) -> int:
+        """Refuses."""
+        _absent(graph_id)
+
+    async def branches(self, graph_id: str) -> tuple[BranchInfo, ...]:
+        """Refuses."""
+        _absent(graph_id)
+
+    async def branch_create(
+        self,
+        graph_id: str,
+        name: str,  # noqa: ARG002
+        *,
+        source: str = MAIN,  # noqa: ARG002
+        at: str | None = None,  # noqa: ARG002
+        stamp: Stamp,  # noqa: ARG002
+    ) -> BranchInfo:
+        """Refuses."""
+        _absent(graph_id)
+
+    async def branch_delete(self, graph_id: str, name: str, *, observed: int, stamp: Stamp) -> int:  # noqa: ARG002
         """Refuses."""
         _absent(graph_id)
 
