@@ -17,9 +17,10 @@ from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.graph.asking import NEWEST, Point
 from agentctl.graph.branching.tags import Tag
 from agentctl.graph.branching.told import DiffReport, FeedPage, MergeReport
+from agentctl.graph.embedder import Embedder
 from agentctl.graph.layout import MAIN
 from agentctl.graph.loads.sources import LoadOptions, LoadOutcome, Source
-from agentctl.graph.port import BranchInfo, CommitInfo, Stamp
+from agentctl.graph.port import BranchInfo, CommitInfo, ReadReply, Stamp
 from agentctl.graph.reads.options import ReadOptions
 from agentctl.graph.writes.report import MutationReport
 from agentctl.languages.query.plan import CheckedQuery
@@ -193,6 +194,25 @@ class GraphData(Protocol):
         """Takes a tag away; returns whether there was one."""
         ...
 
+    async def run(  # noqa: PLR0913  # what is read, where, and within what bounds
+        self,
+        graph_id: str,
+        query: CheckedQuery,
+        params: Mapping[str, object],
+        *,
+        limit: int | None = None,
+        options: ReadOptions | None = None,
+        point: Point = NEWEST,
+        embedder: Embedder | None = None,
+    ) -> ReadReply:
+        """Runs a checked query with bound parameters; the rows of *point*, all at once.
+
+        *limit* bounds the rows returned, besides the query's own limit, where no *options* do;
+        *embedder* makes vectors of the texts that `nearest` is asked with. `query_too_large`,
+        `query_deadline_exceeded`.
+        """
+        ...
+
     def stream(  # what is read, where, and within what bounds
         self,
         graph_id: str,
@@ -201,6 +221,7 @@ class GraphData(Protocol):
         *,
         options: ReadOptions | None = None,
         point: Point = NEWEST,
+        embedder: Embedder | None = None,
     ) -> "AsyncIterator[pa.RecordBatch]":
         """Yields the rows of a read in order, as Arrow batches; none is made before it is taken.
 
@@ -209,7 +230,7 @@ class GraphData(Protocol):
         """
         ...
 
-    async def explain(  # what is read, where, and within what bounds
+    async def explain(  # noqa: PLR0913  # what is read, where, and within what bounds
         self,
         graph_id: str,
         query: CheckedQuery,
@@ -218,6 +239,7 @@ class GraphData(Protocol):
         analyze: bool = False,
         options: ReadOptions | None = None,
         point: Point = NEWEST,
+        embedder: Embedder | None = None,
     ) -> "Explained":
         """Returns the plan of a read with estimates; with *analyze* it is run, and told what it did."""
         ...
