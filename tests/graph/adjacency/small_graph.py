@@ -68,7 +68,7 @@ class SmallGraph:
 
     def snapshot(self) -> Snapshot:
         """Returns what is written now."""
-        return Snapshot(_commit(self.incarnation, dict(self.states)), self.ir, self.tables)
+        return Snapshot(commit_of(self.incarnation, dict(self.states)), self.ir, self.tables)
 
     def _append(self, name: str, rows: Sequence[Mapping[str, object]]) -> None:
         owner = self.type(name)
@@ -81,7 +81,7 @@ class SmallGraph:
         self.states[owner.id] = self.tables.append(owner, self.states[owner.id], given, tag="t")
 
 
-def _commit(incarnation: str, types: Mapping[str, TypeState]) -> Commit:
+def commit_of(incarnation: str, types: Mapping[str, TypeState]) -> Commit:
     return Commit(
         version=1,
         branch="main",

@@ -1,6 +1,7 @@
 """Reads as a face asks for them: at a point, as a stream, as a told plan; a deadline is told."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -9,6 +10,9 @@ from agentctl.graph.port import GraphError
 from agentctl.graph.reads.options import ReadOptions
 from agentctl.testing.checked_queries import checked
 from tests.graph.oracle.oracle_engine import loaded, stamp
+
+if TYPE_CHECKING:
+    from agentctl.graph.data_port import GraphData
 
 SCHEMA = "node P { k: String @key  a: I32? }\nedge Knows: P -> P\n"
 SEED = [
@@ -37,7 +41,7 @@ async def test_a_read_sees_the_commit_that_its_point_names(tmp_path: Path) -> No
 
 @pytest.mark.slow
 async def test_a_read_is_streamed_and_its_plan_told(tmp_path: Path) -> None:
-    graphs = await loaded(tmp_path, SCHEMA, SEED)
+    graphs: GraphData = await loaded(tmp_path, SCHEMA, SEED)
 
     batches = [batch async for batch in graphs.stream("g", ALL, {})]
     planned = await graphs.explain("g", ALL, {})

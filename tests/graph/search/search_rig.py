@@ -7,7 +7,6 @@ from pathlib import Path
 import pyarrow as pa
 
 from agentctl.adapters.backends.local import LocalStore
-from agentctl.graph.commit import Commit, CommitOp, SchemaRef, TypeState
 from agentctl.graph.location import data_folder
 from agentctl.graph.search.searches import Searches
 from agentctl.graph.snapshot import Snapshot
@@ -17,6 +16,7 @@ from agentctl.languages.query.plan import Nearest, ParamRef, PropertyRef, TextSe
 from agentctl.languages.schema.compile import compile_schema
 from agentctl.languages.schema.ir import IrType, SchemaIr, evolve_ir
 from agentctl.languages.schema.types import PropertyType, Scalar
+from tests.graph.adjacency.small_graph import commit_of
 
 SCHEMA = """
 node Doc {
@@ -67,7 +67,7 @@ class SearchGraph:
         self.states[self.doc.id] = self.tables.delete(self.doc, state, gone, tag="t")
 
     def snapshot(self) -> Snapshot:
-        return Snapshot(_commit(self.incarnation, dict(self.states)), self.ir, self.tables)
+        return Snapshot(commit_of(self.incarnation, dict(self.states)), self.ir, self.tables)
 
     def rows(self) -> list[dict[str, object]]:
         return list(self.snapshot().dataset(self.doc).to_table().to_pylist())
@@ -118,20 +118,3 @@ def pairs(table: pa.Table) -> list[tuple[str, float]]:
 
 def over(graph: SearchGraph, **params: object) -> Searches:
     return Searches(graph.snapshot(), params)
-
-
-def _commit(incarnation: str, types: Mapping[str, TypeState]) -> Commit:
-    return Commit(
-        version=1,
-        branch="main",
-        n=1,
-        kind="write",
-        parents=(),
-        incarnation=incarnation,
-        schema=SchemaRef(source_digest="", shape_digest="", ir_digest=""),
-        types=types,
-        op=CommitOp(id="x:1", actor="x", intent="test"),
-        epoch=1,
-        created_at="2026-11-21T00:00:00.000Z",
-        nonce="0" * 32,
-    )

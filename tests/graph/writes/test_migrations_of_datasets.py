@@ -9,7 +9,7 @@ from agentctl.adapters.backends.local import LocalStore
 from agentctl.graph.asking import Point
 from agentctl.graph.lance_port import LanceGraphs
 from agentctl.graph.port import GraphError, SchemaPayload
-from tests.graph.writes.writes_bench import INCARNATION, Bench, stamp
+from tests.graph.writes.writes_bench import INCARNATION, Bench, DyingAt, StoppedError, stamp
 
 BEFORE = """
 node A { k: String @key  i: I32? @index  f: F32?  gone: String? }
@@ -30,22 +30,6 @@ MIGRATED = [
     {"k": "a", "i": 1, "f": 0.5, "more": ["x"]},
     {"k": "b", "i": None, "f": None, "more": ["x"]},
 ]
-
-
-class StoppedError(Exception):
-    """A writer died."""
-
-
-class DyingAt:
-    """Dies at one write, counted from 0."""
-
-    def __init__(self, place: int) -> None:
-        self.left = place
-
-    def __call__(self, what: str) -> None:
-        if not self.left:
-            raise StoppedError(what)
-        self.left -= 1
 
 
 async def filled(tmp_path: Path) -> Bench:

@@ -9,7 +9,7 @@ from anyio import from_thread
 from agentctl.graph.port import GraphError, ReadSetConflictError
 from agentctl.graph.values import blob_text
 from agentctl.ids import is_ulid
-from tests.graph.writes.writes_bench import INCARNATION, Bench, stamp, told
+from tests.graph.writes.writes_bench import INCARNATION, Bench, DyingAt, StoppedError, stamp, told
 
 SCHEMA = """
 node Person { slug: String @key  age: I32?  mood: enum(calm, glad)?  score: F32? = 0.5
@@ -293,22 +293,6 @@ async def test_a_branch_is_written_and_main_is_not(tmp_path: Path) -> None:
     assert later.commit == "try/it:3"
     assert len(await here.rows("Person")) == 3
     assert here.commit == 2
-
-
-class StoppedError(Exception):
-    """A writer died."""
-
-
-class DyingAt:
-    """Dies at one write, counted from 0."""
-
-    def __init__(self, place: int) -> None:
-        self.left = place
-
-    def __call__(self, what: str) -> None:
-        if not self.left:
-            raise StoppedError(what)
-        self.left -= 1
 
 
 async def test_a_mutation_that_dies_at_any_write_leaves_the_old_graph_and_can_be_done_again(

@@ -39,6 +39,22 @@ def stamp(number: int, *, epoch: int = 1) -> Stamp:
     )
 
 
+class StoppedError(Exception):
+    """A writer died."""
+
+
+class DyingAt:
+    """Dies at one write, counted from 0."""
+
+    def __init__(self, place: int) -> None:
+        self.left = place
+
+    def __call__(self, what: str) -> None:
+        if not self.left:
+            raise StoppedError(what)
+        self.left -= 1
+
+
 class Bench:
     """A graph ``g``; every write has the next stamp."""
 
