@@ -7,6 +7,7 @@ types that no common type holds exactly. Source: languages 2.2, 2.7, 3.1.
 import functools
 from typing import Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -24,7 +25,7 @@ from agentctl.graph.reads.expressions import (
     Operand,
     Test,
 )
-from agentctl.graph.reads.frame import Frame
+from agentctl.graph.reads.frame import Frame, Marks
 from agentctl.languages.schema.types import FLOATS, NUMERIC, PlainValue, Scalar
 
 _KERNELS: Final = {
@@ -45,6 +46,14 @@ def kept(tests: tuple[Test, ...], frame: Frame) -> Frame:
     for test in tests:
         frame = frame.filter(pc.fill_null(evaluated(test, frame), fill_value=False))
     return frame
+
+
+def met(tests: tuple[Test, ...], frame: Frame) -> Marks:
+    """Returns for each row whether all *tests* are true."""
+    marks = np.ones(frame.rows, np.bool_)
+    for test in tests:
+        marks &= np.asarray(pc.fill_null(evaluated(test, frame), fill_value=False))
+    return marks
 
 
 def evaluated(test: Test, frame: Frame) -> pa.Array:  # noqa: PLR0911  # one case for each form

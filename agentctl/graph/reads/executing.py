@@ -7,6 +7,7 @@ many starts there are; the rows do not depend on it. What each operator did is n
 
 import time
 from collections.abc import Callable, Mapping
+from typing import Final
 
 import msgspec
 import pyarrow as pa
@@ -51,8 +52,12 @@ from agentctl.graph.reads.logical import (
 )
 from agentctl.graph.reads.options import ExecutorName
 from agentctl.graph.reads.ordering import ordered
+from agentctl.graph.reads.places import Held, Places, concatenated, texts_of
 from agentctl.graph.reads.searching import Searching
 from agentctl.graph.reads.source import Source
+
+WHOLE_PART_MIN: Final = 0.1
+"""From this part of a type's nodes on, a column of theirs is read whole and taken by position."""
 
 
 class Done(msgspec.Struct, frozen=True, kw_only=True):
@@ -195,7 +200,7 @@ class Execution:
         if self._executor != "auto":
             return self._arrow, legs
         var = hop.source if near == "source" else hop.target
-        starts = len(codes_of(frame[var])[0]) if frame.rows <= 2_000 else frame.rows
+        starts = len(codes_of(frame.columns[var])[0]) if frame.rows <= 2_000 else frame.rows
         way = chosen(
             starts,
             sum(self._source.rows(e) for e in edges),
@@ -253,17 +258,22 @@ class Execution:
         frame = self.frame(plan.input)
         reads = tuple(name for name in plan.reads if name != "@type")
         if len(reads) < len(plan.reads):
-            there = frame[plan.var].is_valid()
+            there = frame.columns[plan.var].is_valid()
             types = pc.if_else(there, plan.type_name, pa.scalar(None, pa.utf8()))
             frame = frame.having({f"{plan.var}.@type": types})
         if not reads:
             return frame
-        ids, codes = codes_of(frame[plan.var])
         owner = self._source.node(plan.type_name)
-        found = self._source.lookup(owner, ids, var=plan.var, reads=reads)
-        places = pa.array(codes, mask=codes < 0)
+        column = frame.columns[plan.var]
+        ids, codes = codes_of(column)
+        if isinstance(column, Places) and len(ids) > WHOLE_PART_MIN * len(column.texts):
+            found: Mapping[str, Held] = self._source.whole(owner, var=plan.var, reads=reads).columns
+            places = column.at
+        else:
+            found = self._source.lookup(owner, texts_of(ids), var=plan.var, reads=reads)
+            places = pa.array(codes, mask=codes < 0)
         size = sum(column.nbytes for column in found.values())
-        row_bytes = size / max(len(ids), 1)
+        row_bytes = size / max(len(next(iter(found.values()))), 1)
         self._budget.room(rows=frame.rows, row_bytes=row_bytes + frame.nbytes / max(frame.rows, 1))
         return frame.having({name: column.take(places) for name, column in found.items()})
 
@@ -297,5 +307,5 @@ def _where(frame: Frame, there: Marks) -> Frame:
 def _stacked(parts: list[Frame]) -> Frame:
     names = list(parts[0].columns)
     return Frame(
-        sum(p.rows for p in parts), {n: pa.concat_arrays([p[n] for p in parts]) for n in names}
+        sum(p.rows for p in parts), {n: concatenated([p.columns[n] for p in parts]) for n in names}
     )

@@ -15,6 +15,7 @@ from agentctl.graph.reads.budget import Budget
 from agentctl.graph.reads.executors.expansion import EdgeRows, Expander, Wanted
 from agentctl.graph.reads.frame import Frame, Positions, codes_of, repeated
 from agentctl.graph.reads.logical import Expand, Hop, Reach
+from agentctl.graph.reads.places import Held, concatenated, equal, texts_of
 from agentctl.graph.reads.reaching import Numbers, joined, reached
 from agentctl.languages.schema.ir import IrType
 
@@ -43,7 +44,7 @@ def expanded(
     """Returns each row with each edge that leads on from its near end."""
     hop = step.hop
     near, far = (hop.source, hop.target) if step.near == "source" else (hop.target, hop.source)
-    ids, codes = codes_of(frame[near])
+    ids, codes = codes_of(frame.columns[near])
     wanted = Wanted(var=hop.edge_var, ids=step.ids, reads=step.reads, tests=step.tests)
     found = _both(hop, legs, ids, expander, wanted)
     return _joined(frame, codes, found, far, closes=step.closes or near == far, budget=budget)
@@ -55,7 +56,7 @@ def reached_rows(
     """Returns each row with each node within its hops' bounds."""
     hop = step.hop
     near, far = (hop.source, hop.target) if step.near == "source" else (hop.target, hop.source)
-    ids, codes = codes_of(frame[near])
+    ids, codes = codes_of(frame.columns[near])
     low, high = hop.hops
     if hop.source_type != hop.target_type:
         # Ids are unique within a type alone: no second hop may follow one to another type.
@@ -69,18 +70,18 @@ def reached_rows(
 def _pairs(  # one reachability
     hop: Hop,
     legs: Sequence[Leg],
-    ids: pa.Array,
+    ids: Held,
     expander: Expander,
     budget: Budget,
     *,
     high: int,
-) -> tuple[Positions, pa.Array]:
+) -> tuple[Positions, Held]:
     low = hop.hops[0]
     found = expander.reach([(g.edge, g.forward) for g in legs], ids, low=low, high=high)
     if found is not None:
         return found
     numbers = Numbers()
-    starts = numbers.of(ids)
+    starts = numbers.of(texts_of(ids))
 
     def step(nodes: Positions) -> tuple[Positions, Positions]:
         some = numbers.ids.take(pa.array(nodes))
@@ -98,9 +99,7 @@ def _no_pairs() -> tuple[Positions, pa.Array]:
     return np.empty(0, np.int64), pa.array([], pa.utf8())
 
 
-def _both(
-    hop: Hop, legs: Sequence[Leg], ids: pa.Array, expander: Expander, wanted: Wanted
-) -> EdgeRows:
+def _both(hop: Hop, legs: Sequence[Leg], ids: Held, expander: Expander, wanted: Wanted) -> EdgeRows:
     """Returns the edges of all legs; an edge from a node to itself is no second one backwards."""
     parts = [expander.edges(g.edge, ids, forward=g.forward, wanted=wanted) for g in legs]
     if len(parts) == 1:
@@ -110,17 +109,17 @@ def _both(
             parts[1:] = [_without_loops(part, ids) for part in parts[1:]]
         found = EdgeRows(
             np.concatenate([p.near for p in parts]),
-            pa.concat_arrays([p.far for p in parts]),
-            {n: pa.concat_arrays([p.columns[n] for p in parts]) for n in parts[0].columns},
+            concatenated([p.ends for p in parts]),
+            {n: concatenated([p.columns[n] for p in parts]) for n in parts[0].columns},
         )
     return found if hop.edge_var is not None or found.distinct else distinct_pairs(found)
 
 
-def _without_loops(part: EdgeRows, ids: pa.Array) -> EdgeRows:
-    kept = pc.not_equal(part.far, ids.take(pa.array(part.near)))
+def _without_loops(part: EdgeRows, ids: Held) -> EdgeRows:
+    kept = pc.invert(equal(part.ends, ids.take(pa.array(part.near))))
     return EdgeRows(
         part.near[np.asarray(kept)],
-        part.far.filter(kept),
+        part.ends.filter(kept),
         {n: c.filter(kept) for n, c in part.columns.items()},
     )
 
@@ -129,12 +128,12 @@ def distinct_pairs(found: EdgeRows) -> EdgeRows:
     """Returns each pair of ends once."""
     if len(found.near) < 2:
         return found
-    ends, codes = codes_of(found.far)
+    ends, codes = codes_of(found.ends)
     pairs = found.near * len(ends) + codes
     _, first = np.unique(pairs, return_index=True)
     if len(first) == len(pairs):
         return found
-    return EdgeRows(found.near[first], found.far.take(pa.array(first)), distinct=True)
+    return EdgeRows(found.near[first], found.ends.take(pa.array(first)), distinct=True)
 
 
 def _joined(  # one join
@@ -147,7 +146,8 @@ def _joined(  # one join
     budget: Budget,
 ) -> Frame:
     """Returns the rows with what was found for the code of each; a null leads nowhere."""
-    order = np.argsort(found.near, kind="stable")
+    ascending = bool((found.near[1:] >= found.near[:-1]).all())
+    order = None if ascending else np.argsort(found.near, kind="stable")
     starts = int(codes.max()) + 1 if len(codes) else 0
     counts = np.bincount(found.near, minlength=max(starts, 1))
     begin = np.concatenate(([0], np.cumsum(counts)))[:-1]
@@ -156,12 +156,13 @@ def _joined(  # one join
     width = frame.nbytes / max(frame.rows, 1) + ID_BYTES * (1 + len(found.columns))
     budget.room(rows=total, row_bytes=width)
     row, within = repeated(many)
-    at = pa.array(order[begin[codes[row]] + within])
+    places = begin[codes[row]] + within
+    at = pa.array(places if order is None else order[places])
     grown = frame.take(row) if total != frame.rows or (many != 1).any() else frame
     added = {name: column.take(at) for name, column in found.columns.items()}
-    ends = found.far.take(at)
+    ends = found.ends.take(at)
     if closes:
         return grown.having(added).filter(
-            pc.fill_null(pc.equal(ends, grown[far]), fill_value=False)
+            pc.fill_null(equal(ends, grown.columns[far]), fill_value=False)
         )
     return grown.having({far: ends, **added})

@@ -1,6 +1,6 @@
 """Rows in columns: the intermediate results of a read. In a worker thread.
 
-Ids are text; Dates and DateTimes are integers as everywhere in the engine, all else is as it is
+Ids are text, or positions that become text when they are read; Dates and DateTimes are integers as everywhere in the engine, all else is as it is
 stored.
 """
 
@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from agentctl.graph.reads.places import Held, Places, texts_of
 
 Positions: TypeAlias = npt.NDArray[np.int64]
 Marks: TypeAlias = npt.NDArray[np.bool_]
@@ -23,12 +25,13 @@ class Frame:
 
     __slots__ = ("columns", "rows")
 
-    def __init__(self, rows: int, columns: Mapping[str, pa.Array]) -> None:
+    def __init__(self, rows: int, columns: Mapping[str, Held]) -> None:
         self.rows = rows
         self.columns = dict(columns)
 
     def __getitem__(self, name: str) -> pa.Array:
-        return self.columns[name]
+        """Returns a column as Arrow has it; ids become text here."""
+        return texts_of(self.columns[name])
 
     @property
     def nbytes(self) -> int:
@@ -57,13 +60,13 @@ class Frame:
         """Returns the rows with those columns alone."""
         return Frame(self.rows, {name: self.columns[name] for name in names})
 
-    def having(self, columns: Mapping[str, pa.Array]) -> "Frame":
+    def having(self, columns: Mapping[str, Held]) -> "Frame":
         """Returns the rows with further columns."""
         return Frame(self.rows, {**self.columns, **columns})
 
     def table(self, names: Sequence[str]) -> pa.Table:
         """Returns columns as an Arrow table."""
-        return pa.table({name: self.columns[name] for name in names})
+        return pa.table({name: self[name] for name in names})
 
 
 def flat(values: pa.Array | pa.ChunkedArray) -> pa.Array:
@@ -95,8 +98,10 @@ def positions(values: pa.Array) -> Positions:
     return found
 
 
-def codes_of(values: pa.Array) -> tuple[pa.Array, Positions]:
+def codes_of(values: Held) -> tuple[Held, Positions]:
     """Returns the different values, and for each row the place of its own; -1 for null."""
+    if isinstance(values, Places):
+        return values.numbered()
     encoded = values.dictionary_encode()
     codes = np.asarray(encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False))
     return encoded.dictionary, codes.astype(np.int64, copy=False)

@@ -18,6 +18,7 @@ from agentctl.graph.reads.expressions import Column, Constant
 from agentctl.graph.reads.frame import Frame, Positions
 from agentctl.graph.reads.joining import row_codes
 from agentctl.graph.reads.logical import Fold
+from agentctl.graph.reads.places import Held
 from agentctl.graph.reads.refusing import out_of_range
 from agentctl.languages.schema.types import FLOATS, INTEGERS, PropertyType, Scalar
 
@@ -54,9 +55,9 @@ def grouped(frame: Frame, keys: Sequence[str], folds: Sequence[Fold]) -> Frame:
 def _folded(fold: Fold, frame: Frame, codes: Positions, groups: int) -> pa.Array:
     if isinstance(fold.of, Constant):
         return _of_constant(fold, fold.of, np.bincount(codes, minlength=groups))
-    values = frame[fold.of.name]
     if fold.function == "count":
-        return pa.array(_counts(values, codes, groups))
+        return pa.array(_counts(frame.columns[fold.of.name], codes, groups))
+    values = frame[fold.of.name]
     if values.null_count:
         there = np.asarray(values.is_valid())
         values, codes = values.filter(values.is_valid()), codes[there]
@@ -65,7 +66,7 @@ def _folded(fold: Fold, frame: Frame, codes: Positions, groups: int) -> pa.Array
     return _sums(fold, fold.of, values, codes, groups)
 
 
-def _counts(values: pa.Array, codes: Positions, groups: int) -> Positions:
+def _counts(values: Held, codes: Positions, groups: int) -> Positions:
     if values.null_count:
         codes = codes[np.asarray(values.is_valid())]
     return np.bincount(codes, minlength=groups)

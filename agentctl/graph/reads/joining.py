@@ -7,21 +7,20 @@ import pyarrow as pa
 
 from agentctl.graph.reads.budget import Budget
 from agentctl.graph.reads.frame import Frame, Positions, positions, repeated
+from agentctl.graph.reads.places import Held, Places
 
 
 def row_codes(frame: Frame, columns: Sequence[str]) -> tuple[Positions, Positions]:
     """Returns a number for each row, equal where all *columns* are, and the first row of each number.
 
-    Null equals null here. Numbers count from 0 in order of first sight.
+    Null equals null here. Numbers count from 0.
     """
     if not columns or not frame.rows:
         return np.zeros(frame.rows, np.int64), np.zeros(min(frame.rows, 1), np.int64)
     whole: Positions | None = None
     count = 0
     for name in columns:
-        encoded = comparable(frame[name]).dictionary_encode(null_encoding="encode")
-        size = len(encoded.dictionary)
-        codes = positions(encoded.indices)
+        codes, size = _codes_with_null(frame.columns[name])
         if whole is None:
             whole, count = codes, size
             continue
@@ -31,6 +30,17 @@ def row_codes(frame: Frame, columns: Sequence[str]) -> tuple[Positions, Position
     first = np.empty(count, np.int64)
     first[whole[::-1]] = np.arange(frame.rows - 1, -1, -1)
     return whole, first
+
+
+def _codes_with_null(values: Held) -> tuple[Positions, int]:
+    """Returns a number for each row, null's own among them, and how many numbers there are."""
+    if isinstance(values, Places):
+        nodes, codes = values.numbered()
+        if not values.null_count:
+            return codes, len(nodes)
+        return np.where(codes < 0, len(nodes), codes), len(nodes) + 1
+    encoded = comparable(values).dictionary_encode(null_encoding="encode")
+    return positions(encoded.indices), len(encoded.dictionary)
 
 
 def comparable(values: pa.Array) -> pa.Array:
@@ -119,7 +129,7 @@ def left_joined(
     row, at = match_positions(seeds.codes, codes, budget, width=width)
     nowhere = at >= len(marks)
     places = pa.array(at, mask=nowhere)
-    added = {name: inner[name].take(places) for name in adds}
+    added = {name: inner.columns[name].take(places) for name in adds}
     found = frame.take(row).having(added)
     found.rows = len(row)
     return found

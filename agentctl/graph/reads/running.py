@@ -10,6 +10,7 @@ from typing import Final
 
 import pyarrow as pa
 
+from agentctl.graph.adjacency.building import Adjacencies
 from agentctl.graph.layout import commit_id
 from agentctl.graph.port import ReadReply
 from agentctl.graph.reads.batches import BATCH_ROWS, batch_schema, batches
@@ -126,7 +127,11 @@ def prepared(  # what a read is given
     plan = optimised(plan, snapshot.ir, statistics_of(snapshot.ir, snapshot.rows, hot))
     budget = Budget(memory_bytes=options.memory_bytes, deadline_s=options.deadline_s)
     lookups = {"index": True, "arrow": False}.get(options.executor)
-    source = Source(snapshot, budget, lookups=lookups)
+    held = Adjacencies(snapshot, caches.adjacency)
+    by_position = options.executor in ("auto", "csr")
+    source = Source(
+        snapshot, budget, lookups=lookups, ids=held.warm_ids if by_position else lambda _: None
+    )
     execution = Execution(
         source,
         budget,

@@ -4,7 +4,7 @@ Predicates and projections go into Lance's scans; what cannot be said there is a
 as they come, so that only wanted rows are held.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -12,15 +12,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from agentctl.graph.adjacency.id_index import IdIndex
 from agentctl.graph.reads.budget import Budget
 from agentctl.graph.reads.cost import looked_up
 from agentctl.graph.reads.evaluating import kept
 from agentctl.graph.reads.expressions import Column, Compare, Constant, Known, Test, columns_of
 from agentctl.graph.reads.frame import Frame, flat, plain, positions
+from agentctl.graph.reads.places import Held, Places, concatenated
 from agentctl.graph.reads.pushing import column_name, pushed, quoted
 from agentctl.graph.reads.refusing import unfit
 from agentctl.graph.snapshot import Snapshot
-from agentctl.languages.schema.ir import IrType
+from agentctl.languages.schema.ir import IrProperty, IrType
+from agentctl.languages.schema.types import Scalar
 
 LOOKUP_COUNT_MAX: Final = 1_000
 """Ids that one filter names; more are read by several, or by a scan."""
@@ -34,6 +37,7 @@ PLACE: Final = "~place"
 BATCH_ROWS_MAX: Final = 1 << 18
 """Rows of a batch that many values are looked for in: they are hashed anew for each batch."""
 
+_WIDE: Final = frozenset({Scalar.STRING, Scalar.BLOB})
 _ENDS: Final = {"@src": "src", "@dst": "dst"}
 
 
@@ -47,6 +51,7 @@ class Source:
         *,
         lookups: bool | None = None,
         pushes: bool = True,
+        ids: Callable[[IrType], IdIndex | None] = lambda _: None,
     ) -> None:
         self._snapshot = snapshot
         self._budget = budget
@@ -54,6 +59,8 @@ class Source:
         """Whether tests become filters of scans; if not, they are asked of the batches."""
         self._lookups = lookups
         """Whether rows by id are looked up or scanned; None decides by cost."""
+        self._ids = ids
+        """The ids of a node type where they are at hand: its rows are told by their positions."""
 
     @property
     def snapshot(self) -> Snapshot:
@@ -102,6 +109,10 @@ class Source:
                 `PLACE` is then a column too.
         """
         stored = self._stored(ir_type, var)
+        if where is None and member is None and ids and not also:
+            found = self._by_position(ir_type, stored, var=var, reads=reads, tests=tests)
+            if found is not None:
+                return found
         filters = [] if where is None else [where]
         residual: list[Test] = []
         for test in tests:
@@ -179,24 +190,93 @@ class Source:
             )
         return stacked(frames)
 
+    def whole(self, ir_type: IrType, *, var: str, reads: Sequence[str], ids: bool = False) -> Frame:
+        """Returns ``var.<property>`` for each row of a type, in the order of their positions.
+
+        Args:
+            ir_type: what is read.
+            var: names the columns.
+            reads: properties, ``@src`` and ``@dst``.
+            ids: whether ``var`` itself is wanted.
+        """
+        wanted = [*([var] if ids else []), *(f"{var}.{name}" for name in reads)]
+        return self._read(self._in_order(ir_type, self._stored(ir_type, var), var, wanted))
+
+    def _by_position(
+        self,
+        ir_type: IrType,
+        stored: "_Stored",
+        *,
+        var: str,
+        reads: Sequence[str],
+        tests: Sequence[Test],
+    ) -> Frame | None:
+        """Returns a scan with ids told by position; None where reading them is as good, or needed."""
+        index = self._ids(ir_type) if ir_type.kind == "node" else None
+        if index is None or len(index) != self.rows(ir_type):
+            return None
+        tested = {name for test in tests for name in columns_of(test)}
+        used = [name.partition(".")[2] for name in tested]
+        if tests:
+            indexed = {p.name for p in ir_type.properties if p.indexed} | set(ir_type.key)
+            if not tested or var in tested or not indexed.isdisjoint(used):
+                return None
+            if not is_narrow(ir_type, {*used, *reads}):
+                return None
+        names = [var, *(f"{var}.{name}" for name in reads)]
+        return self._read(self._in_order(ir_type, stored, var, names, tests, index.ids))
+
+    def _in_order(  # what one scan is
+        self,
+        ir_type: IrType,
+        stored: "_Stored",
+        var: str,
+        wanted: Sequence[str],
+        tests: Sequence[Test] = (),
+        texts: pa.Array | None = None,
+    ) -> "_Reading":
+        read = dict.fromkeys(wanted)
+        for test in tests:
+            read.update(dict.fromkeys(sorted(columns_of(test))))
+        told = set[str]() if texts is None else {var}
+        return _Reading(
+            ir_type=ir_type,
+            names={n: stored[n] for n in read if not n.endswith("@type") and n not in told},
+            wanted=wanted,
+            also=(),
+            where=None,
+            residual=tuple(tests),
+            member=None,
+            few=False,
+            empty=any(isinstance(t, Known) and t.value is not True for t in tests),
+            ids=None if texts is None else (var, texts),
+        )
+
     def _read(self, reading: "_Reading") -> Frame:
         self._budget.tick()
         dataset = self._snapshot.dataset(reading.ir_type)
         columns = list(dict.fromkeys([*reading.names.values(), *reading.also]))
+        if not columns and reading.ids is not None:
+            # Nothing but ids, which are there: a scan without columns has no rows to count.
+            rows = 0 if reading.empty else len(reading.ids[1])
+            nothing = pa.table({"~": pa.nulls(rows)})
+            return reading.frame(nothing)
         if reading.empty:
             return reading.frame(dataset.scanner(columns=columns, limit=0).to_table())
         hashed = 0 if reading.member is None else 4 * len(reading.member[1])
         scanner = dataset.scanner(
             columns=columns,
             filter=reading.where,
-            batch_size=min(max(hashed, 8_192), BATCH_ROWS_MAX),
+            batch_size=min(max(hashed, 8_192 if reading.ids is None else 65_536), BATCH_ROWS_MAX),
+            scan_in_order=True,
         )
         if reading.few or self.rows(reading.ir_type) < SMALL_ROWS:
             return reading.frame(scanner.to_table())
         frames: list[Frame] = []
-        size = 0
+        size = begin = 0
         for batch in scanner.to_batches():
-            frames.append(reading.frame(batch))
+            frames.append(reading.frame(batch, begin))
+            begin += batch.num_rows
             size += frames[-1].nbytes
             self._budget.tick()
             self._budget.holds(size)
@@ -234,10 +314,18 @@ class _Reading(msgspec.Struct, frozen=True, kw_only=True):
     few: bool
     """Whether an index leaves few rows, which are read at once."""
 
-    def frame(self, batch: pa.RecordBatch | pa.Table) -> Frame:
-        """Returns what is wanted of the rows of a batch."""
-        columns = {name: plain(batch.column(column)) for name, column in self.names.items()}
+    ids: tuple[str, pa.Array] | None = None
+    """The column that is told by position, and the ids of all rows; the rows come in order then."""
+
+    def frame(self, batch: pa.RecordBatch | pa.Table, begin: int = 0) -> Frame:
+        """Returns what is wanted of the rows of a batch, which begins at the row *begin*."""
+        columns: dict[str, Held] = {
+            name: plain(batch.column(column)) for name, column in self.names.items()
+        }
         columns |= {name: flat(batch.column(name)) for name in self.also}
+        if self.ids is not None:
+            name, texts = self.ids
+            columns[name] = Places(texts, pa.array(np.arange(begin, begin + batch.num_rows)))
         frame = Frame(batch.num_rows, columns)
         if self.member is not None:
             name, values = self.member
@@ -274,10 +362,21 @@ def _is_point(owner: IrType, var: str, tests: Sequence[Test]) -> bool:
     )
 
 
+def is_narrow(ir_type: IrType, reads: Iterable[str]) -> bool:
+    """Returns whether all of *reads* are properties of a few bytes: cheap to read whole."""
+    narrow = {p.name for p in ir_type.properties if _is_small(p)}
+    return all(name in narrow for name in reads)
+
+
+def _is_small(prop: IrProperty) -> bool:
+    wide = prop.list or prop.vector_dim is not None or prop.enum_values is not None
+    return not wide and Scalar(prop.scalar) not in _WIDE
+
+
 def stacked(frames: Sequence[Frame]) -> Frame:
     """Returns the rows of all *frames*, of which there is one at least."""
     if len(frames) == 1:
         return frames[0]
     names = list(frames[0].columns)
     rows = sum(f.rows for f in frames)
-    return Frame(rows, {n: pa.concat_arrays([f[n] for f in frames]) for n in names})
+    return Frame(rows, {n: concatenated([f.columns[n] for f in frames]) for n in names})

@@ -7,14 +7,18 @@ condition is tried with few graphs on a disk.
 import time
 from collections.abc import Mapping, Sequence
 from itertools import count
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
 
 import pyarrow as pa
 
+from agentctl.graph.adjacency.building import Adjacencies
+from agentctl.graph.adjacency.cache import AdjacencyCache
 from agentctl.graph.columns import identity_columns, physical_schema
 from agentctl.graph.reads.budget import Budget
 from agentctl.graph.reads.cost import Statistics, statistics_of
 from agentctl.graph.reads.executing import Execution
+from agentctl.graph.reads.executors.csr import CsrExpander
 from agentctl.graph.reads.logical import Project
 from agentctl.graph.reads.options import ReadOptions
 from agentctl.graph.reads.results import lowered
@@ -53,10 +57,15 @@ class _Dataset:
         filter: str | None = None,  # noqa: A002  # as Lance names it
         limit: int | None = None,
         batch_size: int | None = None,
+        scan_in_order: bool = True,
     ) -> _Scanner:
+        assert scan_in_order, "a table has one order"
         assert filter is None, "nothing is pushed into tables"
         assert batch_size is None or batch_size > 0
         return _Scanner(self.table, columns, limit)
+
+    def take(self, rows: Sequence[int], columns: Sequence[str]) -> pa.Table:
+        return self.table.select(list(columns)).take(pa.array(rows, pa.int64()))
 
 
 class _Tables:
@@ -64,7 +73,17 @@ class _Tables:
 
     def __init__(self, ir: SchemaIr, tables: Mapping[str, pa.Table]) -> None:
         self.ir = ir
+        self.commit = SimpleNamespace(incarnation="tables")
         self._tables = tables
+
+    def node(self, name: str) -> IrType:
+        found = self.ir.type_named("node", name)
+        assert found is not None
+        return found
+
+    def version(self, ir_type: IrType) -> tuple[str, int]:
+        assert ir_type.id in self._tables
+        return "main", 1
 
     def rows(self, ir_type: IrType) -> int:
         return int(self._tables[ir_type.id].num_rows)
@@ -81,6 +100,8 @@ class TableGraph:
         self.ir = evolve_ir(None, graph.catalog, lambda: f"id{next(numbers)}")
         tables = {t.id: _table(t, graph) for t in self.ir.types}
         self.snapshot = cast("Snapshot", _Tables(self.ir, tables))
+        self._cache = AdjacencyCache()
+        self._held = Adjacencies(self.snapshot, self._cache)
 
     @property
     def statistics(self) -> Statistics:
@@ -103,8 +124,20 @@ class TableGraph:
         budget = Budget(
             memory_bytes=options.memory_bytes, deadline_s=options.deadline_s, clock=time.monotonic
         )
-        source = Source(self.snapshot, budget, lookups=False, pushes=False)
-        execution = Execution(source, budget, executor=options.executor)
+        warm = options.executor == "csr"
+        source = Source(
+            self.snapshot,
+            budget,
+            lookups=False,
+            pushes=False,
+            ids=self._held.ids if warm else lambda _: None,
+        )
+        execution = Execution(
+            source,
+            budget,
+            executor=options.executor,
+            expanders={"csr": CsrExpander(source, budget, self._cache)},
+        )
         return list(shown_rows(plan, execution.frame(plan), self.ir))
 
 

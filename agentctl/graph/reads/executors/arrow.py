@@ -7,6 +7,7 @@ import pyarrow as pa
 from agentctl.graph.reads.budget import Budget
 from agentctl.graph.reads.executors.expansion import EdgeRows, Wanted
 from agentctl.graph.reads.frame import Frame, Positions, positions
+from agentctl.graph.reads.places import Held, texts_of
 from agentctl.graph.reads.reaching import Numbers, Table, joined, reached
 from agentctl.graph.reads.source import PLACE, Source
 from agentctl.languages.schema.ir import IrType
@@ -23,10 +24,10 @@ class ArrowExpander:
         self._source = source
         self._budget = budget
 
-    def edges(self, edge: IrType, near: pa.Array, *, forward: bool, wanted: Wanted) -> EdgeRows:
+    def edges(self, edge: IrType, near: Held, *, forward: bool, wanted: Wanted) -> EdgeRows:
         """Returns the edges of a type at *near*."""
         here, there = _ENDS if forward else _ENDS[::-1]
-        found = self.all(edge, wanted, member=(here, near))
+        found = self.all(edge, wanted, member=(here, texts_of(near)))
         at = positions(found[PLACE])
         names = (n for n in found.columns if n not in (*_ENDS, PLACE))
         return EdgeRows(at, found[there], {name: found[name] for name in names})
@@ -46,11 +47,11 @@ class ArrowExpander:
         )
 
     def reach(
-        self, legs: Sequence[tuple[IrType, bool]], near: pa.Array, *, low: int, high: int
-    ) -> tuple[Positions, pa.Array] | None:
+        self, legs: Sequence[tuple[IrType, bool]], near: Held, *, low: int, high: int
+    ) -> tuple[Positions, Held] | None:
         """Returns the pairs within *low* to *high* edges, over all edges sorted once."""
         numbers = Numbers()
-        starts = numbers.of(near)
+        starts = numbers.of(texts_of(near))
         pairs: list[tuple[Positions, Positions]] = []
         for edge, forward in legs:
             found = self.all(edge, Wanted())

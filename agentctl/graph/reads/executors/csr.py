@@ -18,12 +18,13 @@ from agentctl.graph.adjacency.expanding import TooManyPairsError, expand, expand
 from agentctl.graph.adjacency.id_index import ABSENT, IdIndex
 from agentctl.graph.adjacency.reaching import reach
 from agentctl.graph.reads.budget import ROW_COUNT_MAX, Budget
-from agentctl.graph.reads.evaluating import kept
+from agentctl.graph.reads.evaluating import kept, met
 from agentctl.graph.reads.executors.arrow import ArrowExpander
 from agentctl.graph.reads.executors.expansion import EdgeRows, Wanted
 from agentctl.graph.reads.expressions import columns_of
 from agentctl.graph.reads.frame import Frame, Positions, plain
-from agentctl.graph.reads.source import Source
+from agentctl.graph.reads.places import Held, Places, texts_of
+from agentctl.graph.reads.source import Source, is_narrow
 from agentctl.graph.snapshot import Snapshot
 from agentctl.languages.schema.ir import IrType
 
@@ -50,7 +51,7 @@ class CsrExpander:
         self._columns = ArrowExpander(source, budget)
         self._pairs_max = min(ROW_COUNT_MAX, budget.memory_bytes // PAIR_BYTES)
 
-    def edges(self, edge: IrType, near: pa.Array, *, forward: bool, wanted: Wanted) -> EdgeRows:
+    def edges(self, edge: IrType, near: Held, *, forward: bool, wanted: Wanted) -> EdgeRows:
         """Returns the edges of a type at *near*."""
         step = self._step(edge, forward=forward)
         if step is None:
@@ -61,17 +62,20 @@ class CsrExpander:
             at, targets = self._within_memory(
                 lambda: expand(step, positions, pairs_max=self._pairs_max)
             )
-            return EdgeRows(places[at], far.take(targets), distinct=True)
+            return EdgeRows(places[at], _ends(far, targets), distinct=True)
         at, targets, rows = self._within_memory(
             lambda: expand_edges(step, positions, pairs_max=self._pairs_max)
         )
         if len(rows) > TAKEN_ROWS_MIN and len(rows) > TAKEN_PART_MIN * step.edge_count:
+            if is_narrow(edge, _tested(wanted) | set(wanted.reads)):
+                found = EdgeRows(places[at], _ends(far, targets))
+                return self._of_whole(edge, wanted, found, rows)
             return self._columns.edges(edge, near, forward=forward, wanted=wanted)
-        return self._told(edge, wanted, EdgeRows(places[at], far.take(targets)), rows)
+        return self._told(edge, wanted, EdgeRows(places[at], _ends(far, targets)), rows)
 
     def reach(
-        self, legs: Sequence[tuple[IrType, bool]], near: pa.Array, *, low: int, high: int
-    ) -> tuple[Positions, pa.Array] | None:
+        self, legs: Sequence[tuple[IrType, bool]], near: Held, *, low: int, high: int
+    ) -> tuple[Positions, Held] | None:
         """Returns the pairs within *low* to *high* edges, breadth first over the arrays."""
         steps: list[Adjacency] = []
         for edge, forward in legs:
@@ -86,7 +90,7 @@ class CsrExpander:
                 steps, positions, low, high, pairs_max=self._pairs_max, pause=self._budget.tick
             )
         )
-        return places[at], self._ids(edge, forward=not forward).take(targets)
+        return places[at], _ends(self._ids(edge, forward=not forward), targets)
 
     def _step(self, edge: IrType, *, forward: bool) -> Adjacency | None:
         """Returns the adjacency, or None where columns have to serve."""
@@ -109,6 +113,22 @@ class CsrExpander:
         except TooManyPairsError as failure:
             self._budget.room(rows=failure.pairs, row_bytes=PAIR_BYTES)
             raise  # the budget has room for all that is fewer than its bound
+
+    def _of_whole(self, edge: IrType, wanted: Wanted, found: EdgeRows, rows: Positions) -> EdgeRows:
+        """Returns the edges that meet the tests, of columns that are read whole."""
+        assert wanted.var is not None
+        reads = tuple(dict.fromkeys([*wanted.reads, *sorted(_tested(wanted))]))
+        ends, near = found.ends, found.near
+        columns: dict[str, Held] = {}
+        if reads or wanted.ids:
+            whole = self._source.whole(edge, var=wanted.var, reads=reads, ids=wanted.ids)
+            if wanted.tests:
+                meets = met(wanted.tests, whole)[rows]
+                near, rows, ends = near[meets], rows[meets], ends.filter(pa.array(meets))
+            names = [f"{wanted.var}.{name}" for name in wanted.reads]
+            names += [wanted.var] if wanted.ids else []
+            columns = whole.select(names).take(rows).columns
+        return EdgeRows(near, ends, columns)
 
     def _told(self, edge: IrType, wanted: Wanted, found: EdgeRows, rows: Positions) -> EdgeRows:
         """Returns the edges that meet the tests, with what is wanted of their variable."""
@@ -136,7 +156,7 @@ class CsrExpander:
         frame = kept(wanted.tests, frame.having({"~place": places}))
         chosen = np.asarray(frame["~place"])
         return EdgeRows(
-            found.near[chosen], found.far.take(frame["~place"]), frame.select(names).columns
+            found.near[chosen], found.ends.take(frame["~place"]), frame.select(names).columns
         )
 
 
@@ -152,8 +172,19 @@ def at_hand(snapshot: Snapshot, cache: AdjacencyCache) -> frozenset[str]:
     )
 
 
-def _present(ids: IdIndex, near: pa.Array) -> tuple[Positions, Positions]:
+def _tested(wanted: Wanted) -> set[str]:
+    """Returns what of the edge variable is tested: a name of nothing for the variable itself."""
+    return {name.partition(".")[2] for test in wanted.tests for name in columns_of(test)}
+
+
+def _ends(ids: IdIndex, targets: Positions) -> Places:
+    return Places(ids.ids, pa.array(targets))
+
+
+def _present(ids: IdIndex, near: Held) -> tuple[Positions, Positions]:
     """Returns the places in *near* that are nodes, and their positions."""
-    positions = ids.positions(near)
+    if isinstance(near, Places) and near.texts is ids.ids:
+        return np.arange(len(near)), near.positions()
+    positions = ids.positions(texts_of(near))
     places = np.flatnonzero(positions != ABSENT)
     return places, positions if len(places) == len(positions) else positions[places]

@@ -18,6 +18,7 @@ from agentctl.graph.reads.expressions import Column, Constant
 from agentctl.graph.reads.frame import Frame, Positions, flat, positions
 from agentctl.graph.reads.grouping import SUM_MAX
 from agentctl.graph.reads.logical import Fold
+from agentctl.graph.reads.places import Held, texts_of
 from agentctl.graph.reads.refusing import out_of_range
 from agentctl.graph.reads.source import Source
 from agentctl.languages.schema.ir import IrType
@@ -152,18 +153,18 @@ class DuckExpander:
         self._columns = ArrowExpander(source, budget)
         self._duck = duck
 
-    def edges(self, edge: IrType, near: pa.Array, *, forward: bool, wanted: Wanted) -> EdgeRows:
+    def edges(self, edge: IrType, near: Held, *, forward: bool, wanted: Wanted) -> EdgeRows:
         """Returns the edges of a type at *near*."""
         here, there = ("src", "dst") if forward else ("dst", "src")
         found = self._columns.all(edge, wanted)
-        at, rows = self._duck.pairs([near], [found[here]])
+        at, rows = self._duck.pairs([texts_of(near)], [found[here]])
         places = pa.array(rows)
         names = [n for n in found.columns if n not in (here, there)]
         return EdgeRows(at, found[there].take(places), {n: found[n].take(places) for n in names})
 
     def reach(
-        self, legs: Sequence[tuple[IrType, bool]], near: pa.Array, *, low: int, high: int
-    ) -> tuple[Positions, pa.Array] | None:
+        self, legs: Sequence[tuple[IrType, bool]], near: Held, *, low: int, high: int
+    ) -> tuple[Positions, Held] | None:
         """Returns what whole columns give: a recursive query would meet nodes again and again."""
         return self._columns.reach(legs, near, low=low, high=high)
 

@@ -13,30 +13,36 @@ import pyarrow as pa
 
 from agentctl.graph.reads.expressions import Test
 from agentctl.graph.reads.frame import Positions
+from agentctl.graph.reads.places import Held, texts_of
 from agentctl.languages.schema.ir import IrType
 
 
 class EdgeRows:
     """Edges that lead on from some starts, one row for each edge row and direction."""
 
-    __slots__ = ("columns", "distinct", "far", "near")
+    __slots__ = ("columns", "distinct", "ends", "near")
 
     def __init__(
         self,
         near: Positions,
-        far: pa.Array,
-        columns: Mapping[str, pa.Array] | None = None,
+        far: Held,
+        columns: Mapping[str, Held] | None = None,
         *,
         distinct: bool = False,
     ) -> None:
         self.near = near
         """Places among the starts."""
-        self.far = far
-        """Ids of the other ends."""
+        self.ends = far
+        """Ids of the other ends, or their positions."""
         self.columns = dict(columns or {})
         """Of the edge variable, by the plan's names."""
         self.distinct = distinct
         """Whether no pair of ends comes twice for sure."""
+
+    @property
+    def far(self) -> pa.Array:
+        """Ids of the other ends, as text."""
+        return texts_of(self.ends)
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,7 +61,7 @@ class Expander(Protocol):
 
     name: str
 
-    def edges(self, edge: IrType, near: pa.Array, *, forward: bool, wanted: Wanted) -> EdgeRows:
+    def edges(self, edge: IrType, near: Held, *, forward: bool, wanted: Wanted) -> EdgeRows:
         """Returns the edges of a type that leave (or, not *forward*, reach) the ids *near*.
 
         The ids are different and none is null.
@@ -65,11 +71,11 @@ class Expander(Protocol):
     def reach(
         self,
         legs: Sequence[tuple[IrType, bool]],
-        near: pa.Array,
+        near: Held,
         *,
         low: int,
         high: int,
-    ) -> tuple[Positions, pa.Array] | None:
+    ) -> tuple[Positions, Held] | None:
         """Returns start and destination of all pairs whose shortest distance is *low* to *high*.
 
         Of at least one edge, over any of *legs* (a type, and whether along its edges), each pair
