@@ -174,6 +174,13 @@ class GraphData(Protocol):
         """
         ...
 
+    async def is_unmerged(self, graph_id: str, name: str) -> bool:
+        """Returns whether a branch holds what no other live branch has, by what its commits name.
+
+        `graph_branch_missing`.
+        """
+        ...
+
     async def tags(self, graph_id: str) -> tuple[Tag, ...]:
         """Returns the graph's tags, by name."""
         ...

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 
 from agentctl.graph import exporting
-from agentctl.graph.branching import branches, merging, points, tags
+from agentctl.graph.branching import branches, merging, points, tags, unmerged
 from agentctl.graph.branching import feed as feeding
 from agentctl.graph.branching.tags import Tag
 from agentctl.graph.branching.told import DiffReport, FeedPage, MergeReport
@@ -88,6 +88,10 @@ class LanceData:
         return await branches.delete_branch(
             self._roots, graph_id, name, observed=observed, stamp=stamp
         )
+
+    async def is_unmerged(self, graph_id: str, name: str) -> bool:
+        """Returns whether a branch holds what no other live branch has."""
+        return await unmerged.is_unmerged(self._roots, graph_id, name)
 
     async def tags(self, graph_id: str) -> tuple[Tag, ...]:
         """Returns the graph's tags, by name."""

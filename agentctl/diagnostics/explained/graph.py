@@ -51,6 +51,20 @@ EXPLAINED: Final[dict[str, str]] = {
         "beginning and ending with a letter or digit, without `..`, at most 100 characters in "
         "all. `main` is there always: it is neither created nor deleted as a branch."
     ),
+    "branch_unmerged": (
+        "What was written to the branch since it was cut is on no other branch, and goes with the "
+        "next cleanup once the branch is deleted. Merge it first, or say that it is meant. Of a "
+        "protected graph such a branch is not deleted at all.\n\n"
+        "    agentctl branch merge GRAPH BRANCH\n"
+        "    agentctl branch delete GRAPH BRANCH --unmerged"
+    ),
+    "retention_floor": (
+        "A cleanup cannot be undone, and somebody may still want to go back to what was there a "
+        "few days ago. So commits younger than the floor keep their data whatever is asked. Name "
+        "an age above it, or only look at what would go.\n\n"
+        "    agentctl graph cleanup GRAPH --older-than 7d\n"
+        "    agentctl graph cleanup GRAPH --older-than 1d --dry-run"
+    ),
     "graph_point_missing": (
         "A point of a graph's history is the number of a commit, a commit's id as "
         "`<branch>:<n>`, a tag, or a time in RFC 3339 with its offset, which stands for the "

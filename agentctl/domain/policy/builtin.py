@@ -130,6 +130,9 @@ permit (
   principal is AgentCtl::Human,
   action in [
     AgentCtl::Action::"change",
+    AgentCtl::Action::"branch_create",
+    AgentCtl::Action::"branch_delete",
+    AgentCtl::Action::"branch_merge",
     AgentCtl::Action::"graph_restore",
     AgentCtl::Action::"graph_purge",
     AgentCtl::Action::"cluster_apply",

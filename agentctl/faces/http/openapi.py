@@ -67,7 +67,9 @@ def document() -> dict[str, Any]:
     paths["/v1/ops/{op}/events"] = {"get": _events()}
     paths |= _plain(envelope)
     for route in ROUTES:
-        paths.setdefault(route.path, {})[route.method.lower()] = route.described()
+        paths.setdefault(route.path.replace(":path}", "}"), {})[route.method.lower()] = (
+            route.described()
+        )
     return {
         "openapi": OPENAPI,
         "info": {

@@ -16,6 +16,7 @@ UNAUTHORIZED: Final = 401
 FORBIDDEN: Final = 403
 NOT_FOUND: Final = 404
 CONFLICT: Final = 409
+GONE: Final = 410
 TOO_LARGE: Final = 413
 UNPROCESSABLE: Final = 422
 TOO_MANY: Final = 429
@@ -51,6 +52,8 @@ _BY_CODE: Final[Mapping[str, int]] = {
             "graph_not_found",
             "op_not_found",
             "commit_not_found",
+            "graph_branch_missing",
+            "graph_point_missing",
         ),
         404,
     ),
@@ -65,9 +68,15 @@ _BY_CODE: Final[Mapping[str, int]] = {
             "approval_required",
             "idempotency_conflict",
             "graph_busy",
+            "graph_branch_exists",
+            "graph_tag_exists",
+            "branch_unmerged",
+            "merge_conflict",
+            "merge_schema_diverged",
         ),
         409,
     ),
+    "feed_gap": GONE,
     "body_too_large": 413,
     "rate_limited": 429,
     "internal_error": 500,
@@ -88,7 +97,7 @@ _BY_CODE: Final[Mapping[str, int]] = {
     ),
 }
 """The status of a code; of any other error 422: it was understood, and is not so."""
-_PRECEDENCE: Final = (500, 503, 401, 403, 429, 404, 409, 413, 400, 422)
+_PRECEDENCE: Final = (500, 503, 401, 403, 429, 404, 410, 409, 413, 400, 422)
 
 
 def status_of(envelope: Envelope) -> int:

@@ -4,6 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from agentctl.faces.cli.commands.graph_care import cleanup, optimize, verify
+from agentctl.faces.cli.commands.graph_export import export
+from agentctl.faces.cli.commands.graph_history import changes, diff, tag
 from agentctl.faces.cli.options import example, intent_option, shared, wait_option
 
 if TYPE_CHECKING:
@@ -79,6 +82,10 @@ def erase(graph: str, withdraw: bool, intent: str | None, **_: object) -> None: 
 
     why = intent if intent is not None else f"erase the past of graph {graph}"
     run_operation("graph_erase", {"graph": graph, "intent": why, "withdraw": withdraw})
+
+
+for _other in (diff, changes, export, tag, verify, optimize, cleanup):
+    command.add_command(_other)
 
 
 def _list(data: "GraphList") -> str:

@@ -1,0 +1,148 @@
+"""Branches of graphs through the control plane: cut, listed, merged, deleted. Source: graph-engine 5.
+
+Deleting a branch is a tombstone; what only it named goes with the next cleanup. So a branch with
+commits that no other branch has is deleted only by whoever says so, and of a protected graph not at
+all: that is gated (control-plane 3.3), and a deletion has no gate that a human could open.
+"""
+
+import msgspec
+
+from agentctl.diagnostics.diagnostic import Diagnostic, error
+from agentctl.domain.ops.record import OpVerb
+from agentctl.domain.policy.caller import Caller
+from agentctl.engine.branch_writes import (
+    BranchWrite,
+    Held,
+    Written,
+    branch_target,
+    write_branch,
+)
+from agentctl.engine.cluster import Cluster
+from agentctl.engine.graph_data import recorded
+from agentctl.graph.branching.told import MergeReport
+from agentctl.graph.layout import MAIN
+from agentctl.graph.port import BranchInfo
+from agentctl.graph.refusals import branch_invalid, branch_missing
+from agentctl.ids import graph_address
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """What every write of a branch is called with."""
+
+    graph: str
+    intent: str
+    wait_s: float = 0
+    op_id: str | None = None
+
+
+async def branch_list(cluster: Cluster, graph: str) -> tuple[BranchInfo, ...]:
+    """Returns the live branches of a recorded graph, `main` first."""
+    await recorded(cluster, graph)
+    return await cluster.graphs.branches(graph)
+
+
+async def branch_create(
+    cluster: Cluster,
+    caller: Caller,
+    call: Call,
+    name: str,
+    *,
+    source: str = MAIN,
+    at: str | None = None,
+) -> Written[BranchInfo]:
+    """Cuts a branch from a point of the history of *source*, under the new branch's own lease."""
+
+    async def act(held: Held) -> BranchInfo:
+        data, root = held.place.data, held.place.root
+        return await data.branch_create(root, name, source=source, at=at, stamp=held.stamp)
+
+    write = _write(call, "branch_create", name, verb="install")
+    return await write_branch(cluster, caller, write, act)
+
+
+async def branch_delete(
+    cluster: Cluster, caller: Caller, call: Call, name: str, *, unmerged: bool = False
+) -> Written[int]:
+    """Ends a branch; with *unmerged* also one that holds what no other branch has."""
+    if name == MAIN:
+        said = "The branch 'main' is not deleted but with its graph"
+        return Written(diagnostics=(branch_invalid(call.graph, said).diagnostic,))
+
+    async def check(held: Held) -> Diagnostic | None:
+        place = held.place
+        if name not in {b.name for b in await place.data.branches(place.root)}:
+            return branch_missing(call.graph, name).diagnostic
+        if not await place.data.is_unmerged(place.root, name):
+            return None
+        if graph_address(call.graph) in held.head.envelope.protected:
+            return _gated(call.graph, name)
+        return None if unmerged else _unmerged(call.graph, name)
+
+    async def act(held: Held) -> int:
+        data, root = held.place.data, held.place.root
+        newest = next(b.head for b in await data.branches(root) if b.name == name)
+        observed = int(newest.id.rpartition(":")[2])
+        return await data.branch_delete(root, name, observed=observed, stamp=held.stamp)
+
+    write = _write(call, "branch_delete", name, verb="delete")
+    return await write_branch(cluster, caller, write, act, check=check)
+
+
+async def branch_merge(
+    cluster: Cluster,
+    caller: Caller,
+    call: Call,
+    source: str,
+    *,
+    into: str = MAIN,
+    if_commit: str | None = None,
+) -> Written[MergeReport]:
+    """Merges branch *source* into *into* by one commit, or tells the conflicts and does nothing."""
+
+    async def act(held: Held) -> MergeReport:
+        data, root = held.place.data, held.place.root
+        return await data.merge(root, source, into=into, if_commit=if_commit, stamp=held.stamp)
+
+    def refused(report: MergeReport) -> str | None:
+        if report.outcome != "conflicts":
+            return None
+        return f"the branches are in conflict ({report.conflict_count}); nothing was merged"
+
+    write = _write(call, "branch_merge", into, verb="update")
+    made = await write_branch(cluster, caller, write, act, refused=refused)
+    told = made.value.diagnostics if made.value is not None else ()
+    return msgspec.structs.replace(made, diagnostics=(*made.diagnostics, *told))
+
+
+def _write(call: Call, action: str, branch: str, *, verb: OpVerb) -> BranchWrite:
+    return BranchWrite(
+        action=action,
+        verb=verb,
+        graph=call.graph,
+        branch=branch,
+        intent=call.intent,
+        wait_s=call.wait_s,
+        op_id=call.op_id,
+    )
+
+
+def _gated(graph: str, name: str) -> Diagnostic:
+    address = graph_address(graph)
+    return error(
+        "approval_required",
+        branch_target(graph, name),
+        f"graph {graph} is protected, and branch {name} holds what no other branch has: to delete"
+        " it needs a human's decision",
+        remedy=f"Merge it first: agentctl branch merge {graph} {name}; or take {address} out of"
+        " `protect`, which a human approves, and delete it then.",
+    )
+
+
+def _unmerged(graph: str, name: str) -> Diagnostic:
+    return error(
+        "branch_unmerged",
+        branch_target(graph, name),
+        f"branch {name} of graph {graph} holds what no other branch has",
+        remedy=f"agentctl branch merge {graph} {name}; or delete it with what it holds:"
+        f" agentctl branch delete {graph} {name} --unmerged",
+    )

@@ -1,0 +1,157 @@
+"""The history of a graph through the control plane: differences, the change feed, exports, tags.
+
+Source: graph-engine 4, 5. Reads take a point: a branch, and a commit's number, id, tag or time.
+"""
+
+from collections.abc import AsyncIterator
+
+import msgspec
+
+from agentctl.diagnostics.diagnostic import Diagnostic, error
+from agentctl.domain.policy.caller import Caller
+from agentctl.engine.branch_writes import BranchWrite, Held, Written, branch_target, write_branch
+from agentctl.engine.branches import Call
+from agentctl.engine.cluster import Cluster
+from agentctl.engine.graph_data import named, place_of
+from agentctl.graph.branching.tags import Tag
+from agentctl.graph.branching.told import DiffReport, EntityChange
+from agentctl.graph.data_port import CommitRef
+from agentctl.graph.layout import MAIN
+
+
+class CommitChanges(msgspec.Struct, frozen=True, kw_only=True):
+    """What one commit did to the rows; of a long one a part."""
+
+    commit: str
+    changes: tuple[EntityChange, ...]
+
+
+class Changes(msgspec.Struct, frozen=True, kw_only=True):
+    """Some of the feed, in order."""
+
+    commits: tuple[CommitChanges, ...]
+    cursor: str
+    """Where to go on after them; durable."""
+    is_all: bool
+    """Whether the feed had no more when it was asked."""
+
+
+async def graph_diff(
+    cluster: Cluster,
+    graph: str,
+    before: str,
+    after: str | None = None,
+    *,
+    branch: str = MAIN,
+    sample: int = 20,
+) -> DiffReport:
+    """Returns what differs between two points of a recorded graph."""
+    place = await place_of(cluster, graph)
+    async with named(graph, place.root):
+        return await place.data.diff(place.root, before, after, branch=branch, sample=sample)
+
+
+async def graph_changes(
+    cluster: Cluster, graph: str, *, since: str, branch: str = MAIN, limit: int
+) -> Changes:
+    """Returns about *limit* changes that commits of a branch made after a point, oldest first.
+
+    A page of the feed is not cut, and none has more than *limit*: so at most twice as many.
+    """
+    place = await place_of(cluster, graph)
+    found: list[CommitChanges] = []
+    async with named(graph, place.root):
+        at = await place.data.commit_at(place.root, branch=branch)
+        cursor, count = (at.id if since == "now" else since), 0
+        async for page in place.data.changes(place.root, since=since, branch=branch, page=limit):
+            if count >= limit:
+                return Changes(commits=tuple(found), cursor=cursor, is_all=False)
+            if page.changes:
+                found.append(CommitChanges(commit=page.commit, changes=page.changes))
+            cursor, count = page.cursor, count + len(page.changes)
+    return Changes(commits=tuple(found), cursor=cursor, is_all=True)
+
+
+async def graph_point(
+    cluster: Cluster, graph: str, *, branch: str = MAIN, at: str | None = None
+) -> CommitRef:
+    """Returns the commit that a point of a recorded graph names."""
+    place = await place_of(cluster, graph)
+    async with named(graph, place.root):
+        return await place.data.commit_at(place.root, branch=branch, at=at)
+
+
+async def graph_export(
+    cluster: Cluster, graph: str, *, branch: str = MAIN, at: str | None = None
+) -> AsyncIterator[bytes]:
+    """Gives the rows at a point as NDJSON that a load reads, in blocks of whole lines."""
+    place = await place_of(cluster, graph)
+    async with named(graph, place.root):
+        async for block in place.data.export(place.root, branch=branch, at=at):
+            yield block
+
+
+async def graph_tags(cluster: Cluster, graph: str) -> tuple[Tag, ...]:
+    """Returns the tags of a recorded graph, by name."""
+    place = await place_of(cluster, graph)
+    async with named(graph, place.root):
+        return await place.data.tags(place.root)
+
+
+async def graph_tag(
+    cluster: Cluster,
+    caller: Caller,
+    call: Call,
+    name: str,
+    *,
+    branch: str = MAIN,
+    at: str | None = None,
+) -> Written[Tag]:
+    """Names a commit for good, under the lease of the branch by which it is named."""
+
+    async def act(held: Held) -> Tag:
+        data, root = held.place.data, held.place.root
+        return await data.tag(root, name, branch=branch, at=at, stamp=held.stamp)
+
+    write = BranchWrite(
+        action="graph_tag",
+        verb="install",
+        graph=call.graph,
+        branch=branch,
+        intent=call.intent,
+        wait_s=call.wait_s,
+        op_id=call.op_id,
+    )
+    return await write_branch(cluster, caller, write, act)
+
+
+async def graph_untag(cluster: Cluster, caller: Caller, call: Call, name: str) -> Written[Tag]:
+    """Takes a tag away; what only it kept goes with a later cleanup."""
+
+    async def tagged(held: Held) -> Tag | None:
+        found = await held.place.data.tags(held.place.root)
+        return next((tag for tag in found if tag.name == name), None)
+
+    async def check(held: Held) -> Diagnostic | None:
+        if await tagged(held) is not None:
+            return None
+        why, remedy = f"graph {call.graph} has no tag {name}", f"agentctl graph tag {call.graph}"
+        where = branch_target(call.graph, MAIN)
+        return error("graph_point_missing", where, why, remedy=remedy)
+
+    async def act(held: Held) -> Tag:
+        tag = await tagged(held)
+        assert tag is not None, "it was there under the same lease"
+        await held.place.data.untag(held.place.root, name)
+        return tag
+
+    write = BranchWrite(
+        action="graph_untag",
+        verb="delete",
+        graph=call.graph,
+        branch=MAIN,
+        intent=call.intent,
+        wait_s=call.wait_s,
+        op_id=call.op_id,
+    )
+    return await write_branch(cluster, caller, write, act, check=check)

@@ -1,0 +1,128 @@
+"""`agentctl branch`."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from agentctl.faces.cli.options import example, intent_option, shared, wait_option
+
+if TYPE_CHECKING:
+    from agentctl_tools.branch_create import Branches
+    from agentctl_tools.branch_merge import Merged
+
+
+@click.group(
+    "branch", epilog=example("agentctl branch list supply", "agentctl branch create supply try")
+)
+@shared
+def command(**_: object) -> None:
+    """Branches of a graph: cut in no time at any size, merged by entity and property."""
+
+
+@command.command("list", epilog=example("agentctl branch list supply --json"))
+@click.argument("graph", metavar="GRAPH")
+@shared
+def list_branches(graph: str, **_: object) -> None:
+    """List the branches of a graph with their newest commits."""
+    from agentctl.faces.cli.session import run_operation
+
+    run_operation("branch_list", {"graph": graph}, show=_list)
+
+
+@command.command(
+    "create",
+    epilog=example(
+        "agentctl branch create supply try", "agentctl branch create supply old --at main:12"
+    ),
+)
+@click.argument("graph", metavar="GRAPH")
+@click.argument("branch", metavar="BRANCH")
+@click.option("--from", "source", metavar="BRANCH", default="main", help="Cut it from this one.")
+@click.option("--at", metavar="POINT", help="A commit, tag or time of it; default: the newest.")
+@intent_option
+@wait_option
+@shared
+def create(  # a command's options
+    graph: str,
+    branch: str,
+    source: str,
+    at: str | None,
+    intent: str | None,
+    wait_s: float,
+    **_: object,
+) -> None:
+    """Cut a branch from a commit; nothing is copied."""
+    from agentctl.faces.cli.session import run_operation
+
+    why = intent if intent is not None else f"create branch {branch} of {graph}"
+    arguments = {"graph": graph, "branch": branch, "source": source, "at": at}
+    run_operation("branch_create", {**arguments, "intent": why, "wait_s": wait_s})
+
+
+@command.command(
+    "merge",
+    epilog=example(
+        "agentctl branch merge supply try", "agentctl branch merge supply main --into try"
+    ),
+)
+@click.argument("graph", metavar="GRAPH")
+@click.argument("branch", metavar="BRANCH")
+@click.option("--into", metavar="BRANCH", default="main", help="The branch that gets the commit.")
+@click.option("--if-commit", metavar="ID", help="Only where this commit is its newest.")
+@intent_option
+@wait_option
+@shared
+def merge(  # a command's options
+    graph: str,
+    branch: str,
+    into: str,
+    if_commit: str | None,
+    intent: str | None,
+    wait_s: float,
+    **_: object,
+) -> None:
+    """Merge a branch into another one by one commit, or tell the conflicts and do nothing."""
+    from agentctl.faces.cli.session import run_operation
+
+    why = intent if intent is not None else f"merge branch {branch} of {graph} into {into}"
+    arguments = {"graph": graph, "source": branch, "into": into, "if_commit": if_commit}
+    run_operation("branch_merge", {**arguments, "intent": why, "wait_s": wait_s}, show=_merged)
+
+
+@command.command("delete", epilog=example("agentctl branch delete supply try"))
+@click.argument("graph", metavar="GRAPH")
+@click.argument("branch", metavar="BRANCH")
+@click.option("--unmerged", is_flag=True, help="Also where it holds what no other branch has.")
+@intent_option
+@wait_option
+@shared
+def delete(  # a command's options
+    graph: str,
+    branch: str,
+    unmerged: bool,  # noqa: FBT001  # a flag of the command line
+    intent: str | None,
+    wait_s: float,
+    **_: object,
+) -> None:
+    """Delete a branch; what only it held goes with the next cleanup."""
+    from agentctl.faces.cli.session import run_operation
+
+    why = intent if intent is not None else f"delete branch {branch} of {graph}"
+    arguments = {"graph": graph, "branch": branch, "unmerged": unmerged}
+    run_operation("branch_delete", {**arguments, "intent": why, "wait_s": wait_s})
+
+
+def _list(data: "Branches") -> str:
+    return "\n".join(f"{b.name}  {b.head.id}  {b.head.created_at}" for b in data.branches)
+
+
+def _merged(data: "Merged") -> str:
+    report = data.report
+    if report is None or report.outcome == "conflicts":
+        return ""
+    lines = [f"{report.outcome}  {report.commit or report.ours}"]
+    lines += [
+        f"  {c.type}: {c.inserted} inserted, {c.updated} updated, {c.deleted} deleted"
+        for c in report.counts
+    ]
+    return "\n".join(lines)

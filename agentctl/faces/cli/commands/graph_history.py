@@ -1,0 +1,131 @@
+"""`agentctl graph diff`, `changes`, `tag`: what became of a graph, and names for its commits."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from agentctl.faces.cli.options import example, intent_option, shared, wait_option
+
+if TYPE_CHECKING:
+    from agentctl.engine.history_of_graphs import Changes
+    from agentctl.graph.branching.told import DiffReport
+    from agentctl_tools.graph_tag import Tags
+
+
+@click.command(
+    "diff", epilog=example("agentctl graph diff supply main:3", "agentctl graph diff supply v1 v2")
+)
+@click.argument("graph", metavar="ID")
+@click.argument("before", metavar="POINT")
+@click.argument("after", metavar="[POINT]", required=False)
+@click.option("--branch", metavar="BRANCH", default="main", help="Of numbers, times and the head.")
+@click.option("--sample", type=int, default=20, help="Changes shown of each type.")
+@shared
+def diff(graph: str, before: str, after: str | None, branch: str, sample: int, **_: object) -> None:
+    """Show what differs between two commits, tags or times; the second is the newest by default."""
+    from agentctl.faces.cli.session import run_operation
+
+    asked = {"graph": graph, "before": before, "after": after, "branch": branch, "sample": sample}
+    run_operation("graph_diff", asked, show=_diff)
+
+
+@click.command(
+    "changes",
+    epilog=example(
+        "agentctl graph changes supply --since main:3", "agentctl graph changes supply --baseline"
+    ),
+)
+@click.argument("graph", metavar="ID")
+@click.option("--branch", metavar="BRANCH", default="main", help="Whose commits.")
+@click.option(
+    "--since", metavar="POINT", default="beginning", help="now, beginning, commit, cursor."
+)
+@click.option("--limit", type=int, default=200, help="About how many changes.")
+@click.option("--baseline", is_flag=True, help="Only say where to export, and to go on from then.")
+@shared
+def changes(
+    graph: str,
+    branch: str,
+    since: str,
+    limit: int,
+    baseline: bool,  # noqa: FBT001  # a flag of the command line
+    **_: object,
+) -> None:
+    """Show what commits of a branch did to the rows, in order, from a point on."""
+    from agentctl.faces.cli.printing import json_text
+    from agentctl.faces.cli.session import run_operation
+
+    if baseline:
+        run_operation("graph_baseline", {"graph": graph, "branch": branch}, show=json_text)
+    asked = {"graph": graph, "branch": branch, "since": since, "limit": limit}
+    run_operation("graph_changes", asked, show=_changes)
+
+
+@click.command(
+    "tag",
+    epilog=example(
+        "agentctl graph tag supply",
+        "agentctl graph tag supply v1",
+        "agentctl graph tag supply v1 -d",
+    ),
+)
+@click.argument("graph", metavar="ID")
+@click.argument("tag", metavar="[TAG]", required=False)
+@click.option("--branch", metavar="BRANCH", default="main", help="Whose newest commit.")
+@click.option("--at", metavar="POINT", help="A commit, tag or time in place of the newest.")
+@click.option("-d", "--delete", is_flag=True, help="Take the tag away.")
+@intent_option
+@wait_option
+@shared
+def tag(  # noqa: PLR0913  # a command's options
+    graph: str,
+    tag: str | None,
+    branch: str,
+    at: str | None,
+    delete: bool,  # noqa: FBT001  # a flag of the command line
+    intent: str | None,
+    wait_s: float,
+    **_: object,
+) -> None:
+    """Name a commit for good, which keeps its data; without a name, list the tags."""
+    from agentctl.faces.cli.session import run_operation
+
+    if tag is None:
+        run_operation("graph_tags", {"graph": graph}, show=_tags)
+    verb = "untag" if delete else "tag"
+    asked: dict[str, Any] = {"graph": graph, "tag": tag, "wait_s": wait_s}
+    asked["intent"] = intent if intent is not None else f"{verb} {graph} {tag}"
+    if not delete:
+        asked |= {"branch": branch, "at": at}
+    run_operation(f"graph_{verb}", asked)
+
+
+def _diff(data: "DiffReport") -> str:
+    lines = [f"{data.before} -> {data.after}"]
+    if data.schema_changed:
+        lines.append("the schema differs")
+    for kind in data.types:
+        counts = f"{kind.inserted} inserted, {kind.updated} updated, {kind.deleted} deleted"
+        lines.append(f"{kind.type}: {counts}")
+        lines += [_one(change) for change in kind.sample]
+    return "\n".join(lines)
+
+
+def _changes(data: "Changes") -> str:
+    lines: list[str] = []
+    for commit in data.commits:
+        lines.append(commit.commit)
+        lines += [_one(change) for change in commit.changes]
+    return "\n".join([*lines, f"go on with --since {data.cursor}"])
+
+
+def _one(change: Any) -> str:  # noqa: ANN401  # an EntityChange, whose module needs no loading here
+    from agentctl.foreign import Foreign, show
+
+    which = show(Foreign(change.id), limit=80)
+    differs = f" ({', '.join(change.properties)})" if change.properties else ""
+    return f"  {change.change} {change.type} {which}{differs}"
+
+
+def _tags(data: "Tags") -> str:
+    return "\n".join(f"{t.name}  {t.commit}  {t.at}" for t in data.tags)

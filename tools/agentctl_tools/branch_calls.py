@@ -1,0 +1,131 @@
+"""What the operations on branches of graphs share: their arguments, their answers, and keys that count once.
+
+A request that is sent again under its key is answered as it was, and does nothing again; where the
+answer was never kept, its op tells what became of it.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+
+from agentctl.canonical import digest_of
+from agentctl.diagnostics.diagnostic import Diagnostic
+from agentctl.domain.ops.record import Op
+from agentctl.engine import branches
+from agentctl.engine.branch_writes import Written
+from agentctl.engine.keys_once import Conflicting, Repeated, key_of
+from agentctl.graph.branching.names import NAME_LENGTH_MAX
+from agentctl_tools.envelopes import done, failed, refused
+from agentctl_tools.fields import GraphId, IdempotencyKey, Intent
+from agentctl_tools.operation import Call, Envelope
+from agentctl_tools.served import withheld
+from agentctl_tools.waiting import WaitS
+
+BranchName = Annotated[
+    str, msgspec.Meta(description="Branch of the graph.", min_length=1, max_length=NAME_LENGTH_MAX)
+]
+At = Annotated[
+    str,
+    msgspec.Meta(
+        description="Commit number, commit id `<branch>:<n>`, tag, or RFC 3339 time.",
+        min_length=1,
+        max_length=NAME_LENGTH_MAX + 25,
+    ),
+]
+POINT_MAIN = "main"
+
+
+class WriteArguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What every write takes."""
+
+    graph: GraphId
+    intent: Intent
+    wait_s: WaitS = 0.0
+    idempotency_key: IdempotencyKey = None
+
+
+class WriteAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What every write is answered with, besides what it wrote."""
+
+    ok: bool
+    graph: str
+    op: Op | None
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+
+AnswerT = TypeVar("AnswerT", bound=WriteAnswer)
+
+
+def engine_call(given: WriteArguments, op_id: str | None) -> branches.Call:
+    """Returns the arguments of a write as the engine takes them."""
+    return branches.Call(graph=given.graph, intent=given.intent, wait_s=given.wait_s, op_id=op_id)
+
+
+def common(given: WriteArguments, written: Written[Any]) -> dict[str, Any]:
+    """Returns the fields that all answers have, of what became of a write."""
+    told = written.diagnostics
+    ok = written.op is not None and written.op.status == "success"
+    return {"ok": ok, "graph": given.graph, "op": written.op, "diagnostics": told}
+
+
+def branch_of(graph: str, branch: str) -> str:
+    """Returns the resource that policy decides over; `main` is decided over as its graph."""
+    return f"graph.{graph}" if branch == POINT_MAIN else f"graph.{graph}@{branch}"
+
+
+async def once(
+    call: Call,
+    operation: str,
+    kind: type[AnswerT],
+    act: Callable[[str | None], Awaitable[AnswerT]],
+    told: Callable[[AnswerT], str],
+) -> Envelope:
+    """Writes once for each key; *told* is the line about an answer that is good."""
+    given, cluster = call.arguments, call.cluster
+    held_back = await withheld(cluster, given.graph)
+    if held_back is not None:
+        return failed((held_back,))
+    if given.idempotency_key is None:
+        return _envelope(await act(None), told)
+    digest = digest_of(given)
+    claimed = await cluster.keys.claim(
+        principal=call.caller.id,
+        operation=operation,
+        key=given.idempotency_key,
+        request_digest=digest,
+        op=cluster.journal.mint_id(call.caller.nid),
+    )
+    if isinstance(claimed, Conflicting):
+        return failed((claimed.diagnostic,))
+    where = key_of(call.caller.id, operation, given.idempotency_key)
+    if isinstance(claimed, Repeated):
+        kept = await cluster.keys.kept_result(where, request_digest=digest, op=claimed.op)
+        if kept is not None:
+            return _envelope(msgspec.json.decode(kept, type=kind), told)
+        begun = await cluster.journal.get(claimed.op)
+        if begun is not None:
+            return _begun(begun)
+    answer = await act(claimed.op)
+    await cluster.keys.keep_result(
+        where, request_digest=digest, op=claimed.op, result=msgspec.json.encode(answer)
+    )
+    return _envelope(answer, told)
+
+
+def _envelope(answer: AnswerT, told: Callable[[AnswerT], str]) -> Envelope:
+    if not answer.ok:
+        return failed(answer.diagnostics, summary="Nothing was done.", data=answer)
+    return done(told(answer), data=answer, diagnostics=answer.diagnostics, ok=True)
+
+
+def _begun(op: Op) -> Envelope:
+    """Returns what is known of a write whose answer was never kept: its op, as it stands."""
+    if op.status == "success":
+        return done("It was done before; its op tells of it.", ok=True)
+    return refused(
+        "idempotency_conflict",
+        op.id,
+        f"that request was begun before, as an op that is {op.status}",
+        remedy="See the op, and use a fresh key where it is over and failed.",
+    )

@@ -1,0 +1,97 @@
+"""`branch_list`, `branch_create`: the branches of a graph, and one more."""
+
+import msgspec
+
+from agentctl.engine import branches
+from agentctl.graph.port import BranchInfo
+from agentctl_tools.branch_calls import (
+    At,
+    BranchName,
+    WriteAnswer,
+    WriteArguments,
+    branch_of,
+    common,
+    engine_call,
+    once,
+)
+from agentctl_tools.envelopes import count, done, failed
+from agentctl_tools.fields import GraphId
+from agentctl_tools.operation import Call, Envelope, Operation
+from agentctl_tools.served import withheld
+
+
+class ListArguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What `branch_list` takes."""
+
+    graph: GraphId
+
+
+class Branches(msgspec.Struct, frozen=True, kw_only=True):
+    """The live branches, `main` first, then by name."""
+
+    branches: tuple[BranchInfo, ...]
+
+
+class CreateArguments(WriteArguments, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What `branch_create` takes."""
+
+    branch: BranchName
+    source: BranchName = "main"
+    at: At | None = None
+
+
+class Created(WriteAnswer, frozen=True, kw_only=True):
+    """The branch that was cut."""
+
+    branch: BranchInfo | None
+
+
+async def _list(call: Call) -> Envelope:
+    graph = call.arguments.graph
+    held_back = await withheld(call.cluster, graph)
+    if held_back is not None:
+        return failed((held_back,))
+    found = await branches.branch_list(call.cluster, graph)
+    return done(f"{count(len(found), 'branch', 'branches')}.", data=Branches(branches=found))
+
+
+async def _create(call: Call) -> Envelope:
+    given: CreateArguments = call.arguments
+
+    async def act(op_id: str | None) -> Created:
+        written = await branches.branch_create(
+            call.cluster,
+            call.caller,
+            engine_call(given, op_id),
+            given.branch,
+            source=given.source,
+            at=given.at,
+        )
+        return Created(**common(given, written), branch=written.value)
+
+    return await once(call, "branch_create", Created, act, lambda _: "The branch is there.")
+
+
+LIST = Operation(
+    name="branch_list",
+    operation_class="read",
+    action="read",
+    arguments=ListArguments,
+    handler=_list,
+    describe="Look. The branches of a graph, with their newest commits.",
+    resource=lambda given: f"graph.{given.graph}",
+    result=Branches,
+    idempotent=True,
+)
+CREATE = Operation(
+    name="branch_create",
+    operation_class="write",
+    action="branch_create",
+    arguments=CreateArguments,
+    handler=_create,
+    describe="Real. Cuts a branch of a graph from a commit; copies nothing.",
+    resource=lambda given: branch_of(given.graph, given.branch),
+    context=lambda given: {"branch": given.source, "target_branch": given.branch},
+    result=Created,
+    idempotent=True,
+)
