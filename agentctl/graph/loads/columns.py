@@ -13,6 +13,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from agentctl.graph.columns import ARROW_TYPES
 from agentctl.graph.judging import Bounds, matches, patterns_of, ranges_of
 from agentctl.graph.lines import key_properties
 from agentctl.graph.values import INTEGER_RANGES, blob_of, key_text, parser_for
@@ -23,17 +24,11 @@ from agentctl.languages.schema.temporal import (
     DATETIME_MS_MAX,
     DATETIME_MS_MIN,
 )
-from agentctl.languages.schema.types import Scalar
+from agentctl.languages.schema.types import INTEGERS, Scalar
 
 _INSTANT: Final = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z$"
 """The usual spelling, which Arrow reads alike; others are read one by one."""
 _ULID: Final = "^[0-7][0-9A-HJKMNP-TV-Z]{25}$"
-_INTEGER_TYPES: Final = {
-    Scalar.I32: pa.int32(),
-    Scalar.I64: pa.int64(),
-    Scalar.U32: pa.uint32(),
-    Scalar.U64: pa.uint64(),
-}
 
 NOT_FITTING: Final = (pa.ArrowException, ValueError, TypeError, OverflowError)
 """What a column raises that holds a value of another kind."""
@@ -109,7 +104,7 @@ def _booleans(values: list[Any]) -> pa.Array:
 
 def _integers(scalar: Scalar) -> Convert:
     parse = parser_for(scalar)
-    arrow_type = _INTEGER_TYPES[scalar]
+    arrow_type = ARROW_TYPES[scalar]
 
     def converted(values: list[Any]) -> pa.Array:
         if str in set(map(type, values)):
@@ -254,7 +249,7 @@ _SCALARS: Final[dict[Scalar, Convert]] = {
     Scalar.STRING: _strings,
     Scalar.BLOB: _blobs,
     Scalar.BOOL: _booleans,
-    **{scalar: _integers(scalar) for scalar in _INTEGER_TYPES},
+    **{scalar: _integers(scalar) for scalar in INTEGERS},
     Scalar.F32: _float32s,
     Scalar.F64: _float64s,
     Scalar.DATE: _dates,

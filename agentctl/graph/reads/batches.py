@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 import pyarrow as pa
 
+from agentctl.graph.columns import ARROW_TYPES
 from agentctl.graph.reads.executing import Execution
 from agentctl.graph.reads.expressions import Constant
 from agentctl.graph.reads.frame import Frame
@@ -24,16 +25,8 @@ _HELD: Final = "#rows"
 """The mark of rows that are there already."""
 
 _ARROW: Final = {
-    Scalar.STRING: pa.utf8(),
+    **ARROW_TYPES,
     Scalar.BLOB: pa.utf8(),
-    Scalar.BOOL: pa.bool_(),
-    Scalar.I32: pa.int32(),
-    Scalar.I64: pa.int64(),
-    Scalar.U32: pa.uint32(),
-    Scalar.U64: pa.uint64(),
-    Scalar.F32: pa.float32(),
-    Scalar.F64: pa.float64(),
-    Scalar.DATE: pa.date32(),
     Scalar.DATETIME: pa.timestamp("ms", tz="UTC"),
 }
 _INTEGERS: Final = {Scalar.DATE: pa.int32(), Scalar.DATETIME: pa.int64()}

@@ -14,29 +14,20 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from agentctl.graph.columns import ARROW_TYPES
 from agentctl.graph.reads.expressions import Column, Constant
 from agentctl.graph.reads.frame import Frame, Positions
 from agentctl.graph.reads.joining import row_codes
 from agentctl.graph.reads.logical import Fold
 from agentctl.graph.reads.places import Held
 from agentctl.graph.reads.refusing import out_of_range
-from agentctl.languages.schema.types import FLOATS, INTEGERS, PropertyType, Scalar
+from agentctl.languages.schema.types import FLOATS, INTEGERS, PropertyType
 
 SUM_MAX: Final = 1 << 53
 
 _LIMB_BITS: Final = 24
 _LIMB_COUNT_MAX: Final = 24
 """Numbers further apart than so many limbs are added one by one."""
-
-_ARROW: Final = {
-    Scalar.STRING: pa.utf8(),
-    Scalar.I32: pa.int32(),
-    Scalar.I64: pa.int64(),
-    Scalar.U32: pa.uint32(),
-    Scalar.U64: pa.uint64(),
-    Scalar.F32: pa.float32(),
-    Scalar.F64: pa.float64(),
-}
 
 
 def grouped(frame: Frame, keys: Sequence[str], folds: Sequence[Fold]) -> Frame:
@@ -111,7 +102,9 @@ def _of_constant(fold: Fold, of: Constant, counts: Positions) -> pa.Array:
     if fold.function == "count":
         return pa.array(counts if value is not None else np.zeros_like(counts))
     if fold.function in ("min", "max"):
-        return pa.array([value if n else None for n in counts.tolist()], _ARROW[of.type.scalar])
+        return pa.array(
+            [value if n else None for n in counts.tolist()], ARROW_TYPES[of.type.scalar]
+        )
     if value is None:
         return pa.nulls(len(counts), pa.float64())
     assert isinstance(value, int | float)
