@@ -267,6 +267,7 @@ _DOOR: Final = {
     "principal_not_found": "No principal of that id is enrolled.",
     "graph_extra_missing": "The graph engine is not installed. Run: pip install 'agentctl[graph]'",
     "query_not_found": "The applied revision has no such query, or you may not see it.",
+    "query_wrong_kind": "A mutation was run as a read, or a read as a mutation.",
     "graph_not_found": "The cluster has no such graph.",
     "op_illegal_transition": "An op cannot go from its status to the one asked for; a finished op never changes.",
     "op_not_found": "There is no op of that id.",
@@ -294,6 +295,8 @@ _DOOR: Final = {
 }
 
 _GRAPH: Final = {
+    "branch_unmerged": "The branch holds what no other branch has, so it is not deleted unless that is said.",
+    "retention_floor": "A cleanup never lets go of what is younger than the retention floor.",
     "foreign_graph_format": "The graph's root was written by another program or a newer agentctl; it is never written here.",
     "graph_root_missing": "The graph's root is not there.",
     "graph_branch_missing": "The graph has no branch of that name.",

@@ -26,6 +26,7 @@ from agentctl.domain.ops.machine import (
     status_key,
 )
 from agentctl.domain.ops.record import (
+    DATA_ACTIONS,
     ArchiveState,
     ChangeRecord,
     Constraint,
@@ -349,7 +350,7 @@ class Journal:
         post, pre, op = await self.post(rollback.id), await self.pre(undone), await self.get(undone)
         if post is None or pre is None or op is None:
             return False
-        if op.action == "load":
+        if op.action in DATA_ACTIONS:
             return all(post.contents.get(g) == held for g, held in pre.contents.items())
         return post.resource_digests == pre.resource_digests
 

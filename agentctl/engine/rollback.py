@@ -7,7 +7,7 @@ steps. Nothing of the history moves; the op names the one that it undoes.
 import msgspec
 
 from agentctl.diagnostics.diagnostic import Diagnostic, error
-from agentctl.domain.ops.record import Op, Snapshot
+from agentctl.domain.ops.record import DATA_ACTIONS, Op, Snapshot
 from agentctl.domain.policy.caller import Caller
 from agentctl.engine.advance import recorded_digests
 from agentctl.engine.apply import apply
@@ -112,7 +112,7 @@ async def rollback(
         request,
         target=of.target,
         rollback=of,
-        data_alone=op is not None and op.action == "load",
+        data_alone=op is not None and op.action in DATA_ACTIONS,
     )
     applied = await apply(cluster, caller, wanted, on_event)
     return RollbackResult(undone=undone, applied=applied)
@@ -131,7 +131,7 @@ async def _before(
     if op.status != "success":
         return _not_undoable(op, f"the op is {op.status}; only what succeeded can be undone")
     pre = await cluster.journal.pre(op_id)
-    if op.action == "load" and history:
+    if op.action in DATA_ACTIONS and history:
         return _before_load(op, pre, history[0])
     if not any(head.envelope.op == op_id and head.envelope.kind != "fence" for head in history):
         return _not_undoable(op, "no ledger object is its: it moved no definition")

@@ -36,6 +36,24 @@ def query_unknown(address: str, listed: Iterable[str]) -> Diagnostic:
     )
 
 
+def wrong_kind(query: CheckedQuery, address: str, *, changes: bool) -> Diagnostic | None:
+    """Returns why a mutation is not run as a read is, or the other way round; None where it fits.
+
+    Args:
+        query: of that address.
+        address: how it is told of.
+        changes: whether a mutation is wanted.
+    """
+    if query.mutates == changes:
+        return None
+    name = address.removeprefix("query.")
+    if changes:
+        why, instead = "only reads, and is run as a query", f"agentctl query {name}"
+    else:
+        why, instead = "changes the graph, and is run as a mutation", f"agentctl mutate {name}"
+    return error("query_wrong_kind", address, f"`{query.name}` {why}", remedy=instead)
+
+
 async def stored_addresses(cluster: Cluster) -> tuple[str, ...]:
     """Returns the addresses of all queries of the applied revision; no graph is looked at."""
     head = await cluster.ledger.head()

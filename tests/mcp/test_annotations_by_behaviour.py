@@ -21,6 +21,8 @@ KEPT_PLANS = "__cluster/plans/"
 """A plan that was made is kept, so that its id means something; it is in no digest of anything."""
 MOVING = ("__cluster/locks/", "__cluster/leases/", "__cluster/audit/", "__cluster/state.json")
 """What every change moves: leases, and the copy of the newest state that the seed reads."""
+OF_DATA = {"mutate"}
+ADD = "query add($name: String) { insert Package { name: $name } }\n"
 SECOND = QUERY.replace("all_packages", "names")
 
 
@@ -90,6 +92,7 @@ class Ground:
             },
             "apply": {"plan_id": self.plan, **real},
             "rollback": {"op": self.op, **real},
+            "mutate": {"query": "supply.add", "params": {"name": "a"}, **real},
             "approve": {"gate": "graph.old", "within": self.gone, **real},
             "refresh": {"intent": "why"},
             "import": {"intent": "why"},
@@ -99,9 +102,13 @@ class Ground:
         return changes[name]
 
 
-async def ground(tmp_path: Path) -> tuple[Bench, Cluster]:
-    bench = Bench(tmp_path)
-    cluster = await bench.begun(folder_files("supply", "old"))
+async def ground(tmp_path: Path, name: str = "") -> tuple[Bench, Cluster]:
+    """Prepares the ground for a tool; only real graphs are changed row by row."""
+    bench = Bench(tmp_path, where="lance" if name in OF_DATA else "memory")
+    files = folder_files("supply", "old")
+    if name in OF_DATA:
+        files["supply.gq"] = f"{QUERY}\n{ADD}"
+    cluster = await bench.begun(files)
     done = await call(cluster, bench.sarah, "apply", {"intent": "begin"})
     assert done.ok, done
     return bench, cluster
@@ -127,7 +134,7 @@ async def test_a_tool_that_says_it_only_reads_leaves_every_byte(tmp_path: Path, 
 
 @pytest.mark.parametrize("name", [n for n in CHANGING if hints(TOOLS[n]).idempotent_hint])
 async def test_a_tool_that_says_it_is_idempotent_does_it_once(tmp_path: Path, name: str) -> None:
-    bench, cluster = await ground(tmp_path)
+    bench, cluster = await ground(tmp_path, name)
 
     async with Client(make_server(Entrance(cluster, bench.agent), toolsets=ALL)) as client:
         here = Ground(bench, cluster, client)

@@ -33,6 +33,7 @@ TOOLS = [
     "schema",
     "queries",
     "run_query",
+    "mutate",
     "ops",
     "draft_edit",
     "apply",
@@ -136,7 +137,7 @@ async def test_real_tools_require_an_intent_and_an_idempotency_key(tmp_path: Pat
         listed = (await client.list_tools()).tools
 
     real = {t.name: t.input_schema for t in listed if (t.description or "").startswith("Real. ")}
-    assert sorted(real) == ["apply", "approve", "rollback"]
+    assert sorted(real) == ["apply", "approve", "mutate", "rollback"]
     for schema in real.values():
         assert {"intent", "idempotency_key"} <= set(schema["required"])
 

@@ -12,6 +12,7 @@ In = Annotated[
     msgspec.Meta(description="`cluster` (the folder) or a draft id.", min_length=1, max_length=160),
 ]
 GraphId = Annotated[str, msgspec.Meta(description="Graph id.", min_length=1, max_length=200)]
+Branch = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 Intent = Annotated[
     str, msgspec.Meta(description="Why this is wanted; a human reads it.", max_length=2000)
 ]

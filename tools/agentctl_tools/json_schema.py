@@ -83,6 +83,7 @@ _OF_OPERATIONS: Final[dict[str, tuple[str, str]]] = {
     "upgrade": ("upgrade_check", "`agentctl upgrade --json`"),
     "ops": ("ops", "`agentctl ops list --json` and `ops show ID --json`"),
     "query": ("run_query", "`agentctl query --json`"),
+    "mutate": ("mutate", "`agentctl mutate --json`"),
     "load": ("load", "`agentctl load --json`"),
     "graph-list": ("graph_list", "`agentctl graph list --json`"),
     "graph-show": ("graph_show", "`agentctl graph show ID --json`"),

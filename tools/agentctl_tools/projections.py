@@ -20,6 +20,7 @@ HTTP_ROUTE: Final = "/v1/ops/{operation}"
 HTTP_LEFT_OUT: Final[Mapping[str, str]] = MappingProxyType(
     {
         "load": "it reads a file of the operator's own machine; `load_rows` takes the rows",
+        "graph_export": "its lines go out as they are read; `POST /graphs/{graph}/export` sends them",
         "notify": "it runs what the profile of the operator's own machine names",
         "audit_anchor": "it writes where only the operator's own process may",
         "archive_fetch": "it writes a folder of the operator's own machine",

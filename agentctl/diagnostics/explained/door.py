@@ -60,6 +60,11 @@ EXPLAINED: Final[dict[str, str]] = {
         "needs it, and it is not installed here. Install the extra and run the command again:\n\n"
         "    pip install 'agentctl[graph]'"
     ),
+    "query_wrong_kind": (
+        "A stored query either reads or changes the graph. `query` and `run_query` run those that "
+        "read, `mutate` those that change, which is an op with its reason and is decided over as "
+        "a change. Nothing was read or changed; the remedy names the other command."
+    ),
     "query_not_found": (
         "The applied revision holds no query of that address, or you may not see it; the two "
         "look alike on purpose. A query that is in the folder but not applied yet is not there "

@@ -1,7 +1,7 @@
 """The Op record of the seed. Source: ops 1, 5; seeds/000."""
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -19,6 +19,8 @@ OpStatus = Literal[
 ]
 ArchiveState = Literal["pending", "done"]
 """`pending`: an archive is configured and does not hold the op yet; a later sweep tries again."""
+DATA_ACTIONS: Final = frozenset({"load", "mutate"})
+"""Actions that write rows to one branch of a graph, and move no definition."""
 ConstraintKind = Literal["backup", "restore", "health_check", "dry_run_check", "concurrent_lock"]
 
 

@@ -98,12 +98,24 @@ SECTIONS: Final[tuple[tuple[str, tuple[Verb, ...]], ...]] = (
         (
             Verb("load", "load", "Load NDJSON rows into a graph.", ("load",)),
             Verb("query", "query", "Run a stored query.", ("run_query",)),
+            Verb("mutate", "mutate", "Run a stored mutation, as one op.", ("mutate",)),
             Verb("queries", "queries", "List stored queries.", ("queries",)),
             Verb(
                 "graph",
                 "graph",
-                "List, show, restore, purge and erase.",
-                ("graph_list", "graph_show", "graph_restore", "graph_purge", "graph_erase"),
+                "Show, compare, export, tag, verify and tidy up.",
+                (
+                    *("graph_list", "graph_show", "graph_restore", "graph_purge", "graph_erase"),
+                    *("graph_diff", "graph_changes", "graph_baseline", "graph_export"),
+                    *("graph_tags", "graph_tag", "graph_untag"),
+                    *("graph_verify", "graph_optimize", "graph_waste", "graph_cleanup"),
+                ),
+            ),
+            Verb(
+                "branch",
+                "branch",
+                "Branches of a graph: list, cut, merge, delete.",
+                ("branch_list", "branch_create", "branch_merge", "branch_delete"),
             ),
         ),
     ),

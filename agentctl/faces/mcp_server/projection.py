@@ -4,6 +4,7 @@ They are all that a model sees, so they carry the risk: a description begins wit
 Two operations may share a tool; which one is meant is told by the argument that only it takes.
 """
 
+import json
 from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final
@@ -43,6 +44,7 @@ HIDDEN: Final[Mapping[str, frozenset[str]]] = {
     "apply": frozenset({"plan_file", "wait_s"}),
     "refresh": frozenset({"wait_s"}),
     "import": frozenset({"wait_s"}),
+    "mutate": frozenset({"wait_s"}),
     "force_unlock": frozenset({"confirmation"}),
     "reconcile": frozenset({"once", "interval_s", "ref"}),
 }
@@ -100,9 +102,9 @@ def tool_list(toolsets: frozenset[str] = frozenset()) -> tuple[types.Tool, ...]:
 
 
 def seen_bytes(tool: types.Tool) -> int:
-    """Returns how much JSON a model sees of a tool: name, description and input schema."""
+    """Returns how much JSON a model sees of a tool, in ASCII: name, description and input schema."""
     seen = {"name": tool.name, "description": tool.description, "inputSchema": tool.input_schema}
-    return len(msgspec.json.encode(seen))
+    return len(json.dumps(seen, separators=(",", ":")))
 
 
 def input_schema_of(tool: str) -> Mapping[str, Any] | None:

@@ -1,0 +1,172 @@
+"""`mutate`: runs a stored mutation of the applied revision with checked arguments, as one op.
+
+Policy is asked twice: whether the caller may invoke the query, and whether they may change the
+graph's branch. Whoever may not invoke it is told what they are told of a query that is not there.
+"""
+
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+import msgspec
+
+from agentctl.canonical import digest_of
+from agentctl.diagnostics.diagnostic import Diagnostic
+from agentctl.domain.ops.record import Op
+from agentctl.engine.data_plane import branch_address
+from agentctl.engine.keys_once import Conflicting, Repeated, key_of
+from agentctl.engine.mutating import Asked, Mutated, Race, mutate
+from agentctl.graph.writes.report import MutationReport
+from agentctl_tools.envelopes import count, done, failed, refused
+from agentctl_tools.fields import Branch, IdempotencyKey, Intent
+from agentctl_tools.operation import Call, Envelope, Operation
+from agentctl_tools.policies import as_unknown, refused_beside
+from agentctl_tools.run_query import graph_of, query_address
+from agentctl_tools.served import withheld
+from agentctl_tools.waiting import WaitS
+
+
+class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What `mutate` takes."""
+
+    query: Annotated[
+        str, msgspec.Meta(description="`graph.name` of a stored mutation.", max_length=400)
+    ]
+    params: Annotated[dict[str, Any], msgspec.Meta(description="By name.")] = msgspec.field(
+        default_factory=dict
+    )
+    branch: Branch = "main"
+    if_commit: (
+        Annotated[
+            str, msgspec.Meta(description="Only if the branch is at this commit.", max_length=200)
+        ]
+        | None
+    ) = None
+    intent: Intent
+    idempotency_key: IdempotencyKey = None
+    wait_s: WaitS = 0.0
+
+
+class MutateAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What was changed, and the op that did it."""
+
+    ok: bool
+    query: str
+    branch: str
+    report: MutationReport | None
+    """None where it was refused."""
+    op: Op | None
+    race: Race | None = None
+    """Where another write was faster, or the branch is not at `if_commit`: the two commits."""
+
+
+async def _handle(call: Call) -> Envelope:
+    given = call.arguments
+    graph = graph_of(given.query)
+    told = await withheld(call.cluster, graph)
+    if told is not None:
+        return failed((told,))
+    about = branch_address(graph, given.branch)
+    barred = await refused_beside(call, "change", about, {"branch": given.branch})
+    if barred is not None:
+        return barred
+    if given.idempotency_key is None:
+        return await _run(call, None)
+    return await _once(call)
+
+
+async def _once(call: Call) -> Envelope:
+    """Changes under a key: a repeated request is answered, and changes nothing again."""
+    given, cluster = call.arguments, call.cluster
+    digest = digest_of(given)
+    claimed = await cluster.keys.claim(
+        principal=call.caller.id,
+        operation="mutate",
+        key=given.idempotency_key,
+        request_digest=digest,
+        op=cluster.journal.mint_id(call.caller.nid),
+    )
+    if isinstance(claimed, Conflicting):
+        return failed((claimed.diagnostic,))
+    where = key_of(call.caller.id, "mutate", given.idempotency_key)
+    if isinstance(claimed, Repeated):
+        kept = await cluster.keys.kept_result(where, request_digest=digest, op=claimed.op)
+        if kept is not None:
+            return _envelope(msgspec.json.decode(kept, type=MutateAnswer), ())
+        begun = await cluster.journal.get(claimed.op)
+        if begun is not None:
+            return _begun(given, begun)
+    envelope = await _run(call, claimed.op)
+    if envelope.ok:
+        result = msgspec.json.encode(envelope.data)
+        await cluster.keys.keep_result(where, request_digest=digest, op=claimed.op, result=result)
+    return envelope
+
+
+def _begun(given: Arguments, op: Op) -> Envelope:
+    """Returns what is known of a change whose answer was not kept: its op, as it stands."""
+    if op.status == "success":
+        answer = MutateAnswer(
+            ok=True, query=given.query, branch=given.branch, report=None, op=op, race=None
+        )
+        return done("It was done before; the op tells by which commit.", data=answer)
+    return refused(
+        "idempotency_conflict",
+        op.id,
+        f"that request was begun before, as an op that is {op.status}",
+        remedy="See the op, and use a fresh key where it is over and failed.",
+    )
+
+
+async def _run(call: Call, op_id: str | None) -> Envelope:
+    given = call.arguments
+    address = query_address(given.query)
+    asked = Asked(
+        address=address,
+        params=given.params,
+        branch=given.branch,
+        if_commit=given.if_commit,
+        intent=given.intent,
+        wait_s=given.wait_s,
+        op_id=op_id,
+    )
+    became = await mutate(call.cluster, call.caller, asked)
+    if any(d.code == "query_not_found" for d in became.diagnostics):
+        return failed((await as_unknown(call.cluster, call.caller, address),))
+    return _envelope(_answer(given, became), became.diagnostics)
+
+
+def _answer(given: Arguments, became: Mutated) -> MutateAnswer:
+    return MutateAnswer(
+        ok=became.ok,
+        query=given.query,
+        branch=given.branch,
+        report=became.report,
+        op=became.op,
+        race=became.race,
+    )
+
+
+def _envelope(answer: MutateAnswer, diagnostics: Iterable[Diagnostic]) -> Envelope:
+    report = answer.report
+    if not answer.ok or report is None:
+        summary = "Nothing was changed." if answer.op is not None else None
+        return failed(diagnostics, summary=summary, data=answer)
+    nodes, edges = count(report.affected_nodes, "node"), count(report.affected_edges, "edge")
+    by = f"by commit {report.commit}" if report.commit is not None else "and made no commit"
+    return done(f"Changed {nodes} and {edges} {by}.", data=answer, diagnostics=diagnostics)
+
+
+OPERATION = Operation(
+    name="mutate",
+    operation_class="write",
+    action="invoke_query",
+    arguments=Arguments,
+    handler=_handle,
+    describe="Real. Runs a stored mutation by one commit, or nothing at all.",
+    resource=lambda given: query_address(given.query),
+    context=lambda given: {"branch": given.branch},
+    result=MutateAnswer,
+    mcp_tool="mutate",
+    idempotent=True,
+    destructive=True,
+)
