@@ -8,7 +8,7 @@ from typing import Final
 
 from agentctl.adapters.backends.local import LocalStore
 from agentctl.canonical import sha256_hex
-from agentctl.graph.asking import run
+from agentctl.graph.asking import Read, run
 from agentctl.graph.lance_port import LanceGraphs
 from agentctl.graph.loading import load_from
 from agentctl.graph.loads.minting import mint_ulid
@@ -146,7 +146,7 @@ class Ours:
     ) -> ReadReply:
         """Returns the reply of a query on the newest commit."""
         options = ReadOptions(executor=executor)
-        return await run(self.roots, GRAPH, self._queries[name], params, options)
+        return await run(self.roots, GRAPH, Read(self._queries[name], params, options))
 
     async def snapshot(self) -> Snapshot:
         """Returns the newest commit, opened."""

@@ -5,7 +5,7 @@ worker thread. Importing this loads neither Lance nor Arrow. Source: graph-engin
 """
 
 from collections.abc import AsyncIterator, Iterator, Mapping
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
@@ -38,49 +38,51 @@ class Point(msgspec.Struct, frozen=True, kw_only=True):
 NEWEST: Final = Point()
 
 
-async def run(  # noqa: PLR0913  # what a read is given
-    roots: GraphRoots,
-    graph_id: str,
-    query: CheckedQuery,
-    params: Mapping[str, object],
-    options: ReadOptions,
-    *,
-    point: Point = NEWEST,
-    embedder: "Embedder | None" = None,
-) -> ReadReply:
+class Read(NamedTuple):
+    """A checked read with all that it is given."""
+
+    query: CheckedQuery
+    params: Mapping[str, object]
+    """The values of all its parameters, as `bind_params` gives them."""
+    options: ReadOptions
+    point: Point = NEWEST
+    embedder: "Embedder | None" = None
+    """Makes vectors of the texts that `nearest` is asked with."""
+
+
+async def run(roots: GraphRoots, graph_id: str, read: Read) -> ReadReply:
     """Returns the reply of a checked read with bound parameters.
 
     Raises:
         GraphError: the answer would be wrong, too large or too late.
     """
-    commit = await _commit(roots, graph_id, point)
-    vectors = await _vectors(roots, graph_id, commit, query, params, embedder)
+    commit = await _commit(roots, graph_id, read.point)
+    vectors = await _vectors(roots, graph_id, commit, read)
 
     def look(snapshot: "Snapshot") -> ReadReply:
         from agentctl.graph.reads.caches import caches_of
         from agentctl.graph.reads.running import run_query
 
-        return run_query(snapshot, query, params, options, caches=caches_of(roots), vectors=vectors)
+        return run_query(
+            snapshot,
+            read.query,
+            read.params,
+            read.options,
+            caches=caches_of(roots),
+            vectors=vectors,
+        )
 
     return await roots.on_snapshot(graph_id, commit, look)
 
 
-async def explain(  # noqa: PLR0913  # what a read is given
-    roots: GraphRoots,
-    graph_id: str,
-    query: CheckedQuery,
-    params: Mapping[str, object],
-    options: ReadOptions,
-    *,
-    point: Point = NEWEST,
-    analyze: bool = False,
-    embedder: "Embedder | None" = None,
+async def explain(
+    roots: GraphRoots, graph_id: str, read: Read, *, analyze: bool = False
 ) -> "Explained":
     """Returns the plan of a read with estimates; with *analyze* it is run, and told what it did."""
-    commit = await _commit(roots, graph_id, point)
+    commit = await _commit(roots, graph_id, read.point)
     vectors: Vectors = {}
     if analyze:
-        vectors = await _vectors(roots, graph_id, commit, query, params, embedder)
+        vectors = await _vectors(roots, graph_id, commit, read)
 
     def look(snapshot: "Snapshot") -> "Explained":
         from agentctl.graph.reads.caches import caches_of
@@ -88,9 +90,9 @@ async def explain(  # noqa: PLR0913  # what a read is given
 
         return explained(
             snapshot,
-            query,
-            params,
-            options,
+            read.query,
+            read.params,
+            read.options,
             analyze=analyze,
             caches=caches_of(roots),
             vectors=vectors,
@@ -99,16 +101,7 @@ async def explain(  # noqa: PLR0913  # what a read is given
     return await roots.on_snapshot(graph_id, commit, look)
 
 
-async def stream(  # noqa: PLR0913  # what a read is given
-    roots: GraphRoots,
-    graph_id: str,
-    query: CheckedQuery,
-    params: Mapping[str, object],
-    options: ReadOptions,
-    *,
-    point: Point = NEWEST,
-    embedder: "Embedder | None" = None,
-) -> "AsyncIterator[pa.RecordBatch]":
+async def stream(roots: GraphRoots, graph_id: str, read: Read) -> "AsyncIterator[pa.RecordBatch]":
     """Yields the rows of a read in order, as Arrow batches; a deadline is over all of it.
 
     Nothing is read ahead: whoever is slow to take a batch keeps the next one from being made.
@@ -116,15 +109,22 @@ async def stream(  # noqa: PLR0913  # what a read is given
     Raises:
         GraphError: the answer would be wrong, too large or too late; after some batches too.
     """
-    commit = await _commit(roots, graph_id, point)
-    vectors = await _vectors(roots, graph_id, commit, query, params, embedder)
+    commit = await _commit(roots, graph_id, read.point)
+    vectors = await _vectors(roots, graph_id, commit, read)
 
     def begin(snapshot: "Snapshot") -> "list[pa.RecordBatch | None]":
         from agentctl.graph.reads.caches import caches_of
         from agentctl.graph.reads.running import stream_query
 
         held.append(
-            stream_query(snapshot, query, params, options, caches=caches_of(roots), vectors=vectors)
+            stream_query(
+                snapshot,
+                read.query,
+                read.params,
+                read.options,
+                caches=caches_of(roots),
+                vectors=vectors,
+            )
         )
         return [next(held[0], None)]
 
@@ -141,18 +141,11 @@ async def _commit(roots: GraphRoots, graph_id: str, point: Point) -> Commit:
     return await points.resolve(roots, graph_id, branch=point.branch, at=point.at)
 
 
-async def _vectors(  # what a read is given
-    roots: GraphRoots,
-    graph_id: str,
-    commit: Commit,
-    query: CheckedQuery,
-    params: Mapping[str, object],
-    embedder: "Embedder | None",
-) -> "Vectors":
+async def _vectors(roots: GraphRoots, graph_id: str, commit: Commit, read: Read) -> "Vectors":
     """Returns what each `nearest` is compared with; nothing is imported where there is none."""
-    if not query.order or query.order[0].rank is None:
+    if not read.query.order or read.query.order[0].rank is None:
         return {}
     from agentctl.graph.search.embedding import query_vectors
 
     ir = await roots.ir(graph_id, commit)
-    return await query_vectors(query, params, ir=ir, embedder=embedder)
+    return await query_vectors(read.query, read.params, ir=ir, embedder=read.embedder)

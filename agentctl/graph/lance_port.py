@@ -16,7 +16,7 @@ from agentctl.domain.ledger.observations import LiveGraph
 from agentctl.domain.ledger.peeks import Peek
 from agentctl.domain.storage.protocol import BackendError, ObjectStore
 from agentctl.graph import erasing, pinning, purging
-from agentctl.graph.asking import NEWEST, Point, explain, run, stream
+from agentctl.graph.asking import NEWEST, Point, Read, explain, run, stream
 from agentctl.graph.branching.branches import end_branches, heads
 from agentctl.graph.commit import (
     ENDED,
@@ -261,9 +261,7 @@ class LanceGraphs(LanceData):
         """Runs a checked query with bound parameters, on the newest commit of `main` unless told."""
         require_runnable(query)
         asked = options or ReadOptions(limit=limit)
-        return await run(
-            self._roots, graph_id, query, params, asked, point=point, embedder=embedder
-        )
+        return await run(self._roots, graph_id, Read(query, params, asked, point, embedder))
 
     def stream(
         self,
@@ -278,7 +276,7 @@ class LanceGraphs(LanceData):
         """Yields the rows of a read in order, as Arrow batches; none is made before it is taken."""
         require_runnable(query)
         asked = options or ReadOptions()
-        return stream(self._roots, graph_id, query, params, asked, point=point, embedder=embedder)
+        return stream(self._roots, graph_id, Read(query, params, asked, point, embedder))
 
     async def explain(  # noqa: PLR0913  # what a read is given
         self,
@@ -294,16 +292,8 @@ class LanceGraphs(LanceData):
         """Returns the plan of a read with estimates; with *analyze* it is run, and told what it did."""
         require_runnable(query)
         asked = options or ReadOptions()
-        return await explain(
-            self._roots,
-            graph_id,
-            query,
-            params,
-            asked,
-            point=point,
-            analyze=analyze,
-            embedder=embedder,
-        )
+        read = Read(query, params, asked, point, embedder)
+        return await explain(self._roots, graph_id, read, analyze=analyze)
 
     async def history(self, graph_id: str, *, limit: int = 50) -> tuple[CommitInfo, ...]:
         """Returns the newest commits of `main`, newest first."""
