@@ -31,6 +31,9 @@ LOOKUP_COUNT_MAX: Final = 1_000
 SMALL_ROWS: Final = 10_000
 """Types of fewer rows are read at once, which is quicker than batch by batch."""
 
+WHOLE_BATCH_ROWS: Final = 1 << 16
+"""Rows of a batch of columns that are read whole, as most of it is kept."""
+
 PLACE: Final = "~place"
 """The column that says which of the values of *member* a row has, by their places."""
 
@@ -250,6 +253,7 @@ class Source:
             few=False,
             empty=any(isinstance(t, Known) and t.value is not True for t in tests),
             ids=None if texts is None else (var, texts),
+            in_order=True,
         )
 
     def _read(self, reading: "_Reading") -> Frame:
@@ -263,11 +267,13 @@ class Source:
             return reading.frame(nothing)
         if reading.empty:
             return reading.frame(dataset.scanner(columns=columns, limit=0).to_table())
-        hashed = 0 if reading.member is None else 4 * len(reading.member[1])
+        batch_rows = 8_192 if reading.member is None else 4 * len(reading.member[1])
+        if reading.in_order:
+            batch_rows = WHOLE_BATCH_ROWS
         scanner = dataset.scanner(
             columns=columns,
             filter=reading.where,
-            batch_size=min(max(hashed, 8_192 if reading.ids is None else 65_536), BATCH_ROWS_MAX),
+            batch_size=min(max(batch_rows, 8_192), BATCH_ROWS_MAX),
             scan_in_order=True,
         )
         if reading.few or self.rows(reading.ir_type) < SMALL_ROWS:
@@ -315,7 +321,9 @@ class _Reading(msgspec.Struct, frozen=True, kw_only=True):
     """Whether an index leaves few rows, which are read at once."""
 
     ids: tuple[str, pa.Array] | None = None
-    """The column that is told by position, and the ids of all rows; the rows come in order then."""
+    """The column that is told by position, and the ids of all rows."""
+    in_order: bool = False
+    """Whether the rows are all wanted, as they lie."""
 
     def frame(self, batch: pa.RecordBatch | pa.Table, begin: int = 0) -> Frame:
         """Returns what is wanted of the rows of a batch, which begins at the row *begin*."""
