@@ -268,7 +268,7 @@ async def test_a_gate_that_is_not_there_lists_those_that_are(tmp_path: Path) -> 
 
 async def test_what_no_consent_would_let_through_cannot_be_asked_for(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
-    unheld = SCHEMA.replace("version: String?", "version: [String]?")
+    unheld = SCHEMA.replace("version: String?", "version: Vector(100000)?")
     cluster = await bench.begun(folder_files("supply") | {"supply.pg": unheld})
     arguments = {"gate": "schema.supply", "intent": "x", "idempotency_key": "b"}
 
