@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 PROBLEM_COUNT_MAX: Final = 100
 """How many problems are listed; the rest are counted."""
+_SAID_MAX: Final = 200
+"""Characters of what Lance says of a file."""
 
 
 _Named = dict[tuple[str, str, int], tuple[str, TypeState]]
@@ -166,11 +168,14 @@ async def _look_at_rows(roots: GraphRoots, graph_id: str, head: Commit, problems
 
         return broken_rules(snapshot, graph_address(graph_id))
 
+    branch = commit_id(head.n, head.branch)
     try:
         found = await roots.on_snapshot(graph_id, head, look)
     except GraphError as failure:
         found = (failure.diagnostic,)
-    branch = commit_id(head.n, head.branch)
+    except (OSError, ValueError) as failure:  # As Lance tells of a file that is not there or torn.
+        said, found = str(failure)[:_SAID_MAX], ()
+        problems.add(f"{branch}: its rows cannot be read ({said}).")
     for one in found:
         problems.tell(msgspec.structs.replace(one, message=f"{branch}: {one.message}"))
     return sum(state.rows for state in head.types.values())
