@@ -10,7 +10,6 @@ from typing import Literal
 
 import msgspec
 
-from agentctl.diagnostics.bag import has_errors
 from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.domain.ledger.observations import GraphPresence, LiveGraph
 from agentctl.domain.ledger.state import State, Tombstone
@@ -19,15 +18,14 @@ from agentctl.domain.policy.caller import Caller
 from agentctl.engine.advance import recorded_digests
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.detached import GraphMoved, graph_purge, graph_restore
-from agentctl.engine.embedders import bound_embedder
 from agentctl.engine.gather import known_graphs, observe_graph, observe_graphs
-from agentctl.engine.stored import StoredQuery, stored_queries, stored_query, wrong_kind
+from agentctl.engine.reading import Look, QueryOutcome, read_stored
+from agentctl.engine.stored import StoredQuery, stored_queries
 from agentctl.engine.writing import Write, Written, write_branch
 from agentctl.graph.chunks import each_chunk
-from agentctl.graph.port import CommitInfo, GraphError, LoadReport, ReadReply, Stamp
+from agentctl.graph.port import CommitInfo, LoadReport, Stamp
 from agentctl.ids import Address, graph_address, is_resource_id
 from agentctl.languages.query.descriptor import Descriptor, param_kinds, result_columns
-from agentctl.languages.query.params import bind_params
 
 __all__ = [
     "GraphDetails",
@@ -46,13 +44,6 @@ __all__ = [
 
 Mode = Literal["append", "merge", "overwrite"]
 Lines = AsyncIterator[bytes] | Iterable[bytes]
-
-
-class QueryOutcome(msgspec.Struct, frozen=True, kw_only=True):
-    """The answer of a stored query, or why there is none."""
-
-    reply: ReadReply | None
-    diagnostics: tuple[Diagnostic, ...] = ()
 
 
 class QueryEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -142,23 +133,7 @@ async def run_query(
     limit: int | None = None,
 ) -> QueryOutcome:
     """Returns the rows of a stored query of the applied revision."""
-    found = await stored_query(cluster, address)
-    if found.query is None:
-        return QueryOutcome(reply=None, diagnostics=found.diagnostics)
-    refused = wrong_kind(found.query, address, changes=False)
-    if refused is not None:
-        return QueryOutcome(reply=None, diagnostics=(refused,))
-    bound = bind_params(found.query, params, path=address)
-    if has_errors(bound.diagnostics):
-        return QueryOutcome(reply=None, diagnostics=bound.diagnostics)
-    try:
-        async with bound_embedder(cluster, found.graph) as embedder:
-            reply = await cluster.graphs.run(
-                found.graph, found.query, bound.values, limit=limit, embedder=embedder
-            )
-    except GraphError as failure:
-        return QueryOutcome(reply=None, diagnostics=(failure.diagnostic,))
-    return QueryOutcome(reply=reply, diagnostics=bound.diagnostics)
+    return await read_stored(cluster, address, params, Look(limit=limit))
 
 
 async def list_queries(

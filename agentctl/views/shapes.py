@@ -293,6 +293,69 @@ class ColumnShown(Protocol):
         ...
 
 
+class ReadStepShown(Protocol):
+    """One operator of a read's plan."""
+
+    @property
+    def depth(self) -> int:
+        """Of how many others it is an input."""
+        ...
+
+    @property
+    def operator(self) -> str:
+        """Its name."""
+        ...
+
+    @property
+    def detail(self) -> str:
+        """What it works on."""
+        ...
+
+    @property
+    def estimate(self) -> int:
+        """About how many rows it gives."""
+        ...
+
+    @property
+    def executor(self) -> str | None:
+        """How edges are followed."""
+        ...
+
+    @property
+    def rows(self) -> int | None:
+        """What it gave, after a run."""
+        ...
+
+    @property
+    def ms(self) -> float | None:
+        """How long it took, after a run."""
+        ...
+
+
+class ReadPlanShown(Protocol):
+    """A read's plan, the result first."""
+
+    @property
+    def steps(self) -> Sequence[ReadStepShown]:
+        """Its operators."""
+        ...
+
+    @property
+    def analyzed(self) -> bool:
+        """Whether it was run."""
+        ...
+
+    @property
+    def rows(self) -> int | None:
+        """Of the result."""
+        ...
+
+    @property
+    def ms(self) -> float | None:
+        """Of the whole run."""
+        ...
+
+
 class ReplyShown(Protocol):
     """The reply of a query."""
 

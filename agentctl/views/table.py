@@ -8,11 +8,12 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from agentctl.foreign import cells
-from agentctl.views.shapes import ReplyShown
+from agentctl.views.shapes import ReadPlanShown, ReplyShown
 from agentctl.views.wording import counted, safe
 
 CELL_MAX: Final = 60
 """In terminal cells; more is cut, and the count of what is cut is shown."""
+PLAN_CELLS: Final = 200
 GAP: Final = "  "
 
 
@@ -53,6 +54,20 @@ def reply_table(reply: ReplyShown) -> str:
     if not reply.rows:
         return told
     return f"{rows_table([c.name for c in reply.columns], reply.rows)}\n{told}"
+
+
+def plan_lines(plan: ReadPlanShown) -> str:
+    """Returns the plan of a read: an operator a line, its inputs below it, one level deeper."""
+    lines = []
+    for step in plan.steps:
+        counts = f"about {step.estimate:,}" if step.rows is None else f"{step.rows:,} rows"
+        took = "" if step.ms is None else f", {step.ms:g} ms"
+        how = "" if step.executor is None else f" by {step.executor}"
+        told = safe(f"{step.operator} {step.detail}".strip(), PLAN_CELLS)
+        lines.append(f"{'  ' * step.depth}{told}{how} ({counts}{took})\n")
+    if plan.analyzed and plan.ms is not None:
+        lines.append(f"\n{counted(plan.rows or 0, 'row')} in {plan.ms:g} ms.\n")
+    return "".join(lines)
 
 
 def value_text(value: object) -> str:

@@ -37,6 +37,7 @@ LOOKS: Mapping[str, dict[str, object]] = {
     "config_read": {"path": "cluster.yaml"},
     "config_search": {"text": "package"},
     "schema": {"graph": "supply"},
+    "query": {"graph": "supply", "query": QUERY},
     "run_query": {"query": "supply.all_packages"},
     "explain": {"what": "plan"},
     "approval_wait": {"timeout_s": 0},

@@ -32,6 +32,7 @@ TOOLS = [
     "plan",
     "schema",
     "queries",
+    "query",
     "run_query",
     "mutate",
     "ops",

@@ -182,6 +182,15 @@ async def _query(request: Request) -> dict[str, Any] | Diagnostic:
     return {**body, "query": named}
 
 
+async def _text(request: Request) -> dict[str, Any] | Diagnostic:
+    """Asks for an ad hoc read; `snapshot` is the point, as OmniGraph calls it."""
+    body = await read_object(request)
+    if isinstance(body, Diagnostic):
+        return body
+    asked = {("at" if name == "snapshot" else name): value for name, value in body.items()}
+    return {**asked, "graph": request.path_params["graph"]}
+
+
 async def _mutation(request: Request) -> dict[str, Any] | Diagnostic:
     """Asks for a stored mutation, named in the path or by `query` in the body."""
     body = await read_object(request)
@@ -321,6 +330,14 @@ ROUTES: Final = (
         shape=_same,
         summary="Look. Runs a stored read; the body has `params` and `limit`.",
         is_query=True,
+    ),
+    GraphRoute(
+        path="/graphs/{graph}/query",
+        method="POST",
+        operation="query",
+        ask=_text,
+        shape=_same,
+        summary="Look. Runs an ad hoc read; `query` is its text, `params`, `branch`, `at` as asked.",
     ),
     GraphRoute(
         path="/graphs/{graph}/queries/{query}/if-graph-commit",

@@ -44,7 +44,7 @@ def _link(operation: str, arguments: Mapping[str, object]) -> str | None:
             return "agentctl://ops"
         case "explain":
             return f"agentctl://explain/{quote(str(arguments.get('what', '')), safe='')}"
-        case "run_query":
+        case "run_query" if not {"branch", "at", "explain"} & set(arguments):
             query = quote(str(arguments.get("query", "")), safe="")
             params = quote(msgspec.json.encode(arguments.get("params", {})).decode(), safe="")
             return f"agentctl://rows/{query}/{params}"

@@ -45,6 +45,8 @@ HIDDEN: Final[Mapping[str, frozenset[str]]] = {
     "refresh": frozenset({"wait_s"}),
     "import": frozenset({"wait_s"}),
     "mutate": frozenset({"wait_s"}),
+    "query": frozenset({"deadline_s", "memory_bytes"}),
+    "run_query": frozenset({"deadline_s", "memory_bytes"}),
     "force_unlock": frozenset({"confirmation"}),
     "reconcile": frozenset({"once", "interval_s", "ref"}),
 }
