@@ -4,15 +4,13 @@ Source: the Gemini API reference, "Embeddings".
 """
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 from urllib.parse import quote
 
 import msgspec
 
 from agentctl.adapters.embedding.failure import EmbeddingError
-from agentctl.adapters.embedding.web import Provider
-
-TEXTS_AT_ONCE: Final = 64
+from agentctl.adapters.embedding.model import WebEmbedder
 
 
 class _Item(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,27 +21,8 @@ class _Answer(msgspec.Struct, frozen=True, kw_only=True):
     embeddings: tuple[_Item, ...]
 
 
-class GeminiEmbedder:
+class GeminiEmbedder(WebEmbedder):
     """One model of one provider."""
-
-    def __init__(self, provider: Provider, model: str) -> None:
-        self.model = model
-        self._provider = provider
-
-    async def embed(self, texts: Sequence[str], *, dimensions: int) -> list[tuple[float, ...]]:
-        """Returns a vector for each text, in order.
-
-        Raises:
-            EmbeddingError: the provider cannot be asked, refuses, or answers in another form.
-        """
-        found: list[tuple[float, ...]] = []
-        for start in range(0, len(texts), TEXTS_AT_ONCE):
-            found += await self._some(texts[start : start + TEXTS_AT_ONCE], dimensions)
-        return found
-
-    async def aclose(self) -> None:
-        """Gives the connections back."""
-        await self._provider.aclose()
 
     async def _some(self, texts: Sequence[str], dimensions: int) -> list[tuple[float, ...]]:
         name = f"models/{self.model.removeprefix('models/')}"

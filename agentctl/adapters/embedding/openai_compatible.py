@@ -6,14 +6,13 @@ length than is wanted. Source: the OpenAI API reference, "Create embeddings".
 """
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
 from agentctl.adapters.embedding.failure import EmbeddingError
+from agentctl.adapters.embedding.model import WebEmbedder
 from agentctl.adapters.embedding.web import Provider
-
-TEXTS_AT_ONCE: Final = 64
 
 
 class _Item(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,29 +24,13 @@ class _Answer(msgspec.Struct, frozen=True, kw_only=True):
     data: tuple[_Item, ...]
 
 
-class OpenAiEmbedder:
+class OpenAiEmbedder(WebEmbedder):
     """One model of one provider."""
 
     def __init__(self, provider: Provider, model: str) -> None:
-        self.model = model
-        self._provider = provider
+        super().__init__(provider, model)
         self._says_dimensions = False
         """Whether this model gave another length when it was not told."""
-
-    async def embed(self, texts: Sequence[str], *, dimensions: int) -> list[tuple[float, ...]]:
-        """Returns a vector for each text, in order.
-
-        Raises:
-            EmbeddingError: the provider cannot be asked, refuses, or answers in another form.
-        """
-        found: list[tuple[float, ...]] = []
-        for start in range(0, len(texts), TEXTS_AT_ONCE):
-            found += await self._some(texts[start : start + TEXTS_AT_ONCE], dimensions)
-        return found
-
-    async def aclose(self) -> None:
-        """Gives the connections back."""
-        await self._provider.aclose()
 
     async def _some(self, texts: Sequence[str], dimensions: int) -> list[tuple[float, ...]]:
         found = await self._asked(texts, dimensions if self._says_dimensions else None)

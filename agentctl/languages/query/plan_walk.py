@@ -1,6 +1,6 @@
 """Walks over checked queries: their patterns, and the variables that their parts name."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from agentctl.languages.query.plan import (
     CheckedQuery,
@@ -53,21 +53,24 @@ def named_by_pattern(pattern: Pattern) -> frozenset[str]:
     return frozenset(found)
 
 
-def named_by_condition(condition: Condition) -> frozenset[str]:
-    """Returns every variable that a condition names."""
+def named_by_condition(
+    condition: Condition, inner: Callable[[Pattern], frozenset[str]] = named_by_pattern
+) -> frozenset[str]:
+    """Returns every variable that a condition names; of a pattern in it those that *inner* gives."""
     match condition:
         case Filter():
-            return _in_operand(condition.left) | _in_operand(condition.right)
+            return _in_operand(condition.left, inner) | _in_operand(condition.right, inner)
         case Membership() | NullTest():
-            return _in_operand(condition.operand)
+            return _in_operand(condition.operand, inner)
         case Found():
             return _in_search(condition.search)
         case Exists():
-            return named_by_pattern(condition.pattern)
+            return inner(condition.pattern)
         case Not():
-            return named_by_condition(condition.condition)
+            return named_by_condition(condition.condition, inner)
         case Junction():
-            return frozenset[str]().union(*map(named_by_condition, condition.conditions))
+            parts = (named_by_condition(part, inner) for part in condition.conditions)
+            return frozenset[str]().union(*parts)
 
 
 def introduced(pattern: Pattern) -> frozenset[str]:
@@ -103,12 +106,14 @@ def _counted(*operands: Operand | EntityRef) -> Iterator[Pattern]:
     return (operand.pattern for operand in operands if isinstance(operand, Matches))
 
 
-def _in_operand(operand: Operand | EntityRef) -> frozenset[str]:
+def _in_operand(
+    operand: Operand | EntityRef, inner: Callable[[Pattern], frozenset[str]]
+) -> frozenset[str]:
     match operand:
         case PropertyRef() | MetadataRef() | EntityRef():
             return frozenset({operand.var})
         case Matches():
-            return named_by_pattern(operand.pattern)
+            return inner(operand.pattern)
         case _:
             return frozenset()
 
