@@ -19,6 +19,7 @@ from agentctl.graph.reads.executors.arrow import ArrowExpander
 from agentctl.graph.reads.executors.csr import CsrExpander, at_hand
 from agentctl.graph.reads.executors.expansion import EdgeRows, Expander, Wanted
 from agentctl.graph.reads.expressions import Column, Compare, Constant, Test
+from agentctl.graph.reads.places import texts_of
 from agentctl.graph.reads.source import Source
 from agentctl.graph.snapshot import Snapshot
 from agentctl.languages.schema.types import PropertyType, Scalar
@@ -186,7 +187,7 @@ def test_an_edge_to_nobody_is_followed_as_the_columns_have_it(graph: SmallGraph)
 
     assert reached is not None
     assert set(found.far.to_pylist()) == {*PEOPLE, "nobody"}
-    assert sorted(reached[1].to_pylist()) == sorted([*PEOPLE, "nobody"])
+    assert sorted(texts_of(reached[1]).to_pylist()) == sorted([*PEOPLE, "nobody"])
 
 
 def test_what_has_no_room_in_the_cache_is_read_by_columns(graph: SmallGraph) -> None:

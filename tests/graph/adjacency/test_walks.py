@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from agentctl.graph.adjacency.building import Adjacencies
 from agentctl.graph.port import GraphError
 from agentctl.graph.reads.caches import ReadCaches
-from agentctl.graph.reads.executors import walk
+from agentctl.graph.reads.executors import walk, walk_index
 from agentctl.graph.reads.executors.walk import walked
 from agentctl.graph.reads.options import ExecutorName, ReadOptions
 from agentctl.graph.reads.running import run_query
@@ -100,6 +100,38 @@ def test_a_walk_gives_the_rows_of_its_plan(
     assert found is not None
     assert list(found) == list(cold.rows) == list(by_columns)
     assert run_query(snapshot, query, values, caches=caches) == cold
+
+
+@settings(deadline=None, max_examples=60)
+@given(text=st.sampled_from(texts()), params=st.sampled_from(PARAMS))
+def test_a_walk_by_index_gives_the_rows_of_its_plan(
+    snapshot: Snapshot, text: str, params: Mapping[str, object]
+) -> None:
+    query, index = checked(snapshot, text), ReadOptions(executor="index")
+    values = {**params, "n": 0}
+
+    found = walked(snapshot, query, values, index, ReadCaches().adjacency)
+
+    by_columns = run_query(snapshot, query, values, ReadOptions(executor="arrow")).rows
+    far = any(hops in text for hops in ("{1,3}", "{2,3}", "b knows{1,2}", "<knows>{1,2}"))
+    assert (found is None) == far
+    assert found is None or list(found) == list(by_columns)
+
+
+def test_a_walk_by_index_that_meets_too_many_nodes_or_rows_is_left_to_the_plan(
+    snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "match { $a: Person { name: $key }  $a knows $b  $b knows $c } return { $c.@id as c }"
+    query, values = checked(snapshot, text), {"key": "ann", "keys": [], "n": 0}
+    index, cache = ReadOptions(executor="index"), ReadCaches().adjacency
+    whole = walked(snapshot, query, values, index, cache)
+    assert whole is not None
+
+    for name, bound in (("ROWS_MAX", len(whole) - 1), ("INDEX_IDS_MAX", 2)):
+        with monkeypatch.context() as patch:
+            patch.setattr(walk_index, name, bound)
+            assert walked(snapshot, query, values, index, cache) is None
+            assert run_query(snapshot, query, values, index).rows == whole
 
 
 @pytest.mark.parametrize(

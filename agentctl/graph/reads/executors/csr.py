@@ -119,7 +119,7 @@ class CsrExpander:
         assert wanted.var is not None
         reads = tuple(dict.fromkeys([*wanted.reads, *sorted(_tested(wanted))]))
         ends, near = found.ends, found.near
-        columns: dict[str, Held] = {}
+        columns: dict[str, pa.Array] = {}
         if reads or wanted.ids:
             whole = self._source.whole(edge, var=wanted.var, reads=reads, ids=wanted.ids)
             if wanted.tests:
@@ -127,7 +127,8 @@ class CsrExpander:
                 near, rows, ends = near[meets], rows[meets], ends.filter(pa.array(meets))
             names = [f"{wanted.var}.{name}" for name in wanted.reads]
             names += [wanted.var] if wanted.ids else []
-            columns = whole.select(names).take(rows).columns
+            at = pa.array(rows)
+            columns = {name: whole[name].take(at) for name in names}
         return EdgeRows(near, ends, columns)
 
     def _told(self, edge: IrType, wanted: Wanted, found: EdgeRows, rows: Positions) -> EdgeRows:
@@ -156,7 +157,7 @@ class CsrExpander:
         frame = kept(wanted.tests, frame.having({"~place": places}))
         chosen = np.asarray(frame["~place"])
         return EdgeRows(
-            found.near[chosen], found.ends.take(frame["~place"]), frame.select(names).columns
+            found.near[chosen], found.ends.take(frame["~place"]), {n: frame[n] for n in names}
         )
 
 

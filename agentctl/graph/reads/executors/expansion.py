@@ -26,7 +26,7 @@ class EdgeRows:
         self,
         near: Positions,
         far: Held,
-        columns: Mapping[str, Held] | None = None,
+        columns: Mapping[str, pa.Array] | None = None,
         *,
         distinct: bool = False,
     ) -> None:

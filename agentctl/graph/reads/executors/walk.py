@@ -1,4 +1,4 @@
-"""Walks over warm adjacencies: the rows of a query without a plan, and without reading anything.
+"""Walks: the rows of a query without a plan; over warm adjacencies without reading anything.
 
 What takes a plan a millisecond takes this a tenth of one. It serves where every adjacency and index
 of ids that it needs is held already and the rows are few enough; else it answers nothing, and the
@@ -19,6 +19,7 @@ from agentctl.graph.adjacency.expanding import TooManyPairsError, expand
 from agentctl.graph.adjacency.id_index import ABSENT, IdIndex, Positions
 from agentctl.graph.adjacency.reaching import reach
 from agentctl.graph.reads.budget import Budget
+from agentctl.graph.reads.executors.walk_index import IndexWalk
 from agentctl.graph.reads.executors.walk_shape import Step, Walk, walk_of
 from agentctl.graph.reads.options import ReadOptions
 from agentctl.graph.snapshot import Snapshot
@@ -72,19 +73,29 @@ def walked(
     Raises:
         GraphError: `query_deadline_exceeded`.
     """
-    if options.executor not in ("auto", "csr") or not len(cache):
+    if options.executor not in ("auto", "csr", "index"):
         return None
     walk = _SHAPES.of(query, snapshot.ir)
-    if walk is None or not walk.steps:
+    bounds = None if walk is None or not walk.steps else _bounds(query, params, options)
+    if walk is None or bounds is None:
         return None
-    bounds = _bounds(query, params, options)
     budget = Budget(memory_bytes=options.memory_bytes, deadline_s=options.deadline_s)
-    ready = _Ready(snapshot, walk, Adjacencies(snapshot, cache))
-    if bounds is None or not ready.whole:
-        return None
     budget.tick()
+    if options.executor != "index" and len(cache):
+        ready = _Ready(snapshot, walk, Adjacencies(snapshot, cache))
+        if ready.whole:
+            return _by_adjacency(_Walking(walk, ready, budget), query, params, bounds)
+    if options.executor == "csr":
+        return None
+    by_cost = options.executor == "auto"
+    return IndexWalk(walk, snapshot, budget, by_cost=by_cost).rows(query, params, bounds)
+
+
+def _by_adjacency(
+    walking: "_Walking", query: CheckedQuery, params: Mapping[str, object], bounds: slice
+) -> tuple[Row, ...] | None:
     try:
-        return _Walking(walk, ready, budget).rows(query, params, bounds)
+        return walking.rows(query, params, bounds)
     except TooManyPairsError:
         return None
 
