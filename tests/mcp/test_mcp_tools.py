@@ -167,7 +167,7 @@ async def test_a_tool_that_only_looks_changes_nothing(tmp_path: Path) -> None:
         for one in looking:
             await tool(client, one.name, **arguments.get(one.name, {}))
 
-    assert len(looking) == 12
+    assert len(looking) == 13
     assert digests(bench) == before
 
 

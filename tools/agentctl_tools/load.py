@@ -11,9 +11,19 @@ from agentctl.diagnostics.bag import has_errors
 from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.domain.ops.record import Op
 from agentctl.engine import data
-from agentctl.graph.port import LoadReport
+from agentctl.engine.data_plane import branch_address
+from agentctl.engine.loading import Loading, LoadTold, load_source
+from agentctl.graph.loads.sources import (
+    REJECTED_MAX,
+    ColumnMapping,
+    CsvSource,
+    LoadOptions,
+    NdjsonSource,
+    ParquetSource,
+    Source,
+)
 from agentctl_tools.envelopes import count, done, failed, refused
-from agentctl_tools.fields import GraphId, Intent
+from agentctl_tools.fields import Branch, GraphId, Intent
 from agentctl_tools.operation import Call, Envelope, Operation
 from agentctl_tools.waiting import WaitS
 
@@ -22,8 +32,23 @@ class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """What `load` takes."""
 
     graph: GraphId
-    file: Annotated[str, msgspec.Meta(description="NDJSON, one row a line.")]
+    file: Annotated[str, msgspec.Meta(description="NDJSON, CSV or Parquet.")]
     mode: Literal["append", "merge", "overwrite"] = "append"
+    branch: Branch = "main"
+    format: Annotated[
+        Literal["ndjson", "csv", "parquet"] | None,
+        msgspec.Meta(description="By the file's name where it is not given."),
+    ] = None
+    mapping: Annotated[
+        ColumnMapping | None,
+        msgspec.Meta(description="Of CSV and Parquet: of which type the rows are."),
+    ] = None
+    delimiter: Annotated[str, msgspec.Meta(min_length=1, max_length=1)] = ","
+    null: Annotated[str, msgspec.Meta(description="The cell of a CSV that is no value.")] = ""
+    max_errors: Annotated[
+        int, msgspec.Meta(description="Bad rows to set aside.", ge=0, le=REJECTED_MAX)
+    ] = 0
+    rejects: Annotated[str | None, msgspec.Meta(description="File for rows set aside.")] = None
     intent: Intent
     wait_s: WaitS = 0.0
 
@@ -34,13 +59,18 @@ class LoadAnswer(msgspec.Struct, frozen=True, kw_only=True):
     ok: bool
     graph: str
     mode: str
-    report: LoadReport
+    report: LoadTold
     op: Op | None
 
 
 async def _handle(call: Call) -> Envelope:
     given = call.arguments
     path = Path(given.file)
+    if form_of(given.file, given.format) != "ndjson" and (
+        given.mapping is None or (given.mapping.type is None) == (given.mapping.edge is None)
+    ):
+        why = "rows of a CSV or a Parquet file are all of one type, which has to be named"
+        return refused("invalid_arguments", "$.mapping", why, remedy="Add --type T or --edge E.")
     if not call.caller.at_terminal:
         return refused(
             "path_outside_folder",
@@ -55,15 +85,7 @@ async def _handle(call: Call) -> Envelope:
             remedy="Name a file of NDJSON lines.",
         )
     try:
-        report, op = await data.load(
-            call.cluster,
-            call.caller,
-            given.graph,
-            _lines(path),
-            mode=given.mode,
-            intent=given.intent,
-            wait_s=given.wait_s,
-        )
+        report, op = await _loaded(call, path)
     except OSError as failure:
         why = f"the file to load cannot be read, so nothing was loaded: {failure.strerror}"
         remedy = "Name a file of NDJSON lines that you may read."
@@ -75,7 +97,55 @@ async def _handle(call: Call) -> Envelope:
     if not ok:
         return failed(report.diagnostics, summary="Nothing was loaded.", data=answer)
     rows = sum(report.rows.values())
-    return done(f"Loaded {count(rows, 'row')}.", data=answer, diagnostics=report.diagnostics)
+    aside = f", set aside {report.rejected}" if report.rejected else ""
+    return done(f"Loaded {count(rows, 'row')}{aside}.", data=answer, diagnostics=report.diagnostics)
+
+
+async def _loaded(call: Call, path: Path) -> tuple[LoadTold, Op | None]:
+    """Loads the file; plain lines into `main` as every engine of graphs can."""
+    given = call.arguments
+    form = form_of(given.file, given.format)
+    if (given.branch, form, given.max_errors) == ("main", "ndjson", 0):
+        report, op = await data.load(
+            call.cluster,
+            call.caller,
+            given.graph,
+            _lines(path),
+            mode=given.mode,
+            intent=given.intent,
+            wait_s=given.wait_s,
+        )
+        told = LoadTold(commit=report.commit, rows=report.rows, diagnostics=report.diagnostics)
+        return told, op
+    options = LoadOptions(
+        mode=given.mode,
+        rejected_max=given.max_errors,
+        rejects=None if given.rejects is None else Path(given.rejects),
+    )
+    loading = Loading(
+        graph=given.graph,
+        source=_source(given, form, path),
+        branch=given.branch,
+        options=options,
+        intent=given.intent,
+        wait_s=given.wait_s,
+    )
+    return await load_source(call.cluster, call.caller, loading)
+
+
+def form_of(file: str, given: str | None) -> str:
+    """Returns the form of a file: the one that is given, or what its name ends with."""
+    ending = Path(file).suffix.lower().removeprefix(".")
+    return given or (ending if ending in {"csv", "parquet"} else "ndjson")
+
+
+def _source(given: Arguments, form: str, path: Path) -> Source:
+    mapping = given.mapping or ColumnMapping()
+    if form == "csv":
+        return CsvSource(path=path, mapping=mapping, delimiter=given.delimiter, null=given.null)
+    if form == "parquet":
+        return ParquetSource(path=path, mapping=mapping)
+    return NdjsonSource(lines=_lines(path), name=given.file)
 
 
 def _of_file(found: Diagnostic, file: str) -> Diagnostic:
@@ -100,6 +170,7 @@ OPERATION = Operation(
     arguments=Arguments,
     handler=_handle,
     describe="Real. Loads rows into a graph by one commit, or nothing at all.",
-    resource=lambda given: f"graph.{given.graph}",
+    resource=lambda given: branch_address(given.graph, given.branch),
+    context=lambda given: {"branch": given.branch},
     result=LoadAnswer,
 )

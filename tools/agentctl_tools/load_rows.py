@@ -13,7 +13,7 @@ from agentctl.diagnostics.bag import has_errors
 from agentctl.domain.ops.record import Op
 from agentctl.engine import data
 from agentctl.engine.keys_once import Conflicting, Repeated, key_of
-from agentctl.graph.port import LoadReport
+from agentctl.engine.loading import LoadTold
 from agentctl_tools.envelopes import count, done, failed, refused
 from agentctl_tools.fields import GraphId, IdempotencyKey, Intent
 from agentctl_tools.load import LoadAnswer
@@ -77,7 +77,7 @@ async def _once(call: Call) -> Envelope:
 def _begun(given: Arguments, op: Op) -> Envelope:
     """Returns what is known of a load whose answer was never kept: its op, as it stands."""
     if op.status == "success":
-        report = LoadReport(commit=None, rows={})
+        report = LoadTold(commit=None, rows={})
         answer = LoadAnswer(ok=True, graph=given.graph, mode=given.mode, report=report, op=op)
         return done("It was loaded before; the op tells by which commit.", data=answer)
     return refused(
@@ -91,7 +91,7 @@ def _begun(given: Arguments, op: Op) -> Envelope:
 async def _load(call: Call, op_id: str | None) -> LoadAnswer:
     given = call.arguments
     lines = (line.encode() + b"\n" for line in given.rows.split("\n") if line.strip())
-    report, op = await data.load(
+    loaded, op = await data.load(
         call.cluster,
         call.caller,
         given.graph,
@@ -100,7 +100,8 @@ async def _load(call: Call, op_id: str | None) -> LoadAnswer:
         intent=given.intent,
         op_id=op_id,
     )
-    ok = not has_errors(report.diagnostics)
+    ok = not has_errors(loaded.diagnostics)
+    report = LoadTold(commit=loaded.commit, rows=loaded.rows, diagnostics=loaded.diagnostics)
     return LoadAnswer(ok=ok, graph=given.graph, mode=given.mode, report=report, op=op)
 
 

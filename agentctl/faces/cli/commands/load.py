@@ -8,7 +8,9 @@ from agentctl.faces.cli.options import example, intent_option, shared, wait_opti
 @click.command(
     "load",
     epilog=example(
-        "agentctl load supply rows.ndjson", "agentctl load supply rows.ndjson --mode merge"
+        "agentctl load supply rows.ndjson --mode merge",
+        "agentctl load supply packages.csv --type Package --column name=package_name",
+        "agentctl load supply rows.ndjson --max-errors 100 --rejects bad.ndjson",
     ),
 )
 @click.argument("graph", metavar="GRAPH")
@@ -19,15 +21,65 @@ from agentctl.faces.cli.options import example, intent_option, shared, wait_opti
     default="append",
     help="append refuses a key that is there, merge updates it, overwrite replaces the types.",
 )
+@click.option("--branch", metavar="B", default="main", help="Of the graph; default: main.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["ndjson", "csv", "parquet"]),
+    help="Default: by the file's name.",
+)
+@click.option("--type", "node", metavar="T", help="Node type of the rows of CSV and Parquet.")
+@click.option("--edge", metavar="E", help="Edge type of the rows of CSV and Parquet.")
+@click.option("--column", "columns", metavar="MEMBER=COLUMN", multiple=True, help="What is where.")
+@click.option("--ignore", metavar="COLUMN", multiple=True, help="A column to leave out.")
+@click.option("--max-errors", metavar="N", type=int, default=0, help="Bad rows to set aside.")
+@click.option("--rejects", metavar="FILE", help="Where rows that were set aside go.")
 @intent_option
 @wait_option
 @shared
-def command(
-    graph: str, file: str, mode: str, intent: str | None, wait_s: float, **_: object
+def command(  # noqa: PLR0913  # its options
+    graph: str,
+    file: str,
+    mode: str,
+    branch: str,
+    form: str | None,
+    node: str | None,
+    edge: str | None,
+    columns: tuple[str, ...],
+    ignore: tuple[str, ...],
+    max_errors: int,
+    rejects: str | None,
+    intent: str | None,
+    wait_s: float,
+    **_: object,
 ) -> None:
-    """Load NDJSON rows into a graph, by one commit or not at all."""
+    """Load NDJSON, CSV or Parquet rows into a graph, by one commit or not at all."""
     from agentctl.faces.cli.session import run_operation
 
-    why = intent if intent is not None else f"load {graph}"
-    arguments = {"graph": graph, "file": file, "mode": mode, "intent": why, "wait_s": wait_s}
+    arguments: dict[str, object] = {
+        "graph": graph,
+        "file": file,
+        "mode": mode,
+        "branch": branch,
+        "format": form,
+        "max_errors": max_errors,
+        "rejects": rejects,
+        "intent": intent if intent is not None else f"load {graph}",
+        "wait_s": wait_s,
+    }
+    if node is not None or edge is not None:
+        arguments["mapping"] = {
+            "type": node,
+            "edge": edge,
+            "columns": dict(map(_pair, columns)),
+            "ignore": list(ignore),
+        }
     run_operation("load", arguments)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    member, sign, column = text.partition("=")
+    if not sign:
+        msg = "it is MEMBER=COLUMN"
+        raise click.BadParameter(msg, param_hint="--column")
+    return member, column
