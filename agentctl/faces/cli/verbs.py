@@ -97,7 +97,9 @@ SECTIONS: Final[tuple[tuple[str, tuple[Verb, ...]], ...]] = (
         "Data",
         (
             Verb("load", "load", "Load NDJSON rows into a graph.", ("load",)),
-            Verb("query", "query", "Run a stored query, or one of your own.", ("run_query", "query")),
+            Verb(
+                "query", "query", "Run a stored query, or one of your own.", ("run_query", "query")
+            ),
             Verb("mutate", "mutate", "Run a stored mutation, as one op.", ("mutate",)),
             Verb("queries", "queries", "List stored queries.", ("queries",)),
             Verb(
