@@ -70,6 +70,10 @@ class Adjacencies:
         ends = all(("ids", *self._version(node)) in self._cache for node in self._ends(edge))
         return ends and self._key(edge, forward=forward) in self._cache
 
+    def missed(self, edge: "IrType", *, forward: bool) -> int:
+        """Notes that the edges of a type were read without `of`; returns how often before."""
+        return self._cache.missed(self._key(edge, forward=forward))
+
     def fits(self, edge: "IrType") -> bool:
         """Returns whether one direction and the ids of both ends have room in the cache at once."""
         rows = [self._snapshot.rows(node) for node in self._ends(edge)]

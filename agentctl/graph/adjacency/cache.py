@@ -13,6 +13,9 @@ from typing import Final, Protocol, TypeVar, cast
 BYTES_MAX: Final = 512 << 20
 """Of one process, unless told otherwise: the edges of 10 million, both ways, in part."""
 
+MISSED_COUNT_MAX: Final = 1_024
+"""Of so many keys it is remembered how often they would have served."""
+
 
 class Sized(Protocol):
     """What a cache can hold."""
@@ -38,6 +41,7 @@ class AdjacencyCache:
         self._lock = threading.Lock()
         self._held: OrderedDict[Hashable, Sized] = OrderedDict()
         self._making: dict[Hashable, threading.Lock] = {}
+        self._missed: dict[Hashable, int] = {}
         self._bytes = 0
 
     @property
@@ -81,6 +85,15 @@ class AdjacencyCache:
                     with self._lock:
                         self._making.pop(key, None)
         return cast("V", value)
+
+    def missed(self, key: Hashable) -> int:
+        """Notes that *key* would have served where it was not held; returns how often before."""
+        with self._lock:
+            if len(self._missed) >= MISSED_COUNT_MAX:
+                self._missed.clear()
+            before = self._missed.get(key, 0)
+            self._missed[key] = before + 1
+            return before
 
     def forget(self, keys: Callable[[Hashable], bool]) -> None:
         """Lets go of every key that *keys* is true of."""

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from agentctl.graph.reads.budget import Budget
-from agentctl.graph.reads.cost import chosen
+from agentctl.graph.reads.cost import INDEX_IDS_MAX, chosen
 from agentctl.graph.reads.evaluating import kept
 from agentctl.graph.reads.executors.arrow import ArrowExpander
 from agentctl.graph.reads.executors.duck import Duck, DuckExpander, groups
@@ -55,7 +55,10 @@ from agentctl.graph.reads.ordering import ordered
 from agentctl.graph.reads.places import Held, Places, concatenated, texts_of
 from agentctl.graph.reads.searching import Searching
 from agentctl.graph.reads.source import Source
+from agentctl.languages.schema.ir import IrType
 
+MISSES_MAX: Final = 2
+"""So often the edges of a type are scanned for many starts before their adjacency is built."""
 WHOLE_PART_MIN: Final = 0.1
 """From this part of a type's nodes on, a column of theirs is read whole and taken by position."""
 
@@ -82,6 +85,7 @@ class Execution:
         executor: ExecutorName = "auto",
         at_hand: frozenset[str] = frozenset(),
         expanders: Mapping[str, Expander] | None = None,
+        missed: Callable[[IrType, bool], int] = lambda _edge, _forward: 0,
         searching: Searching | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
@@ -93,6 +97,7 @@ class Execution:
             executor: how edges are followed.
             at_hand: edge types whose adjacency costs nothing.
             expanders: ways to follow edges beside columns and index, by name.
+            missed: notes that edges in one direction were scanned, and says how often before.
             searching: what answers searches and ranks; None where the query has none.
             clock: seconds, for what `done` says.
         """
@@ -108,6 +113,7 @@ class Execution:
             "duckdb": DuckExpander(source, budget, self._duck),
             **(expanders or {}),
         }
+        self._missed = missed
         self._searching = searching
         self._clock = clock
         self._outer: dict[str, Frame] = {}
@@ -207,6 +213,9 @@ class Execution:
             cached=all(e.name in self._at_hand for e in edges),
             repeated=hop.hops[1],
         )
+        if way == "arrow" and starts > INDEX_IDS_MAX:
+            often = min(self._missed(leg.edge, leg.forward) for leg in legs)
+            way = "csr" if often >= MISSES_MAX else way
         return self._expanders.get(way, self._arrow), legs
 
     def _joined(self, plan: Join) -> Frame:

@@ -138,6 +138,7 @@ def prepared(  # what a read is given
         executor=options.executor,
         at_hand=hot,
         expanders={"csr": CsrExpander(source, budget, caches.adjacency)},
+        missed=lambda edge, forward: held.missed(edge, forward=forward),
         searching=Searching(snapshot, params, cache=caches.search, vectors=vectors),
     )
     return Prepared(plan, execution, budget, snapshot)

@@ -8,8 +8,10 @@ import pytest
 
 from agentctl.graph.port import GraphError
 from agentctl.graph.reads import budget as budgets
+from agentctl.graph.reads import executing
 from agentctl.graph.reads.budget import Budget
 from agentctl.graph.reads.caches import ReadCaches
+from agentctl.graph.reads.executors import csr
 from agentctl.graph.reads.explaining import explained
 from agentctl.graph.reads.options import ExecutorName, ReadOptions
 from agentctl.graph.reads.running import run_query, stream_query
@@ -98,6 +100,22 @@ def test_a_warm_adjacency_is_followed_where_it_is_cheaper(snapshot: Snapshot) ->
     assert [s.executor for s in before.steps if s.executor] == ["arrow"]
     assert [s.executor for s in after.steps if s.executor] == ["csr"]
     assert (before.rows, after.rows) == (9, 9)
+
+
+@pytest.mark.slow
+def test_an_adjacency_that_would_have_served_twice_is_built_for_the_third_read(
+    snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(executing, "INDEX_IDS_MAX", 2)
+    monkeypatch.setattr(csr, "TAKEN_ROWS_MIN", 5)
+    text = "match { $p: P $p.a >= 1 $p $e:knows $q $e.w < 30 } return { $q.f, count($p) as n }"
+    caches = ReadCaches()
+    told = [explained(snapshot, query(text), {}, caches=caches, analyze=True) for _ in range(4)]
+
+    ways = [[step.executor for step in one.steps if step.executor] for one in told]
+    assert ways == [["arrow"], ["arrow"], ["csr"], ["csr"]]
+    warm = run_query(snapshot, query(text), {}, caches=caches)
+    assert warm.rows == run_query(snapshot, query(text), {}, ReadOptions(executor="arrow")).rows
 
 
 @pytest.mark.slow
