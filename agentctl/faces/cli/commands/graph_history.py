@@ -7,8 +7,6 @@ import click
 from agentctl.faces.cli.options import example, intent_option, shared, wait_option
 
 if TYPE_CHECKING:
-    from agentctl.engine.history_of_graphs import Changes
-    from agentctl.graph.branching.told import DiffReport
     from agentctl_tools.graph_tag import Tags
 
 
@@ -100,7 +98,7 @@ def tag(  # noqa: PLR0913  # a command's options
     run_operation(f"graph_{verb}", asked)
 
 
-def _diff(data: "DiffReport") -> str:
+def _diff(data: Any) -> str:  # noqa: ANN401  # a report, which is the engine's
     lines = [f"{data.before} -> {data.after}"]
     if data.schema_changed:
         lines.append("the schema differs")
@@ -111,7 +109,7 @@ def _diff(data: "DiffReport") -> str:
     return "\n".join(lines)
 
 
-def _changes(data: "Changes") -> str:
+def _changes(data: Any) -> str:  # noqa: ANN401  # a part of the feed, which is the engine's
     lines: list[str] = []
     for commit in data.commits:
         lines.append(commit.commit)
