@@ -83,6 +83,11 @@ def test_of_yaml_it_is_decided_by_asking(actions: str, scope: str, borrowed: set
         (READ.replace(");\n", ') when { context.via == "mcp" };\n'), True),
         ('forbid (principal, action, resource) when { context.via == "http" };', True),
         (
+            "permit (principal, action, resource)"
+            ' when { action != AgentCtl::Action::"change" && context.via == "mcp" };',
+            True,
+        ),
+        (
             'forbid (principal, action == AgentCtl::Action::"invoke_query", resource)'
             ' when { context.via == "http" };',
             False,
