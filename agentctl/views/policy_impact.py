@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from agentctl.domain.policy.population import OTHER
+from agentctl.domain.policy.population import OTHER, STRANGERS
 from agentctl.domain.policy.simulate import Impact, Shift
 from agentctl.views.wording import safe
 
@@ -13,13 +13,6 @@ WHO_NAMED_MAX: Final = 6
 EXCEPT_MAX: Final = 3
 LINES_MAX: Final = 40
 """Of a section; `agentctl policy simulate --json` has all."""
-_STRANGERS: Final = {
-    "*": "any other enrolled human",
-    "agent:*": "any other enrolled agent",
-    "service:*": "any other enrolled service",
-    "local:*": "whoever has no key at their own terminal",
-    "agent:local:*": "their agents",
-}
 
 
 class ImpactLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,14 +129,14 @@ def _people(who: frozenset[str], everybody: frozenset[str]) -> str:
     left = everybody - who
     if not left:
         return "everybody"
-    if _STRANGERS.keys() <= who | left and len(left) < len(who) and len(left) <= EXCEPT_MAX:
+    if STRANGERS.keys() <= who | left and len(left) < len(who) and len(left) <= EXCEPT_MAX:
         return f"everybody but {_who(left)}"
     return _who(who)
 
 
 def _who(ids: frozenset[str]) -> str:
-    named = [safe(one, 60) for one in sorted(ids) if one not in _STRANGERS]
-    others = [words for one, words in _STRANGERS.items() if one in ids]
+    named = [safe(one, 60) for one in sorted(ids) if one not in STRANGERS]
+    others = [words for one, words in STRANGERS.items() if one in ids]
     more = len(named) - WHO_NAMED_MAX
     listed = [*named[:WHO_NAMED_MAX], *([f"{more:,} more"] if more > 0 else []), *others]
     return listed[0] if len(listed) == 1 else f"{', '.join(listed[:-1])} and {listed[-1]}"

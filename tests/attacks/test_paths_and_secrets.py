@@ -275,18 +275,8 @@ async def test_a_secret_of_the_environment_is_resolved_in_no_answer(
     assert SECRET not in json.dumps(told)
 
 
-@pytest.mark.parametrize(
-    "where",
-    ["api_key: '%s'", 'api_key: "${A}%s"', "base_url: 'https://u:%s@h/v1'", "model: [%s]"],
-)
-async def test_a_secret_written_into_a_draft_is_not_repeated_by_the_complaint(
-    fort: Any, where: str
-) -> None:
-    """Somebody pastes a key where a reference belongs: the error tells where, not what."""
-    await fort.begin()
-    body = "providers:\n  embedding:\n    e: {kind: openai-compatible, %s}\n" % (where % SECRET)
-    content = cluster_yaml("supply", "spare", more=body)
-
+async def answers_to(fort: Any, content: str) -> list[Any]:
+    """An agent proposes that `cluster.yaml`, and has it validated, planned and applied."""
     async with (
         fort.served(),
         fort.mcp("agent:ci") as tool,
@@ -298,9 +288,24 @@ async def test_a_secret_written_into_a_draft_is_not_repeated_by_the_complaint(
         applied = await tool(
             "apply", in_=draft, intent="x", idempotency_key="1", without_gated=True
         )
+        return [*told, applied]
 
-    assert edited["data"]["valid"] is False
-    assert SECRET not in json.dumps([told, applied])
+
+@pytest.mark.parametrize(
+    "where",
+    ["api_key: '%s'", 'api_key: "${A}%s"', "base_url: 'https://u:%s@h/v1'", "model: [%s]"],
+)
+async def test_a_secret_written_into_a_draft_is_not_repeated_by_the_complaint(
+    fort: Any, where: str
+) -> None:
+    """Somebody pastes a key where a reference belongs: the error tells where, not what."""
+    await fort.begin()
+    body = "providers:\n  embedding:\n    e: {kind: openai-compatible, %s}\n" % (where % SECRET)
+
+    told = await answers_to(fort, cluster_yaml("supply", "spare", more=body))
+
+    assert told[0]["data"]["valid"] is False
+    assert SECRET not in json.dumps(told)
     stored = b"".join(
         data for key, data in fort.bench.objects.items() if not key.startswith("sandboxes/")
     )
@@ -351,19 +356,10 @@ async def test_a_bug_tells_no_secret(fort: Any, monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize("root", ["s3://AKIA:%s@bucket/x", "https://u:%s@h/x", "file://%s@h/x"])
 async def test_a_credential_in_a_storage_root_is_not_repeated(fort: Any, root: str) -> None:
     await fort.begin()
-    content = cluster_yaml("supply", "spare", more=f"storage: '{root % SECRET}'")
 
-    async with (
-        fort.served(),
-        fort.mcp("agent:ci") as tool,
-        fort.holds("draft_edit", decision="allow", moves=("sandboxes/",), runs=True),
-    ):
-        edited = await tool("draft_edit", path="cluster.yaml", content=content)
-        draft = edited["data"]["draft"]
-        told = [edited, await tool("validate", in_=draft), await tool("plan", in_=draft)]
-        told += [
-            await tool("apply", in_=draft, intent="x", idempotency_key="1", without_gated=True)
-        ]
+    told = await answers_to(
+        fort, cluster_yaml("supply", "spare", more=f"storage: '{root % SECRET}'")
+    )
 
     assert not told[-1]["ok"]
     assert SECRET not in json.dumps(told)

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from agentctl.domain.storage.protocol import UnavailableError
+
 HOSTS = [
     "evil.example",
     "127.0.0.1.evil.example",
@@ -104,3 +106,21 @@ async def test_a_flood_of_refusals_costs_one_record_a_minute(house: Any) -> None
             await client.get("/healthz", headers={"host": "evil.example"})
 
     assert len(await house.records()) == before + 1
+
+
+async def test_a_stranger_is_told_that_the_storage_fails_and_not_which_it_is(
+    house: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await house.begin()
+
+    async def gone(*_: object, **__: object) -> None:
+        msg = "no answer from the bucket at 10.1.2.3"
+        raise UnavailableError(msg)
+
+    async with house.served() as client:
+        monkeypatch.setattr(house.cluster.store, "read", gone)
+        answer = await client.post("/v1/ops/status", json={})
+
+    assert answer.status_code == 503
+    assert [d["code"] for d in answer.json()["diagnostics"]] == ["storage_unavailable"]
+    assert "10.1.2.3" not in answer.text

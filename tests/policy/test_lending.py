@@ -10,7 +10,15 @@ from agentctl.domain.policy.principals import Principal
 from agentctl.domain.policy.starter import starter_text
 from agentctl.engine.apply import apply
 from agentctl.ids import Address
-from agentctl.testing.builders import QUERY, Bench, cluster_yaml, folder_files, wanting
+from agentctl.testing.builders import (
+    QUERY,
+    Bench,
+    ask,
+    cluster_yaml,
+    decide,
+    folder_files,
+    wanting,
+)
 from tests.policy.test_widening import cedar
 
 BOB = Principal(id="agent:bob", kind="agent", key="k")
@@ -83,6 +91,11 @@ def test_of_yaml_it_is_decided_by_asking(actions: str, scope: str, borrowed: set
         (READ.replace(");\n", ') when { context.via == "mcp" };\n'), True),
         ('forbid (principal, action, resource) when { context.via == "http" };', True),
         (
+            "permit (principal, action, resource)"
+            ' when { action != AgentCtl::Action::"change" && context.via == "mcp" };',
+            True,
+        ),
+        (
             'forbid (principal, action == AgentCtl::Action::"invoke_query", resource)'
             ' when { context.via == "http" };',
             False,
@@ -126,6 +139,8 @@ async def test_such_a_query_is_new_with_the_first_policy_and_waits_for_a_person_
     bench.write({"supply.gq": QUERY.replace("$p.version", "$p")})
 
     second = await apply(cluster, bench.sarah, wanting())
+    await decide(cluster, await ask(cluster, bench.sarah, "query.supply.all_packages"))
+    approved = await apply(cluster, bench.sarah, wanting())
     bench.write({"supply.gq": ""})
     third = await apply(cluster, bench.sarah, wanting())
 
@@ -133,8 +148,9 @@ async def test_such_a_query_is_new_with_the_first_policy_and_waits_for_a_person_
     assert [(n.resource, n.reason) for n in second.approvals_required] == [
         (
             "query.supply.all_packages",
-            "its text decides what agent:*, agent:local:* may read of supply: they run it,"
+            "its text decides what any other enrolled agent, the agents of whoever has no key may read of supply: they run it,"
             " and may not read there",
         )
     ]
-    assert third.converged
+    assert approved.converged, "once somebody let it"
+    assert third.converged, "to take a query away opens nothing"

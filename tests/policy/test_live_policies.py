@@ -28,6 +28,11 @@ from agentctl_tools.operation import Envelope
 
 BOUND = "policies: {p: {file: p.yaml, applies_to: [supply]}}\n"
 ON_CLUSTER = "policies: {p: {file: p.cedar, applies_to: [cluster]}}\n"
+CAREFUL = """\
+permit (principal, action, resource);
+forbid (principal is AgentCtl::Agent, action == AgentCtl::Action::"{action}", resource)
+  when {{ context.classes.contains("reversible") }};
+"""
 BOB = caller("agent:bob", "agent", "mcp", on_behalf_of="sarah")
 LOCAL = Caller(
     id="local:tom", kind="human", nid="local:tom", identity="tom", via="cli", at_terminal=True
@@ -418,12 +423,7 @@ async def test_what_a_policy_says_of_classes_holds_once_the_plan_is_known(
     tmp_path: Path, in_one_step: object
 ) -> None:
     bench = Bench(tmp_path)
-    careful = (
-        "permit (principal, action, resource);"
-        ' forbid (principal is AgentCtl::Agent, action == AgentCtl::Action::"cluster_apply", resource)'
-        ' when { context.classes.contains("reversible") };'
-    )
-    cluster = await begun(bench, careful, bound=ON_CLUSTER)
+    cluster = await begun(bench, CAREFUL.format(action="cluster_apply"), bound=ON_CLUSTER)
     bench.write({"supply.gq": QUERY + "\n// more\n"})
     named: dict[str, object] = {"intent": "go", "idempotency_key": "1", "in": "cluster"}
     if not in_one_step:
@@ -445,12 +445,7 @@ async def test_what_a_policy_says_of_classes_holds_once_the_plan_is_known(
 
 async def test_what_a_policy_says_of_classes_holds_for_a_rollback_too(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
-    careful = (
-        "permit (principal, action, resource);"
-        ' forbid (principal is AgentCtl::Agent, action == AgentCtl::Action::"op_rollback", resource)'
-        ' when { context.classes.contains("reversible") };'
-    )
-    cluster = await begun(bench, careful, bound=ON_CLUSTER)
+    cluster = await begun(bench, CAREFUL.format(action="op_rollback"), bound=ON_CLUSTER)
     bench.write({"supply.gq": QUERY + "\n// more\n"})
     done = await call(
         cluster, BOB, "apply", {"intent": "go", "idempotency_key": "1", "in": "cluster"}

@@ -16,7 +16,6 @@ _REASONS: Final[Mapping[str, str]] = {
     "apply": "changes how an apply goes about its work",
     "settings": "changes what is protected, and how an apply goes about its work",
 }
-_WHO_NAMED_MAX: Final = 3
 
 
 def settings_reason(change: Change, desired: DesiredCluster) -> str:
@@ -35,14 +34,6 @@ def settings_reason(change: Change, desired: DesiredCluster) -> str:
     if secret is not None:
         return f"secret {secret} will be sent to {where}"
     return f"data may be read from or written to {where}"
-
-
-def lending_reason(change: Change, who: tuple[str, ...]) -> str:
-    """Returns whom the text of a stored query opens what to."""
-    graph = change.resource.split(".")[1]
-    named = ", ".join(who[:_WHO_NAMED_MAX])
-    more = f" and {len(who) - _WHO_NAMED_MAX:,} more" if len(who) > _WHO_NAMED_MAX else ""
-    return f"its text decides what {named}{more} may read of {graph}: they run it, and may not read there"
 
 
 def covering_effect(change: Change, disposals: Iterable[Disposal]) -> Effect:

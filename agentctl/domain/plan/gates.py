@@ -17,15 +17,10 @@ from agentctl.domain.ledger.observations import LiveGraph
 from agentctl.domain.plan.approval_rules import requirements, rules_digest
 from agentctl.domain.plan.changes import last_recorded_version
 from agentctl.domain.plan.covered import is_covering
-from agentctl.domain.plan.gate_reasons import (
-    covering_effect,
-    covering_reason,
-    lending_reason,
-    settings_reason,
-)
+from agentctl.domain.plan.gate_reasons import covering_effect, covering_reason, settings_reason
 from agentctl.domain.plan.inputs import PlanInputs
 from agentctl.domain.plan.model import GATED, BindingChange, Change, Migration
-from agentctl.domain.plan.policy_words import opening_words
+from agentctl.domain.plan.policy_words import lending_words, opening_words
 from agentctl.domain.plan.reverts import Revert, revert_effect, revert_for, revert_reason
 from agentctl.domain.plan.statement import Effect, Gate
 from agentctl.ids import (
@@ -73,7 +68,8 @@ def _of_kind(change: Change, parsed: ParsedAddress, inputs: PlanInputs) -> Gate 
         case "policy":
             return _authority(change, inputs)
         case "query" if change.operation != "delete":
-            reason = lending_reason(change, inputs.borrowers.get(change.resource, ()))
+            assert parsed.graph is not None
+            reason = lending_words(inputs.borrowers[change.resource], parsed.graph)
             return _gate(change, inputs, reason=reason, effect=Effect())
         case "embedding_provider":
             return _gate(change, inputs, reason=_provider_reason(change), effect=Effect())

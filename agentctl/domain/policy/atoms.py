@@ -52,6 +52,8 @@ class Atom(msgspec.Struct, frozen=True, kw_only=True):
     on_protection: bool
     """Whether it asks if a branch is protected."""
     named: frozenset[Named]
+    actions: frozenset[str]
+    """Those that its head confines it to; empty for all."""
 
 
 @lru_cache(maxsize=64)
@@ -74,6 +76,7 @@ def _atom(text: str, told: Any) -> Atom:  # noqa: ANN401  # Cedar's JSON
         may_fail=any(key in _FAILING for body in bodies for key in _keys(body)),
         on_protection=any("_is_protected" in json.dumps(body) for body in bodies),
         named=frozenset(_named(bare)),
+        actions=frozenset(named.id for named in _named(told["action"])),
     )
 
 

@@ -4,7 +4,7 @@ To such a caller the text of the query is the bound of what they may read, so th
 widen it. Asked like a simulation, by the one function that decides at the door. Source: ADR 17.
 """
 
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable
 from itertools import chain
 from typing import Final
 
@@ -98,9 +98,5 @@ def _is_conditional(policies: PolicySet, graph: str) -> bool:
 def _has_a_say(atom: Atom) -> bool:
     if atom.transparent:
         return False
-    actions = {n.id for n in atom.named if n.type == "Action"}
-    of_weight: Mapping[str, frozenset[str]] = {
-        "permit": frozenset({_INVOKE, _READ}),
-        "forbid": frozenset({_READ}),
-    }
-    return not actions or bool(actions & of_weight[atom.effect])
+    of_weight = {_INVOKE, _READ} if atom.effect == "permit" else {_READ}
+    return not atom.actions or not atom.actions.isdisjoint(of_weight)

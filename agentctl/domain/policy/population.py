@@ -30,7 +30,14 @@ _STRANGERS: Final[tuple[tuple[str, PrincipalKind, bool], ...]] = (
     ("service:*", "service", True),
 )
 """Who is at a terminal without a key, and whoever is enrolled later: id, kind, whether enrolled."""
-_STAND_INS: Final = frozenset(name for name, _, _ in _STRANGERS)
+STRANGERS: Final = {
+    "*": "any other enrolled human",
+    "agent:*": "any other enrolled agent",
+    "service:*": "any other enrolled service",
+    "local:*": "whoever has no key at their own terminal",
+    "agent:local:*": "the agents of whoever has no key",
+}
+"""Those who stand for whoever there may be, in words."""
 _EVERY_SUBSET_MAX: Final = 3
 """Groups of which strangers are asked about in every combination; of more in fewer ones."""
 _EVERY_PAIR_MAX: Final = 6
@@ -91,7 +98,7 @@ def names_a_stand_in(sets: Iterable[PolicySet], named: frozenset[Named]) -> bool
     places = {n.id for n in named} | {a for b in bundles for a in b.applies_to}
     places.update(branch for b in bundles for branch in b.protected_branches)
     people = {n.id for n in named} | _actors(bundles)
-    return any(OTHER in place for place in places) or not _STAND_INS.isdisjoint(people)
+    return any(OTHER in place for place in places) or not STRANGERS.keys().isdisjoint(people)
 
 
 def _actors(bundles: Iterable[AppliedBundle]) -> frozenset[str]:

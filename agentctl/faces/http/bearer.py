@@ -2,6 +2,7 @@
 
 from typing import Final
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -27,11 +28,12 @@ def secret_of(request: Request) -> str | None:
 def unauthorized(told: Diagnostic) -> Response:
     """Returns the answer to a request that nobody stands behind.
 
-    Where it is the storage that does not say who does, that is told: the token may be a good one.
+    Where it is the storage that does not say who does, that is told: the token may be a good one. Not
+    told is which storage, since a stranger may be asking.
     """
     status = status_for(told.code)
     if status != UNAUTHORIZED:
-        return refused_with(told, status=status)
+        return refused_with(msgspec.structs.replace(told, detail=None), status=status)
     named = told.code != "unauthenticated"
     challenge = f'{_CHALLENGE}, error="invalid_token"' if named else _CHALLENGE
     return refused_with(told, headers={"www-authenticate": challenge})
