@@ -33,11 +33,11 @@ from agentctl.domain.storage.lease import LEASES_FOLDER, newest_by_folder
 from agentctl.domain.storage.protocol import ObjectStore, StoredObject, UnsuitableError
 from agentctl.engine.auditlog import AuditLog
 from agentctl.engine.bounded import run_bounded
-from agentctl.engine.bracket import settle_cluster_ops
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.events import ApplyEvent, OnEvent
 from agentctl.engine.leases import CLUSTER
 from agentctl.engine.ledger import Ledger, LedgerUnreadableError
+from agentctl.engine.left_writes import settle_ops
 from agentctl.engine.principals import Principals, PrincipalsBrokenError
 from agentctl.engine.world import World, mint_ulid, stamp_now
 
@@ -117,7 +117,7 @@ async def create_backup(
             head = await cluster.ledger.fence(lease) or head
             cluster.leases.fenced(lease)
         # What a dead command left open is ended by its own ledger, which a restore leaves behind.
-        await settle_cluster_ops(cluster, lease)
+        await settle_ops(cluster, lease)
         registry, audit = await cluster.principals.registry(), await cluster.audit.head()
         copying = _Copying(cluster.store, place, await _known(place, registry.cluster_id), on_event)
         objects = await copying.run()

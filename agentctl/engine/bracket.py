@@ -14,9 +14,7 @@ import msgspec
 
 from agentctl.domain.approval.codec import artifact_key
 from agentctl.domain.ledger.observations import LiveGraph
-from agentctl.domain.ledger.roots import renamed_roots
 from agentctl.domain.ops.record import (
-    DATA_ACTIONS,
     Constraint,
     Constraints,
     Lineage,
@@ -28,7 +26,6 @@ from agentctl.domain.ops.record import (
 from agentctl.domain.policy.caller import Caller
 from agentctl.domain.storage.protocol import BackendError
 from agentctl.engine.cluster import Cluster
-from agentctl.engine.data_plane import branch_address, branch_commits, split_branch
 from agentctl.engine.freezing import is_told
 from agentctl.engine.gather import known_graphs, observe_graphs
 from agentctl.engine.journal import OpRejectedError
@@ -37,8 +34,6 @@ from agentctl.engine.ledger import Head
 from agentctl.engine.pins import let_go
 from agentctl.engine.recovering import NOTHING_HELD, cancel_op, recover_op
 from agentctl.engine.snapshots import snapshot as snapshot  # noqa: PLC0414  # others know it from here
-from agentctl.graph.port import GraphError
-from agentctl.ids import graph_address
 from agentctl.instants import format_instant
 
 CLUSTER_ACTIONS: Final = frozenset(
@@ -193,26 +188,10 @@ async def abandon_op(
         return
 
 
-async def abandon_load(cluster: Cluster, op: Op, lease: Lease, reason: str) -> None:
-    """Records that a write of data broke off, unless its commit is there: then the next one ends it.
-
-    Where the commits of its branch cannot be read now, nothing is guessed either.
-    """
-    try:
-        if op.id not in await _ops_of(cluster, op.component):
-            await fail_op(cluster, op, lease, reason)
-    except (BackendError, GraphError):
-        return
-
-
-async def settle_cluster_ops(cluster: Cluster, lease: Lease) -> None:
-    """Ends the cluster ops whose process died: as what the ledger says became of them."""
+async def settle_cluster_ops(cluster: Cluster, lease: Lease, unfinished: Iterable[Op]) -> None:
+    """Ends those of *unfinished* that are the cluster's: as what the ledger says became of them."""
     horizon = format_instant(cluster.world.now() - LEASELESS_LIFE)
     leaseless = DECISION_ACTIONS | RECORD_ACTIONS | {"plan"}
-    unfinished = await cluster.journal.unfinished()
-    await _settle_orphaned_loads(
-        cluster, lease, [o for o in unfinished if o.action in DATA_ACTIONS]
-    )
     left = [
         o
         for o in unfinished
@@ -241,53 +220,6 @@ async def _is_decided(cluster: Cluster, op: Op) -> bool:
     """Returns whether the artifact that the op of a decision tells of is there."""
     named = [t.removeprefix(_DECISION) for t in op.targets if t.startswith(_DECISION)]
     return bool(named) and await cluster.store.read(artifact_key(named[0])) is not None
-
-
-async def settle_graph_ops(cluster: Cluster, lease: Lease, address: str) -> None:
-    """Ends the writes of data to one branch whose process died: as what its commits say.
-
-    *address* is of `data_plane.branch_address`.
-    """
-    left = [
-        o
-        for o in await cluster.journal.unfinished()
-        if o.action in DATA_ACTIONS and o.component == address
-    ]
-    if not left:
-        return
-    made = await _ops_of(cluster, address)
-    for op in left:
-        await _settle(cluster, op, lease, await cluster.ledger.head() if op.id in made else None)
-
-
-async def _settle_orphaned_loads(cluster: Cluster, lease: Lease, writes: Iterable[Op]) -> None:
-    """Ends writes of data to graphs that no writer can come to any more: detached, forgotten, renamed.
-
-    Whoever writes to a branch settles the writes before; here nobody will, and nobody is at work.
-    """
-    if not writes:
-        return
-    head = await cluster.ledger.head()
-    if head is None:
-        return
-    state = head.envelope.state
-    names = renamed_roots(state)
-    for op in writes:
-        graph, branch = split_branch(op.component)
-        if graph_address(graph) in state.applied_revision.resources:
-            continue
-        try:
-            made = await _ops_of(cluster, branch_address(names.get(graph, graph), branch))
-        except GraphError:
-            continue  # Of a branch that ended with its graph: nothing is guessed.
-        await _settle(cluster, op, lease, head if op.id in made else None)
-
-
-async def _ops_of(cluster: Cluster, address: str) -> frozenset[str]:
-    """Returns the ops that made the newest commits of a branch."""
-    graph, branch = split_branch(address)
-    history = await branch_commits(cluster, graph, branch, limit=HISTORY_MAX)
-    return frozenset(commit.op for commit in history)
 
 
 async def _settle(cluster: Cluster, op: Op, lease: Lease, head: Head | None) -> None:

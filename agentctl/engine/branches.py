@@ -10,19 +10,14 @@ import msgspec
 from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.domain.ops.record import OpVerb
 from agentctl.domain.policy.caller import Caller
-from agentctl.engine.branch_writes import (
-    BranchWrite,
-    Held,
-    Written,
-    branch_target,
-    write_branch,
-)
 from agentctl.engine.cluster import Cluster
-from agentctl.engine.graph_data import recorded
+from agentctl.engine.graph_data import branch_address, place_of, recorded
+from agentctl.engine.ledger import Head
+from agentctl.engine.writing import BranchWrite, Written, write_branch
 from agentctl.graph.branching.told import MergeReport
 from agentctl.graph.layout import MAIN
-from agentctl.graph.port import BranchInfo
-from agentctl.graph.refusals import branch_invalid, branch_missing
+from agentctl.graph.port import BranchInfo, Stamp
+from agentctl.graph.refusals import branch_invalid
 from agentctl.ids import graph_address
 
 
@@ -33,6 +28,21 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     intent: str
     wait_s: float = 0
     op_id: str | None = None
+
+    def write(
+        self, action: str, branch: str, *, verb: OpVerb = "update", source: str | None = None
+    ) -> BranchWrite:
+        """Returns the write of *branch* that it asks for."""
+        return BranchWrite(
+            action=action,
+            verb=verb,
+            graph=self.graph,
+            branch=branch,
+            source=source,
+            intent=self.intent,
+            wait_s=self.wait_s,
+            op_id=self.op_id,
+        )
 
 
 async def branch_list(cluster: Cluster, graph: str) -> tuple[BranchInfo, ...]:
@@ -51,12 +61,12 @@ async def branch_create(
     at: str | None = None,
 ) -> Written[BranchInfo]:
     """Cuts a branch from a point of the history of *source*, under the new branch's own lease."""
+    place = await place_of(cluster, call.graph)
 
-    async def act(held: Held) -> BranchInfo:
-        data, root = held.place.data, held.place.root
-        return await data.branch_create(root, name, source=source, at=at, stamp=held.stamp)
+    async def act(stamp: Stamp) -> BranchInfo:
+        return await place.data.branch_create(place.root, name, source=source, at=at, stamp=stamp)
 
-    write = _write(call, "branch_create", name, verb="install")
+    write = call.write("branch_create", name, verb="install", source=source)
     return await write_branch(cluster, caller, write, act)
 
 
@@ -68,23 +78,20 @@ async def branch_delete(
         said = "The branch 'main' is not deleted but with its graph"
         return Written(diagnostics=(branch_invalid(call.graph, said).diagnostic,))
 
-    async def check(held: Held) -> Diagnostic | None:
-        place = held.place
-        if name not in {b.name for b in await place.data.branches(place.root)}:
-            return branch_missing(call.graph, name).diagnostic
+    place = await place_of(cluster, call.graph)
+
+    async def check(head: Head) -> Diagnostic | None:
         if not await place.data.is_unmerged(place.root, name):
             return None
-        if graph_address(call.graph) in held.head.envelope.protected:
+        if graph_address(call.graph) in head.envelope.protected:
             return _gated(call.graph, name)
         return None if unmerged else _unmerged(call.graph, name)
 
-    async def act(held: Held) -> int:
-        data, root = held.place.data, held.place.root
-        newest = next(b.head for b in await data.branches(root) if b.name == name)
-        observed = int(newest.id.rpartition(":")[2])
-        return await data.branch_delete(root, name, observed=observed, stamp=held.stamp)
+    async def act(stamp: Stamp) -> int:
+        newest = await place.data.commit_at(place.root, branch=name)
+        return await place.data.branch_delete(place.root, name, observed=newest.n, stamp=stamp)
 
-    write = _write(call, "branch_delete", name, verb="delete")
+    write = call.write("branch_delete", name, verb="delete")
     return await write_branch(cluster, caller, write, act, check=check)
 
 
@@ -98,39 +105,29 @@ async def branch_merge(
     if_commit: str | None = None,
 ) -> Written[MergeReport]:
     """Merges branch *source* into *into* by one commit, or tells the conflicts and does nothing."""
+    place = await place_of(cluster, call.graph)
 
-    async def act(held: Held) -> MergeReport:
-        data, root = held.place.data, held.place.root
-        return await data.merge(root, source, into=into, if_commit=if_commit, stamp=held.stamp)
+    async def act(stamp: Stamp) -> MergeReport:
+        return await place.data.merge(
+            place.root, source, into=into, if_commit=if_commit, stamp=stamp
+        )
 
     def refused(report: MergeReport) -> str | None:
         if report.outcome != "conflicts":
             return None
         return f"the branches are in conflict ({report.conflict_count}); nothing was merged"
 
-    write = _write(call, "branch_merge", into, verb="update")
+    write = call.write("branch_merge", into, source=source)
     made = await write_branch(cluster, caller, write, act, refused=refused)
     told = made.value.diagnostics if made.value is not None else ()
     return msgspec.structs.replace(made, diagnostics=(*made.diagnostics, *told))
-
-
-def _write(call: Call, action: str, branch: str, *, verb: OpVerb) -> BranchWrite:
-    return BranchWrite(
-        action=action,
-        verb=verb,
-        graph=call.graph,
-        branch=branch,
-        intent=call.intent,
-        wait_s=call.wait_s,
-        op_id=call.op_id,
-    )
 
 
 def _gated(graph: str, name: str) -> Diagnostic:
     address = graph_address(graph)
     return error(
         "approval_required",
-        branch_target(graph, name),
+        branch_address(graph, name),
         f"graph {graph} is protected, and branch {name} holds what no other branch has: to delete"
         " it needs a human's decision",
         remedy=f"Merge it first: agentctl branch merge {graph} {name}; or take {address} out of"
@@ -141,7 +138,7 @@ def _gated(graph: str, name: str) -> Diagnostic:
 def _unmerged(graph: str, name: str) -> Diagnostic:
     return error(
         "branch_unmerged",
-        branch_target(graph, name),
+        branch_address(graph, name),
         f"branch {name} of graph {graph} holds what no other branch has",
         remedy=f"agentctl branch merge {graph} {name}; or delete it with what it holds:"
         f" agentctl branch delete {graph} {name} --unmerged",

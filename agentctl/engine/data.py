@@ -10,7 +10,6 @@ from typing import Literal
 
 import msgspec
 
-from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.domain.ledger.observations import GraphPresence, LiveGraph
 from agentctl.domain.ledger.state import State, Tombstone
 from agentctl.domain.ops.record import Op
@@ -19,9 +18,10 @@ from agentctl.engine.advance import recorded_digests
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.detached import GraphMoved, graph_purge, graph_restore
 from agentctl.engine.gather import known_graphs, observe_graph, observe_graphs
+from agentctl.engine.loading import not_loaded
 from agentctl.engine.reading import Look, QueryOutcome, read_stored
 from agentctl.engine.stored import StoredQuery, stored_queries
-from agentctl.engine.writing import Write, Written, write_branch
+from agentctl.engine.writing import BranchWrite, write_branch
 from agentctl.graph.chunks import each_chunk
 from agentctl.graph.port import CommitInfo, LoadReport, Stamp
 from agentctl.ids import Address, graph_address, is_resource_id
@@ -113,7 +113,7 @@ async def load(  # noqa: PLR0913  # what a load is
         watched = _watched(cluster, graph, lines)
         return await cluster.graphs.load(graph, watched, mode=mode, stamp=stamp)
 
-    write = Write(
+    write = BranchWrite(
         action="load",
         graph=graph,
         intent=intent,
@@ -121,8 +121,9 @@ async def load(  # noqa: PLR0913  # what a load is
         wait_s=wait_s,
         op_id=op_id,
     )
-    done = await write_branch(cluster, caller, write, act)
-    return (_nothing(done.refusal), done.op) if isinstance(done, Written) else done
+    done = await write_branch(cluster, caller, write, act, refused=not_loaded)
+    nothing = LoadReport(commit=None, rows={}, diagnostics=done.diagnostics)
+    return nothing if done.value is None else done.value, done.op
 
 
 async def run_query(
@@ -188,10 +189,6 @@ async def _watched(cluster: Cluster, graph: str, lines: Lines) -> AsyncIterator[
         for line in chunk:
             yield line
     await cluster.freezes.require_thawed(graph_address(graph))
-
-
-def _nothing(diagnostic: Diagnostic) -> LoadReport:
-    return LoadReport(commit=None, rows={}, diagnostics=(diagnostic,))
 
 
 def _entry(found: StoredQuery) -> QueryEntry:

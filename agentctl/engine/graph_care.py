@@ -9,14 +9,15 @@ from typing import Final
 
 from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.domain.policy.caller import Caller
-from agentctl.engine.branch_writes import BranchWrite, Held, Written, branch_target, write_branch
 from agentctl.engine.branches import Call
 from agentctl.engine.cluster import Cluster
-from agentctl.engine.graph_data import named, place_of
+from agentctl.engine.graph_data import named, place_of, recorded_place
 from agentctl.engine.world import mint_nonce, stamp_now
+from agentctl.engine.writing import Written, write_branch
 from agentctl.graph.data_port import CleanupReport, OptimizeReport, Retention, VerifyReport
 from agentctl.graph.layout import MAIN
 from agentctl.graph.port import Stamp
+from agentctl.ids import graph_address
 
 RETENTION_FLOOR: Final = timedelta(days=7)
 """What is younger stays, whatever is asked; as long as a detached graph is kept."""
@@ -24,7 +25,7 @@ RETENTION_FLOOR: Final = timedelta(days=7)
 
 async def graph_verify(cluster: Cluster, graph: str) -> VerifyReport:
     """Returns what a look at everything of a recorded graph found."""
-    place = await place_of(cluster, graph)
+    place = await recorded_place(cluster, graph)
     async with named(graph, place.root):
         return await place.data.verify(place.root)
 
@@ -33,11 +34,12 @@ async def graph_optimize(
     cluster: Cluster, caller: Caller, call: Call, *, branch: str = MAIN
 ) -> Written[OptimizeReport]:
     """Compacts small files and brings indexes up to date, under the lease of the branch."""
+    place = await place_of(cluster, call.graph)
 
-    async def act(held: Held) -> OptimizeReport:
-        return await held.place.data.optimize(held.place.root, branch=branch, stamp=held.stamp)
+    async def act(stamp: Stamp) -> OptimizeReport:
+        return await place.data.optimize(place.root, branch=branch, stamp=stamp)
 
-    return await write_branch(cluster, caller, _write(call, "graph_optimize", branch), act)
+    return await write_branch(cluster, caller, call.write("graph_optimize", branch), act)
 
 
 async def graph_cleanup(
@@ -47,11 +49,12 @@ async def graph_cleanup(
     if retention.older_than < RETENTION_FLOOR:
         return Written(diagnostics=(_below_floor(call.graph),))
 
-    async def act(held: Held) -> CleanupReport:
-        data, root = held.place.data, held.place.root
-        return await data.cleanup(root, retention, now=cluster.world.now(), stamp=held.stamp)
+    place = await place_of(cluster, call.graph)
 
-    return await write_branch(cluster, caller, _write(call, "graph_cleanup", MAIN), act)
+    async def act(stamp: Stamp) -> CleanupReport:
+        return await place.data.cleanup(place.root, retention, now=cluster.world.now(), stamp=stamp)
+
+    return await write_branch(cluster, caller, call.write("graph_cleanup", MAIN), act)
 
 
 async def rehearsed_cleanup(
@@ -62,7 +65,7 @@ async def rehearsed_cleanup(
     Raises:
         GraphError: as `place_of`, and where the graph cannot be read.
     """
-    place = await place_of(cluster, graph)
+    place = await recorded_place(cluster, graph)
     stamp = Stamp(
         op="",
         actor=caller.id,
@@ -82,22 +85,10 @@ _NO_EPOCH: Final = 2**53 - 1
 """Above that of every commit: whoever writes nothing has no lease that could be lost."""
 
 
-def _write(call: Call, action: str, branch: str) -> BranchWrite:
-    return BranchWrite(
-        action=action,
-        verb="update",
-        graph=call.graph,
-        branch=branch,
-        intent=call.intent,
-        wait_s=call.wait_s,
-        op_id=call.op_id,
-    )
-
-
 def _below_floor(graph: str) -> Diagnostic:
     return error(
         "retention_floor",
-        branch_target(graph, MAIN),
+        graph_address(graph),
         f"a cleanup never lets go of commits that are younger than {RETENTION_FLOOR.days} days",
         remedy=f"agentctl graph cleanup {graph} --older-than {RETENTION_FLOOR.days}d;"
         " with --dry-run any age is answered with what would go.",

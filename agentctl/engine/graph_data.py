@@ -1,7 +1,8 @@
-"""The data of a recorded graph, by the id that the ledger gives it, where the engine has more than rows.
+"""The data of a graph by the id that the ledger gives it: its root, its branches, and how they are named.
 
-`NamedGraphs` is the small protocol of the control plane. Here is the way from it to `GraphData`,
-which only an installed engine implements, and what every command about a graph asks first.
+`NamedGraphs` is the small protocol of the control plane, which the graphs in memory of the tests have
+too. Here is the way from it to `GraphData`, the data plane of an installed engine: branches to write
+to, points to read at, plans to be told.
 """
 
 from collections.abc import AsyncIterator
@@ -16,8 +17,8 @@ from agentctl.engine.advance import recorded_digests
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.ledger import Head
 from agentctl.graph.data_port import GraphData
-from agentctl.graph.port import GraphError
-from agentctl.graph.refusals import engine_missing
+from agentctl.graph.layout import MAIN
+from agentctl.graph.port import CommitInfo, GraphError
 from agentctl.ids import graph_address
 
 
@@ -28,24 +29,39 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     root: str
 
 
+def has_data(cluster: Cluster) -> bool:
+    """Returns whether the graphs of *cluster* have a data plane."""
+    return hasattr(cluster.graphs.port, "mutate")
+
+
 async def place_of(cluster: Cluster, graph: str) -> Place:
+    """Returns where the data of a graph is, recorded or not.
+
+    Raises:
+        GraphError: `not_supported_yet`; these graphs have no data plane.
+    """
+    if not has_data(cluster):
+        why = "the engine of these graphs reads and writes the newest of `main` only"
+        raise GraphError(error("not_supported_yet", graph_address(graph), why))
+    data = cast("GraphData", cluster.graphs.port)
+    return Place(data=data, root=await cluster.graphs.root_of(graph))
+
+
+async def recorded_place(cluster: Cluster, graph: str) -> Place:
     """Returns where the data of a recorded graph is.
 
     Raises:
-        GraphError: `cluster_state_missing`, `graph_not_found`, `graph_extra_missing`.
+        GraphError: as `recorded` and `place_of`.
     """
     await recorded(cluster, graph)
-    port = cluster.graphs.port
-    if not hasattr(port, "verify"):
-        raise engine_missing(graph)
-    return Place(data=cast("GraphData", port), root=await cluster.graphs.root_of(graph))
+    return await place_of(cluster, graph)
 
 
 async def recorded(cluster: Cluster, graph: str) -> Head:
     """Returns the newest ledger object, whose revision has the graph.
 
     Raises:
-        GraphError: `cluster_state_missing`, `graph_not_found`.
+        GraphError: `state_missing`, `graph_not_found`.
     """
     head = await cluster.ledger.head()
     if head is None:
@@ -55,6 +71,31 @@ async def recorded(cluster: Cluster, graph: str) -> Head:
         why = f"the applied revision has no graph {graph}"
         raise GraphError(error("graph_not_found", address, why, remedy="agentctl graph list"))
     return head
+
+
+def branch_address(graph: str, branch: str) -> str:
+    """Returns how an op and a policy name one branch: ``graph.<id>`` is `main`."""
+    return graph_address(graph) if branch == MAIN else f"{graph_address(graph)}@{branch}"
+
+
+def split_branch(address: str) -> tuple[str, str]:
+    """Returns the graph's id and the branch of what `branch_address` gave."""
+    graph, _, branch = address.removeprefix("graph.").partition("@")
+    return graph, branch or MAIN
+
+
+async def branch_commits(
+    cluster: Cluster, graph: str, branch: str, *, limit: int
+) -> tuple[CommitInfo, ...]:
+    """Returns the newest commits of a branch, newest first.
+
+    Raises:
+        GraphError: there is no such branch, or it cannot be read.
+    """
+    if branch == MAIN:
+        return await cluster.graphs.history(graph, limit=limit)
+    place = await place_of(cluster, graph)
+    return await place.data.commits(place.root, branch=branch, limit=limit)
 
 
 @asynccontextmanager

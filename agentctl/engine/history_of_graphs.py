@@ -9,14 +9,17 @@ import msgspec
 
 from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.domain.policy.caller import Caller
-from agentctl.engine.branch_writes import BranchWrite, Held, Written, branch_target, write_branch
 from agentctl.engine.branches import Call
 from agentctl.engine.cluster import Cluster
-from agentctl.engine.graph_data import named, place_of
+from agentctl.engine.graph_data import named, place_of, recorded_place
+from agentctl.engine.ledger import Head
+from agentctl.engine.writing import Written, write_branch
 from agentctl.graph.branching.tags import Tag
 from agentctl.graph.branching.told import DiffReport, EntityChange
 from agentctl.graph.data_port import CommitRef
 from agentctl.graph.layout import MAIN
+from agentctl.graph.port import Stamp
+from agentctl.ids import graph_address
 
 
 class CommitChanges(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,7 +49,7 @@ async def graph_diff(
     sample: int = 20,
 ) -> DiffReport:
     """Returns what differs between two points of a recorded graph."""
-    place = await place_of(cluster, graph)
+    place = await recorded_place(cluster, graph)
     async with named(graph, place.root):
         return await place.data.diff(place.root, before, after, branch=branch, sample=sample)
 
@@ -58,7 +61,7 @@ async def graph_changes(
 
     A page of the feed is not cut, and none has more than *limit*: so at most twice as many.
     """
-    place = await place_of(cluster, graph)
+    place = await recorded_place(cluster, graph)
     found: list[CommitChanges] = []
     async with named(graph, place.root):
         at = await place.data.commit_at(place.root, branch=branch)
@@ -76,7 +79,7 @@ async def graph_point(
     cluster: Cluster, graph: str, *, branch: str = MAIN, at: str | None = None
 ) -> CommitRef:
     """Returns the commit that a point of a recorded graph names."""
-    place = await place_of(cluster, graph)
+    place = await recorded_place(cluster, graph)
     async with named(graph, place.root):
         return await place.data.commit_at(place.root, branch=branch, at=at)
 
@@ -85,7 +88,7 @@ async def graph_export(
     cluster: Cluster, graph: str, *, branch: str = MAIN, at: str | None = None
 ) -> AsyncIterator[bytes]:
     """Gives the rows at a point as NDJSON that a load reads, in blocks of whole lines."""
-    place = await place_of(cluster, graph)
+    place = await recorded_place(cluster, graph)
     async with named(graph, place.root):
         async for block in place.data.export(place.root, branch=branch, at=at):
             yield block
@@ -93,7 +96,7 @@ async def graph_export(
 
 async def graph_tags(cluster: Cluster, graph: str) -> tuple[Tag, ...]:
     """Returns the tags of a recorded graph, by name."""
-    place = await place_of(cluster, graph)
+    place = await recorded_place(cluster, graph)
     async with named(graph, place.root):
         return await place.data.tags(place.root)
 
@@ -108,50 +111,34 @@ async def graph_tag(
     at: str | None = None,
 ) -> Written[Tag]:
     """Names a commit for good, under the lease of the branch by which it is named."""
+    place = await place_of(cluster, call.graph)
 
-    async def act(held: Held) -> Tag:
-        data, root = held.place.data, held.place.root
-        return await data.tag(root, name, branch=branch, at=at, stamp=held.stamp)
+    async def act(stamp: Stamp) -> Tag:
+        return await place.data.tag(place.root, name, branch=branch, at=at, stamp=stamp)
 
-    write = BranchWrite(
-        action="graph_tag",
-        verb="install",
-        graph=call.graph,
-        branch=branch,
-        intent=call.intent,
-        wait_s=call.wait_s,
-        op_id=call.op_id,
-    )
+    write = call.write("graph_tag", branch, verb="install")
     return await write_branch(cluster, caller, write, act)
 
 
 async def graph_untag(cluster: Cluster, caller: Caller, call: Call, name: str) -> Written[Tag]:
     """Takes a tag away; what only it kept goes with a later cleanup."""
+    place = await place_of(cluster, call.graph)
 
-    async def tagged(held: Held) -> Tag | None:
-        found = await held.place.data.tags(held.place.root)
+    async def tagged() -> Tag | None:
+        found = await place.data.tags(place.root)
         return next((tag for tag in found if tag.name == name), None)
 
-    async def check(held: Held) -> Diagnostic | None:
-        if await tagged(held) is not None:
+    async def check(_: Head) -> Diagnostic | None:
+        if await tagged() is not None:
             return None
         why, remedy = f"graph {call.graph} has no tag {name}", f"agentctl graph tag {call.graph}"
-        where = branch_target(call.graph, MAIN)
-        return error("graph_point_missing", where, why, remedy=remedy)
+        return error("graph_point_missing", graph_address(call.graph), why, remedy=remedy)
 
-    async def act(held: Held) -> Tag:
-        tag = await tagged(held)
+    async def act(_: Stamp) -> Tag:
+        tag = await tagged()
         assert tag is not None, "it was there under the same lease"
-        await held.place.data.untag(held.place.root, name)
+        await place.data.untag(place.root, name)
         return tag
 
-    write = BranchWrite(
-        action="graph_untag",
-        verb="delete",
-        graph=call.graph,
-        branch=MAIN,
-        intent=call.intent,
-        wait_s=call.wait_s,
-        op_id=call.op_id,
-    )
+    write = call.write("graph_untag", MAIN, verb="delete")
     return await write_branch(cluster, caller, write, act, check=check)

@@ -205,13 +205,14 @@ class Journal:
                 found.append(op)
         return tuple(found)
 
-    async def unfinished(self) -> tuple[Op, ...]:
+    async def unfinished(self, among: int | None = None) -> tuple[Op, ...]:
         """Returns the ops that are not finished, oldest first: what a sweep has to settle.
 
+        Of all ops, or of as many of the newest as *among* says.
         `op.json` is a copy that can only be behind, so a finished copy is believed and not folded.
         """
         found: list[Op] = []
-        for identifier in reversed(await self._ids()):
+        for identifier in reversed((await self._ids())[:among]):
             copy = await self._store.read(op_key(identifier))
             if copy is None or _decode(copy.data, Op, copy.key).status in TERMINAL:
                 continue

@@ -12,9 +12,10 @@ from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.domain.ops.record import Op
 from agentctl.domain.policy.caller import Caller
 from agentctl.engine.cluster import Cluster
-from agentctl.engine.data_plane import branch_commits, graph_data
+from agentctl.engine.graph_data import branch_commits, place_of
 from agentctl.engine.stored import stored_query, wrong_kind
-from agentctl.engine.writing import Write, Written, write_branch
+from agentctl.engine.write_events import OnEvent, tell_begun
+from agentctl.engine.writing import BranchWrite, write_branch
 from agentctl.graph.layout import MAIN
 from agentctl.graph.port import GraphError, Stamp
 from agentctl.graph.writes.report import MutationReport
@@ -37,6 +38,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """How long a lease that somebody else holds is waited for, in seconds."""
     op_id: str | None = None
     """Where it was minted before."""
+    on_event: OnEvent | None = None
+    """Takes the op, once it is there."""
 
 
 class Race(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,17 +83,30 @@ async def mutate(cluster: Cluster, caller: Caller, asked: Asked) -> Mutated:
     if has_errors(bound.diagnostics):
         return Mutated(report=None, diagnostics=bound.diagnostics)
     try:
-        data, root = await graph_data(cluster, found.graph)
+        place = await place_of(cluster, found.graph)
     except GraphError as failure:
         return Mutated(report=None, diagnostics=(failure.diagnostic,))
     query = found.query
 
     async def act(stamp: Stamp) -> MutationReport:
-        return await data.mutate(
-            root, query, bound.values, branch=asked.branch, if_commit=asked.if_commit, stamp=stamp
+        await tell_begun(asked.on_event, stamp.op)
+        return await place.data.mutate(
+            place.root,
+            query,
+            bound.values,
+            branch=asked.branch,
+            if_commit=asked.if_commit,
+            stamp=stamp,
         )
 
-    write = Write(
+    def refused(report: MutationReport) -> str | None:
+        return (
+            "the schema does not permit it; nothing was changed"
+            if has_errors(report.diagnostics)
+            else None
+        )
+
+    write = BranchWrite(
         action="mutate",
         graph=found.graph,
         branch=asked.branch,
@@ -98,12 +114,10 @@ async def mutate(cluster: Cluster, caller: Caller, asked: Asked) -> Mutated:
         wait_s=asked.wait_s,
         op_id=asked.op_id,
     )
-    done = await write_branch(cluster, caller, write, act)
-    if isinstance(done, Written):
-        race = await _race(cluster, found.graph, asked) if done.is_race else None
-        return Mutated(report=None, op=done.op, race=race, diagnostics=(done.refusal,))
-    report, op = done
-    return Mutated(report=report, op=op, diagnostics=report.diagnostics)
+    done = await write_branch(cluster, caller, write, act, refused=refused)
+    race = await _race(cluster, found.graph, asked) if done.is_race else None
+    told = done.diagnostics if done.value is None else done.value.diagnostics
+    return Mutated(report=done.value, op=done.op, race=race, diagnostics=told)
 
 
 async def _race(cluster: Cluster, graph: str, asked: Asked) -> Race:

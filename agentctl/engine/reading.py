@@ -12,9 +12,9 @@ import msgspec
 from agentctl.diagnostics.bag import has_errors
 from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.engine.cluster import Cluster
-from agentctl.engine.data_plane import graph_data, has_data
 from agentctl.engine.embedders import bound_embedder
 from agentctl.engine.gather import observe_graph
+from agentctl.engine.graph_data import has_data, place_of
 from agentctl.engine.stored import stored_query, wrong_kind
 from agentctl.graph.asking import Point
 from agentctl.graph.layout import MAIN
@@ -141,8 +141,8 @@ async def looked_at(cluster: Cluster, graph: str, look: Look) -> tuple[str, Look
     """
     if look.at is None:
         return look.branch, look
-    data, root = await graph_data(cluster, graph)
-    commit = await data.commit_at(root, branch=look.branch, at=look.at)
+    place = await place_of(cluster, graph)
+    commit = await place.data.commit_at(place.root, branch=look.branch, at=look.at)
     return commit.branch, msgspec.structs.replace(look, at=commit.id)
 
 
@@ -174,7 +174,8 @@ async def _read(
                 graph, query, values, limit=look.limit, embedder=embedder
             )
             return _of(reply)
-        data, root = await graph_data(cluster, graph)
+        place = await place_of(cluster, graph)
+        data, root = place.data, place.root
         options = ReadOptions(
             limit=look.limit, deadline_s=look.deadline_s, memory_bytes=look.memory_bytes
         )

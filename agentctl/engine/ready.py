@@ -7,13 +7,13 @@ consumed approvals whose mark was not written, and proposals that they opened. T
 from agentctl.diagnostics.bag import Bag, has_errors
 from agentctl.engine.absent import state_missing as state_missing  # noqa: PLC0414  # others know it from here
 from agentctl.engine.advance import composite_diagnostics
-from agentctl.engine.bracket import settle_cluster_ops
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.collecting import collect_now_and_then
 from agentctl.engine.disposals import disposal_key, standing
 from agentctl.engine.homecoming import settle
 from agentctl.engine.leases import CLUSTER, Lease
 from agentctl.engine.ledger import Head
+from agentctl.engine.left_writes import settle_ops
 from agentctl.engine.recorded_freezes import record_freezes
 
 
@@ -44,7 +44,7 @@ async def settled_head(cluster: Cluster, lease: Lease, told: Bag) -> Head | None
     told.add(*composite_diagnostics(head.envelope.state))
     if has_errors(told):
         return None
-    await settle_cluster_ops(cluster, lease)
+    await settle_ops(cluster, lease)
     await repair_consumptions(cluster, head)
     await repair_disposals(cluster, head)
     await collect_now_and_then(cluster, head)

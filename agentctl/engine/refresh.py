@@ -23,13 +23,14 @@ from agentctl.engine.advance import (
 )
 from agentctl.engine.archiving import archive_pending
 from agentctl.engine.binding import bind
-from agentctl.engine.bracket import Begin, abandon_op, begin_op, end_op, settle_cluster_ops
+from agentctl.engine.bracket import Begin, abandon_op, begin_op, end_op
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.drift import roots_seen
 from agentctl.engine.finding import found_by_name, name_roots
 from agentctl.engine.gather import FOLDER, known_graphs, load_target
 from agentctl.engine.leases import CLUSTER, Lease
 from agentctl.engine.ledger import Head
+from agentctl.engine.left_writes import settle_ops
 from agentctl.engine.looking import look, other_roots
 from agentctl.engine.observe import state_seen
 from agentctl.engine.proving import unsafe_root
@@ -131,7 +132,7 @@ class _Look:
         self._told.add(*rebuilt.diagnostics)
         if has_errors(self._told):
             return await self._answer("import", None)
-        await settle_cluster_ops(cluster, lease)
+        await settle_ops(cluster, lease)
         op = await self._begin("import", None, op_id=op_id)
         try:
             state = with_config_digest(rebuilt.state, desired.config_digest)

@@ -6,9 +6,10 @@ import msgspec
 import pytest
 
 from agentctl.domain.audit.record import AuditRecord
-from agentctl.engine import branch_writes
+from agentctl.engine import writing
 from agentctl.engine.leases import StateLockHeldError
 from agentctl.engine.moving import branch_lease
+from agentctl.graph.port import Stamp
 from agentctl.testing.consent import caller
 from agentctl_tools.door import call
 from tests.branches.branches_rig import Site, codes, package
@@ -30,7 +31,7 @@ async def test_a_branch_is_cut_written_and_merged_by_an_op_each(tmp_path: Path) 
     assert (merged.report.outcome, merged.report.commit) == ("fast_forward", "main:3")
     for op, action, target in (
         (created.op, "branch_create", "graph.supply@try"),
-        (merged.op, "branch_merge", "graph.supply@main"),
+        (merged.op, "branch_merge", "graph.supply"),
     ):
         assert (op.status, op.action, op.targets) == ("success", action, (target,))
         assert op.intent == "a test"
@@ -167,7 +168,7 @@ async def test_a_write_whose_process_died_is_ended_as_its_commits_say(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(branch_writes, "_end", died)
+        patch.setattr(writing, "_end", died)
         with pytest.raises(KeyboardInterrupt):
             await site.ask("branch_merge", source="try", intent="died")
     (left,) = await site.cluster.journal.unfinished()
@@ -213,13 +214,13 @@ async def test_nothing_is_written_to_a_frozen_graph(tmp_path: Path) -> None:
 async def test_a_write_that_waits_for_nothing_raises_what_the_door_tells(tmp_path: Path) -> None:
     site = await Site(tmp_path).begin()
     name = branch_lease("supply", "try")
-    write = branch_writes.BranchWrite(
+    write = writing.BranchWrite(
         action="branch_create", verb="install", graph="supply", branch="try", intent="x"
     )
 
-    async def act(_: branch_writes.Held) -> None:
+    async def act(_: Stamp) -> None:
         pytest.fail("it ran without the lease")
 
     async with site.cluster.leases.hold(name, principal="tom", operation="load"):
         with pytest.raises(StateLockHeldError):
-            await branch_writes.write_branch(site.cluster, site.bench.sarah, write, act)
+            await writing.write_branch(site.cluster, site.bench.sarah, write, act)

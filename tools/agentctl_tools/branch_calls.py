@@ -13,8 +13,8 @@ from agentctl.canonical import digest_of
 from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.domain.ops.record import Op
 from agentctl.engine import branches
-from agentctl.engine.branch_writes import Written
 from agentctl.engine.keys_once import Conflicting, Repeated, key_of
+from agentctl.engine.writing import Written
 from agentctl.graph.branching.names import NAME_LENGTH_MAX
 from agentctl_tools.envelopes import done, failed, refused
 from agentctl_tools.fields import GraphId, IdempotencyKey, Intent
@@ -33,7 +33,6 @@ At = Annotated[
         max_length=NAME_LENGTH_MAX + 25,
     ),
 ]
-POINT_MAIN = "main"
 
 
 class WriteArguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -67,11 +66,6 @@ def common(given: WriteArguments, written: Written[Any]) -> dict[str, Any]:
     told = written.diagnostics
     ok = written.op is not None and written.op.status == "success"
     return {"ok": ok, "graph": given.graph, "op": written.op, "diagnostics": told}
-
-
-def branch_of(graph: str, branch: str) -> str:
-    """Returns the resource that policy decides over; `main` is decided over as its graph."""
-    return f"graph.{graph}" if branch == POINT_MAIN else f"graph.{graph}@{branch}"
 
 
 async def once(

@@ -3,13 +3,13 @@
 import msgspec
 
 from agentctl.engine import branches
+from agentctl.engine.graph_data import branch_address
 from agentctl.graph.port import BranchInfo
 from agentctl_tools.branch_calls import (
     At,
     BranchName,
     WriteAnswer,
     WriteArguments,
-    branch_of,
     common,
     engine_call,
     once,
@@ -90,7 +90,7 @@ CREATE = Operation(
     arguments=CreateArguments,
     handler=_create,
     describe="Real. Cuts a branch of a graph from a commit; copies nothing.",
-    resource=lambda given: branch_of(given.graph, given.branch),
+    resource=lambda given: branch_address(given.graph, given.branch),
     context=lambda given: {"branch": given.source, "target_branch": given.branch},
     result=Created,
     idempotent=True,

@@ -1,11 +1,11 @@
 """`branch_delete`: ends a branch of a graph."""
 
 from agentctl.engine import branches
+from agentctl.engine.graph_data import branch_address
 from agentctl_tools.branch_calls import (
     BranchName,
     WriteAnswer,
     WriteArguments,
-    branch_of,
     common,
     engine_call,
     once,
@@ -50,7 +50,7 @@ DELETE = Operation(
     arguments=DeleteArguments,
     handler=_delete,
     describe="Real. Deletes a branch of a graph; what no other branch has only where told to.",
-    resource=lambda given: branch_of(given.graph, given.branch),
+    resource=lambda given: branch_address(given.graph, given.branch),
     context=lambda given: {"target_branch": given.branch},
     result=Deleted,
     idempotent=True,

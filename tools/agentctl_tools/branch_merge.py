@@ -1,13 +1,13 @@
 """`branch_merge`: merges one branch of a graph into another, by one commit or not at all."""
 
 from agentctl.engine import branches
+from agentctl.engine.graph_data import branch_address
 from agentctl.graph.branching.told import MergeReport
 from agentctl_tools.branch_calls import (
     At,
     BranchName,
     WriteAnswer,
     WriteArguments,
-    branch_of,
     common,
     engine_call,
     once,
@@ -66,7 +66,7 @@ MERGE = Operation(
     arguments=MergeArguments,
     handler=_merge,
     describe="Real. Merges a branch of a graph into another by one commit, or tells the conflicts.",
-    resource=lambda given: branch_of(given.graph, given.into),
+    resource=lambda given: branch_address(given.graph, given.into),
     context=lambda given: {"branch": given.source, "target_branch": given.into},
     result=Merged,
     idempotent=True,

@@ -5,8 +5,9 @@ from typing import Annotated
 import msgspec
 
 from agentctl.engine import history_of_graphs
+from agentctl.engine.graph_data import branch_address
 from agentctl.graph.data_port import CommitRef
-from agentctl_tools.branch_calls import At, BranchName, branch_of
+from agentctl_tools.branch_calls import At, BranchName
 from agentctl_tools.envelopes import count, done, failed
 from agentctl_tools.fields import GraphId
 from agentctl_tools.operation import Call, Envelope, Operation
@@ -79,7 +80,7 @@ CHANGES = Operation(
     arguments=ChangesArguments,
     handler=_changes,
     describe="Look. What commits of a branch did to the rows, in order, from a point on.",
-    resource=lambda given: branch_of(given.graph, given.branch),
+    resource=lambda given: branch_address(given.graph, given.branch),
     context=lambda given: {"branch": given.branch},
     result=history_of_graphs.Changes,
     idempotent=True,
@@ -91,7 +92,7 @@ BASELINE = Operation(
     arguments=BaselineArguments,
     handler=_baseline,
     describe="Look. At which commit to export, and from where to follow the changes then.",
-    resource=lambda given: branch_of(given.graph, given.branch),
+    resource=lambda given: branch_address(given.graph, given.branch),
     context=lambda given: {"branch": given.branch},
     result=Baseline,
     idempotent=True,

@@ -5,8 +5,9 @@ from typing import Annotated
 import msgspec
 
 from agentctl.engine import history_of_graphs
+from agentctl.engine.graph_data import branch_address
 from agentctl.graph.branching.told import DiffReport
-from agentctl_tools.branch_calls import At, BranchName, branch_of
+from agentctl_tools.branch_calls import At, BranchName
 from agentctl_tools.envelopes import count, done, failed
 from agentctl_tools.fields import GraphId
 from agentctl_tools.operation import Call, Envelope, Operation
@@ -51,7 +52,7 @@ DIFF = Operation(
     arguments=DiffArguments,
     handler=_diff,
     describe="Look. What differs between two points of a graph: counts, and some of it.",
-    resource=lambda given: branch_of(given.graph, given.branch),
+    resource=lambda given: branch_address(given.graph, given.branch),
     context=lambda given: {"branch": given.branch},
     result=DiffReport,
     idempotent=True,

@@ -7,7 +7,8 @@ the answer at the end only counts them. A face that takes no blocks is refused.
 import msgspec
 
 from agentctl.engine import history_of_graphs
-from agentctl_tools.branch_calls import At, BranchName, branch_of
+from agentctl.engine.graph_data import branch_address
+from agentctl_tools.branch_calls import At, BranchName
 from agentctl_tools.envelopes import count, done, failed, refused
 from agentctl_tools.fields import GraphId
 from agentctl_tools.operation import Call, Envelope, Operation
@@ -66,7 +67,7 @@ EXPORT = Operation(
     arguments=ExportArguments,
     handler=_export,
     describe="Look. All rows of a graph at a point, as lines that a load reads.",
-    resource=lambda given: branch_of(given.graph, given.branch),
+    resource=lambda given: branch_address(given.graph, given.branch),
     context=lambda given: {"branch": given.branch},
     result=Exported,
     idempotent=True,

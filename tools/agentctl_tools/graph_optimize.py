@@ -1,12 +1,12 @@
 """`graph_optimize`: small files made one, indexes brought up to date."""
 
 from agentctl.engine import graph_care
+from agentctl.engine.graph_data import branch_address
 from agentctl.graph.data_port import OptimizeReport
 from agentctl_tools.branch_calls import (
     BranchName,
     WriteAnswer,
     WriteArguments,
-    branch_of,
     common,
     engine_call,
     once,
@@ -50,7 +50,7 @@ OPTIMIZE = Operation(
     arguments=OptimizeArguments,
     handler=_optimize,
     describe="Real. Compacts the files of a graph's branch and brings its indexes up to date.",
-    resource=lambda given: branch_of(given.graph, given.branch),
+    resource=lambda given: branch_address(given.graph, given.branch),
     context=lambda given: {"branch": given.branch},
     result=Optimized,
     idempotent=True,

@@ -5,6 +5,7 @@ from typing import Annotated
 import msgspec
 
 from agentctl.engine import history_of_graphs
+from agentctl.engine.graph_data import branch_address
 from agentctl.graph.branching.names import NAME_LENGTH_MAX
 from agentctl.graph.branching.tags import Tag
 from agentctl_tools.branch_calls import (
@@ -12,7 +13,6 @@ from agentctl_tools.branch_calls import (
     BranchName,
     WriteAnswer,
     WriteArguments,
-    branch_of,
     common,
     engine_call,
     once,
@@ -114,7 +114,7 @@ TAG = Operation(
     arguments=TagArguments,
     handler=_tag,
     describe="Real. Names a commit of a graph for good, which keeps its data.",
-    resource=lambda given: branch_of(given.graph, given.branch),
+    resource=lambda given: branch_address(given.graph, given.branch),
     context=lambda given: {"branch": given.branch},
     result=Tagged,
     idempotent=True,

@@ -11,7 +11,7 @@ from agentctl.diagnostics.bag import has_errors
 from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.domain.ops.record import Op
 from agentctl.engine import data
-from agentctl.engine.data_plane import branch_address
+from agentctl.engine.graph_data import branch_address
 from agentctl.engine.loading import Loading, LoadTold, load_source
 from agentctl.graph.loads.sources import (
     REJECTED_MAX,

@@ -4,7 +4,7 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
-from agentctl.engine.data_plane import branch_address
+from agentctl.engine.graph_data import branch_address
 from agentctl.engine.reading import Look, QueryOutcome, looked_at
 from agentctl.graph.port import GraphError
 from agentctl.graph.reads.options import MEMORY_BYTES

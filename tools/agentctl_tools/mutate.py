@@ -12,7 +12,7 @@ import msgspec
 from agentctl.canonical import digest_of
 from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.domain.ops.record import Op
-from agentctl.engine.data_plane import branch_address
+from agentctl.engine.graph_data import branch_address
 from agentctl.engine.keys_once import Conflicting, Repeated, key_of
 from agentctl.engine.mutating import Asked, Mutated, Race, mutate
 from agentctl.graph.writes.report import MutationReport
@@ -128,6 +128,7 @@ async def _run(call: Call, op_id: str | None) -> Envelope:
         intent=given.intent,
         wait_s=given.wait_s,
         op_id=op_id,
+        on_event=call.notify,
     )
     became = await mutate(call.cluster, call.caller, asked)
     if any(d.code == "query_not_found" for d in became.diagnostics):

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from agentctl.engine.data_plane import branch_address
+from agentctl.engine.graph_data import branch_address
 from agentctl.engine.reading import QueryReply, read_text
 from agentctl_tools.envelopes import failed
 from agentctl_tools.fields import GraphId

@@ -19,8 +19,18 @@ OpStatus = Literal[
 ]
 ArchiveState = Literal["pending", "done"]
 """`pending`: an archive is configured and does not hold the op yet; a later sweep tries again."""
-DATA_ACTIONS: Final = frozenset({"load", "mutate"})
+DATA_ACTIONS: Final = frozenset({"load", "mutate", "branch_merge"})
 """Actions that write rows to one branch of a graph, and move no definition."""
+GRAPH_ACTIONS: Final = DATA_ACTIONS | {
+    "branch_create",
+    "branch_delete",
+    "branch_revert",
+    "graph_tag",
+    "graph_untag",
+    "graph_optimize",
+    "graph_cleanup",
+}
+"""Actions whose ops run under the lease of the one branch that is their component."""
 ConstraintKind = Literal["backup", "restore", "health_check", "dry_run_check", "concurrent_lock"]
 
 
