@@ -119,6 +119,51 @@ def test_a_policy_that_names_what_stands_for_all_others_is_not_decided() -> None
     assert lent(cedar(named))[ALL] == (UNDECIDED,)
 
 
+CHANGE = RUN_ALL.replace("invoke_query", "change")
+READ_MAIN = READ.replace("resource)", 'resource == AgentCtl::Graph::"RIGHT")')
+NOT_DRAFTS = 'forbid (principal, action == AgentCtl::Action::"read", resource == AgentCtl::Branch::"g@drafts");'
+
+
+def test_a_mutation_lends_to_whom_may_change_a_branch_that_they_may_not_read() -> None:
+    """It is run where its caller may change, and tells how many rows its text found there."""
+    assert set(lent(cedar(RUN_ALL + READ + CHANGE + NOT_DRAFTS))) == {ALL, BY_NAME}
+    assert lent(cedar(RUN_ALL + READ + NOT_DRAFTS)) == {}, "a read is run where it may be read"
+
+
+def test_unprotected_branches_that_may_be_changed_and_not_read_are_lent() -> None:
+    text = (
+        YAML.replace("ACTIONS", "invoke_query").replace("SCOPE", "")
+        + "  - id: r2\n    allow: { actors: {group: all}, actions: [read], branch_scope: protected }\n"
+        + "  - id: r3\n    allow: { actors: {group: all}, actions: [change], branch_scope: unprotected }\n"
+    ).replace("version: 1\n", "version: 1\nprotected_branches: [main]\n", 1)
+
+    assert set(lent(cedar(text, "graph.g"))) == {ALL, BY_NAME}
+    assert (
+        lent(cedar(text.replace("branch_scope: protected", "branch_scope: any"), "graph.g")) == {}
+    )
+
+
+def test_a_change_under_a_condition_counts_where_a_branch_may_not_be_read() -> None:
+    change = CHANGE.replace(");\n", ') when { context.via == "http" };\n')
+
+    assert set(lent(cedar(RUN_ALL + READ + NOT_DRAFTS + change))) == {ALL, BY_NAME}
+
+
+def test_what_forbids_running_over_one_face_lends_over_the_others() -> None:
+    """Agents are asked about as over MCP; a token takes the same agent in over HTTP."""
+    by_mcp = (
+        'forbid (principal, action == AgentCtl::Action::"invoke_query", resource)'
+        ' when { context.via == "mcp" };'
+    )
+
+    assert set(lent(cedar(RUN_ALL + by_mcp))) == {ALL, BY_NAME, ELSEWHERE}
+
+
+def test_reading_main_is_asked_about_as_the_door_asks() -> None:
+    """`main` is its graph to the door: whoever may read just that reads what a query of it gives."""
+    assert set(lent(cedar(RUN_ALL + READ_MAIN.replace("RIGHT", "g")))) == {ELSEWHERE}
+
+
 CURATED = """\
 permit (principal is AgentCtl::Agent, action == AgentCtl::Action::"invoke_query",
   resource == AgentCtl::Query::"supply.all_packages");

@@ -57,7 +57,13 @@ def authorise(
     if question is None:
         return Decision(allow=False, errors=("the resource has no known form",))
     by_builtin = not policies.bundles or action in CONSENT or is_kept(caller, action)
-    return judge(question, policies, by_builtin=by_builtin)
+    decision = judge(question, policies, by_builtin=by_builtin)
+    other = None if by_builtin else _other_name(action, resource, policies)
+    if other is None:
+        return decision
+    question = question_of(caller, action, other, context)
+    assert question is not None
+    return _both(decision, judge(question, policies, by_builtin=False))
 
 
 def is_kept(caller: Caller, action: str) -> bool:
@@ -89,6 +95,28 @@ def denial(decision: Decision, *, caller: Caller, action: str, resource: str) ->
     )
 
 
+def _other_name(action: str, resource: str, policies: PolicySet) -> str | None:
+    """Returns `main` of a graph by its other name, where a policy calls it so: it is its graph's, and a branch.
+
+    Else what a policy says of the one would not hold of the other.
+    """
+    kind, _, rest = resource.partition(".")
+    graph, at, branch = rest.partition("@")
+    if kind != "graph" or graph not in policies.named_mains or "Branch" not in ACTIONS[action]:
+        return None
+    if at:
+        return f"graph.{graph}" if branch == "main" and "Graph" in ACTIONS[action] else None
+    return f"graph.{graph}@main"
+
+
+def _both(one: Decision, other: Decision) -> Decision:
+    """Returns what two answers about one thing come to: an error or a ``forbid`` of either holds."""
+    for answer in (one, other):
+        if answer.errors or (not answer.allow and answer.policies):
+            return answer
+    return one if one.allow else other
+
+
 def _branches(
     action: str, resource: str, given: Mapping[str, object], policies: PolicySet
 ) -> dict[str, object]:
@@ -97,12 +125,12 @@ def _branches(
     Who names no branch means `main`; of what is deployed, `main` is the target, and what is looked at.
     """
     kind, _, rest = resource.partition(".")
-    if kind == "query" and action in FOLLOW_READ:
+    if kind == "query" and (action in FOLLOW_READ or action == "invoke_query"):
         rest = rest.partition(".")[0]
     elif kind not in {"graph", "schema"}:
         return {}
     graph, at, named = rest.partition("@")
-    on_main = action in BRANCH_ACTIONS or action in FOLLOW_READ
+    on_main = action in BRANCH_ACTIONS or action in FOLLOW_READ or action == "invoke_query"
     branch = given.get("branch") or named or ("main" if on_main else None)
     target = given.get("target_branch")
     if target is None and action in {"schema_apply", "branch_delete"}:

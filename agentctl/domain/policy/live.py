@@ -11,6 +11,7 @@ from typing import Final, Literal
 import msgspec
 
 from agentctl.canonical import digest_of
+from agentctl.domain.policy.atoms import atoms
 from agentctl.domain.policy.builtin import BUILTIN
 from agentctl.ids import CLUSTER
 
@@ -69,6 +70,14 @@ class PolicySet(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             for scope in bundle.applies_to:
                 found[scope] = (*found.get(scope, ()), bundle)
         return found
+
+    @cached_property
+    def named_mains(self) -> frozenset[str]:
+        """Ids of the graphs whose `main` a Cedar bundle names as a branch."""
+        cedar = (b.text for b in self.bundles if b.kind == "cedar" and "Branch" in b.text)
+        named = (named for text in cedar for atom in atoms(text) for named in atom.named)
+        branches = (one.id.rpartition("@") for one in named if one.type == "Branch")
+        return frozenset(graph for graph, _, branch in branches if branch == "main")
 
     @cached_property
     def remembered(self) -> dict[bytes, object]:

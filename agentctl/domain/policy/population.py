@@ -145,6 +145,10 @@ def _of_graph(
         ids = {n.id for n in named if n.type == "Query" and n.id.startswith(f"{graph}.")}
         for query in sorted(ids | {f"{graph}.{OTHER}"}):
             yield Topic(action=action, resource=f"query.{query}")
+            if action == "invoke_query":  # on `main` unless another branch is named
+                for branch in (b for b in branches if b != "main"):
+                    context = {"branch": branch}
+                    yield Topic(action=action, resource=f"query.{query}", context=context)
     elif kind == "Branch":
         ids = {n.id for n in named if n.type == "Branch" and n.id.startswith(f"{graph}@")}
         for branch in sorted(ids | {f"{graph}@{b}" for b in branches}):

@@ -99,7 +99,7 @@ def impact_steps(
             widening=tuple(sorted(changed)), undecided=dict.fromkeys(sorted(changed), told)
         )
     gains, losses = yield from _shifts(everyone, before, after)
-    plain = (_transparent(before), _transparent(after))
+    plain = (transparent(before), transparent(after))
     opened = gains
     if plain != (before, after):
         opened, _ = yield from _shifts(everyone, *plain)
@@ -245,7 +245,7 @@ def _atoms(bundles: Iterable[AppliedBundle]) -> Iterator[Atom]:
             yield from atoms(bundle.text)
 
 
-def _transparent(policies: PolicySet) -> PolicySet:
+def transparent(policies: PolicySet) -> PolicySet:
     """Returns the set without what cannot be enumerated; itself where there is no such thing."""
     bundles = tuple(map(_reduced, policies.bundles))
     if bundles == policies.bundles:
