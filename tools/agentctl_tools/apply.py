@@ -244,8 +244,8 @@ OPERATION = Operation(
     arguments=Arguments,
     handler=_handle,
     describe=(
-        "Real. Carries out a plan: what is reversible and what a human approved. Says done, "
-        "waiting, not_done. With open gates it does nothing unless without_gated is true."
+        "Real. Carries out a plan: what is reversible or a human approved. Says done, waiting, "
+        "not_done. With open gates it does nothing unless without_gated is true."
     ),
     resource=lambda given: resource_of(given.within or FOLDER),
     result=ApplyResult,

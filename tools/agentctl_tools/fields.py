@@ -13,13 +13,11 @@ In = Annotated[
 ]
 GraphId = Annotated[str, msgspec.Meta(description="Graph id.", min_length=1, max_length=200)]
 Branch = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
-Intent = Annotated[
-    str, msgspec.Meta(description="Why this is wanted; a human reads it.", max_length=2000)
-]
+Intent = Annotated[str, msgspec.Meta(description="Why; a human reads it.", max_length=2000)]
 IdempotencyKey = Annotated[
     str | None,
     msgspec.Meta(
-        description="Yours, new for each change; a retry with the same key does it once.",
+        description="New for each change; a retry with it does it once.",
     ),
 ]
 Limit = Annotated[int, msgspec.Meta(ge=1, le=PAGE_ROWS_MAX)]

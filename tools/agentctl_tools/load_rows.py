@@ -11,12 +11,13 @@ import msgspec
 from agentctl.canonical import digest_of
 from agentctl.diagnostics.bag import has_errors
 from agentctl.domain.ops.record import Op
-from agentctl.engine import data
+from agentctl.engine.graph_data import branch_address
 from agentctl.engine.keys_once import Conflicting, Repeated, key_of
-from agentctl.engine.loading import LoadTold
+from agentctl.engine.loading import Loading, LoadTold
+from agentctl.graph.loads.sources import REJECTED_MAX, LoadOptions, NdjsonSource
 from agentctl_tools.envelopes import count, done, failed, refused
-from agentctl_tools.fields import GraphId, IdempotencyKey, Intent
-from agentctl_tools.load import LoadAnswer
+from agentctl_tools.fields import Branch, GraphId, IdempotencyKey, Intent
+from agentctl_tools.load import LoadAnswer, loaded
 from agentctl_tools.operation import Call, Envelope, Operation
 from agentctl_tools.served import withheld
 
@@ -32,6 +33,15 @@ class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         str, msgspec.Meta(description="NDJSON, one row a line.", max_length=ROWS_CHARACTERS_MAX)
     ]
     mode: Literal["append", "merge", "overwrite"] = "append"
+    branch: Branch = "main"
+    max_errors: Annotated[
+        int,
+        msgspec.Meta(
+            description="Bad rows to set aside; each is told of, as far as the list goes.",
+            ge=0,
+            le=REJECTED_MAX,
+        ),
+    ] = 0
     intent: Intent
     idempotency_key: IdempotencyKey = None
 
@@ -78,7 +88,7 @@ def _begun(given: Arguments, op: Op) -> Envelope:
     """Returns what is known of a load whose answer was never kept: its op, as it stands."""
     if op.status == "success":
         report = LoadTold(commit=None, rows={})
-        answer = LoadAnswer(ok=True, graph=given.graph, mode=given.mode, report=report, op=op)
+        answer = _answer(given, report, op, ok=True)
         return done("It was loaded before; the op tells by which commit.", data=answer)
     return refused(
         "idempotency_conflict",
@@ -90,19 +100,25 @@ def _begun(given: Arguments, op: Op) -> Envelope:
 
 async def _load(call: Call, op_id: str | None) -> LoadAnswer:
     given = call.arguments
-    lines = (line.encode() + b"\n" for line in given.rows.split("\n") if line.strip())
-    loaded, op = await data.load(
-        call.cluster,
-        call.caller,
-        given.graph,
-        lines,
-        mode=given.mode,
+    lines = (line.encode() + b"\n" for line in given.rows.split("\n"))
+    loading = Loading(
+        graph=given.graph,
+        source=NdjsonSource(lines=lines),
+        branch=given.branch,
+        options=LoadOptions(mode=given.mode, rejected_max=given.max_errors),
         intent=given.intent,
         op_id=op_id,
+        on_event=call.notify,
     )
-    ok = not has_errors(loaded.diagnostics)
-    report = LoadTold(commit=loaded.commit, rows=loaded.rows, diagnostics=loaded.diagnostics)
-    return LoadAnswer(ok=ok, graph=given.graph, mode=given.mode, report=report, op=op)
+    report, op = await loaded(call, loading)
+    ok = not has_errors(report.diagnostics)
+    return _answer(given, report, op, ok=ok)
+
+
+def _answer(given: Arguments, report: LoadTold, op: Op | None, *, ok: bool) -> LoadAnswer:
+    return LoadAnswer(
+        ok=ok, graph=given.graph, branch=given.branch, mode=given.mode, report=report, op=op
+    )
 
 
 def _envelope(answer: LoadAnswer) -> Envelope:
@@ -110,7 +126,8 @@ def _envelope(answer: LoadAnswer) -> Envelope:
     if not answer.ok:
         return failed(told, summary="Nothing was loaded.", data=answer)
     rows = sum(answer.report.rows.values())
-    return done(f"Loaded {count(rows, 'row')}.", data=answer, diagnostics=told)
+    aside = f", set aside {answer.report.rejected}" if answer.report.rejected else ""
+    return done(f"Loaded {count(rows, 'row')}{aside}.", data=answer, diagnostics=told)
 
 
 OPERATION = Operation(
@@ -120,7 +137,8 @@ OPERATION = Operation(
     arguments=Arguments,
     handler=_handle,
     describe="Real. Loads the given rows into a graph by one commit, or nothing at all.",
-    resource=lambda given: f"graph.{given.graph}",
+    resource=lambda given: branch_address(given.graph, given.branch),
+    context=lambda given: {"branch": given.branch},
     result=LoadAnswer,
     idempotent=True,
 )

@@ -22,7 +22,7 @@ class Arguments(Bounds, frozen=True, kw_only=True, forbid_unknown_fields=True):
     query: Annotated[
         str,
         msgspec.Meta(
-            description="One read: `query q() { match … return … }`.", max_length=TEXT_MAX
+            description="One read: `query q() { match ... return ... }`.", max_length=TEXT_MAX
         ),
     ]
     params: Annotated[dict[str, Any], msgspec.Meta(description="By name.")] = msgspec.field(

@@ -44,10 +44,12 @@ async def read_body(request: Request, *, bytes_max: int = BODY_BYTES_MAX) -> byt
     return error("invalid_arguments", "$", f"the body did not arrive within {ARRIVAL_S} s")
 
 
-async def read_object(request: Request) -> dict[str, Any] | Diagnostic:
+async def read_object(
+    request: Request, *, bytes_max: int = BODY_BYTES_MAX
+) -> dict[str, Any] | Diagnostic:
     """Returns the JSON object of a request; an empty body is an empty object."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    body = await read_body(request)
+    body = await read_body(request, bytes_max=bytes_max)
     if isinstance(body, Diagnostic):
         return body
     if not body:

@@ -13,19 +13,23 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from agentctl.diagnostics.diagnostic import Diagnostic, error
-from agentctl.faces.http import history
-from agentctl.faces.http.body import read_body, read_object
+from agentctl.faces.http import history, loads
+from agentctl.faces.http.body import read_object
 from agentctl.faces.http.desk import Desk, too_many
 from agentctl.faces.http.line_stream import LineStream
 from agentctl.faces.http.operations import Operations, result_of
-from agentctl.faces.http.problems import NOT_FOUND, json_answer, status_for, status_of
+from agentctl.faces.http.problems import (
+    NOT_FOUND,
+    PRECONDITION_FAILED,
+    json_answer,
+    status_for,
+    status_of,
+)
 from agentctl.faces.http.quotas import WAIT_S
 from agentctl_tools.callers import TokenCaller
 from agentctl_tools.envelopes import failed
 from agentctl_tools.operation import Envelope, Notify
 
-LOAD_BYTES_MAX: Final = 32 << 20
-LINE_BYTES_MAX: Final = 32 << 20
 IF_COMMIT: Final = "omnigraph-if-graph-commit"
 """The header with the commit that a conditional write is meant for."""
 _UNKNOWN_QUERY: Final = {"error": "there is no such query", "code": "query_not_found"}
@@ -50,6 +54,10 @@ class GraphRoute(msgspec.Struct, frozen=True, kw_only=True):
     is_query: bool = False
     is_export: bool = False
     """Whether the reply is lines, which go out as they are read."""
+    is_conditional: bool = False
+    """Whether a header names the commit that the branch must be at."""
+    takes: tuple[str, ...] = ()
+    """Parameters of the query string."""
 
     def described(self) -> dict[str, Any]:
         """Returns the route's part of the OpenAPI document."""
@@ -64,14 +72,18 @@ class GraphRoute(msgspec.Struct, frozen=True, kw_only=True):
             "parameters": [
                 {"name": n, "in": "path", "required": True, "schema": {"type": "string"}}
                 for n in names
-            ],
+            ]
+            + [{"name": n, "in": "query", "schema": {"type": "string"}} for n in self.takes],
             "responses": {
                 "200": _document("The reply.", {}),
                 "default": _document("The refusal.", _ERROR),
             },
         }
+        if self.is_conditional:
+            header = {"name": IF_COMMIT, "in": "header", "required": True}
+            described["parameters"].append({**header, "schema": {"type": "string"}})
         if self.method == "POST":
-            kind = "application/x-ndjson" if self.is_load else "application/json"
+            kind = "application/x-ndjson" if self.takes else "application/json"
             described["requestBody"] = {"content": {kind: {"schema": {}}}}
         return described
 
@@ -123,6 +135,9 @@ def _refused(envelope: Envelope, route: GraphRoute) -> Response:
     if first is None:
         return json_answer({"error": envelope.summary}, status=status_of(envelope))
     told: dict[str, Any] = {"error": first.message, "code": first.code}
+    if first.code == "read_set_conflict" and route.is_conditional:
+        told["precondition_failure"] = {"path": first.path, **_race(envelope.data)}
+        return json_answer(told, status=PRECONDITION_FAILED)
     if first.code == "read_set_conflict":
         told["read_set_conflict"] = {"path": first.path, **_race(envelope.data)}
     elif first.code == "merge_conflict":
@@ -219,32 +234,8 @@ async def _mutation_if(request: Request) -> dict[str, Any] | Diagnostic:
     return {**asked, "if_commit": commit}
 
 
-async def _rows(request: Request) -> dict[str, Any] | Diagnostic:
-    body = await read_body(request, bytes_max=LOAD_BYTES_MAX)
-    if isinstance(body, Diagnostic):
-        return body
-    try:
-        rows = body.decode()
-    except UnicodeDecodeError as failure:
-        line = body.count(b"\n", 0, failure.start) + 1
-        return error("invalid_arguments", "$", f"line {line} of the rows is no UTF-8")
-    asked: dict[str, Any] = {
-        "graph": request.path_params["graph"],
-        "rows": rows,
-        "intent": request.headers.get("agentctl-intent", "a load over HTTP"),
-        "idempotency_key": request.headers.get("idempotency-key"),
-    }
-    if "mode" in request.query_params:
-        asked["mode"] = request.query_params["mode"]
-    return asked
-
-
 def _same(data: Any) -> object:  # noqa: ANN401  # whatever the operation gives
     return data
-
-
-def _loaded(data: Any) -> object:  # noqa: ANN401  # a LoadAnswer
-    return {"graph": data.graph, "mode": data.mode, "commit": data.report.commit}
 
 
 def _mutated(data: Any) -> object:  # noqa: ANN401  # a MutateAnswer
@@ -347,6 +338,7 @@ ROUTES: Final = (
         shape=_mutated,
         summary="Real. Runs a stored mutation of the commit that the header names, or nothing.",
         is_query=True,
+        is_conditional=True,
     ),
     GraphRoute(
         path="/graphs/{graph}/mutate",
@@ -365,15 +357,26 @@ ROUTES: Final = (
         shape=_mutated,
         summary="Real. The same of the commit that `Omnigraph-If-Graph-Commit` names, or nothing.",
         is_query=True,
+        is_conditional=True,
+    ),
+    GraphRoute(
+        path="/graphs/{graph}/load",
+        method="POST",
+        operation="load_rows",
+        ask=loads.document,
+        shape=loads.reply,
+        summary="Real. Loads `rows`, a text of NDJSON, by one commit, or nothing at all.",
+        is_load=True,
     ),
     GraphRoute(
         path="/graphs/{graph}/load/ndjson",
         method="POST",
         operation="load_rows",
-        ask=_rows,
-        shape=_loaded,
-        summary="Real. Loads NDJSON rows by one commit, or nothing at all; `?mode=`.",
+        ask=loads.lines,
+        shape=loads.reply,
+        summary="Real. Loads NDJSON rows by one commit, or nothing at all.",
         is_load=True,
+        takes=loads.TAKES,
     ),
     GraphRoute(
         path="/graphs/{graph}/branches",

@@ -139,14 +139,18 @@ async def _no_tool(
     )
 
 
+def _event_name(event: Any) -> str:  # noqa: ANN401  # of an operation's own
+    return str(getattr(event, "kind", type(event).__name__.lower()))
+
+
 def _reporter(context: Context) -> Callable[[Any], Awaitable[None]]:
     told = 0.0
 
     async def report(event: Any) -> None:  # noqa: ANN401  # an ApplyEvent, which a face passes on
         nonlocal told
         told = max(float(getattr(event, "steps_done", told)), told)
-        total = float(getattr(event, "steps_total", 0.0))
-        words = str(getattr(event, "kind", type(event).__name__.lower()))
+        total = float(getattr(event, "steps_total", 0.0) or 0.0)
+        words = str(getattr(event, "words", None) or _event_name(event))
         await context.session.report_progress(told, total or None, words)
 
     return report

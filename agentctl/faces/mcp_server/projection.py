@@ -174,10 +174,10 @@ def _short(schema: dict[str, Any]) -> dict[str, Any]:
     kept = {k: v for k, v in schema.items() if k not in {"anyOf", "minLength"}}
     choices = [c for c in schema.get("anyOf", []) if c != {"type": "null"}]
     if len(choices) == 1:
-        kept |= choices[0]
+        kept |= {k: v for k, v in choices[0].items() if k != "minLength"}
     elif choices:
         kept["anyOf"] = choices
-    if kept.get("default", ...) in (None, False, "", {}):
+    if kept.get("default", ...) in (None, False, "", {}, [], ()):
         del kept["default"]
     return kept
 

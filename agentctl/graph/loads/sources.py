@@ -3,7 +3,7 @@
 Several sources are one load and one commit; an edge may come before its nodes, in another source.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Final, Literal
 
@@ -101,6 +101,9 @@ class LoadOptions(msgspec.Struct, frozen=True, kw_only=True):
     anew when the load has succeeded, and only where there are any."""
     progress: Callable[[Progress], None] | None = None
     """Is told now and then, by whichever thread is at work; must return at once and not raise."""
+    permitted: Callable[[], Awaitable[None]] | None = None
+    """Is awaited behind the last line, and again before the commit; what it raises ends the load, and
+    nothing of it is part of the graph then."""
 
 
 class LoadOutcome(msgspec.Struct, frozen=True, kw_only=True):

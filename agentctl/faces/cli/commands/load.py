@@ -1,8 +1,13 @@
 """`agentctl load`."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from agentctl.faces.cli.options import example, intent_option, shared, wait_option
+
+if TYPE_CHECKING:
+    from agentctl.faces.cli.session import Ended, Session
 
 
 @click.command(
@@ -10,6 +15,7 @@ from agentctl.faces.cli.options import example, intent_option, shared, wait_opti
     epilog=example(
         "agentctl load supply rows.ndjson --mode merge",
         "agentctl load supply packages.csv --type Package --column name=package_name",
+        "agentctl load supply uses.tsv --format csv --edge Uses --delimiter '\\t' --null NA",
         "agentctl load supply rows.ndjson --max-errors 100 --rejects bad.ndjson",
     ),
 )
@@ -32,6 +38,8 @@ from agentctl.faces.cli.options import example, intent_option, shared, wait_opti
 @click.option("--edge", metavar="E", help="Edge type of the rows of CSV and Parquet.")
 @click.option("--column", "columns", metavar="MEMBER=COLUMN", multiple=True, help="What is where.")
 @click.option("--ignore", metavar="COLUMN", multiple=True, help="A column to leave out.")
+@click.option("--delimiter", metavar="CHAR", help="Between the cells of a CSV; `\\t` is a tab.")
+@click.option("--null", metavar="TEXT", help="The cell of a CSV that is no value; default: empty.")
 @click.option("--max-errors", metavar="N", type=int, default=0, help="Bad rows to set aside.")
 @click.option("--rejects", metavar="FILE", help="Where rows that were set aside go.")
 @intent_option
@@ -47,6 +55,8 @@ def command(  # noqa: PLR0913  # its options
     edge: str | None,
     columns: tuple[str, ...],
     ignore: tuple[str, ...],
+    delimiter: str | None,
+    null: str | None,
     max_errors: int,
     rejects: str | None,
     intent: str | None,
@@ -54,7 +64,7 @@ def command(  # noqa: PLR0913  # its options
     **_: object,
 ) -> None:
     """Load NDJSON, CSV or Parquet rows into a graph, by one commit or not at all."""
-    from agentctl.faces.cli.session import run_operation
+    from agentctl.faces.cli.session import run_command
 
     arguments: dict[str, object] = {
         "graph": graph,
@@ -67,14 +77,32 @@ def command(  # noqa: PLR0913  # its options
         "intent": intent if intent is not None else f"load {graph}",
         "wait_s": wait_s,
     }
-    if node is not None or edge is not None:
+    if delimiter is not None:
+        arguments["delimiter"] = delimiter.replace("\\t", "\t")
+    if null is not None:
+        arguments["null"] = null
+    if node is not None or edge is not None or columns or ignore:
         arguments["mapping"] = {
             "type": node,
             "edge": edge,
             "columns": dict(map(_pair, columns)),
             "ignore": list(ignore),
         }
-    run_operation("load", arguments)
+
+    async def main(session: "Session") -> "Ended":
+        return await _load(session, arguments)
+
+    run_command(main)
+
+
+async def _load(session: "Session", arguments: dict[str, object]) -> "Ended":
+    from agentctl.faces.cli.progress import load_teller
+    from agentctl.faces.cli.session import ended_with
+
+    if session.settings.as_json:
+        return ended_with(await session.call("load", arguments))
+    with load_teller() as notify:
+        return ended_with(await session.call("load", arguments, notify=notify))
 
 
 def _pair(text: str) -> tuple[str, str]:
