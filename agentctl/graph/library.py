@@ -65,10 +65,12 @@ if TYPE_CHECKING:
 
     from agentctl.graph.embedder import Embedder
 
-BUSY_ATTEMPT_COUNT_MAX: Final = 8
-"""How often a write is begun anew while another process writes to the same datasets."""
+BUSY_PATIENCE_S: Final = 120
+"""How long a write is begun anew while other processes write to the same datasets."""
 BUSY_WAIT_S: Final = 0.05
 """How long it waits for that at first, on average; each time twice as long."""
+BUSY_WAIT_MAX_S: Final = 6.4
+"""No wait is longer, on average: long enough for several writers of an object store to take turns."""
 
 T = TypeVar("T")
 
@@ -419,16 +421,16 @@ class Graph:
     async def _write(self, branch: str, intent: str, act: Callable[[Stamp], Awaitable[T]]) -> T:
         """Does one write; waits and begins anew where another process writes to the same rows."""
         async with self._lock(branch):
-            for attempt in range(BUSY_ATTEMPT_COUNT_MAX - 1):
+            until, wait_s = anyio.current_time() + BUSY_PATIENCE_S, BUSY_WAIT_S
+            while True:
                 try:
                     return await act(await self._stamped(branch, intent))
                 except GraphError as failure:
-                    if failure.diagnostic.code != "graph_busy":
+                    if failure.diagnostic.code != "graph_busy" or anyio.current_time() > until:
                         raise
                 # Nobody may foresee it: those who wait must not come back together.
-                wait_s = BUSY_WAIT_S * 2**attempt
                 await anyio.sleep(wait_s * random.uniform(0.5, 1.5))  # noqa: S311
-            return await act(await self._stamped(branch, intent))
+                wait_s = min(2 * wait_s, BUSY_WAIT_MAX_S)
 
     def _lock(self, branch: str) -> anyio.Lock:
         return self._locks.setdefault(branch, anyio.Lock())

@@ -197,11 +197,11 @@ class GraphRoots:
 def _is_interference(failure: OSError) -> bool:
     """Returns whether Lance refused a step because of one of another writer.
 
-    It has no class of its own for that: ``Incompatible transaction`` and ``… conflict …`` are words
-    of its messages.
+    It has no class of its own for that: these are words of its messages, the last one for a step
+    that others disturbed for so long that it gave up.
     """
-    said = str(failure)
-    return "Incompatible transaction" in said or "conflict" in said.lower()
+    said = str(failure).lower()
+    return any(word in said for word in ("incompatible transaction", "conflict", "retry_timeout"))
 
 
 def require_engine(graph_id: str) -> None:

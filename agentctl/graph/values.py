@@ -234,7 +234,7 @@ def _float32(given: object) -> float:
     if abs(number) > _F32_MAX:
         msg = f"{shown(given)} is outside F32"
         raise ValueError(msg)
-    return number
+    return number + 0.0  # what is too small for an F32 is a zero, too
 
 
 def _days(given: object) -> int:

@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import anyio
 import pytest
@@ -45,10 +46,17 @@ async def test_eight_processes_lose_nothing_and_corrupt_nothing(
         pass
     words = [sys.executable, "-c", WRITER, place]
 
+    ended: list[CompletedProcess[bytes]] = []
+
+    async def write(who: str) -> None:
+        ended.append(await anyio.run_process([*words, who, str(ROWS_EACH)], check=False))
+
     async with anyio.create_task_group() as tasks:
         for n in range(PROCESS_COUNT):
-            tasks.start_soon(anyio.run_process, [*words, f"w{n}", str(ROWS_EACH)])
+            tasks.start_soon(write, f"w{n}")
 
+    assert [one.stderr.decode()[-2000:] for one in ended if one.stderr] == []
+    assert {one.returncode for one in ended} == {0}
     async with open_graph(place) as graph:
         found = {row["name"] for row in (await graph.query(ALL)).rows}
         assert found == {f"w{n}-{t}" for n in range(PROCESS_COUNT) for t in range(ROWS_EACH)}

@@ -82,7 +82,8 @@ class Change:
             else [ulid(7, bytes([rng.randrange(256)]) + bytes(9)) for _ in range(2)]
         )
         kept = [i for i in there if i not in gone]
-        for row_id in rng.sample([*kept, *fresh], rng.randrange(0, 4)):
+        written = [*kept, *fresh]
+        for row_id in rng.sample(written, min(rng.randrange(0, 4), len(written))):
             self.staged[name][row_id] = random_row(rng, name, row_id, model)
         self.inserts_only = rng.random() < 0.2
         self.name = name
