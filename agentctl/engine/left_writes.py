@@ -69,14 +69,14 @@ async def settle_branch(cluster: Cluster, lease: Lease, graph: str, branch: str)
 
 
 async def left_writes(
-    cluster: Cluster, ops: Iterable[Op] | None = None, state: State | None = None
+    cluster: Cluster, state: State, ops: Iterable[Op] | None = None
 ) -> tuple[Diagnostic, ...]:
     """Returns a warning for each write to a branch whose process died and that is not settled yet.
 
     Args:
         cluster: the opened cluster; nothing of it is written.
-        ops: which are looked at; the newest where none are given.
         state: as the ledger records it.
+        ops: which are looked at; the newest where none are given.
     """
     if ops is None:
         ops = await cluster.journal.unfinished(TOLD_OF_MAX)
@@ -84,7 +84,7 @@ async def left_writes(
     for op in ops:
         if op.action not in GRAPH_ACTIONS or op.status in TERMINAL:
             continue
-        graph, branch = _where(op, state or State())
+        graph, branch = _where(op, state)
         root = await cluster.graphs.root_of(graph)
         holder = await cluster.leases.holder(branch_lease(root, branch))
         if holder is None or holder.holder_gone:
@@ -182,8 +182,8 @@ def _where(op: Op, state: State) -> tuple[str, str]:
 
 def _left(op: Op) -> Diagnostic:
     return warning(
-        "op_interrupted",
+        "cluster_recovery_pending",
         op.id,
-        f"the {op.action} of {op.component} was begun by a process that is gone, and is not settled",
+        f"an interrupted {op.action} of {op.component}, begun at {op.started_at}, is not settled yet",
         remedy="agentctl refresh",
     )

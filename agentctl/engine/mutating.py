@@ -16,6 +16,7 @@ from agentctl.engine.graph_data import branch_commits, place_of
 from agentctl.engine.stored import stored_query, wrong_kind
 from agentctl.engine.write_events import OnEvent, tell_begun
 from agentctl.engine.writing import BranchWrite, write_branch
+from agentctl.graph.asking import Point
 from agentctl.graph.layout import MAIN
 from agentctl.graph.port import GraphError, Stamp
 from agentctl.graph.writes.report import MutationReport
@@ -73,7 +74,7 @@ async def mutate(cluster: Cluster, caller: Caller, asked: Asked) -> Mutated:
         FrozenError: the graph or the cluster is frozen.
         StateLockHeldError: another writer holds the branch, for longer than it is waited.
     """
-    found = await stored_query(cluster, asked.address)
+    found = await stored_query(cluster, asked.address, Point(branch=asked.branch))
     if found.query is None:
         return Mutated(report=None, diagnostics=found.diagnostics)
     other = wrong_kind(found.query, asked.address, changes=True)

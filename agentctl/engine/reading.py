@@ -15,15 +15,15 @@ from agentctl.engine.cluster import Cluster
 from agentctl.engine.embedders import bound_embedder
 from agentctl.engine.gather import observe_graph
 from agentctl.engine.graph_data import has_data, place_of
-from agentctl.engine.stored import stored_query, wrong_kind
-from agentctl.graph.asking import Point
+from agentctl.engine.stored import seen_at, stored_query, wrong_kind
+from agentctl.graph.asking import NEWEST, Point
 from agentctl.graph.layout import MAIN
 from agentctl.graph.port import GraphError, ReadReply
 from agentctl.graph.reads.options import MEMORY_BYTES, ReadOptions
 from agentctl.ids import graph_address
 from agentctl.languages.query.params import bind_params
 from agentctl.languages.query.plan import CheckedQuery
-from agentctl.languages.schema.ir import catalog_of
+from agentctl.languages.schema.ir import SchemaIr, catalog_of
 
 Explain = Literal["plan", "analyze"]
 TEXT: str = "query"
@@ -41,6 +41,11 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
     limit: int | None = None
     deadline_s: float | None = None
     memory_bytes: int = MEMORY_BYTES
+
+    @property
+    def point(self) -> Point:
+        """The commit that is read, as the engine takes it."""
+        return Point(branch=self.branch, at=self.at)
 
     @property
     def is_plain(self) -> bool:
@@ -92,7 +97,7 @@ async def read_stored(
     cluster: Cluster, address: str, params: Mapping[str, object], look: Look
 ) -> QueryOutcome:
     """Returns the answer of a stored read of the applied revision."""
-    found = await stored_query(cluster, address)
+    found = await stored_query(cluster, address, look.point)
     if found.query is None:
         return _none(*found.diagnostics)
     refused = wrong_kind(found.query, address, changes=False)
@@ -106,44 +111,43 @@ async def read_text(
 ) -> QueryOutcome:
     """Returns the answer of an ad hoc read: one declaration of a query, which nobody stored.
 
-    It is checked against the schema that the live graph has now.
+    It is checked against the schema of the commit that is read.
     """
     live = await observe_graph(cluster, graph)
     if live.presence != "live" or live.ir is None:
         code = "graph_not_found" if live.presence == "absent" else "graph_observation_error"
         why = f"graph {graph} is {live.presence}, so nothing of it is read"
         return _none(error(code, graph_address(graph), why, detail=live.error))
+    if look.point != NEWEST:
+        try:
+            live = await seen_at(cluster, live, look.point)
+        except GraphError as failure:
+            return _none(failure.diagnostic)
+    assert live.ir is not None, "it lives"
+    query = _one_read(text, live.ir)
+    if isinstance(query, tuple):
+        return _none(*query)
+    return await _answer(cluster, graph, query, params, look, path=TEXT)
+
+
+def _one_read(text: str, ir: SchemaIr) -> CheckedQuery | tuple[Diagnostic, ...]:
+    """Returns the one read that a text declares, checked, or why it is none."""
     # Many commands may read, and few do.
     from agentctl.languages.query.compile import check_query, parse_query_file
 
     file = parse_query_file(text.encode(), file=TEXT)
     if has_errors(file.diagnostics):
-        return _none(*file.diagnostics)
+        return file.diagnostics
     if len(file.declarations) != 1:
         why = f"the text declares {len(file.declarations)} queries; it has to be one"
-        return _none(error("invalid_arguments", "$.query", why, remedy="query q() { … }"))
-    checked = check_query(file.declarations[0], catalog_of(live.ir))
+        return (error("invalid_arguments", "$.query", why, remedy="query q() { … }"),)
+    checked = check_query(file.declarations[0], catalog_of(ir))
     if checked.query is None or has_errors(checked.diagnostics):
-        return _none(*checked.diagnostics)
+        return checked.diagnostics
     if checked.query.mutates:
         why = "an ad hoc query only reads; what changes a graph is stored and applied first"
-        return _none(error("query_wrong_kind", TEXT, why, remedy="agentctl mutate GRAPH.NAME"))
-    return await _answer(cluster, graph, checked.query, params, look, path=TEXT)
-
-
-async def looked_at(cluster: Cluster, graph: str, look: Look) -> tuple[str, Look]:
-    """Returns the branch whose commit is read, and the look at that very commit.
-
-    A tag, a time or a commit's id may name a commit of another branch than the look does.
-
-    Raises:
-        GraphError: there is no such point.
-    """
-    if look.at is None:
-        return look.branch, look
-    place = await place_of(cluster, graph)
-    commit = await place.data.commit_at(place.root, branch=look.branch, at=look.at)
-    return commit.branch, msgspec.structs.replace(look, at=commit.id)
+        return (error("query_wrong_kind", TEXT, why, remedy="agentctl mutate GRAPH.NAME"),)
+    return checked.query
 
 
 async def _answer(  # what is read, where, and with what
@@ -179,10 +183,11 @@ async def _read(
         options = ReadOptions(
             limit=look.limit, deadline_s=look.deadline_s, memory_bytes=look.memory_bytes
         )
-        point = Point(branch=look.branch, at=look.at)
         if look.explain is None:
             return _of(
-                await data.run(root, query, values, options=options, point=point, embedder=embedder)
+                await data.run(
+                    root, query, values, options=options, point=look.point, embedder=embedder
+                )
             )
         commit = await data.commit_at(root, branch=look.branch, at=look.at)
         told = await data.explain(

@@ -19,6 +19,7 @@ from agentctl.engine.drafts import HOMECOMINGS
 from agentctl.engine.freeze_ops import frozen_warnings
 from agentctl.engine.leases import LockInfo
 from agentctl.engine.ledger import Head, LedgerUnreadableError
+from agentctl.engine.left_writes import left_writes
 from agentctl.engine.observe import state_seen_beside
 from agentctl.engine.results import StatusResult
 from agentctl.engine.sidecars import pending_warnings, read_sidecars
@@ -32,6 +33,7 @@ async def status(cluster: Cluster, caller: Caller) -> StatusResult:  # noqa: ARG
     told.add(*await cluster.audit.end_diagnostics(head))
     told.add(*pending_warnings(await read_sidecars(cluster.store)))
     told.add(*await _homecomings(cluster))
+    told.add(*await _left(cluster, head))
     unmerged = await not_merged(cluster, head)
     told.add(*(() if unmerged is None else (unmerged,)))
     holder = await _holder(cluster, told)
@@ -83,6 +85,17 @@ async def _holder(cluster: Cluster, told: Bag) -> LockInfo | None:
     if holder is not None and holder.diagnostic is not None:
         told.add(msgspec.structs.replace(holder.diagnostic, severity="warning"))
     return holder
+
+
+async def _left(cluster: Cluster, head: Head | None) -> tuple[Diagnostic, ...]:
+    """Returns a warning for each write to a graph that a dead process left; of records that can be read."""
+    if head is None:
+        return ()
+    try:
+        return await left_writes(cluster, head.envelope.state)
+    except BackendError as failure:
+        unseen = "whether writes to graphs were left unsettled could not be read"
+        return (warning("state_lock_read_error", "ops", unseen, detail=str(failure)),)
 
 
 async def _homecomings(cluster: Cluster) -> tuple[Diagnostic, ...]:

@@ -11,6 +11,9 @@ from agentctl.engine.absent import state_missing
 from agentctl.engine.advance import recorded_digests
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.gather import observe_graph
+from agentctl.engine.graph_data import named, place_of
+from agentctl.graph.asking import NEWEST, Point
+from agentctl.graph.port import GraphError
 from agentctl.ids import Address, ParsedAddress, graph_address, parse_address
 from agentctl.languages.query.plan import CheckedQuery
 from agentctl.languages.schema.ir import catalog_of
@@ -67,8 +70,8 @@ def _near_query(address: str, recorded: Iterable[str]) -> str | None:
     return did_you_mean(address, queries, otherwise="agentctl queries list")
 
 
-async def stored_query(cluster: Cluster, address: str) -> StoredQuery:
-    """Returns the query of that address as it was applied."""
+async def stored_query(cluster: Cluster, address: str, point: Point = NEWEST) -> StoredQuery:
+    """Returns the query of that address as it was applied, checked against the schema at *point*."""
     parsed = parse_address(address)
     head = await cluster.ledger.head()
     if head is None:
@@ -79,7 +82,24 @@ async def stored_query(cluster: Cluster, address: str) -> StoredQuery:
         return _none(address, parsed, query_unknown(address, recorded))
     assert parsed.graph is not None
     live = await observe_graph(cluster, parsed.graph)
+    if live.presence == "live" and point != NEWEST:
+        try:
+            live = await seen_at(cluster, live, point)
+        except GraphError as failure:
+            return _none(address, parsed, failure.diagnostic)
     return await _checked(cluster, parsed, Address(address), digest, live)
+
+
+async def seen_at(cluster: Cluster, live: LiveGraph, point: Point) -> LiveGraph:
+    """Returns a live graph with the schema that it has at *point*: branches keep their own.
+
+    Raises:
+        GraphError: there is no such point, or no data plane.
+    """
+    place = await place_of(cluster, live.graph_id)
+    async with named(live.graph_id, place.root):
+        ir = await place.data.schema_at(place.root, branch=point.branch, at=point.at)
+    return msgspec.structs.replace(live, ir=ir)
 
 
 async def stored_queries(

@@ -24,6 +24,7 @@ from agentctl.graph.port import BranchInfo, CommitInfo, ReadReply, Stamp
 from agentctl.graph.reads.options import ReadOptions
 from agentctl.graph.writes.report import MutationReport
 from agentctl.languages.query.plan import CheckedQuery
+from agentctl.languages.schema.ir import SchemaIr
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -106,6 +107,12 @@ class GraphData(Protocol):
         self, graph_id: str, *, branch: str = MAIN, at: str | None = None
     ) -> CommitRef:
         """Returns the commit that a point names; `graph_point_missing` where there is none."""
+        ...
+
+    async def schema_at(
+        self, graph_id: str, *, branch: str = MAIN, at: str | None = None
+    ) -> SchemaIr:
+        """Returns the schema of the commit that a point names, by which reads of it are checked."""
         ...
 
     async def commits(

@@ -23,6 +23,7 @@ from agentctl.graph.layout import MAIN, commit_id
 from agentctl.graph.log import require_live
 from agentctl.graph.port import BranchInfo, CommitInfo, Stamp
 from agentctl.graph.roots import GraphRoots
+from agentctl.languages.schema.ir import SchemaIr
 
 
 class LanceData:
@@ -43,6 +44,13 @@ class LanceData:
             kind=found.kind,
             created_at=found.created_at,
         )
+
+    async def schema_at(
+        self, graph_id: str, *, branch: str = MAIN, at: str | None = None
+    ) -> SchemaIr:
+        """Returns the schema of the commit that a point names."""
+        found = await points.resolve(self._roots, graph_id, branch=branch, at=at)
+        return await self._roots.ir(graph_id, found)
 
     async def commits(
         self, graph_id: str, *, branch: str = MAIN, limit: int = 50

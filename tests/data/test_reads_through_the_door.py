@@ -8,7 +8,7 @@ import msgspec
 
 from agentctl.engine.cluster import Cluster
 from agentctl.graph.port import Stamp
-from agentctl.testing.builders import QUERY, Bench, cluster_yaml, folder_files
+from agentctl.testing.builders import QUERY, SCHEMA, Bench, cluster_yaml, folder_files
 from agentctl_tools.door import call
 from agentctl_tools.operation import Envelope
 
@@ -57,7 +57,8 @@ async def add(cluster: Cluster, bench: Bench, name: str, branch: str) -> None:
 
 
 async def stored(cluster: Cluster, bench: Bench, **more: object) -> Envelope:
-    return await call(cluster, bench.sarah, "run_query", {"query": "supply.all_packages", **more})
+    asked = {"query": "supply.all_packages", **more}
+    return await call(cluster, bench.sarah, "run_query", asked)
 
 
 async def text(cluster: Cluster, bench: Bench, **more: object) -> Envelope:
@@ -154,3 +155,51 @@ async def test_who_may_read_main_alone_reads_no_other_branch_by_any_name_of_its_
             ], (operation, more)
     assert names(await call(cluster, bench.agent, "query", asked)) == ["a", "b"]
     assert names(await call(cluster, bench.agent, "run_query", named)) == ["a", "b"]
+
+
+async def test_a_query_is_checked_against_the_schema_of_the_commit_that_it_reads(
+    tmp_path: Path,
+) -> None:
+    """A branch keeps the schema that it was cut with, and so does an earlier commit."""
+    bench = Bench(tmp_path, where="lance")
+    cluster = await begun(bench)
+    renamed = SCHEMA.replace("version: String?", 'release: String? @rename_from("version")')
+    assert renamed != SCHEMA
+    ask = "query q() {{ match {{ $p: Package }} return {{ $p.name, $p.{} }} order {{ $p.name asc }} }}"
+    bench.write({"supply.pg": renamed, "supply.gq": f"{ask.format('release')}\n{ADD}"})
+    applied = await call(cluster, bench.sarah, "apply", {"intent": "another name"})
+    assert applied.ok, applied
+    of_old, of_new = ({"query": ask.format(p), "params": {}} for p in ("version", "release"))
+
+    assert names(await text(cluster, bench, **of_new)) == ["a", "b"]
+    assert names(await text(cluster, bench, branch="trial", **of_old)) == ["a", "b", "c"]
+    assert names(await text(cluster, bench, at="main:2", **of_old)) == ["a"]
+    stored_now = await stored(cluster, bench, query="supply.q")
+    assert names(stored_now) == ["a", "b"]
+    for refused in (
+        await text(cluster, bench, **of_old),
+        await text(cluster, bench, branch="trial", **of_new),
+        await text(cluster, bench, at="main:2", **of_new),
+        await stored(cluster, bench, query="supply.q", branch="trial"),
+        await stored(cluster, bench, query="supply.q", at="main:2"),
+    ):
+        assert [d.code for d in refused.diagnostics] == ["query_typecheck_error"], refused
+
+
+async def test_a_mutation_of_a_branch_is_checked_against_the_branchs_schema(
+    tmp_path: Path,
+) -> None:
+    bench = Bench(tmp_path, where="lance")
+    cluster = await begun(bench)
+    wider = SCHEMA.replace("version: String?", "version: String?\n  licence: String?")
+    add = "query add($name: String) { insert Package { name: $name licence: \"MIT\" } }\n"
+    bench.write({"supply.pg": wider, "supply.gq": f"{QUERY}\n{add}"})
+    assert (await call(cluster, bench.sarah, "apply", {"intent": "licences"})).ok
+    asked = {"query": "supply.add", "params": {"name": "d"}, "intent": "a row"}
+
+    refused = await call(cluster, bench.sarah, "mutate", {**asked, "branch": "trial"})
+    done = await call(cluster, bench.sarah, "mutate", asked)
+
+    assert [d.code for d in refused.diagnostics] == ["query_typecheck_error"], refused
+    assert done.ok, done
+    assert names(await stored(cluster, bench, branch="trial")) == ["a", "b", "c"]

@@ -6,8 +6,13 @@ from typing import Annotated
 import msgspec
 
 from agentctl.diagnostics.diagnostic import Diagnostic, error
+from agentctl.domain.ledger.state import State
+from agentctl.domain.ops.machine import TERMINAL
 from agentctl.domain.ops.record import Op, Snapshot
+from agentctl.domain.storage.protocol import BackendError
 from agentctl.engine.journal import Journal
+from agentctl.engine.ledger import LedgerError
+from agentctl.engine.left_writes import left_writes
 from agentctl.foreign import Foreign, show
 from agentctl_tools.envelopes import count, done, failed
 from agentctl_tools.fields import PAGE_ROWS, Limit
@@ -122,7 +127,19 @@ async def _list(call: Call) -> Envelope:
         undone_by=await journal.undone(shown),
         before=shown[-1].id if len(listed) > limit else None,
     )
-    return done(f"{count(len(shown), 'op')}.", data=data)
+    return done(f"{count(len(shown), 'op')}.", data=data, diagnostics=await _left(call, shown))
+
+
+async def _left(call: Call, shown: tuple[Op, ...]) -> tuple[Diagnostic, ...]:
+    """Returns a warning for each of *shown* whose process died; none where that cannot be seen."""
+    if all(op.status in TERMINAL for op in shown):
+        return ()
+    try:
+        head = await call.cluster.ledger.head()
+        state = head.envelope.state if head is not None else State()
+        return await left_writes(call.cluster, state, shown)
+    except (LedgerError, BackendError):
+        return ()
 
 
 async def objects_of(journal: Journal, ops: tuple[Op, ...]) -> dict[str, int]:
