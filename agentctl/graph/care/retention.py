@@ -1,7 +1,8 @@
 """Which commits of a graph stay with their data: pure. Source: graph-engine 5, 6.
 
 Kept are, of each live branch, its newest commits and those of late; the commits that live branches
-were cut from and last merged with, for a merge needs them; what is tagged and what is pinned. A
+were cut from and last merged with, for a merge needs them; what is tagged and what is pinned; of a
+branch that was deleted of late what was in force then, so that its deletion can be regretted. A
 commit that names nothing but what a kept one names stays as well: to let go of it frees nothing.
 """
 
@@ -34,17 +35,21 @@ def kept_commits(logs: Logs, *, keep: int, cutoff: datetime) -> frozenset[Place]
     Args:
         logs: the graph's commits.
         keep: how many of the newest commits of each live branch stay; at least 1.
-        cutoff: what was made after it stays, and of live branches what was in force then.
+        cutoff: what was made after it stays, and what was in force then of branches that live or that
+            ended after it.
     """
     assert keep >= 1, keep
     kept = {*logs.named}
     for branch, commits in logs.commits.items():
         live = branch in logs.heads
+        end = commits[-1] if commits and not live else None
+        ended_late = end is not None and end.kind in ENDED and _made(end) > cutoff
         holding = [c for c in commits if c.kind not in ENDED]
         kept |= {(c.branch, c.n) for c in holding if _made(c) > cutoff}
+        if live or ended_late:
+            kept |= {(c.branch, c.n) for c in [c for c in holding if _made(c) <= cutoff][-1:]}
         if live:
             kept |= {(c.branch, c.n) for c in holding[-keep:]}
-            kept |= {(c.branch, c.n) for c in [c for c in holding if _made(c) <= cutoff][-1:]}
             kept |= _joints(commits, logs.heads)
     return frozenset(kept)
 

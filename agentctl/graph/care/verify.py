@@ -2,7 +2,8 @@
 
 Every commit that no cleanup let go of must follow its predecessor, name a schema that is there under
 its digest, and dataset versions that open, are pinned, and hold as many rows as it says. What the
-newest commit of each branch holds is held against its schema whole, as if it were written now.
+newest commit of each branch holds is held against its schema whole, as if it were written now; some
+rows at a time (`broken_rules` says what that takes).
 """
 
 from collections.abc import Sequence
@@ -164,7 +165,7 @@ async def _look_at_rows(roots: GraphRoots, graph_id: str, head: Commit, problems
     """Holds all rows of a branch against its schema; returns how many there are."""
 
     def look(snapshot: "Snapshot") -> tuple[Diagnostic, ...]:
-        from agentctl.graph.care.rewritten import broken_rules
+        from agentctl.graph.care.broken_rules import broken_rules
 
         return broken_rules(snapshot, graph_address(graph_id))
 

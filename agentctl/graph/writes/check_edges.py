@@ -34,7 +34,7 @@ def check_endpoints(held: Held) -> None:
     """Checks that every staged edge leaves and reaches a node."""
     for change in held.with_rows():
         if change.type.kind == "edge":
-            for end, name in _ends(change.type):
+            for end, name in ends_of(change.type):
                 _endpoints(held, change, end, held.snapshot.node(name))
 
 
@@ -43,7 +43,7 @@ def check_orphans(held: Held) -> None:
     for edge in held.snapshot.ir.types:
         if edge.kind != "edge" or not held.keeps_rows(edge):
             continue
-        for end, name in _ends(edge):
+        for end, name in ends_of(edge):
             change = held.change_of(held.snapshot.node(name))
             if change is None:
                 continue
@@ -60,7 +60,8 @@ def check_cardinality(held: Held) -> None:
             _cardinality(held, edge)
 
 
-def _ends(edge: IrType) -> tuple[tuple[End, str], tuple[End, str]]:
+def ends_of(edge: IrType) -> tuple[tuple[End, str], tuple[End, str]]:
+    """Returns the columns of both ends of an edge type, and the node type there."""
     assert edge.source is not None
     assert edge.target is not None
     return ("src", edge.source), ("dst", edge.target)
@@ -153,7 +154,7 @@ def _cardinality(held: Held, edge: IrType) -> None:
                 type_name=edge.name,
                 id=source,
                 property="from",
-                message=_outside(edge, source, row["edges"]),
+                message=outside_cardinality(edge, source, row["edges"]),
                 line=lines.get(source),
             )
         )
@@ -175,7 +176,8 @@ def _miscounted(leaving: pa.ChunkedArray, sources: pa.Array, permitted: Cardinal
     return table.filter(wrong)
 
 
-def _outside(edge: IrType, source: str, count: int) -> str:
+def outside_cardinality(edge: IrType, source: str, count: int) -> str:
+    """Returns what is said of a node that *count* edges leave."""
     least, most = edge.cardinality.minimum, edge.cardinality.maximum
     edges = f"{count} {edge.name} edge{'' if count == 1 else 's'}"
     permitted = f"@card({least}..{'' if most is None else most})"

@@ -71,7 +71,8 @@ def complete(table: pa.Table, columns: Sequence[str]) -> pa.Table:
 
 def distinct_count(table: pa.Table, columns: Sequence[str]) -> int:
     """Returns how many different tuples the rows of *table*, which has no null, have in *columns*."""
-    if any(pa.types.is_nested(table.schema.field(name).type) for name in columns):
+    kinds = [table.schema.field(name).type for name in columns]
+    if any(pa.types.is_nested(kind) or pa.types.is_floating(kind) for kind in kinds):
         return len(np.unique(tuple_codes(table, columns)))
     if len(columns) == 1:
         return int(pc.count_distinct(table[columns[0]]).as_py())

@@ -11,7 +11,7 @@ from agentctl.graph.judging import Bounds, compiled, patterns_of, ranges_of
 from agentctl.graph.values import shown
 from agentctl.graph.writes.changes import TypeChange
 from agentctl.graph.writes.held import Held
-from agentctl.languages.schema.ir import IrProperty
+from agentctl.languages.schema.ir import IrProperty, IrType
 from agentctl.languages.schema.types import FLOATS, Scalar
 
 
@@ -52,6 +52,12 @@ def is_required(prop: IrProperty) -> bool:
     languages 1.3, 2.4 T12.
     """
     return not prop.nullable and prop.embed is None
+
+
+def is_judged(ir_type: IrType, prop: IrProperty) -> bool:
+    """Returns whether the schema says something of single values of the property."""
+    ruled = is_required(prop) or prop.enum_values is not None or Scalar(prop.scalar) in FLOATS
+    return ruled or bool(ranges_of(ir_type, prop) or patterns_of(ir_type, prop))
 
 
 def _within(
