@@ -1,7 +1,7 @@
 """Our graphs beside bare Lance and numpy, and beside DuckDB, sqlite, Ladybug and NetworkX, in one run.
 
-``python -m benchmarks.graph [--nodes N] [--edges N] [--only PART]``. Every contender holds the same
-graph and gives the same answers, which are compared before anything is timed. A time is the median of
+``python -m benchmarks.graph [--nodes N] [--edges N] [--only PART] [--large]``. Every contender holds
+the same graph and gives the same answers, which are compared before anything is timed. A time is the median of
 many calls that take turns. Nothing is judged here: the bar is told beside the ratio.
 """
 
@@ -10,10 +10,12 @@ import functools
 import importlib.util
 import itertools
 import os
+import re
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -29,19 +31,29 @@ from benchmarks.graph_data import Data, made, write_lines, write_parquet
 from benchmarks.graph_hops import array_rows
 from benchmarks.graph_ours import GRAPH, Ours
 from benchmarks.graph_raw import Raw, decode_lines, sizes
-from benchmarks.graph_rivals import Answer, Asked, DuckDb, Ladybug, NetworkX, Rival, Sqlite
-from benchmarks.graph_timing import Call, Row, medians, once
+from benchmarks.graph_rivals import (
+    Answer,
+    Asked,
+    DuckDb,
+    DuckDbOnArrow,
+    Ladybug,
+    NetworkX,
+    Rival,
+    Sqlite,
+)
+from benchmarks.graph_sizes import changing_rows, growing_rows, tell_growth
+from benchmarks.graph_timing import Call, Row, medians, once, shown
 
 OURS: Final = "ours"
-RIVALS: Final[Mapping[str, Callable[[], Rival]]] = {
-    "duckdb": DuckDb,
-    "sqlite3": Sqlite,
-    "ladybug": Ladybug,
-    "networkx": NetworkX,
-}
+RIVALS: Final[tuple[tuple[str, Callable[[], Rival]], ...]] = (
+    ("duckdb", DuckDb),
+    ("duckdb", DuckDbOnArrow),
+    ("sqlite3", Sqlite),
+    ("ladybug", Ladybug),
+    ("networkx", NetworkX),
+)
 """By the module that each needs: one that is not installed is left out."""
 SOURCE_COUNT: Final = 1_000
-MERGED_COUNT: Final = 100
 QUESTIONS: Final[Mapping[str, str]] = {
     "hops 1": "1 hop from one node",
     "hops 2": "2 hops from one node",
@@ -54,7 +66,9 @@ QUESTIONS: Final[Mapping[str, str]] = {
 }
 OPEN_WAYS: Final[Mapping[str, ExecutorName]] = {"ours by CSR": "csr", "ours by index": "index"}
 BARS_OF_HOPS: Final = "0.3 ms by CSR, 1.3 × Lance by index"
-PARTS: Final = ("arrays", "load", "reads", "writes")
+BARS: Final[Mapping[str, str]] = {"aggregate": DuckDbOnArrow.name}
+"""Of a question, whose time ours must not exceed, where that rival is there."""
+PARTS: Final = ("arrays", "load", "reads", "writes", "sizes")
 
 
 class Bench(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,18 +90,27 @@ async def main() -> None:
     parser.add_argument("--nodes", type=int, default=100_000)
     parser.add_argument("--edges", type=int, default=500_000)
     parser.add_argument("--only", choices=PARTS, action="append", help="a part; all by default")
+    parser.add_argument("--large", action="store_true", help="sizes up to 1M nodes and 5M edges")
     parser.add_argument("--turns", type=int, default=timing.turn_count, help="how often each runs")
     given = parser.parse_args()
     timing.turn_count = given.turns
     parts = given.only or PARTS
     data = made(given.nodes, given.edges)
-    sys.stdout.write(f"{sizes(data)}; milliseconds\n")
+    sys.stdout.write(f"{machine()}: {sizes(data)}; milliseconds\n")
     if "arrays" in parts:
         tell("Arrays of numbers", await array_rows(data))
-    if set(parts) <= {"arrays"}:
-        return
+    if {"load", "reads", "writes"} & set(parts):
+        await tell_of_one_graph(data, parts)
+    if "sizes" in parts:
+        large = bool(given.large)
+        tell_growth("In graphs of several sizes", await growing_rows(folder_of_all(), large=large))
+        tell_growth("Merges of several sizes", await changing_rows(folder_of_all()))
+
+
+async def tell_of_one_graph(data: Data, parts: Sequence[str]) -> None:
+    """Prints the tables of what everybody is asked of one graph."""
     async with opened(data) as bench:
-        rivals = [make() for name, make in RIVALS.items() if importlib.util.find_spec(name)]
+        rivals = [make() for name, make in RIVALS if importlib.util.find_spec(name)]
         if not {"load", "reads"} & set(parts):
             rivals = []
         loads = await load_rows(bench, rivals)
@@ -103,8 +126,7 @@ async def main() -> None:
 @asynccontextmanager
 async def opened(data: Data) -> AsyncIterator[Bench]:
     """Gives an empty graph of ours, and the files that everybody loads, on a disk."""
-    place = os.environ.get("AGENTCTL_BENCH_FOLDER", str(Path.cwd()))
-    with tempfile.TemporaryDirectory(prefix="agentctl-bench-", dir=place) as name:
+    with tempfile.TemporaryDirectory(prefix="agentctl-bench-", dir=folder_of_all()) as name:
         folder = Path(name)
         people, knows = write_parquet(data, folder)
         lines = folder / "lines.jsonl"
@@ -121,6 +143,22 @@ async def opened(data: Data) -> AsyncIterator[Bench]:
             knows=knows,
             lines=lines,
         )
+
+
+def folder_of_all() -> Path:
+    """Returns the folder that graphs are made in: on a disk, unless told otherwise."""
+    return Path(os.environ.get("AGENTCTL_BENCH_FOLDER", str(Path.cwd())))
+
+
+def machine() -> str:
+    """Returns when and on what this runs, for a heading."""
+    models = re.findall(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    python = ".".join(map(str, sys.version_info[:3]))
+    load = os.getloadavg()[0]
+    return (
+        f"{datetime.now(UTC).date().isoformat()}, Python {python},"
+        f" {os.cpu_count()} × {models[0] if models else 'CPU'}, load {load:.1f} at the start"
+    )
 
 
 def asked_of(data: Data) -> Asked:
@@ -140,7 +178,9 @@ async def load_rows(bench: Bench, rivals: Sequence[Rival]) -> list[Row]:
     taken: dict[str, float] = {}
     for rival in rivals:
         load = functools.partial(rival.load, bench.data, bench.people, bench.knows)
-        _, taken[rival.name] = await once(load)
+        _, ms = await once(load)
+        if rival.name != DuckDbOnArrow.name:  # which loads nothing
+            taken[rival.name] = ms
     _, raw_ms = await once(lambda: bench.raw.load(bench.people, bench.knows))
     _, decode_ms = await once(lambda: decode_lines(bench.lines))
     parquet = Ours(bench.folder / "parquet")
@@ -179,7 +219,10 @@ async def read_rows(bench: Bench, rivals: Sequence[Rival]) -> list[Row]:
         await must_agree(question, calls)
         if question.startswith("hops"):
             calls["Lance"] = bench.raw.hops(bench.asked.one, int(question[-1]))
-        rows.append(Row(what=said, ms=await medians(calls)))
+        against = BARS.get(question)
+        against = against if against in calls else None
+        bar = "" if against is None else f"1 × {against}"
+        rows.append(Row(what=said, ms=await medians(calls), against=against, bar=bar))
     return rows
 
 
@@ -227,7 +270,7 @@ def in_a_thread(act: Callable[[], object]) -> Call:
 
 
 async def write_rows(bench: Bench) -> list[Row]:
-    """Commits, branches and merges."""
+    """Commits and branches."""
     ours, numbers = bench.ours, itertools.count(1)
     query = ours.query("meet")
     row = {
@@ -246,24 +289,13 @@ async def write_rows(bench: Bench) -> list[Row]:
 
     calls = {OURS: commit, "Lance and a file": bench.raw.commit(row, bench.asked.one)}
     return [
-        Row(what="commit of one node and one edge", ms=await medians(calls), bar="1.5 × Lance and a file"),
+        Row(
+            what="commit of one node and one edge",
+            ms=await medians(calls),
+            bar="1.5 × Lance and a file",
+        ),
         Row(what="branch", ms=await medians({OURS: branch}), bar="2 ms"),
-        Row(what=f"merge of {MERGED_COUNT} changed rows", ms={OURS: await merge_ms(bench)}, bar="follows the change"),
-    ]  # fmt: skip
-
-
-async def merge_ms(bench: Bench) -> float:
-    """Changes rows on a branch and others on main, and returns how long the merge takes."""
-    ours = bench.ours
-    await ours.graphs.branch_create(GRAPH, "side", stamp=ours.stamp())
-    for branch, first in (("side", 0), ("main", MERGED_COUNT)):
-        names = [bench.data.name(first + n) for n in range(MERGED_COUNT)]
-        await ours.graphs.mutate(
-            GRAPH, ours.query("move"), {"names": names}, branch=branch, stamp=ours.stamp()
-        )
-    report, ms = await once(lambda: ours.graphs.merge(GRAPH, "side", stamp=ours.stamp()))
-    assert getattr(report, "outcome", "merged") == "merged", report
-    return ms
+    ]
 
 
 def tell(title: str, rows: Sequence[Row]) -> None:
@@ -292,11 +324,6 @@ def ratio(row: Row) -> str:
         return f"{mine / row.ms[row.against]:.2f}"
     others = [ms for name, ms in row.ms.items() if not name.startswith(OURS)]
     return f"{mine / min(others):.2f}" if others else ""
-
-
-def shown(ms: float) -> str:
-    """Returns milliseconds with three digits that count."""
-    return f"{ms:,.0f}" if ms >= 100 else f"{ms:.3g}"
 
 
 if __name__ == "__main__":

@@ -67,8 +67,8 @@ query vector($v: Vector({VECTOR_DIM})) {{
   order {{ nearest($p.taste, $v) }}
   limit 10
 }}
-query move($names: [String]) {{
-  update Person set {{ age: 99 }} where name in $names
+query move($names: [String], $age: I32) {{
+  update Person set {{ age: $age }} where name in $names
 }}
 query meet($name: String, $other: String, $city: String, $taste: Vector({VECTOR_DIM})) {{
   insert Person {{ name: $name, age: 33, city: $city, about: "new here", taste: $taste }}

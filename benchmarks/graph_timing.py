@@ -30,14 +30,14 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     """What is aimed at."""
 
 
-async def medians(calls: Mapping[str, Call]) -> dict[str, float]:
+async def medians(calls: Mapping[str, Call], *, turns: int | None = None) -> dict[str, float]:
     """Returns how long each of *calls* takes, in milliseconds: the median over all its turns."""
     counts = {name: await _count(call) for name, call in calls.items()}
     taken: dict[str, list[float]] = {name: [] for name in calls}
     gc.collect()
     gc.disable()
     try:
-        for _ in range(turn_count):
+        for _ in range(turn_count if turns is None else turns):
             for name, call in calls.items():
                 for _ in range(counts[name]):
                     _, ms = await once(call)
@@ -61,3 +61,8 @@ async def _count(call: Call) -> int:
     await once(call)
     _, ms = await once(call)
     return max(1, min(CALL_COUNT_MAX, int(TURN_S * 1000 / max(ms, 1e-4))))
+
+
+def shown(ms: float) -> str:
+    """Returns milliseconds with three digits that count."""
+    return f"{ms:,.0f}" if ms >= 100 else f"{ms:.3g}"
