@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from agentctl.domain.ops.record import DATA_ACTIONS, Snapshot
 from agentctl.domain.plan.reverts import Revert
 from agentctl.engine.cluster import Cluster
+from agentctl.engine.graph_data import split_branch
 from agentctl.ids import schema_address
 
 MAIN_PREFIX = "main:"
@@ -28,9 +29,7 @@ async def reverts_of(cluster: Cluster, op_id: str | None) -> tuple[Revert, ...]:
     pre = None if op is None else await cluster.journal.pre(op.id)
     if op is None or pre is None:
         return ()
-    return reverts_to(
-        pre, op.component.removeprefix("graph.") if op.action in DATA_ACTIONS else None
-    )
+    return reverts_to(pre, split_branch(op.component)[0] if op.action in DATA_ACTIONS else None)
 
 
 def other_schemas(reverts: tuple[Revert, ...], digests: Mapping[str, str]) -> tuple[str, ...]:

@@ -7,18 +7,20 @@ steps. Nothing of the history moves; the op names the one that it undoes.
 import msgspec
 
 from agentctl.diagnostics.diagnostic import Diagnostic, error
-from agentctl.domain.ops.record import DATA_ACTIONS, Op, Snapshot
+from agentctl.domain.ops.record import DATA_ACTIONS, GRAPH_ACTIONS, Op, Snapshot
 from agentctl.domain.policy.caller import Caller
 from agentctl.engine.advance import recorded_digests
 from agentctl.engine.apply import apply
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.events import OnEvent
 from agentctl.engine.going_back import other_schemas, reverts_to
+from agentctl.engine.graph_data import split_branch
 from agentctl.engine.ledger import Head
 from agentctl.engine.planning import Planned, make_plan
 from agentctl.engine.prepare import ApplyRequest
 from agentctl.engine.results import ApplyResult, PlanResult
 from agentctl.engine.revisions import RollbackOf
+from agentctl.graph.layout import MAIN
 
 HISTORY_MAX = 1000
 """How far back the ledger is searched for what an op recorded."""
@@ -131,8 +133,8 @@ async def _before(
     if op.status != "success":
         return _not_undoable(op, f"the op is {op.status}; only what succeeded can be undone")
     pre = await cluster.journal.pre(op_id)
-    if op.action in DATA_ACTIONS and history:
-        return _before_load(op, pre, history[0])
+    if op.action in GRAPH_ACTIONS and history:
+        return _before_write(op, pre, history[0])
     if not any(head.envelope.op == op_id and head.envelope.kind != "fence" for head in history):
         return _not_undoable(op, "no ledger object is its: it moved no definition")
     if pre is None or pre.seq is None:
@@ -140,9 +142,11 @@ async def _before(
     return op.id, pre.seq, False
 
 
-def _before_load(op: Op, pre: Snapshot | None, head: Head) -> tuple[str, int, bool] | Diagnostic:
-    """A load moved data alone: what is defined now stays, if it is what the data of then has."""
-    graph = op.component.removeprefix("graph.")
+def _before_write(op: Op, pre: Snapshot | None, head: Head) -> tuple[str, int, bool] | Diagnostic:
+    """A write of rows moved data alone: what is defined now stays, if it is what the data of then has."""
+    graph, branch = split_branch(op.component)
+    if op.action not in DATA_ACTIONS or branch != MAIN:
+        return _undone_otherwise(op, pre)
     reverts = () if pre is None else reverts_to(pre, graph)
     if not reverts:
         return _not_undoable(op, "what its graph held before is not on record")
@@ -151,12 +155,40 @@ def _before_load(op: Op, pre: Snapshot | None, head: Head) -> tuple[str, int, bo
     return op.id, head.seq, True
 
 
-def _not_undoable(op: Op, why: str) -> Diagnostic:
+def _undone_otherwise(op: Op, pre: Snapshot | None) -> Diagnostic:
+    """Returns what to do in place of a rollback, which brings back `main` of graphs and no other branch."""
+    graph, branch = split_branch(op.component)
+    before = None if pre is None else pre.graphs.get(f"{graph}@{branch}")
+    why, remedy = {
+        "branch_create": (
+            "a branch that was cut is deleted",
+            f"agentctl branch delete {graph} {branch}",
+        ),
+        "branch_delete": (
+            "a deleted branch is cut again from a commit of another",
+            f"agentctl branch create {graph} {branch} --at COMMIT",
+        ),
+        "graph_tag": ("a tag is taken away", f"agentctl graph tag {graph} TAG --delete"),
+        "graph_untag": ("a tag is made again", f"agentctl graph tag {graph} TAG --at COMMIT"),
+        "graph_optimize": ("it changed no row", f"agentctl graph show {graph}"),
+        "graph_cleanup": ("what it let go of is gone", f"agentctl graph show {graph}"),
+    }.get(
+        op.action,
+        (
+            f"it wrote to branch {branch}, and only `main` is brought back; what the branch held"
+            " before can be cut as another branch",
+            f"agentctl branch create {graph} NAME --from {branch} --at {before or 'COMMIT'}",
+        ),
+    )
+    return _not_undoable(op, why, remedy)
+
+
+def _not_undoable(op: Op, why: str, remedy: str | None = None) -> Diagnostic:
     return error(
         "op_not_undoable",
         op.id,
         f"the {op.action} cannot be undone: {why}",
-        remedy="agentctl rollback --to SEQ, with an object of: agentctl ops log --graph",
+        remedy=remedy or "agentctl rollback --to SEQ, with an object of: agentctl ops log --graph",
     )
 
 

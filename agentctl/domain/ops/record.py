@@ -24,7 +24,6 @@ DATA_ACTIONS: Final = frozenset({"load", "mutate", "branch_merge"})
 GRAPH_ACTIONS: Final = DATA_ACTIONS | {
     "branch_create",
     "branch_delete",
-    "branch_revert",
     "graph_tag",
     "graph_untag",
     "graph_optimize",
