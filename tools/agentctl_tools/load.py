@@ -188,7 +188,9 @@ def _of_file(found: Diagnostic, file: str) -> Diagnostic:
     where = msgspec.structs.replace(found.where, file=file) if found.where is not None else None
     path = file if found.where is not None and found.path == found.where.file else found.path
     remedy = found.remedy
-    if remedy is None and where is not None:
+    if remedy is None and where is not None and found.severity == "warning":
+        remedy = f"Line {where.line} was set aside: mend it and load it by itself."
+    elif remedy is None and where is not None:
         remedy = f"Mend line {where.line} of the file and load it again: nothing of it was loaded."
     return msgspec.structs.replace(found, where=where, path=path, remedy=remedy)
 

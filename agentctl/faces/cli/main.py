@@ -164,8 +164,10 @@ def main(compose: "Callable[[], Composition] | None" = None) -> None:
             cli.main(args=sys.argv[1:], prog_name="agentctl", obj=compose)
         finally:
             sys.stdout.flush()
-            # The process ends: nobody is to walk once more over all that it made.
-            gc.freeze()
+            # The process ends: nobody is to walk once more over all that it made. DuckDB wants that
+            # walk, and else tells stderr of every class that it has.
+            if "duckdb" not in sys.modules:
+                gc.freeze()
     except BrokenPipeError:
         _drop_the_rest()
         sys.exit(1)

@@ -96,7 +96,7 @@ SECTIONS: Final[tuple[tuple[str, tuple[Verb, ...]], ...]] = (
     (
         "Data",
         (
-            Verb("load", "load", "Load NDJSON rows into a graph.", ("load",)),
+            Verb("load", "load", "Load NDJSON, CSV or Parquet rows into a graph.", ("load",)),
             Verb(
                 "query", "query", "Run a stored query, or one of your own.", ("run_query", "query")
             ),

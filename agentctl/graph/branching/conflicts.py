@@ -50,6 +50,10 @@ _SAID: Final[Mapping[ConflictKind, str]] = {
     "ValueConstraintViolation": "its value would not be permitted",
 }
 
+_WAY_OUT: Final = (
+    "Write what shall hold to one of the branches, so that both agree; then merge again."
+)
+
 Element = Literal["node", "edge"]
 Side = Mapping[str, object]
 """One state of an entity: values by property as JSON shows them, of an edge also ``from`` and ``to``."""
@@ -96,7 +100,14 @@ def element_of(ir_type: IrType) -> Element:
 def diagnostics_of(found: Found, path: str) -> tuple[Diagnostic, ...]:
     """Returns an error for each listed conflict, its kind as the rule, and one for the rest."""
     told = [
-        error("merge_conflict", path, _told(conflict), rule=conflict.kind, detail=_sides(conflict))
+        error(
+            "merge_conflict",
+            path,
+            _told(conflict),
+            rule=conflict.kind,
+            detail=_sides(conflict),
+            remedy=_WAY_OUT,
+        )
         for conflict in found.listed
     ]
     more = found.count - len(told)
@@ -124,4 +135,5 @@ def _side(side: Side | None, properties: tuple[str, ...]) -> str:
     if side is None:
         return "not there"
     wanted = {name: value for name, value in side.items() if not properties or name in properties}
-    return ", ".join(f"{name} {shown(value)}" for name, value in wanted.items()) or "there"
+    said = (f"{n} {'null' if v is None else shown(v)}" for n, v in wanted.items())
+    return ", ".join(said) or "there"

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.option("--sample", type=int, default=20, help="Changes shown of each type.")
 @shared
 def diff(graph: str, before: str, after: str | None, branch: str, sample: int, **_: object) -> None:
-    """Show what differs between two commits, tags or times; the second is the newest by default."""
+    """Show what differs between two commits, tags, branches or times; without the second, the newest."""
     from agentctl.faces.cli.session import run_operation
 
     asked = {"graph": graph, "before": before, "after": after, "branch": branch, "sample": sample}
@@ -36,7 +36,7 @@ def diff(graph: str, before: str, after: str | None, branch: str, sample: int, *
 @click.argument("graph", metavar="ID")
 @click.option("--branch", metavar="BRANCH", default="main", help="Whose commits.")
 @click.option(
-    "--since", metavar="POINT", default="beginning", help="now, beginning, commit, cursor."
+    "--since", metavar="FROM", default="beginning", help="now, beginning, commit, cursor."
 )
 @click.option("--limit", type=int, default=200, help="About how many changes.")
 @click.option("--baseline", is_flag=True, help="Only say where to export, and to go on from then.")
