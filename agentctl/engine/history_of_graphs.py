@@ -120,19 +120,27 @@ async def graph_tag(
     return await write_branch(cluster, caller, write, act)
 
 
+def tag_missing(graph: str, name: str) -> Diagnostic:
+    """Returns what is told of a tag that there is none of."""
+    why, remedy = f"graph {graph} has no tag {name}", f"agentctl graph tag {graph}"
+    return error("graph_point_missing", graph_address(graph), why, remedy=remedy)
+
+
 async def graph_untag(cluster: Cluster, caller: Caller, call: Call, name: str) -> Written[Tag]:
-    """Takes a tag away; what only it kept goes with a later cleanup."""
+    """Takes a tag away; what only it kept goes with a later cleanup, so never of a protected graph.
+
+    What can be gone back to is a matter of consent there (control-plane 3.3), and this has no gate.
+    """
     place = await place_of(cluster, call.graph)
 
     async def tagged() -> Tag | None:
         found = await place.data.tags(place.root)
         return next((tag for tag in found if tag.name == name), None)
 
-    async def check(_: Head) -> Diagnostic | None:
-        if await tagged() is not None:
-            return None
-        why, remedy = f"graph {call.graph} has no tag {name}", f"agentctl graph tag {call.graph}"
-        return error("graph_point_missing", graph_address(call.graph), why, remedy=remedy)
+    async def check(head: Head) -> Diagnostic | None:
+        if await tagged() is None:
+            return tag_missing(call.graph, name)
+        return _kept_for_good(head, call.graph, name)
 
     async def act(_: Stamp) -> Tag:
         tag = await tagged()
@@ -142,3 +150,17 @@ async def graph_untag(cluster: Cluster, caller: Caller, call: Call, name: str) -
 
     write = call.write("graph_untag", MAIN, verb="delete")
     return await write_branch(cluster, caller, write, act, check=check)
+
+
+def _kept_for_good(head: Head, graph: str, name: str) -> Diagnostic | None:
+    address = graph_address(graph)
+    if address not in head.envelope.protected:
+        return None
+    return error(
+        "approval_required",
+        address,
+        f"graph {graph} is protected, and a cleanup may let go of what tag {name} keeps: to take it"
+        " away needs a human's decision",
+        remedy=f"Leave it; or take {address} out of `protect`, which a human approves, and take it"
+        " away then.",
+    )

@@ -9,6 +9,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from agentctl.domain.ops.redaction import redact_text
 from agentctl.graph.layout import MAIN, commit_id
 from agentctl.graph.port import CommitInfo, Stamp
 
@@ -192,6 +193,10 @@ def commit_info(commit: Commit) -> CommitInfo:
 
 
 def _op(stamp: Stamp) -> CommitOp:
+    """Returns the op of a commit; a secret that was pasted into its intent is in no commit."""
     return CommitOp(
-        id=stamp.op, actor=stamp.actor, on_behalf_of=stamp.on_behalf_of, intent=stamp.intent
+        id=stamp.op,
+        actor=stamp.actor,
+        on_behalf_of=stamp.on_behalf_of,
+        intent=redact_text(stamp.intent),
     )

@@ -1,6 +1,7 @@
 """Why a graph refuses a call: one function for each code, so that each is said in one way."""
 
 from collections.abc import Iterable
+from typing import Final
 
 from agentctl.diagnostics.diagnostic import error
 from agentctl.graph.commit import Commit
@@ -86,10 +87,16 @@ def branch_invalid(graph_id: str, said: str) -> GraphError:
     return refused("graph_branch_invalid", graph_id, f"{said}.")
 
 
+NOTHING_THERE: Final = "there is no such commit, tag, branch or time"
+"""Why nothing is read at a point that names nothing."""
+
+
 def point_missing(graph_id: str, point: str, why: str) -> GraphError:
     """Returns `graph_point_missing`."""
     said = f"The graph {graph_id!r} has nothing to read at {point!r}: {why}."
-    return refused("graph_point_missing", graph_id, said)
+    return refused(
+        "graph_point_missing", graph_id, said, remedy=f"agentctl graph show {graph_id}"
+    )
 
 
 def tag_exists(graph_id: str, tag: str, commit: str) -> GraphError:

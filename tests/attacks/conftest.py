@@ -27,7 +27,7 @@ from agentctl.faces.cli import serving
 from agentctl.faces.http.app import make_server
 from agentctl.faces.http.guard import Reached
 from agentctl.instants import format_instant
-from agentctl.testing.builders import ROWS, Bench, cluster_yaml, decide, folder_files
+from agentctl.testing.builders import ROWS, Bench, Where, cluster_yaml, decide, folder_files
 from agentctl.testing.builders import ask as ask_for
 from agentctl.testing.clock import StillWorld
 from agentctl.testing.consent import key_of
@@ -52,8 +52,8 @@ ACCEPT = {"accept": "application/json, text/event-stream", "content-type": "appl
 class Fort:
     """A cluster of `supply` and `spare` that is served, and everybody who has a token."""
 
-    def __init__(self, path: Path, *, seed: int = 0) -> None:
-        self.bench = Bench(path, world=StillWorld(tick_s=0.001, seed=seed))
+    def __init__(self, path: Path, *, seed: int = 0, where: Where = "memory") -> None:
+        self.bench = Bench(path, where=where, world=StillWorld(tick_s=0.001, seed=seed))
         self.cluster: Any = None  # of `begin`
         self.premises: Any = None
         self.app: Any = None
@@ -156,7 +156,7 @@ class Fort:
         folder = {
             f"folder/{path.relative_to(self.bench.path)}": path.read_bytes()
             for path in sorted(self.bench.path.rglob("*"))
-            if path.is_file()
+            if path.is_file() and not str(path.relative_to(self.bench.path)).startswith(without)
         }
         head = await self.cluster.ledger.head()
         graphs = {
@@ -278,3 +278,9 @@ def codes() -> Any:
 @pytest.fixture
 def fort(tmp_path: Path) -> Fort:
     return Fort(tmp_path)
+
+
+@pytest.fixture
+def keep(tmp_path: Path) -> Fort:
+    """A fort whose graphs have branches and a history: they are on a disk."""
+    return Fort(tmp_path, where="lance")

@@ -55,6 +55,14 @@ LISTED = {
     "completions that leak": "completions_tell",
     "promoted tools that skip policy": "no_promoted_tool",
     "the stream of somebody else's op": "a_stream_of_somebody",
+    "a branch read by a point of another": "by_a_point_of_another",
+    "a branch read by a copy of it": "by_a_copy",
+    "values told by conflicts": "by_its_conflicts",
+    "more than a query lends": "a_lent_query",
+    "names of branches and tags": "names_of_branches",
+    "care for branches of others": "care_of_branches",
+    "what a cleanup takes after somebody let go": "a_cleanup_after",
+    "secrets in the history of a graph": "in_no_commit",
 }
 """Attacks by the words of the issue, and what the names of their tests hold."""
 

@@ -17,6 +17,8 @@ from agentctl_tools.branch_calls import (
 from agentctl_tools.envelopes import count, done, failed
 from agentctl_tools.fields import GraphId
 from agentctl_tools.operation import Call, Envelope, Operation
+from agentctl_tools.points import permitted_branches, permitted_point, refused_on
+from agentctl_tools.policies import refused_beside
 from agentctl_tools.served import withheld
 
 
@@ -51,12 +53,31 @@ async def _list(call: Call) -> Envelope:
     held_back = await withheld(call.cluster, graph)
     if held_back is not None:
         return failed((held_back,))
-    found = await branches.branch_list(call.cluster, graph)
+    listed = await branches.branch_list(call.cluster, graph)
+    seen = await permitted_branches(call, graph, "read", (b.name for b in listed))
+    if isinstance(seen, Envelope):
+        return seen
+    found = tuple(b for b in listed if b.name in seen)
     return done(f"{count(len(found), 'branch', 'branches')}.", data=Branches(branches=found))
 
 
 async def _create(call: Call) -> Envelope:
+    """Cuts a branch; whoever cuts one has all that it is cut from, and so has to be one who may read it."""
     given: CreateArguments = call.arguments
+    at = given.at
+    refused = await refused_on(call, "read", given.graph, given.source)
+    if refused is None and at is not None:
+        point = await permitted_point(call, given.graph, branch=given.source, at=at)
+        if isinstance(point, Envelope):
+            return point
+        at = point.id
+        if point.branch != given.source:
+            target = {"target_branch": given.branch}
+            about = branch_address(given.graph, given.branch)
+            context = {"branch": point.branch, **target}
+            refused = await refused_beside(call, "branch_create", about, context)
+    if refused is not None:
+        return refused
 
     async def act(op_id: str | None) -> Created:
         written = await branches.branch_create(
@@ -65,11 +86,16 @@ async def _create(call: Call) -> Envelope:
             engine_call(given, op_id),
             given.branch,
             source=given.source,
-            at=given.at,
+            at=at,
         )
         return Created(**common(given, written), branch=written.value)
 
-    return await once(call, "branch_create", Created, act, lambda _: "The branch is there.")
+    return await once(call, "branch_create", Created, act, _created)
+
+
+def _created(answer: Created) -> str:
+    assert answer.branch is not None
+    return f"Branch {answer.branch.name} is there, at {answer.branch.head.id}."
 
 
 LIST = Operation(

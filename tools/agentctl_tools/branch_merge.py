@@ -13,6 +13,7 @@ from agentctl_tools.branch_calls import (
     once,
 )
 from agentctl_tools.operation import Call, Envelope, Operation
+from agentctl_tools.points import refused_on
 
 
 class MergeArguments(WriteArguments, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -31,7 +32,12 @@ class Merged(WriteAnswer, frozen=True, kw_only=True):
 
 
 async def _merge(call: Call) -> Envelope:
+    """Merges; it brings the rows of one branch to the other, and tells of both where they clash."""
     given: MergeArguments = call.arguments
+    for branch in (given.source, given.into):
+        refused = await refused_on(call, "read", given.graph, branch)
+        if refused is not None:
+            return refused
 
     async def act(op_id: str | None) -> Merged:
         written = await branches.branch_merge(

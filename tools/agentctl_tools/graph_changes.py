@@ -11,6 +11,7 @@ from agentctl_tools.branch_calls import At, BranchName
 from agentctl_tools.envelopes import count, done, failed
 from agentctl_tools.fields import GraphId
 from agentctl_tools.operation import Call, Envelope, Operation
+from agentctl_tools.points import permitted_point
 from agentctl_tools.served import withheld
 
 CHANGES_MAX = 1_000
@@ -67,9 +68,9 @@ async def _baseline(call: Call) -> Envelope:
     held_back = await withheld(call.cluster, given.graph)
     if held_back is not None:
         return failed((held_back,))
-    commit = await history_of_graphs.graph_point(
-        call.cluster, given.graph, branch=given.branch, at=given.at
-    )
+    commit = await permitted_point(call, given.graph, branch=given.branch, at=given.at)
+    if isinstance(commit, Envelope):
+        return commit
     return done("Export at that commit.", data=Baseline(commit=commit, cursor=commit.id))
 
 

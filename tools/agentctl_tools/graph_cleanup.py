@@ -11,6 +11,7 @@ from agentctl_tools.branch_calls import WriteAnswer, WriteArguments, common, eng
 from agentctl_tools.envelopes import count, done, failed
 from agentctl_tools.fields import GraphId
 from agentctl_tools.operation import Call, Envelope, Operation
+from agentctl_tools.points import refused_on_some
 from agentctl_tools.served import withheld
 
 AGE_S_MAX = 100 * 365 * 86_400
@@ -53,6 +54,9 @@ async def _waste(call: Call) -> Envelope:
     held_back = await withheld(call.cluster, given.graph)
     if held_back is not None:
         return failed((held_back,))
+    refused = await refused_on_some(call, "read", given.graph)
+    if refused is not None:
+        return refused
     report = await graph_care.rehearsed_cleanup(
         call.cluster, call.caller, given.graph, _retention(given)
     )
@@ -60,7 +64,11 @@ async def _waste(call: Call) -> Envelope:
 
 
 async def _cleanup(call: Call) -> Envelope:
+    """Lets go of old commits of all branches, so it is for whoever may change each of them."""
     given: CleanupArguments = call.arguments
+    refused = await refused_on_some(call, "change", given.graph)
+    if refused is not None:
+        return refused
 
     async def act(op_id: str | None) -> CleanedUp:
         written = await graph_care.graph_cleanup(

@@ -11,6 +11,7 @@ from agentctl_tools.branch_calls import At, BranchName
 from agentctl_tools.envelopes import count, done, failed
 from agentctl_tools.fields import GraphId
 from agentctl_tools.operation import Call, Envelope, Operation
+from agentctl_tools.points import permitted_point
 from agentctl_tools.served import withheld
 
 SAMPLE_MAX = 1_000
@@ -33,11 +34,16 @@ async def _diff(call: Call) -> Envelope:
     held_back = await withheld(call.cluster, given.graph)
     if held_back is not None:
         return failed((held_back,))
+    points: list[str] = []
+    for at in (given.before, given.after):
+        point = await permitted_point(call, given.graph, branch=given.branch, at=at)
+        if isinstance(point, Envelope):
+            return point
+        points.append(point.id)
     report = await history_of_graphs.graph_diff(
         call.cluster,
         given.graph,
-        given.before,
-        given.after,
+        *points,
         branch=given.branch,
         sample=given.sample,
     )

@@ -12,6 +12,7 @@ from agentctl_tools.branch_calls import At, BranchName
 from agentctl_tools.envelopes import count, done, failed, refused
 from agentctl_tools.fields import GraphId
 from agentctl_tools.operation import Call, Envelope, Operation
+from agentctl_tools.points import permitted_point
 from agentctl_tools.served import withheld
 
 
@@ -48,9 +49,11 @@ async def _export(call: Call) -> Envelope:
         why = "an export goes out as it is read, and this face takes its answers whole"
         remedy = f"POST /graphs/{given.graph}/export; or agentctl graph export {given.graph}"
         return refused("not_supported_yet", "operation", why, remedy=remedy)
-    commit = await history_of_graphs.graph_point(
-        call.cluster, given.graph, branch=given.branch, at=given.at
+    commit = await permitted_point(
+        call, given.graph, branch=given.branch, at=given.at, action="export"
     )
+    if isinstance(commit, Envelope):
+        return commit
     rows, size = 0, 0
     blocks = history_of_graphs.graph_export(call.cluster, given.graph, at=commit.id)
     async for lines in blocks:

@@ -20,6 +20,7 @@ from agentctl_tools.branch_calls import (
 from agentctl_tools.envelopes import count, done, failed
 from agentctl_tools.fields import GraphId
 from agentctl_tools.operation import Call, Envelope, Operation
+from agentctl_tools.points import permitted_branches, permitted_point, refused_on
 from agentctl_tools.served import withheld
 
 TagName = Annotated[
@@ -63,12 +64,25 @@ async def _tags(call: Call) -> Envelope:
     held_back = await withheld(call.cluster, call.arguments.graph)
     if held_back is not None:
         return failed((held_back,))
-    found = await history_of_graphs.graph_tags(call.cluster, call.arguments.graph)
+    listed = await history_of_graphs.graph_tags(call.cluster, call.arguments.graph)
+    of = {tag.name: tag.commit.rpartition(":")[0] for tag in listed}
+    seen = await permitted_branches(call, call.arguments.graph, "read", set(of.values()))
+    if isinstance(seen, Envelope):
+        return seen
+    found = tuple(tag for tag in listed if of[tag.name] in seen)
     return done(f"{count(len(found), 'tag')}.", data=Tags(tags=found))
 
 
 async def _tag(call: Call) -> Envelope:
     given: TagArguments = call.arguments
+    at = given.at
+    if at is not None:
+        point = await permitted_point(
+            call, given.graph, branch=given.branch, at=at, action="change"
+        )
+        if isinstance(point, Envelope):
+            return point
+        at = point.id
 
     async def act(op_id: str | None) -> Tagged:
         written = await history_of_graphs.graph_tag(
@@ -77,15 +91,28 @@ async def _tag(call: Call) -> Envelope:
             engine_call(given, op_id),
             given.tag,
             branch=given.branch,
-            at=given.at,
+            at=at,
         )
         return Tagged(**common(given, written), tag=written.value)
 
-    return await once(call, "graph_tag", Tagged, act, lambda _: "The commit has the tag.")
+    return await once(call, "graph_tag", Tagged, act, _tagged)
+
+
+def _tagged(answer: Tagged) -> str:
+    assert answer.tag is not None
+    return f"{answer.tag.commit} has the tag {answer.tag.name}."
 
 
 async def _untag(call: Call) -> Envelope:
+    """Takes a tag away; that of a branch which the caller may not change is none to them."""
     given: UntagArguments = call.arguments
+    tags = await history_of_graphs.graph_tags(call.cluster, given.graph)
+    tag = next((one for one in tags if one.name == given.tag), None)
+    branch = "main" if tag is None else tag.commit.rpartition(":")[0]
+    refused = await refused_on(call, "change", given.graph, branch)
+    if refused is not None:
+        denied = any(d.code == "denied" for d in refused.diagnostics)
+        return _no_tag(given) if denied and branch != "main" else refused
 
     async def act(op_id: str | None) -> Tagged:
         written = await history_of_graphs.graph_untag(
@@ -94,6 +121,12 @@ async def _untag(call: Call) -> Envelope:
         return Tagged(**common(given, written), tag=written.value)
 
     return await once(call, "graph_untag", Tagged, act, lambda _: "The tag is gone.")
+
+
+def _no_tag(given: UntagArguments) -> Envelope:
+    told = (history_of_graphs.tag_missing(given.graph, given.tag),)
+    answer = Tagged(ok=False, graph=given.graph, op=None, diagnostics=told, tag=None)
+    return failed(told, summary="Nothing was done.", data=answer)
 
 
 TAGS = Operation(

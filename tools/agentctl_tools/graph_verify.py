@@ -7,6 +7,7 @@ from agentctl.graph.data_port import VerifyReport
 from agentctl_tools.envelopes import count, done, failed
 from agentctl_tools.fields import GraphId
 from agentctl_tools.operation import Call, Envelope, Operation
+from agentctl_tools.points import refused_on_some
 from agentctl_tools.served import withheld
 
 
@@ -21,6 +22,9 @@ async def _verify(call: Call) -> Envelope:
     held_back = await withheld(call.cluster, graph)
     if held_back is not None:
         return failed((held_back,))
+    refused = await refused_on_some(call, "read", graph)
+    if refused is not None:
+        return refused
     report = await graph_care.graph_verify(call.cluster, graph)
     if not report.is_whole:
         told = f"{count(report.problem_count, 'problem')}."

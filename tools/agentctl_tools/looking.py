@@ -4,13 +4,11 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
-from agentctl.engine.graph_data import branch_address
-from agentctl.engine.reading import Look, QueryOutcome, looked_at
-from agentctl.graph.port import GraphError
+from agentctl.engine.reading import Look, QueryOutcome
 from agentctl.graph.reads.options import MEMORY_BYTES
 from agentctl_tools.envelopes import count, done, failed
 from agentctl_tools.operation import Call, Envelope
-from agentctl_tools.policies import refused_beside
+from agentctl_tools.points import permitted_point, refused_on
 
 ROWS: Final = 50
 ROWS_MAX: Final = 10_000
@@ -43,6 +41,9 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
 async def permitted_look(call: Call, graph: str, *, asked: str | None) -> Look | Envelope:
     """Returns the look at the commit that is meant, or why the caller may not read its branch.
 
+    A stored query lends what it returns of the newest of `main`: its plan, other branches and other
+    points are for whoever may read there.
+
     Args:
         call: its arguments are `Bounds`.
         graph: which is read.
@@ -60,14 +61,16 @@ async def permitted_look(call: Call, graph: str, *, asked: str | None) -> Look |
         deadline_s=deadline_s,
         memory_bytes=given.memory_bytes,
     )
-    try:
-        branch, look = await looked_at(call.cluster, graph, look)
-    except GraphError as failure:
-        return failed((failure.diagnostic,))
-    if branch == (asked or "main"):
+    if asked is None and not look.is_plain:
+        refused = await refused_on(call, "read", graph, given.branch)
+        if refused is not None:
+            return refused
+    if given.at is None:
         return look
-    about = branch_address(graph, branch)
-    return await refused_beside(call, "read", about, {"branch": branch}) or look
+    point = await permitted_point(call, graph, branch=given.branch, at=given.at)
+    if isinstance(point, Envelope):
+        return point
+    return msgspec.structs.replace(look, at=point.id)
 
 
 def told_of(outcome: QueryOutcome) -> Envelope:

@@ -1,4 +1,6 @@
-"""Points of a graph's history: a commit by its number, its id, a tag or a time. Source: graph-engine 3.
+"""Points of a graph's history: a commit by its number, its id, a tag, a branch or a time.
+
+Source: graph-engine 3, 5.
 
 A time stands for the newest commit that was made by then; before a branch was cut that is one of the
 branch that it was cut from. Commits of a deleted branch are found by their ids, while a cleanup has
@@ -8,12 +10,12 @@ not let them go.
 from datetime import datetime
 from typing import Final
 
-from agentctl.graph.branching.names import CommitId, parse_commit_id
+from agentctl.graph.branching.names import CommitId, name_problem, parse_commit_id
 from agentctl.graph.branching.tags import find_tag
 from agentctl.graph.commit import ENDED, Commit
 from agentctl.graph.layout import MAIN, commit_id
 from agentctl.graph.log import require_live
-from agentctl.graph.refusals import point_missing
+from agentctl.graph.refusals import NOTHING_THERE, point_missing
 from agentctl.graph.roots import GraphRoots
 
 BRANCH_DEPTH_MAX: Final = 64
@@ -25,8 +27,8 @@ async def resolve(
 ) -> Commit:
     """Returns the commit that *at* names, or the newest of *branch* where it is None.
 
-    *at* is the number of a commit of *branch*, a commit's id ``<branch>:<n>``, a tag, or a time as
-    RFC 3339 writes it.
+    *at* is the number of a commit of *branch*, a commit's id ``<branch>:<n>``, a tag, a time as
+    RFC 3339 writes it, or, where no tag has that name, a branch for its newest commit.
 
     Raises:
         GraphError: `graph_root_missing`, `graph_detached`, `graph_branch_missing`,
@@ -43,16 +45,24 @@ async def resolve(
     elif when is not None:
         found = await _by_time(roots, graph_id, await roots.head(graph_id, branch), when)
     else:
-        tag = await find_tag(roots, graph_id, at, main)
-        named = None if tag is None else parse_commit_id(tag.commit)
-        found = None if named is None else await roots.log.at(graph_id, named.n, named.branch)
+        found = await _by_name(roots, graph_id, at, main)
     if found is None:
-        raise point_missing(graph_id, at, "there is no such commit, tag or time")
+        raise point_missing(graph_id, at, NOTHING_THERE)
     if found.incarnation != main.incarnation:
         raise point_missing(graph_id, at, "it is of an earlier graph of that id")
     if found.kind in ENDED:
         raise point_missing(graph_id, at, f"{commit_id(found.n, found.branch)} is a {found.kind}")
     return found
+
+
+async def _by_name(roots: GraphRoots, graph_id: str, name: str, main: Commit) -> Commit | None:
+    """Returns the commit of a tag, else the newest one of a live branch; None where neither is."""
+    tag = await find_tag(roots, graph_id, name, main)
+    named = None if tag is None else parse_commit_id(tag.commit)
+    if named is not None:
+        return await roots.log.at(graph_id, named.n, named.branch)
+    head = None if name_problem(name) is not None else await roots.log.head(graph_id, name)
+    return None if head is None or head.kind in ENDED else head
 
 
 def _time(text: str) -> datetime | None:
