@@ -7,6 +7,7 @@ worker thread. Importing this loads neither Lance nor Arrow. Source: graph-engin
 from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+import anyio
 import msgspec
 
 from agentctl.graph.branching import points
@@ -15,6 +16,7 @@ from agentctl.graph.layout import MAIN
 from agentctl.graph.log import require_live
 from agentctl.graph.port import ReadReply
 from agentctl.graph.reads.options import ReadOptions
+from agentctl.graph.reads.refusing import too_late
 from agentctl.graph.roots import GraphRoots
 from agentctl.languages.query.plan import CheckedQuery
 
@@ -72,7 +74,7 @@ async def run(roots: GraphRoots, graph_id: str, read: Read) -> ReadReply:
             vectors=vectors,
         )
 
-    return await roots.on_snapshot(graph_id, commit, look)
+    return await roots.on_snapshot(graph_id, commit, look, warm=True)
 
 
 async def explain(
@@ -98,7 +100,7 @@ async def explain(
             vectors=vectors,
         )
 
-    return await roots.on_snapshot(graph_id, commit, look)
+    return await roots.on_snapshot(graph_id, commit, look, warm=True)
 
 
 async def stream(roots: GraphRoots, graph_id: str, read: Read) -> "AsyncIterator[pa.RecordBatch]":
@@ -129,7 +131,7 @@ async def stream(roots: GraphRoots, graph_id: str, read: Read) -> "AsyncIterator
         return [next(held[0], None)]
 
     held: list[Iterator[pa.RecordBatch]] = []
-    (batch,) = await roots.on_snapshot(graph_id, commit, begin)
+    (batch,) = await roots.on_snapshot(graph_id, commit, begin, warm=True)
     while batch is not None:
         yield batch
         (batch,) = await roots.on_snapshot(graph_id, commit, lambda _: [next(held[0], None)])
@@ -142,10 +144,17 @@ async def _commit(roots: GraphRoots, graph_id: str, point: Point) -> Commit:
 
 
 async def _vectors(roots: GraphRoots, graph_id: str, commit: Commit, read: Read) -> "Vectors":
-    """Returns what each `nearest` is compared with; nothing is imported where there is none."""
+    """Returns what each `nearest` is compared with; nothing is imported where there is none.
+
+    A provider may take no longer than the read's deadline either.
+    """
     if not read.query.order or read.query.order[0].rank is None:
         return {}
     from agentctl.graph.search.embedding import query_vectors
 
     ir = await roots.ir(graph_id, commit)
-    return await query_vectors(read.query, read.params, ir=ir, embedder=read.embedder)
+    deadline_s = read.options.deadline_s
+    with anyio.move_on_after(deadline_s):
+        return await query_vectors(read.query, read.params, ir=ir, embedder=read.embedder)
+    assert deadline_s is not None, "what has no deadline is not moved on from"
+    raise too_late(deadline_s=deadline_s)

@@ -42,6 +42,10 @@ if TYPE_CHECKING:
     from agentctl.graph.snapshot import Snapshot
     from agentctl.graph.tables import Tables
 
+INDEX_CACHE_BYTES: Final = 128 * 1024 * 1024
+"""How much of opened indexes the reads of a process keep."""
+METADATA_CACHE_BYTES: Final = 64 * 1024 * 1024
+"""How much of manifests and of descriptions of files they keep."""
 ATTEMPT_COUNT_MAX: Final = 3
 """How often a write that another one disturbed is begun anew."""
 
@@ -64,6 +68,7 @@ class GraphRoots:
         self._index_rows_min = index_rows_min
         self._identity: S3Identity | None = None
         self._irs: dict[tuple[str, str], SchemaIr] = {}
+        self._session: object = None  # a lance.Session, made with the first read
 
     async def head(self, graph_id: str, branch: str = MAIN) -> Commit:
         """Returns the newest commit of a root that is ours and has one.
@@ -133,8 +138,22 @@ class GraphRoots:
         """Returns where the datasets of an incarnation lie."""
         return data_folder(self.store, graph_id, incarnation)
 
-    async def on_tables(self, graph_id: str, incarnation: str, act: Callable[["Tables"], T]) -> T:
+    async def on_tables(
+        self,
+        graph_id: str,
+        incarnation: str,
+        act: Callable[["Tables"], T],
+        *,
+        warm: bool = False,
+    ) -> T:
         """Does something with the datasets in a worker thread.
+
+        Args:
+            graph_id: whose datasets.
+            incarnation: of which life of the graph.
+            act: what is done.
+            warm: whether opened indexes and manifests are kept for the next that is warm: for reads,
+                never for what looks whether a version is still there.
 
         Raises:
             GraphError: `graph_busy`, where another writer kept getting in between;
@@ -149,6 +168,7 @@ class GraphRoots:
             before_write=self.before_write,
             index_rows_min=INDEX_ROWS_MIN if self._index_rows_min is None else self._index_rows_min,
             options=await self._table_options(),
+            session=self._opened() if warm else None,
         )
         said = ""
         for _ in range(ATTEMPT_COUNT_MAX):
@@ -166,7 +186,14 @@ class GraphRoots:
                 raise UnavailableError(msg) from failure
         raise busy(graph_id, said)
 
-    async def on_snapshot(self, graph_id: str, commit: Commit, act: Callable[["Snapshot"], T]) -> T:
+    async def on_snapshot(
+        self,
+        graph_id: str,
+        commit: Commit,
+        act: Callable[["Snapshot"], T],
+        *,
+        warm: bool = False,
+    ) -> T:
         """Does something with the graph as *commit* names it, in a worker thread; as `on_tables`."""
         ir = await self.ir(graph_id, commit)
 
@@ -175,7 +202,23 @@ class GraphRoots:
 
             return act(Snapshot(commit, ir, tables))
 
-        return await self.on_tables(graph_id, commit.incarnation, look)
+        try:
+            return await self.on_tables(graph_id, commit.incarnation, look, warm=warm)
+        except UnavailableError as failure:  # what is warm opens without its files being there
+            if warm and has_let_go(await newest_cleanup(self.store, graph_id), commit):
+                raise collected(graph_id, commit) from failure
+            raise
+
+    def _opened(self) -> object:
+        """Returns what the reads of this process share: a version never changes, so nothing grows stale."""
+        if self._session is None:
+            from agentctl.graph.tables import Session
+
+            self._session = Session(
+                index_cache_size_bytes=INDEX_CACHE_BYTES,
+                metadata_cache_size_bytes=METADATA_CACHE_BYTES,
+            )
+        return self._session
 
     async def _lost(self, graph_id: str, commit: Commit, what: str) -> GraphError:
         if has_let_go(await newest_cleanup(self.store, graph_id), commit):

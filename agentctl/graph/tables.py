@@ -12,7 +12,7 @@ All calls are synchronous and run in a worker thread. Source: graph-engine 1, 7,
 
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import Final
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -54,6 +54,10 @@ Batches = Callable[[pa.Schema], Iterator[pa.RecordBatch]]
 """Gives the rows to write, in the columns of the dataset."""
 
 
+Session: Final = lance.Session  # type: ignore[attr-defined]  # exported, which its types do not say
+"""What readers share of opened indexes and of manifests."""
+
+
 class InterferenceError(Exception):
     """Another writer wrote to the dataset meanwhile."""
 
@@ -78,8 +82,10 @@ class Tables:
         before_write: BeforeWrite,
         index_rows_min: int = INDEX_ROWS_MIN,
         options: Mapping[str, str] | None = None,
+        session: Any = None,
     ) -> None:
         self._folder = folder
+        self._session = session
         self._options = None if options is None else dict(options)
         self._before_write = before_write
         self._index_rows_min = index_rows_min
@@ -315,7 +321,8 @@ class Tables:
         place = self._folder.dataset(type_id)
         if lance_branch != MAIN:
             place = f"{place}/tree/{lance_branch}"
-        return lance.dataset(place, version=version, storage_options=self._options)
+        session = self._session if version is not None else None
+        return lance.dataset(place, version=version, storage_options=self._options, session=session)
 
     def _is_begun(self, type_id: str, lance_branch: str) -> bool:
         try:

@@ -158,6 +158,17 @@ async def test_what_a_writer_left_behind_goes_and_what_a_writer_is_about_to_comm
     assert await problems(rig) == []
 
 
+async def test_what_was_read_before_a_cleanup_is_not_served_from_memory_after_it(rig: Rig) -> None:
+    await rig.remove("bob")
+    assert "bob" in await rig.slugs(at="main:2")
+
+    await cleaned(rig)
+
+    with pytest.raises(GraphError) as caught:
+        await rig.slugs(at="main:2")
+    assert caught.value.diagnostic.code == "graph_collected"
+
+
 async def test_a_branch_is_not_cut_from_what_a_cleanup_let_go_of(rig: Rig) -> None:
     await rig.add("cyd")
     await cleaned(rig)
@@ -256,7 +267,7 @@ async def test_a_branch_is_optimized_on_its_own(rig: Rig) -> None:
     assert await rig.slugs() == {"ann", "bob"}
 
 
-async def test_points_are_numbers_ids_tags_and_times(rig: Rig) -> None:
+async def test_points_are_numbers_ids_tags_branches_and_times(rig: Rig) -> None:
     await rig.add("cyd")  # main:3, minute 3
     await rig.graphs.branch_create("g", "dev", stamp=rig.stamp())  # minute 4
     await rig.add("dan", branch="dev")  # dev:2, minute 5
@@ -275,6 +286,9 @@ async def test_points_are_numbers_ids_tags_and_times(rig: Rig) -> None:
     assert await named("2026-11-21T01:02:30+01:00") == "main:2"
     assert await named(time_of(5), "dev") == "dev:2"
     assert await named(time_of(3), "dev") == "main:3"
+    assert [await named(at) for at in ("dev", "main")] == ["dev:2", "main:3"]
+    await rig.graphs.tag("g", "dev", at="main:1", stamp=rig.stamp())
+    assert await named("dev") == "main:1", "a tag has its name first"
     for at in ("9", "main:9", "nope", "2020-01-01T00:00:00Z", "0", ""):
         with pytest.raises(GraphError) as caught:
             await named(at)
