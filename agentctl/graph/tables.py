@@ -12,7 +12,7 @@ All calls are synchronous and run in a worker thread. Source: graph-engine 1, 7,
 
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -41,6 +41,9 @@ os.environ.setdefault("LANCE_LOG", "error")
 
 import lance  # behind its log level, which it reads at import
 from lance.optimize import Compaction
+
+if TYPE_CHECKING:
+    from lance.lance import _Session as LanceSession
 
 INDEX_ROWS_MIN: Final = 2_000
 """Fewer rows are scanned as fast as they are looked up; also the bound of rows without index."""
@@ -82,7 +85,7 @@ class Tables:
         before_write: BeforeWrite,
         index_rows_min: int = INDEX_ROWS_MIN,
         options: Mapping[str, str] | None = None,
-        session: Any = None,
+        session: "LanceSession | None" = None,
     ) -> None:
         self._folder = folder
         self._session = session
