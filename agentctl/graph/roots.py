@@ -38,6 +38,8 @@ from agentctl.graph.threads import in_thread
 from agentctl.languages.schema.ir import SchemaIr, decode_ir, ir_bytes, ir_digest
 
 if TYPE_CHECKING:
+    from lance.lance import _Session as LanceSession
+
     from agentctl.adapters.backends.s3 import S3Identity
     from agentctl.graph.snapshot import Snapshot
     from agentctl.graph.tables import Tables
@@ -68,7 +70,7 @@ class GraphRoots:
         self._index_rows_min = index_rows_min
         self._identity: S3Identity | None = None
         self._irs: dict[tuple[str, str], SchemaIr] = {}
-        self._session: object = None  # a lance.Session, made with the first read
+        self._session: LanceSession | None = None
 
     async def head(self, graph_id: str, branch: str = MAIN) -> Commit:
         """Returns the newest commit of a root that is ours and has one.
@@ -209,15 +211,16 @@ class GraphRoots:
                 raise collected(graph_id, commit) from failure
             raise
 
-    def _opened(self) -> object:
+    def _opened(self) -> "LanceSession":
         """Returns what the reads of this process share: a version never changes, so nothing grows stale."""
         if self._session is None:
             from agentctl.graph.tables import Session
 
-            self._session = Session(
+            made: LanceSession = Session(
                 index_cache_size_bytes=INDEX_CACHE_BYTES,
                 metadata_cache_size_bytes=METADATA_CACHE_BYTES,
             )
+            self._session = made
         return self._session
 
     async def _lost(self, graph_id: str, commit: Commit, what: str) -> GraphError:
