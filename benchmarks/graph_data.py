@@ -56,7 +56,8 @@ class Data(msgspec.Struct, frozen=True, kw_only=True):
 def made(nodes: int, edges: int, *, seed: int = 6) -> Data:
     """Returns the graph of that many nodes and edges."""
     rng = np.random.default_rng(seed)
-    names = [f"person-{n:07}" for n in range(nodes)]
+    # In no order: rows are to be ordered by names, and must not lie in that order by themselves.
+    names = [f"person-{n:07}" for n in rng.permutation(nodes)]
     words = rng.integers(0, len(WORDS), (nodes, WORDS_OF_A_TEXT))
     table = np.array(WORDS, dtype=object)
     tastes = rng.normal(size=(nodes, VECTOR_DIM)).astype(np.float32)

@@ -18,6 +18,7 @@ from agentctl.graph.adjacency.adjacency import (
 )
 from agentctl.graph.adjacency.cache import AdjacencyCache
 from agentctl.graph.adjacency.id_index import IdIndex, Positions, id_index, joined
+from agentctl.graph.adjacency.ranks import IDS_OF_A_WALK, Ranks, ascending, sorted_ranks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,6 +65,22 @@ class Adjacencies:
         """Returns the ids of a node type where nothing need be read for them, or None."""
         found = self._cache.found(("ids", *self._version(node)))
         return found if isinstance(found, IdIndex) else None
+
+    def ranks(self, node: "IrType", ids: IdIndex) -> Ranks | None:
+        """Returns the order of a node type's ids, or None where it is not worth its making yet.
+
+        Where ids do not ascend it is made by the one of many that asked when they could have had it
+        for the time they spent; nobody else waits for it.
+        """
+        key = ("ranks", *self._version(node))
+        found = self._cache.found(key)
+        if isinstance(found, Ranks):
+            return found
+        often = self._cache.missed(key)
+        made = None if often else ascending(ids)
+        if made is None and (not often or often % -(-len(ids) // IDS_OF_A_WALK)):
+            return None
+        return self._cache.get(key, lambda: made or sorted_ranks(ids))
 
     def is_warm(self, edge: "IrType", *, forward: bool) -> bool:
         """Returns whether `of` and `ids` of both ends need not read anything."""

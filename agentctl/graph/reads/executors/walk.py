@@ -17,6 +17,7 @@ from agentctl.graph.adjacency.building import Adjacencies
 from agentctl.graph.adjacency.cache import AdjacencyCache
 from agentctl.graph.adjacency.expanding import TooManyPairsError, expand
 from agentctl.graph.adjacency.id_index import ABSENT, IdIndex, Positions
+from agentctl.graph.adjacency.ranks import Ranks
 from agentctl.graph.adjacency.reaching import reach
 from agentctl.graph.reads.budget import Budget
 from agentctl.graph.reads.executors.walk_index import IndexWalk
@@ -106,6 +107,7 @@ class _Ready:
     def __init__(self, snapshot: Snapshot, walk: Walk, kept: Adjacencies) -> None:
         self._snapshot = snapshot
         self._kept = kept
+        self._types = walk.types
         self._found: dict[tuple[str, bool], Adjacency | None] = {}
         types = dict.fromkeys(walk.types.values())
         by_type = {name: kept.warm_ids(snapshot.node(name)) for name in types}
@@ -117,6 +119,12 @@ class _Ready:
         """Whether nothing is missing."""
         there = all(ids is not None for ids in self.ids.values())
         return there and all(one is not None for step in self.steps for one in step)
+
+    def ranks(self, var: str) -> Ranks | None:
+        """Returns the order of the ids of a variable's type, where it is at hand."""
+        ids = self.ids[var]
+        assert ids is not None, "a walk is begun when all is ready"
+        return self._kept.ranks(self._snapshot.node(self._types[var]), ids)
 
     def _step(self, step: Step) -> list[Adjacency | None]:
         ways = (step.forward, not step.forward) if step.undirected else (step.forward,)
@@ -213,6 +221,10 @@ class _Walking:
         for var in columns:
             of_type.setdefault(self._walk.types[var], []).append(var)
         for own in of_type.values():
+            known = self._ready.ranks(own[0])
+            if known is not None:
+                found.update({var: known.at(columns[var]) for var in own})
+                continue
             together = np.concatenate([columns[var] for var in own])
             different, places = np.unique(together, return_inverse=True)
             ids = self._ids(own[0]).take(different).to_pylist()
