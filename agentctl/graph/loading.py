@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from agentctl.diagnostics.diagnostic import error
+from agentctl.foreign import Foreign, show
 from agentctl.graph.commit import Commit, TypeState, next_commit
 from agentctl.graph.layout import MAIN, commit_id
 from agentctl.graph.loads.reading import Mint, Numbering, Reading, read_sources
@@ -26,14 +28,16 @@ from agentctl.graph.loads.sources import (
     Source,
 )
 from agentctl.graph.log import check_epoch, require_live
-from agentctl.graph.port import LoadReport, ReadSetConflictError, Stamp
+from agentctl.graph.port import GraphError, LoadReport, ReadSetConflictError, Stamp
 from agentctl.graph.roots import ATTEMPT_COUNT_MAX, GraphRoots, require_engine, tag_of
 from agentctl.graph.threads import in_thread
 from agentctl.ids import graph_address
 
 if TYPE_CHECKING:
-    from agentctl.graph.loads.settling import Rejected, Settled
+    from agentctl.graph.loads.rejects import Rejected, RejectFile
+    from agentctl.graph.loads.settling import Settled
     from agentctl.graph.loads.spool import Spool, StagedType
+    from agentctl.graph.snapshot import Snapshot
     from agentctl.graph.tables import Tables
 
 __all__ = ["Mode", "load", "load_from"]
@@ -68,10 +72,12 @@ async def load_from(  # noqa: PLR0913  # what, where, how, and by whom
 ) -> LoadOutcome:
     """Loads sources into a branch by one commit, or nothing at all.
 
-    With the nonce of a recent commit nothing is written, and the answer is that commit's.
+    With the nonce of a recent commit nothing is written but the reject file, and the answer is that
+    commit's.
 
     Raises:
-        GraphError: there is no such graph or branch, or a file cannot be read.
+        GraphError: there is no such graph or branch, a file cannot be read, or the reject file
+            cannot be written.
         ReadSetConflictError: an overwrite met another writer, or the schema changed meanwhile.
     """
     assert 0 <= options.rejected_max <= REJECTED_MAX
@@ -89,15 +95,21 @@ async def load_from(  # noqa: PLR0913  # what, where, how, and by whom
         numbering = Numbering()
         tell = options.progress or _untold
         await read_sources(Reading(ir, mint, spool, numbering, tell), tuple(sources))
-        if done is not None:
-            return LoadOutcome(commit=commit_id(done, branch), rows=spool.rows_by_name())
-        loading = _Loading(roots, graph_id, spool, options, stamp)
-        number, settled = await _write(loading, head)
-        outcome = _outcome(loading, numbering, branch, number, settled)
-        if outcome.rejected and options.rejects is not None:
-            text = await in_thread(lambda: _reject_file(numbering, _all_rejected(spool, settled)))
-            await in_thread(functools.partial(options.rejects.write_bytes, text))
-        return outcome
+        await _require_permitted(options)
+        loading = _Loading(roots, graph_id, spool, options, stamp, numbering)
+        try:
+            if done is None:
+                number, settled = await _write(loading, head)
+            else:
+                again = options.rejected_max > 0
+                number = done
+                settled = await _settled_again(loading, branch, done) if again else None
+            if number is None or done is not None:
+                await _write_rejects(loading, settled)
+            await _put_rejects(loading, settled)
+            return _outcome(loading, branch, number, settled)
+        finally:
+            spool.aside.close()
 
 
 class _Loading(NamedTuple):
@@ -106,6 +118,7 @@ class _Loading(NamedTuple):
     spool: "Spool"
     options: LoadOptions
     stamp: Stamp
+    numbering: Numbering
 
 
 async def _write(loading: _Loading, head: Commit) -> tuple[int | None, "Settled | None"]:
@@ -113,7 +126,7 @@ async def _write(loading: _Loading, head: Commit) -> tuple[int | None, "Settled 
 
     Appending and merging are tried again on top of a faster writer's commit, checked anew.
     """
-    roots, graph_id, spool, options, _ = loading
+    roots, graph_id, spool, options, _, _ = loading
     if not spool.staged and (not spool.violations.count or _may_be_set_aside(loading)):
         return None, None
     for _ in range(ATTEMPT_COUNT_MAX - 1):
@@ -127,8 +140,21 @@ async def _write(loading: _Loading, head: Commit) -> tuple[int | None, "Settled 
     return await _write_once(loading, head)
 
 
+async def _settled_again(loading: _Loading, branch: str, number: int) -> "Settled":
+    """Returns what the commit of that number, which is this load's, was made of."""
+    roots, graph_id, spool, options, _, _ = loading
+    before = await roots.log.at(graph_id, number - 1, branch)
+
+    def look(snapshot: "Snapshot") -> "Settled":
+        from agentctl.graph.loads.settling import settle
+
+        return settle(snapshot, spool, mode=options.mode, rejected_max=options.rejected_max)
+
+    return await roots.on_snapshot(graph_id, before, look)
+
+
 async def _write_once(loading: _Loading, head: Commit) -> tuple[int | None, "Settled"]:
-    roots, graph_id, spool, options, stamp = loading
+    roots, graph_id, spool, options, stamp, _ = loading
     ir = await roots.ir(graph_id, head)
     tag = tag_of(head.n + 1, stamp, head.branch)
 
@@ -149,9 +175,20 @@ async def _write_once(loading: _Loading, head: Commit) -> tuple[int | None, "Set
     settled, types = await roots.on_tables(graph_id, head.incarnation, write)
     if types is None:
         return None, settled
+    await _require_permitted(options)
     _tell(loading, "committing", spool.rows)
+    await _write_rejects(loading, settled)
     commit = next_commit(head, "write", stamp, types=types)
-    return await roots.log.append(graph_id, commit, head=head), settled
+    try:
+        return await roots.log.append(graph_id, commit, head=head), settled
+    except GraphError:  # so there is no commit; of any other failure that is not known
+        await _withdraw_rejects(loading)
+        raise
+
+
+async def _require_permitted(options: LoadOptions) -> None:
+    if options.permitted is not None:
+        await options.permitted()
 
 
 def _count_rows(loading: _Loading) -> None:
@@ -193,39 +230,82 @@ def _may_be_set_aside(loading: _Loading) -> bool:
 
 def _outcome(
     loading: _Loading,
-    numbering: Numbering,
     branch: str,
     number: int | None,
     settled: "Settled | None",
 ) -> LoadOutcome:
-    spool = loading.spool
+    spool, numbering = loading.spool, loading.numbering
     path = graph_address(loading.graph_id)
     told = [spool.violations]
     if settled is not None and settled.violations is not spool.violations:
         told.append(settled.violations)
     found = [numbering.placed(d) for violations in told for d in violations.diagnostics(path)]
-    refused = settled is not None and settled.changes is None
-    if not refused:
+    if not _is_refused(settled):
         found = [msgspec.structs.replace(d, severity="warning") for d in found]
     return LoadOutcome(
         commit=None if number is None else commit_id(number, branch),
         rows={} if number is None else spool.rows_by_name(),
-        rejected=0 if refused else len(_all_rejected(spool, settled)),
+        rejected=len(_all_rejected(loading, settled)),
         diagnostics=tuple(found),
     )
 
 
-def _all_rejected(spool: "Spool", settled: "Settled | None") -> "list[Rejected]":
-    from agentctl.graph.loads.settling import Rejected
-
-    unread = [Rejected(b.line, [(f.code, f.message) for f in b.faults], b.text) for b in spool.bad]
-    return sorted(unread + (settled.rejected if settled is not None else []))
+def _is_refused(settled: "Settled | None") -> bool:
+    return settled is not None and settled.changes is None
 
 
-def _reject_file(numbering: Numbering, rejected: "list[Rejected]") -> bytes:
-    from agentctl.graph.loads.settling import encoded
+def _all_rejected(loading: _Loading, settled: "Settled | None") -> "list[Rejected]":
+    """Returns what is set aside, by line; nothing where all is refused."""
+    if _is_refused(settled):
+        return []
+    return sorted(loading.spool.bad + (settled.rejected if settled is not None else []))
 
-    return b"".join(encoded(r, *numbering.place(r.line)) for r in rejected)
+
+async def _write_rejects(loading: _Loading, settled: "Settled | None") -> None:
+    """Writes the reject file beside its place, where there is something to write."""
+    rejected = _all_rejected(loading, settled)
+    file = _reject_file(loading) if rejected else None
+    if file is None:
+        return
+    numbering, aside = loading.numbering, loading.spool.aside
+
+    def write() -> None:
+        from agentctl.graph.loads.rejects import encoded
+
+        loading.roots.before_write("write rejects")
+        file.write(encoded(r, aside.text(r.place), *numbering.place(r.line)) for r in rejected)
+
+    try:
+        await in_thread(write)
+    except OSError as failure:
+        path, said = loading.options.rejects, show(Foreign(failure.strerror or str(failure)))
+        raise GraphError(
+            error(
+                "load_rejects_unwritable",
+                str(path),
+                f"The reject file cannot be written, so nothing was loaded: {said}.",
+            )
+        ) from failure
+
+
+async def _put_rejects(loading: _Loading, settled: "Settled | None") -> None:
+    file = _reject_file(loading) if _all_rejected(loading, settled) else None
+    if file is not None:
+        loading.roots.before_write("put rejects")
+        await in_thread(file.put)
+
+
+async def _withdraw_rejects(loading: _Loading) -> None:
+    file = _reject_file(loading)
+    if file is not None:
+        await in_thread(file.withdraw)
+
+
+def _reject_file(loading: _Loading) -> "RejectFile | None":
+    from agentctl.graph.loads.rejects import RejectFile
+
+    path = loading.options.rejects
+    return None if path is None else RejectFile(path, loading.stamp.nonce)
 
 
 def _untold(progress: Progress) -> None:

@@ -67,8 +67,8 @@ EXPLAINED: Final[dict[str, str]] = {
     ),
     "graph_point_missing": (
         "A point of a graph's history is the number of a commit, a commit's id as "
-        "`<branch>:<n>`, a tag, or a time in RFC 3339 with its offset, which stands for the "
-        "newest commit made by then. What was given is none that this graph has.\n\n"
+        "`<branch>:<n>`, a tag, a branch for its newest commit, or a time in RFC 3339 with its "
+        "offset, which stands for the newest commit made by then. What was given is none that this graph has.\n\n"
         "    agentctl query people.adults --at main:12\n"
         "    agentctl query people.adults --at 2026-11-21T12:00:00Z"
     ),
@@ -167,6 +167,12 @@ EXPLAINED: Final[dict[str, str]] = {
     "load_file_missing": (
         "The file that was named is not there or may not be read. Nothing was done. Check the "
         "path; it is relative to where you are, not to the cluster's folder."
+    ),
+    "load_rejects_unwritable": (
+        "Lines of the input were set aside, and the file that shall tell of them cannot be written: "
+        "its folder is not there, may not be written to or is full, or the path is a folder's. What "
+        "was set aside would be lost, so the other lines were not loaded either. Give another path "
+        "to `--rejects` and load again."
     ),
     "param_missing": (
         "The query has a parameter that is neither nullable nor given. OmniGraph 0.10 would "

@@ -184,6 +184,7 @@ def _within(numbers: pa.Array, low: int, high: int) -> None:
 
 def _list(convert: Convert) -> Convert:
     def converted(values: list[Any]) -> pa.Array:
+        _are_lists(values)
         lengths = [0 if v is None else len(v) for v in values]
         items = convert(list(itertools.chain.from_iterable(v for v in values if v is not None)))
         ends = itertools.accumulate(lengths)
@@ -196,6 +197,7 @@ def _list(convert: Convert) -> Convert:
 
 def _vector(dimension: int) -> Convert:
     def converted(values: list[Any]) -> pa.Array:
+        _are_lists(values)
         given: Iterable[list[float]] = (v for v in values if v is not None)
         if any(len(v) != dimension for v in values if v is not None):
             raise UnfitError
@@ -209,6 +211,12 @@ def _vector(dimension: int) -> Convert:
         )
 
     return converted
+
+
+def _are_lists(values: list[Any]) -> None:
+    """Refuses a text or an object: each has members too, its letters or its names."""
+    if not {*map(type, values)} <= {list, type(None)}:
+        raise UnfitError
 
 
 def _checks(ir_type: IrType, prop: IrProperty) -> Iterable[Check]:

@@ -3,14 +3,16 @@
 Source: RFC 4180, graph-engine 4.
 """
 
+import codecs
 import csv
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import msgspec
 import pyarrow as pa
 
+from agentctl.graph.chunks import CHUNK_BYTES
 from agentctl.graph.lines import LINE_BYTES_MAX, Fault
 from agentctl.graph.loads.columns import converter_for
 from agentctl.graph.loads.minting import Mint
@@ -34,8 +36,9 @@ def read_csv(
     *first* is the number of the file's first line in the load.
     """
     csv.field_size_limit(LINE_BYTES_MAX)
-    with source.path.open(encoding="utf-8", newline="") as file:
-        reader = csv.reader(file, delimiter=source.delimiter, strict=True)
+    with source.path.open("rb") as file:
+        texts = _Texts(file)
+        reader = csv.reader(texts, delimiter=source.delimiter, strict=True)
         told = 0
         try:
             header = next(reader, None)
@@ -44,7 +47,7 @@ def read_csv(
                 yield _refused(first, layout), reader.line_num
                 return
             records = _Csv(source, layout, RecordReader(ir, layout, mint), header or [])
-            for lines, rows in _chunks(reader, first):
+            for lines, rows in _chunks(reader, texts, first):
                 yield records.read(lines, rows), reader.line_num - told
                 told = reader.line_num
         except (csv.Error, UnicodeDecodeError) as failure:
@@ -57,18 +60,67 @@ def _refused(line: int, faults: list[Fault]) -> Chunk:
     return Chunk([], [BadRow(line, faults, b"")], fatal=True)
 
 
-def _chunks(reader: Any, first: int) -> Iterator[tuple[list[int], list[list[str]]]]:  # noqa: ANN401  # csv's own
+class _Texts:
+    """The lines of a file as texts, read so that neither a line nor a record can fill the memory."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._pieces: list[bytes] = []
+        self._is_first = True
+        self.size = 0
+        """Bytes that were given since `begin`."""
+
+    def begin(self) -> None:
+        """Says that a record begins."""
+        self.size = 0
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        """Returns the next line, its end included.
+
+        Raises:
+            csv.Error: the record is too long.
+            UnicodeDecodeError: it is no UTF-8.
+        """
+        if not self._pieces:
+            # A carriage return alone ends a line too, as in files of old Macs.
+            read = self._file.readline(LINE_BYTES_MAX + 1)
+            self._pieces = read.splitlines(keepends=True)[::-1]
+            if self._is_first and self._pieces:
+                self._pieces[-1] = self._pieces[-1].removeprefix(codecs.BOM_UTF8)
+            self._is_first = False
+        if not self._pieces:
+            raise StopIteration
+        piece = self._pieces.pop()
+        self.size += len(piece)
+        if self.size > LINE_BYTES_MAX:
+            msg = f"a record is longer than {LINE_BYTES_MAX} bytes"
+            raise csv.Error(msg)
+        return piece.decode()
+
+
+def _chunks(
+    reader: Any,  # noqa: ANN401  # csv's own
+    texts: _Texts,
+    first: int,
+) -> Iterator[tuple[list[int], list[list[str]]]]:
     lines: list[int] = []
     rows: list[list[str]] = []
     start = first + reader.line_num
+    size = 0
+    texts.begin()
     for row in reader:
         if row:
             lines.append(start)
             rows.append(row)
         start = first + reader.line_num
-        if len(rows) >= CHUNK_RECORDS:
+        size += texts.size
+        texts.begin()
+        if len(rows) >= CHUNK_RECORDS or size >= CHUNK_BYTES:
             yield lines, rows
-            lines, rows = [], []
+            lines, rows, size = [], [], 0
     yield lines, rows
 
 
@@ -95,7 +147,9 @@ class _Csv:
             return self._read(lines, rows) if rows else Chunk([], [])
         wrong = set(bad)
         good = [n for n in range(len(rows)) if n not in wrong]
-        chunk = self._read([lines[n] for n in good], [rows[n] for n in good])
+        chunk = Chunk([], [])
+        if good:
+            chunk = self._read([lines[n] for n in good], [rows[n] for n in good])
         for n in bad:
             said = f"the record has {len(rows[n])} cells, the header {self._width}"
             chunk.bad.append(
@@ -164,7 +218,7 @@ def _as_it_is(text: str) -> object:
 def _array(text: str) -> object:
     try:
         return msgspec.json.decode(text)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return text
 
 

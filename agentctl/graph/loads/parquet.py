@@ -64,13 +64,14 @@ class _Parquet:
     def read(self, batch: pa.RecordBatch, first: int) -> Chunk:
         """Returns what the rows of a batch are."""
         ir_type, columns = self._layout
+        scalars = {p.name: Scalar(p.scalar) for p in ir_type.properties}
 
         def column(member: str, prop: IrProperty | None) -> pa.Array:
             values = batch.column(columns[member])
             return _texts(values) if prop is None else physical(ir_type, prop, values)
 
         def document(n: int) -> dict[str, object]:
-            return {m: _plain(batch.column(name)[n]) for m, name in columns.items()}
+            return {m: _plain(batch.column(name)[n], scalars.get(m)) for m, name in columns.items()}
 
         def text(n: int) -> bytes:
             return msgspec.json.encode(document(n), enc_hook=repr)
@@ -182,15 +183,47 @@ def _vectors(values: pa.Array, dimension: int) -> pa.Array:
     return vectors.take(pc.if_else(values.is_valid(), places, None))
 
 
-def _plain(value: pa.Scalar) -> Any:  # noqa: ANN401  # any JSON value
-    """Returns a value as a line would have it."""
+def _plain(value: pa.Scalar, scalar: Scalar | None) -> Any:  # noqa: ANN401  # any JSON value
+    """Returns a value as a line of a property of *scalar* would have it; None is for an id.
+
+    A date is a number in a line only where a Date is wanted, and so a time and binary: a number of
+    days must not become one of milliseconds, nor bytes a text that spells them. What is neither
+    stays what it is, which no property takes.
+    """
+    if isinstance(value, pa.DictionaryScalar):
+        value = value.value
     if not value.is_valid:
         return None
+    if isinstance(value, pa.ListScalar | pa.FixedSizeListScalar):
+        return [_plain(item, scalar) for item in value.values]
+    if _meant(value.type, scalar) is not scalar:
+        return _Alien(value)
     if isinstance(value, pa.Date32Scalar):
         return value.value
     if isinstance(value, pa.TimestampScalar):
         return _floored(pa.array([value], type=value.type))[0].as_py()
-    if isinstance(value, pa.ListScalar | pa.FixedSizeListScalar):
-        return [_plain(item) for item in value.values]
     found = value.as_py()
     return blob_text(INLINE + found) if isinstance(found, bytes) else found
+
+
+def _meant(kind: pa.DataType, scalar: Scalar | None) -> Scalar | None:
+    """Returns which property a value of *kind* is for, where JSON has no spelling of it; else *scalar*."""
+    if pa.types.is_date32(kind):
+        return Scalar.DATE
+    if pa.types.is_timestamp(kind):
+        return Scalar.DATETIME
+    return Scalar.BLOB if "binary" in str(kind) else scalar
+
+
+class _Alien:
+    """A value of a kind that its property cannot have; messages and reject files show it."""
+
+    def __init__(self, value: pa.Scalar) -> None:
+        self._value = value
+
+    def __repr__(self) -> str:
+        """Returns kind and value, also of what is beyond Python's own dates."""
+        shown = self._value
+        if isinstance(shown, pa.Date32Scalar | pa.TimestampScalar):
+            return f"{shown.type} {pc.cast(shown, pa.utf8()).as_py()}"
+        return f"{shown.type} {shown.as_py()!r}"

@@ -4,13 +4,13 @@ Setting rows aside can take the ground from others (an edge whose node goes), so
 nothing is wrong with what stays. Source: graph-engine 4.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-import msgspec
 import numpy as np
 
 from agentctl.graph.columns import LINE
+from agentctl.graph.loads.rejects import FAULT_COUNT_MAX, Rejected
 from agentctl.graph.loads.sources import REJECTED_MAX, Mode
 from agentctl.graph.loads.writing_lines import LineWriter
 from agentctl.graph.violations import Violation, Violations
@@ -20,16 +20,6 @@ from agentctl.graph.writes.checking import check
 if TYPE_CHECKING:
     from agentctl.graph.loads.spool import Spool, StagedType
     from agentctl.graph.snapshot import Snapshot
-
-
-class Rejected(NamedTuple):
-    """A line that was set aside."""
-
-    line: int
-    errors: list[tuple[str, str]]
-    """Code and message of each fault."""
-    text: bytes
-    """As it was given; of one that could be read, in the form of an export."""
 
 
 class Settled(NamedTuple):
@@ -117,7 +107,11 @@ def _by_line(found: Violations) -> dict[int, list[Violation]] | None:
 def _set_aside(spool: "Spool", by_line: dict[int, list[Violation]]) -> list[Rejected]:
     lines = np.array(sorted(by_line), dtype=np.int64)
     rejected = [
-        Rejected(line, [(_CODES.code(v), v.message) for v in by_line[line]], text)
+        Rejected(
+            line,
+            [(_CODES.code(v), v.message) for v in by_line[line][:FAULT_COUNT_MAX]],
+            spool.aside.keep(text),
+        )
         for staged in spool.staged.values()
         for line, text in _lines_of(staged, lines)
     ]
@@ -126,15 +120,11 @@ def _set_aside(spool: "Spool", by_line: dict[int, list[Violation]]) -> list[Reje
     return sorted(rejected)
 
 
-def _lines_of(staged: "StagedType", lines: np.ndarray) -> list[tuple[int, bytes]]:
+def _lines_of(staged: "StagedType", lines: np.ndarray) -> Iterator[tuple[int, bytes]]:
     writer = LineWriter(staged.type)
-    return [
-        pair
-        for batch in staged.rows_of(lines)
-        for pair in zip(
-            batch.column(LINE).to_pylist(), writer.lines(batch).splitlines(), strict=True
-        )
-    ]
+    for batch in staged.rows_of(lines):
+        numbers, texts = batch.column(LINE).to_pylist(), writer.lines(batch).splitlines()
+        yield from zip(numbers, texts, strict=True)
 
 
 class _Codes(Violations):
@@ -145,14 +135,3 @@ class _Codes(Violations):
 
 
 _CODES = _Codes()
-
-
-def encoded(rejected: Rejected, source: str, line: int) -> bytes:
-    """Returns the line of a reject file: what was given, where, and why it was set aside."""
-    try:
-        given: dict[str, str] = {"input": rejected.text.decode()}
-    except UnicodeDecodeError:
-        given = {"input_escaped": rejected.text.decode(errors="backslashreplace")}
-    errors = [{"code": code, "message": message} for code, message in rejected.errors]
-    entry = {"line": line, "source": source, "errors": errors, **given}
-    return msgspec.json.encode(entry) + b"\n"

@@ -14,7 +14,8 @@ import numpy as np
 import pyarrow as pa
 
 from agentctl.graph.columns import LINE
-from agentctl.graph.loads.parts import BadRow, Chunk, Part, staged_schema
+from agentctl.graph.loads.parts import Chunk, Part, staged_schema
+from agentctl.graph.loads.rejects import FAULT_COUNT_MAX, Aside, Rejected
 from agentctl.graph.violations import Violations
 from agentctl.graph.writes.changes import fitted
 from agentctl.languages.schema.ir import IrType, SchemaIr
@@ -141,12 +142,14 @@ class Spool:
         self._types = {t.id: t for t in ir.types}
         self._folder = folder
         self._rejected_max = rejected_max
+        self.aside = Aside(folder)
+        """The texts of lines that are set aside, or may be."""
         self.lines = 0
         """How many were read, of all sources."""
         self.staged: dict[str, StagedType] = {}
         self.violations = Violations()
         """What could not be read."""
-        self.bad: list[BadRow] = []
+        self.bad: list[Rejected] = []
         """The lines of `violations`, as long as they may be set aside."""
         self.bad_count = 0
         """How many lines could not be read."""
@@ -161,7 +164,8 @@ class Spool:
         for bad in chunk.bad:
             self.violations.add(bad.line, bad.faults)
             if self.bad_count <= self._rejected_max:
-                self.bad.append(bad)
+                errors = [(f.code, f.message) for f in bad.faults[:FAULT_COUNT_MAX]]
+                self.bad.append(Rejected(bad.line, errors, self.aside.keep(bad.text)))
         for part in chunk.parts:
             self._stage(part)
 

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from agentctl.graph.loads.sources import NdjsonSource, Progress
+from agentctl.graph.port import GraphError
 from agentctl.graph.violations import VIOLATION_COUNT_MAX
 from tests.graph.loads.loads_rig import SMALL, graph_with
 
@@ -137,3 +138,18 @@ async def test_progress_is_told_of_every_phase(tmp_path: Path) -> None:
     assert told[0].bytes == sum(map(len, lines[: told[0].lines]))
     written = [p for p in told if p.phase == "writing"]
     assert written[-1].rows == written[-1].rows_total == 10_000
+
+
+async def test_a_reject_file_that_cannot_be_written_leaves_the_graph_as_it_was(
+    tmp_path: Path,
+) -> None:
+    graph = await graph_with(tmp_path / "g", SMALL, [person("zoe")])
+    before = await graph.digest()
+    folder = tmp_path / "folder"
+    folder.mkdir()
+
+    for rejects in (tmp_path / "nowhere" / "rejects.ndjson", folder):
+        with pytest.raises(GraphError) as caught:
+            await graph.load_from(source(MIXED), rejected_max=5, rejects=rejects)
+        assert caught.value.diagnostic.code == "load_rejects_unwritable"
+        assert await graph.digest() == before
