@@ -87,6 +87,8 @@ class _Search:
         self._bits = max(steps[0].source_count - 1, 0).bit_length()
         self._nodes_mask = (1 << self._bits) - 1
         self._found = 0
+        self._single = False
+        """Whether the block that is searched has one source."""
 
     def pairs(self, sources: Positions) -> tuple[Positions, Positions]:
         block = max(1, FLAG_COUNT >> self._bits)
@@ -96,15 +98,23 @@ class _Search:
         for first in range(0, len(sources), block):
             part = sources[first : first + block]
             for level in self._levels(part, seen):
-                rows.append((level >> self._bits) + first)
-                targets.append(level & self._nodes_mask)
+                found, nodes = self._apart(level)
+                rows.append(found + first if first else found)
+                targets.append(nodes)
         if len(rows) == 1:
             return rows[0], targets[0]
         empty = np.empty(0, np.int64)
         return np.concatenate([empty, *rows]), np.concatenate([empty, *targets])
 
+    def _apart(self, level: Positions) -> tuple[Positions, Positions]:
+        """Returns the rows and the nodes of pairs."""
+        if self._single:
+            return np.zeros(len(level), np.int64), level
+        return level >> self._bits, level & self._nodes_mask
+
     def _levels(self, sources: Positions, seen: Flags) -> Iterator[Positions]:
         """Yields the pairs of each distance in bounds; leaves *seen* as it came, all false."""
+        self._single = len(sources) == 1
         rows, nodes = np.arange(len(sources)), sources
         touched: list[Positions] = []
         for distance in range(1, self._high + 1):
@@ -120,16 +130,15 @@ class _Search:
             if distance < self._high:
                 seen[level] = True
                 touched.append(level)
-                rows, nodes = level >> self._bits, level & self._nodes_mask
+                rows, nodes = self._apart(level)
         for level in touched:
             seen[level] = False
 
     def _stepped(self, rows: Positions, nodes: Positions, seen: Flags, *, first: bool) -> Positions:
         """Returns the pairs one edge further that are not *seen*, each once."""
-        counts = sum(
-            (s.neighbours.starts[nodes + 1] - s.neighbours.starts[nodes] for s in self._steps),
-            np.zeros(len(nodes), np.int64),
-        )
+        after = nodes + 1
+        each = [s.neighbours.starts[after] - s.neighbours.starts[nodes] for s in self._steps]
+        counts = each[0] if len(each) == 1 else np.sum(each, axis=0)
         total = int(counts.sum())
         if total * _DENSE_PART > len(seen) or total > GATHER_COUNT:
             return self._densely(rows, nodes, seen, np.cumsum(counts))
@@ -161,7 +170,8 @@ class _Search:
         parts: list[Positions] = []
         for step in self._steps:
             at, targets, _ = gathered(step.neighbours, nodes, pairs_max=None)
-            parts.append(rows[at] << self._bits | targets)
+            # Of one source the row is 0, so that the pair is the node.
+            parts.append(targets if self._single else rows[at] << self._bits | targets)
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
