@@ -28,6 +28,8 @@ from agentctl.languages.schema.ir import SchemaIr, catalog_of
 Explain = Literal["plan", "analyze"]
 TEXT: str = "query"
 """How diagnostics name the text of an ad hoc query."""
+_GRAPHS: str = "agentctl graph list"
+"""Tells which graphs there are, and how each of them is."""
 
 
 class Look(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,7 +119,8 @@ async def read_text(
     if live.presence != "live" or live.ir is None:
         code = "graph_not_found" if live.presence == "absent" else "graph_observation_error"
         why = f"graph {graph} is {live.presence}, so nothing of it is read"
-        return _none(error(code, graph_address(graph), why, detail=live.error))
+        told = error(code, graph_address(graph), why, detail=live.error, remedy=_GRAPHS)
+        return _none(told)
     if look.point != NEWEST:
         try:
             live = await seen_at(cluster, live, look.point)

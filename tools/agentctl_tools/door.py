@@ -115,6 +115,8 @@ def invalid_arguments(kind: type[msgspec.Struct], told: str) -> Diagnostic:
     if unknown is not None:
         near = nearest(unknown["field"], known)
         remedy = f"Did you mean `{near}`? {remedy}" if near is not None else remedy
+    elif at is not None and (name := at["path"].removeprefix("$.")) in known:
+        remedy = f"Give `{name}` as it is expected, or leave it out where it has a default."
     return error(
         "invalid_arguments",
         at["path"] if at is not None else "$",

@@ -4,8 +4,9 @@ Policy is asked twice: whether the caller may invoke the query, and whether they
 graph's branch. Whoever may not invoke it is told what they are told of a query that is not there.
 """
 
+import re
 from collections.abc import Iterable
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -23,6 +24,8 @@ from agentctl_tools.policies import as_unknown, refused_beside
 from agentctl_tools.run_query import graph_of, query_address
 from agentctl_tools.served import withheld
 from agentctl_tools.waiting import WaitS
+
+_COMMIT: Final = re.compile(r".+:[1-9][0-9]{0,19}", re.ASCII)
 
 
 class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -62,6 +65,10 @@ class MutateAnswer(msgspec.Struct, frozen=True, kw_only=True):
 async def _handle(call: Call) -> Envelope:
     given = call.arguments
     graph = graph_of(given.query)
+    if given.if_commit is not None and _COMMIT.fullmatch(given.if_commit) is None:
+        why = "`if_commit` is no id of a commit: <branch>:<number>, as reads and writes tell it"
+        remedy = "Give the `graph_commit_id` of what you read; or leave `if_commit` out."
+        return refused("invalid_arguments", "$.if_commit", why, remedy=remedy)
     told = await withheld(call.cluster, graph)
     if told is not None:
         return failed((told,))

@@ -89,7 +89,9 @@ async def _called(
     unknown = unknown_arguments(name, given)
     if unknown:
         told = f"`{name}` has no argument `{unknown[0]}`"
-        return _answer(refused("invalid_arguments", f"$.{unknown[0]}", told), name, given)
+        remedy = "Leave it out; it is the operator's own."
+        refusal = refused("invalid_arguments", f"$.{unknown[0]}", told, remedy=remedy)
+        return _answer(refusal, name, given)
     arguments = with_defaults(name, given)
     operation = operation_for(name, arguments)
     with operation_span(operation, door.principal) as span:

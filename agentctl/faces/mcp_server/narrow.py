@@ -12,6 +12,8 @@ from agentctl_tools.operation import Envelope
 RESULT_BYTES_MAX: Final = 8_000
 _LINK_BYTES: Final = 400
 """Kept free for the link beside a result that was cut."""
+_READ_LINK_MAX: Final = 2_000
+"""Characters of a link that holds the text of a read; it stands in the result, and in its link."""
 _ROUNDS_MAX: Final = 300
 CUT: Final = "cut"
 """Beside a list that was shortened stands ``<name>_total``; in the envelope's data ``cut`` is true."""
@@ -28,13 +30,13 @@ def result_of(
     plain = msgspec.json.decode(msgspec.json.encode(envelope))
     assert isinstance(plain, dict)
     if _size(plain) > RESULT_BYTES_MAX:
-        plain["more"] = plain["more"] or _link(operation, arguments)
+        plain["more"] = plain["more"] or _link(operation, arguments, plain["data"])
         _cut(plain)
     return plain
 
 
-def _link(operation: str, arguments: Mapping[str, object]) -> str | None:
-    """The resource that holds the whole of what *operation* answered."""
+def _link(operation: str, arguments: Mapping[str, object], data: object) -> str | None:
+    """The resource that holds the whole of *data*, which *operation* answered."""
     match operation:
         case "status":
             return "agentctl://cluster"
@@ -44,12 +46,25 @@ def _link(operation: str, arguments: Mapping[str, object]) -> str | None:
             return "agentctl://ops"
         case "explain":
             return f"agentctl://explain/{quote(str(arguments.get('what', '')), safe='')}"
-        case "run_query" if not {"branch", "at", "explain"} & set(arguments):
-            query = quote(str(arguments.get("query", "")), safe="")
-            params = quote(msgspec.json.encode(arguments.get("params", {})).decode(), safe="")
-            return f"agentctl://rows/{query}/{params}"
+        case "query" | "run_query":
+            return _read_link(operation, arguments, data)
         case _:
             return None
+
+
+def _read_link(operation: str, arguments: Mapping[str, object], data: object) -> str | None:
+    """The resource of a read, at the very commit that was read; None where its name is too long.
+
+    A plain stored read has a shorter one, of what is newest.
+    """
+    if operation == "run_query" and not {"branch", "at", "explain"} & set(arguments):
+        query = quote(str(arguments.get("query", "")), safe="")
+        params = quote(msgspec.json.encode(arguments.get("params", {})).decode(), safe="")
+        return f"agentctl://rows/{query}/{params}"
+    commit = data.get("graph_commit_id") if isinstance(data, dict) else None
+    asked = {**arguments, **({} if commit is None else {"at": commit})}
+    link = f"agentctl://read/{operation}/{quote(msgspec.json.encode(asked).decode(), safe='')}"
+    return link if len(link) <= _READ_LINK_MAX else None
 
 
 def _size(value: object) -> int:

@@ -8,6 +8,7 @@ import mcp_types as types
 import msgspec
 
 from agentctl.faces.mcp_server.doorway import Doorway
+from agentctl.faces.mcp_server.projection import unknown_arguments
 
 SCHEME: Final = "agentctl://"
 ROWS_MAX: Final = 10_000
@@ -66,6 +67,12 @@ TEMPLATES: Final = (
         description="All rows of a stored read; params are JSON, percent-encoded.",
         mime_type="application/json",
     ),
+    types.ResourceTemplate(
+        name="read",
+        uri_template="agentctl://read/{tool}/{arguments}",
+        description="The whole answer of `query` or `run_query`; arguments are JSON, as to the tool.",
+        mime_type="application/json",
+    ),
 )
 
 
@@ -111,13 +118,29 @@ def _meant(uri: str) -> tuple[str, dict[str, Any]]:  # noqa: PLR0911  # one retu
             return "schema", {"graph": graph}
         case "explain", [what]:
             return "explain", {"what": what}
-        case "rows", [query, params]:
-            try:
-                given = msgspec.json.decode(params, type=dict[str, Any])
-            except msgspec.DecodeError as invalid:
-                msg = f"params of {uri} are no JSON object"
-                raise UnknownResourceError(msg) from invalid
-            return "run_query", {"query": query, "params": given, "limit": ROWS_MAX}
+        case (("rows" | "read"), [named, given]):
+            return _read(uri, kind, named, given)
         case _:
             msg = f"there is no resource {uri}"
             raise UnknownResourceError(msg)
+
+
+def _read(uri: str, kind: str, named: str, text: str) -> tuple[str, dict[str, Any]]:
+    """Returns the call of a stored read by its name, or of any by the arguments of its tool."""
+    if kind == "rows":
+        params = _object(uri, "params", text)
+        return "run_query", {"query": named, "params": params, "limit": ROWS_MAX}
+    given = _object(uri, "arguments", text)
+    unknown = unknown_arguments(named, given)
+    if named not in {"query", "run_query"} or unknown:
+        msg = f"there is no resource {uri}" if not unknown else f"{named} takes no {unknown[0]}"
+        raise UnknownResourceError(msg)
+    return named, given
+
+
+def _object(uri: str, name: str, text: str) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(text, type=dict[str, Any])
+    except msgspec.DecodeError as invalid:
+        msg = f"{name} of {uri} are no JSON object"
+        raise UnknownResourceError(msg) from invalid

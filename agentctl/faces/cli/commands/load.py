@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     epilog=example(
         "agentctl load supply rows.ndjson --mode merge",
         "agentctl load supply packages.csv --type Package --column name=package_name",
-        "agentctl load supply uses.tsv --format csv --edge Uses --delimiter '\\t' --null NA",
+        "agentctl load supply uses.tsv --format csv --edge Uses --delimiter tab --null NA",
         "agentctl load supply rows.ndjson --max-errors 100 --rejects bad.ndjson",
     ),
 )
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 @click.option("--edge", metavar="E", help="Edge type of the rows of CSV and Parquet.")
 @click.option("--column", "columns", metavar="MEMBER=COLUMN", multiple=True, help="What is where.")
 @click.option("--ignore", metavar="COLUMN", multiple=True, help="A column to leave out.")
-@click.option("--delimiter", metavar="CHAR", help="Between the cells of a CSV; `\\t` is a tab.")
+@click.option("--delimiter", metavar="CHAR", help="Between the cells of a CSV; `tab` for a tab.")
 @click.option("--null", metavar="TEXT", help="The cell of a CSV that is no value; default: empty.")
 @click.option("--max-errors", metavar="N", type=int, default=0, help="Bad rows to set aside.")
 @click.option("--rejects", metavar="FILE", help="Where rows that were set aside go.")
@@ -78,7 +78,7 @@ def command(  # noqa: PLR0913  # its options
         "wait_s": wait_s,
     }
     if delimiter is not None:
-        arguments["delimiter"] = delimiter.replace("\\t", "\t")
+        arguments["delimiter"] = _character(delimiter)
     if null is not None:
         arguments["null"] = null
     if node is not None or edge is not None or columns or ignore:
@@ -103,6 +103,14 @@ async def _load(session: "Session", arguments: dict[str, object]) -> "Ended":
         return ended_with(await session.call("load", arguments))
     with load_teller() as notify:
         return ended_with(await session.call("load", arguments, notify=notify))
+
+
+def _character(text: str) -> str:
+    character = "\t" if text in {"\\t", "tab"} else text
+    if len(character) != 1 or character in '"\r\n':
+        msg = "it is one character, and neither a quote nor the end of a line; a tab is `tab`"
+        raise click.BadParameter(msg, param_hint="--delimiter")
+    return character
 
 
 def _pair(text: str) -> tuple[str, str]:
