@@ -31,15 +31,15 @@ class Site:
         self.bench = Bench(path, where="lance")
         self.cluster: Any = None  # of `begin`
 
-    async def begin(self, more: str = "") -> "Site":
-        """Makes and applies it; *more* is added to cluster.yaml."""
+    async def begin(self, more: str = "", *, gate: str = "cluster") -> "Site":
+        """Makes and applies it; *more* is added to cluster.yaml, and *gate* is what that is about."""
         files = folder_files("supply")
         self.cluster = await self.bench.begun(
             files | {"cluster.yaml": f"{files['cluster.yaml']}{more}"}
         )
         result = await apply(self.cluster, self.bench.agent, wanting())
         if more:
-            await decide(self.cluster, await ask(self.cluster, self.bench.agent, "cluster"))
+            await decide(self.cluster, await ask(self.cluster, self.bench.agent, gate))
             result = await apply(self.cluster, self.bench.agent, wanting())
         assert result.converged, result.diagnostics
         report, _ = await load(

@@ -147,3 +147,28 @@ async def test_a_cleanup_lets_go_of_what_is_old_and_of_nothing_younger_than_the_
     assert codes(await site.ask("graph_diff", before="main:3")) == ["feed_gap"]
     assert (await site.ask("graph_diff", before="kept")).ok
     assert (await site.ask("graph_verify")).ok
+
+
+async def test_the_floor_of_a_cleanup_is_the_applied_retention_of_deleted_graphs(
+    tmp_path: Path,
+) -> None:
+    """It was seven days whatever the cluster said."""
+    kept = "ops:\n  retention: { detached: 30d }\n"
+    site = await Site(tmp_path).begin(kept, gate="ops")
+    await site.put("main", package("a", "2"))
+    await site.put("main", package("a", "3"))
+    site.bench.world.advance(timedelta(days=20).total_seconds())
+    day_s = 86_400
+
+    below = await site.ask("graph_cleanup", older_than_s=8 * day_s, intent="a test")
+    by_itself = await site.done("graph_cleanup")
+    told = await site.ask("graph_waste", older_than_s=8 * day_s)
+    site.bench.world.advance(timedelta(days=20).total_seconds())
+    later = await site.done("graph_cleanup")
+
+    assert codes(below) == ["retention_floor"]
+    assert "30 days" in below.diagnostics[0].message
+    assert below.data.op is None  # type: ignore[attr-defined]
+    assert not any(by_itself.report.commits.values())
+    assert sum(told.data.commits.values()) >= 1  # type: ignore[attr-defined]
+    assert sum(later.report.commits.values()) >= 1

@@ -6,7 +6,7 @@ from typing import Annotated
 import msgspec
 
 from agentctl.engine import graph_care
-from agentctl.graph.data_port import CleanupReport, Retention
+from agentctl.graph.data_port import CleanupReport
 from agentctl_tools.branch_calls import WriteAnswer, WriteArguments, common, engine_call, once
 from agentctl_tools.envelopes import count, done, failed
 from agentctl_tools.fields import GraphId
@@ -23,9 +23,12 @@ Keep = Annotated[
 ]
 OlderThan = Annotated[
     int,
-    msgspec.Meta(description="Seconds; commits younger than that stay.", ge=0, le=AGE_S_MAX),
+    msgspec.Meta(
+        description="Seconds; commits younger than that stay. Default: ops.retention.detached.",
+        ge=0,
+        le=AGE_S_MAX,
+    ),
 ]
-FLOOR_S = int(graph_care.RETENTION_FLOOR.total_seconds())
 
 
 class WasteArguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -33,14 +36,14 @@ class WasteArguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     graph: GraphId
     keep: Keep = 1
-    older_than_s: OlderThan = FLOOR_S
+    older_than_s: OlderThan | None = None
 
 
 class CleanupArguments(WriteArguments, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What `graph_cleanup` takes."""
 
     keep: Keep = 1
-    older_than_s: OlderThan = FLOOR_S
+    older_than_s: OlderThan | None = None
 
 
 class CleanedUp(WriteAnswer, frozen=True, kw_only=True):
@@ -58,7 +61,7 @@ async def _waste(call: Call) -> Envelope:
     if refused is not None:
         return refused
     report = await graph_care.rehearsed_cleanup(
-        call.cluster, call.caller, given.graph, _retention(given)
+        call.cluster, call.caller, given.graph, keep=given.keep, older_than=_age(given)
     )
     return done(f"{_commits(report)} would go.", data=report)
 
@@ -72,7 +75,11 @@ async def _cleanup(call: Call) -> Envelope:
 
     async def act(op_id: str | None) -> CleanedUp:
         written = await graph_care.graph_cleanup(
-            call.cluster, call.caller, engine_call(given, op_id), _retention(given)
+            call.cluster,
+            call.caller,
+            engine_call(given, op_id),
+            keep=given.keep,
+            older_than=_age(given),
         )
         return CleanedUp(**common(given, written), report=written.value)
 
@@ -88,8 +95,8 @@ def _commits(report: CleanupReport) -> str:
     return f"The data of {count(sum(report.commits.values()), 'commit')}"
 
 
-def _retention(given: WasteArguments | CleanupArguments) -> Retention:
-    return Retention(keep=given.keep, older_than=timedelta(seconds=given.older_than_s))
+def _age(given: WasteArguments | CleanupArguments) -> timedelta | None:
+    return None if given.older_than_s is None else timedelta(seconds=given.older_than_s)
 
 
 WASTE = Operation(

@@ -39,7 +39,11 @@ def optimize(graph: str, branch: str, intent: str | None, wait_s: float, **_: ob
 )
 @click.argument("graph", metavar="ID")
 @click.option("--keep", type=int, default=1, help="Newest commits of each branch that stay.")
-@click.option("--older-than", metavar="TIME", default="7d", help="What is younger stays.")
+@click.option(
+    "--older-than",
+    metavar="TIME",
+    help="What is younger stays; default: as long as deleted graphs.",
+)
 @click.option("--dry-run", is_flag=True, help="Only say what would go.")
 @intent_option
 @wait_option
@@ -50,7 +54,7 @@ def cleanup(  # noqa: PLR0913  # a command's options
     /,
     graph: str,
     keep: int,
-    older_than: str,
+    older_than: str | None,
     dry_run: bool,  # noqa: FBT001  # a flag of the command line
     intent: str | None,
     wait_s: float,
@@ -61,8 +65,8 @@ def cleanup(  # noqa: PLR0913  # a command's options
     from agentctl.faces.cli.printing import json_text
     from agentctl.faces.cli.session import run_operation
 
-    age_s = duration_s(older_than)
-    if age_s is None:
+    age_s = None if older_than is None else duration_s(older_than)
+    if age_s is None and older_than is not None:
         context.fail("--older-than is a number and s, m, h, d or w: 12h, 30d.")
     asked = {"graph": graph, "keep": keep, "older_than_s": age_s}
     if dry_run:
