@@ -83,6 +83,8 @@ def run_command(main: Main, *, via: Via = "cli") -> NoReturn:
 
     try:
         anyio.run(whole)
+    except BrokenPipeError:
+        raise  # Nobody reads what is printed any more (`| head`): `main` ends without a word.
     except click.ClickException:
         raise  # Arguments that do not go together, found out on the way: told as such, and no bug.
     except Exception as bug:  # noqa: BLE001  # the outermost loop

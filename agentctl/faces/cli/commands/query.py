@@ -29,7 +29,13 @@ from agentctl.faces.cli.options import example, shared
 )
 @click.option("--text", metavar="QUERY", help="A read of your own, of GRAPH.")
 @click.option("--deadline", "deadline_s", metavar="SECONDS", type=float, help="For the read.")
-@click.option("--memory", "memory_mib", metavar="MIB", type=click.IntRange(min=1), help="At most; default: 2048.")
+@click.option(
+    "--memory",
+    "memory_mib",
+    metavar="MIB",
+    type=click.IntRange(min=1),
+    help="At most; default: 2048.",
+)
 @shared
 def command(  # noqa: PLR0913  # its options
     query: str,
