@@ -95,12 +95,9 @@ async def main() -> None:
     given = parser.parse_args()
     timing.turn_count = given.turns
     parts = given.only or PARTS
-    data = made(given.nodes, given.edges)
-    sys.stdout.write(f"{machine()}: {sizes(data)}; milliseconds\n")
-    if "arrays" in parts:
-        tell("Arrays of numbers", await array_rows(data))
-    if {"load", "reads", "writes"} & set(parts):
-        await tell_of_one_graph(data, parts)
+    sys.stdout.write(f"{machine()}; milliseconds\n")
+    if set(parts) - {"sizes"}:
+        await tell_of_one_graph(made(given.nodes, given.edges), parts)
     if "sizes" in parts:
         large = bool(given.large)
         tell_growth("In graphs of several sizes", await growing_rows(folder_of_all(), large=large))
@@ -109,6 +106,11 @@ async def main() -> None:
 
 async def tell_of_one_graph(data: Data, parts: Sequence[str]) -> None:
     """Prints the tables of what everybody is asked of one graph."""
+    sys.stdout.write(f"{sizes(data)}\n")
+    if "arrays" in parts:
+        tell("Arrays of numbers", await array_rows(data))
+    if set(parts) <= {"arrays", "sizes"}:
+        return
     async with opened(data) as bench:
         rivals = [make() for name, make in RIVALS if importlib.util.find_spec(name)]
         if not {"load", "reads"} & set(parts):

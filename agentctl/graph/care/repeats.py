@@ -15,7 +15,7 @@ from agentctl.graph.adjacency.hashing import Hashes
 from agentctl.graph.care.stored_rows import StoredRows, complete, hashes_of
 from agentctl.graph.writes.check_keys import repeats
 
-PART_ROWS: Final = 1 << 24
+PART_ROWS: Final = 1 << 23
 """So many rows are hashed in one pass, 8 bytes each and as much again to put them together."""
 SUSPECT_COUNT: Final = 1 << 17
 """So many hashes that come twice are looked into in one pass."""
