@@ -202,6 +202,9 @@ async def test_names_of_branches_and_tags_that_may_not_be_read_are_told_by_no_an
 
     async with keep.served():
         listed = [await keep.post("agent:ci", o, **HERE) for o in ("branch_list", "graph_tags")]
+        taken = await keep.post(
+            "agent:ci", "graph_tag", **HERE, tag="hush", at="main:1", intent="x"
+        )
         cared = [await keep.post("agent:ci", o, **HERE) for o in ("graph_verify", "graph_waste")]
         for operation, given in ways:
             answers = []
@@ -213,6 +216,8 @@ async def test_names_of_branches_and_tags_that_may_not_be_read_are_told_by_no_an
             assert '"ok":true' not in hidden, operation
 
     assert "open" in listed[1].text
+    assert "is taken" in taken.text
+    assert "hidden" not in taken.text
     for answer in (*listed, *cared):
         assert "hidden" not in answer.text
         assert "hush" not in answer.text
@@ -273,3 +278,25 @@ async def test_a_pasted_secret_is_in_no_commit(keep: Any) -> None:
     assert done.json()["ok"], done.text
     assert secret not in shown.text
     assert not [data for data in stored if secret.encode() in data]
+
+
+async def test_a_cleanup_after_a_branch_was_deleted_leaves_what_it_held_for_as_long_as_is_promised(
+    keep: Any,
+) -> None:
+    """Old commits of a branch are not gone with the command after its deletion."""
+    await keep.begin()
+    await as_sarah(keep, "branch_create", branch="work")
+    await as_sarah(keep, "load_rows", rows=OURS, branch="work")
+    head = (await as_sarah_reads(keep, "branch_list")).branches[1].head.id
+    keep.bench.world.advance(30 * 86_400)
+
+    await as_sarah(keep, "branch_delete", branch="work", unmerged=True)
+    await as_sarah(keep, "graph_cleanup")
+    regretted = await as_sarah(keep, "branch_create", branch="again", source="work", at=head)
+    await as_sarah(keep, "branch_delete", branch="again", unmerged=True)
+    keep.bench.world.advance(30 * 86_400)
+    await as_sarah(keep, "graph_cleanup")
+    late = await call(keep.cluster, keep.bench.sarah, "query", {**HERE, "query": QUERY, "at": head})
+
+    assert regretted.branch.name == "again"
+    assert [d.code for d in late.diagnostics] == ["graph_collected"]

@@ -17,7 +17,7 @@ from agentctl_tools.branch_calls import (
     engine_call,
     once,
 )
-from agentctl_tools.envelopes import count, done, failed
+from agentctl_tools.envelopes import count, done, failed, refused
 from agentctl_tools.fields import GraphId
 from agentctl_tools.operation import Call, Envelope, Operation
 from agentctl_tools.points import permitted_branches, permitted_point, refused_on
@@ -83,6 +83,9 @@ async def _tag(call: Call) -> Envelope:
         if isinstance(point, Envelope):
             return point
         at = point.id
+    taken = await _taken(call, given)
+    if taken is not None:
+        return taken
 
     async def act(op_id: str | None) -> Tagged:
         written = await history_of_graphs.graph_tag(
@@ -121,6 +124,19 @@ async def _untag(call: Call) -> Envelope:
         return Tagged(**common(given, written), tag=written.value)
 
     return await once(call, "graph_untag", Tagged, act, lambda _: "The tag is gone.")
+
+
+async def _taken(call: Call, given: TagArguments) -> Envelope | None:
+    """Returns that a name is taken where the caller may not know of what; else the engine tells it."""
+    tags = await history_of_graphs.graph_tags(call.cluster, given.graph)
+    branches = [tag.commit.rpartition(":")[0] for tag in tags if tag.name == given.tag]
+    seen = await permitted_branches(call, given.graph, "read", branches)
+    if isinstance(seen, Envelope):
+        return seen
+    if seen.issuperset(branches):
+        return None
+    why = f"the name {given.tag} is taken"
+    return refused("graph_tag_exists", f"graph.{given.graph}", why, remedy="Choose another name.")
 
 
 def _no_tag(given: UntagArguments) -> Envelope:
