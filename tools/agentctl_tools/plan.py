@@ -147,7 +147,7 @@ OPERATION = Operation(
     arguments=Arguments,
     handler=_handle,
     describe=(
-        "Look. Compares the configuration with the cluster and says what apply would do: changes "
+        "Look. Compares configuration and cluster, says what apply would do: changes "
         "by class, gates that need a human, at most 10 changes, the rest by link. Gives plan_id."
     ),
     resource=lambda given: resource_of(given.within),

@@ -53,9 +53,9 @@ HIDDEN: Final[Mapping[str, frozenset[str]]] = {
 """Arguments that only the command line has."""
 DESCRIPTIONS: Final[Mapping[str, str]] = {
     "approve": (
-        "Real. Your half of an approval, never consent. With `gate`: asks a human to decide that "
-        "gate of the plan (asking again gives the same request). With `decision`: hands in a "
-        "decision that an enrolled human signed elsewhere."
+        "Real. Your half of an approval, never consent. With `gate`: asks a human to decide it "
+        "(asked again, it is the same request). With `decision`: hands in one that an enrolled "
+        "human signed elsewhere."
     ),
 }
 """Of tools that stand for two operations."""
