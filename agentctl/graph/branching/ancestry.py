@@ -21,14 +21,13 @@ _BELOW: Final = 4
 """Reached from a commit that both have: no candidate."""
 
 
-async def merge_base(
+async def merge_bases(
     roots: GraphRoots, graph_id: str, ours: Commit, theirs: Commit
-) -> Commit | None:
-    """Returns the newest commit that is *ours* and *theirs*, or that both grew from.
+) -> tuple[Commit, ...]:
+    """Returns the newest commits that are *ours* and *theirs*, or that both grew from.
 
-    Where merges in both directions left several that do not lie below each other, the one made
-    last is taken, by id where two were made at once: either gives the same rows where only one
-    branch changed them since, and more conflicts else. None where there is none.
+    Mostly one. Where merges crossed there are several that do not lie below each other: the one made
+    last comes first, by id where two were made at once.
     """
 
     async def commit_of(named: str) -> Commit | None:
@@ -41,8 +40,8 @@ async def merge_base(
 
 async def newest_common(
     ours: Commit, theirs: Commit, commit_of: Callable[[str], Awaitable[Commit | None]]
-) -> Commit | None:
-    """Returns what `merge_base` does, over any way to read a commit by its id."""
+) -> tuple[Commit, ...]:
+    """Returns what `merge_bases` does, over any way to read a commit by its id."""
     walk = _Walk()
     walk.reach(ours, _OURS)
     walk.reach(theirs, _THEIRS)
@@ -89,10 +88,10 @@ class _Walk:
         self._waiting.discard(name)
         return self.known[name], self._marks[name]
 
-    def newest(self) -> Commit | None:
-        """Returns the newest common commit that was not reached from another one."""
+    def newest(self) -> tuple[Commit, ...]:
+        """Returns the common commits that were not reached from another one, newest first."""
         common = [_Newer(self.known[n]) for n, marks in self._marks.items() if marks == _BOTH]
-        return self.known[min(common).name] if common else None
+        return tuple(self.known[one.name] for one in sorted(common))
 
 
 class _Newer:

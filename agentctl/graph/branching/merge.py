@@ -13,6 +13,7 @@ import msgspec
 
 from agentctl.graph.branching.broken import broken
 from agentctl.graph.branching.conflicts import CONFLICT_COUNT_MAX, Conflict, Found
+from agentctl.graph.branching.crossing import undecided
 from agentctl.graph.branching.diff import changed
 from agentctl.graph.branching.differences import TypeDiff, no_difference
 from agentctl.graph.branching.migrated import in_columns_of, lost_rows, lost_values, migrated
@@ -45,6 +46,8 @@ class Three(msgspec.Struct, frozen=True, kw_only=True):
 
     takes_theirs: bool
     """Whether the merged schema is theirs, and not that of our branch."""
+    crossed: tuple[Snapshot, ...] = ()
+    """Other bases, where merges crossed."""
 
     @property
     def target(self) -> Snapshot:
@@ -77,12 +80,14 @@ def planned(three: Three) -> MergePlan:
     mine = dict(_in_ids_of(target, three.base, three.ours))
     other = dict(_in_ids_of(target, three.base, three.theirs))
     merged: dict[str, MergedType] = {}
+    sides: dict[str, tuple[TypeDiff, TypeDiff]] = {}
     found: list[Found] = []
     rows: dict[str, MergedRows] = {}
     for ir_type in target.ir.types:
         ours, theirs = mine.pop(ir_type.id, None), other.pop(ir_type.id, None)
         found += [lost_values(ir_type, ours, "theirs"), lost_values(ir_type, theirs, "ours")]
         ours, theirs = _migrated(ir_type, ours), _migrated(ir_type, theirs)
+        sides[ir_type.id] = ours, theirs
         result = merge_type(ours, theirs)
         found.append(result.found)
         if not theirs.is_empty:
@@ -94,10 +99,21 @@ def planned(three: Three) -> MergePlan:
     changes = _changes(target, merged)
     conflicts, matched = _together(found), {}
     if not conflicts.count:
+        conflicts = _together(list(_undecided(three, sides)))
+    if not conflicts.count:
         violations = Violations(of_load=False)
         matched = dict(check(target, changes, violations))
         conflicts = broken(three.base, three.ours, three.theirs, target.ir, changes, violations)
     return MergePlan(three=three, changes=changes, matched=matched, found=conflicts, rows=rows)
+
+
+def _undecided(three: Three, sides: Mapping[str, tuple[TypeDiff, TypeDiff]]) -> Iterator[Found]:
+    """Gives what the choice among several bases would decide."""
+    for other in three.crossed:
+        for type_id, diff in _in_ids_of(three.target, three.base, other):
+            if type_id in sides:
+                ours, theirs = sides[type_id]
+                yield undecided(_migrated(ours.type, diff), ours, theirs)
 
 
 def written(tables: Tables, plan: MergePlan, tag: str) -> dict[str, TypeState]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from agentctl.diagnostics.diagnostic import error
-from agentctl.graph.branching.ancestry import merge_base
+from agentctl.graph.branching.ancestry import merge_bases
 from agentctl.graph.branching.conflicts import Found, diagnostics_of, element_of
 from agentctl.graph.branching.names import parse_commit_id
 from agentctl.graph.branching.outcomes import MergeOutcome, merged_schema, outcome_of
@@ -39,6 +39,14 @@ class _Met(msgspec.Struct, frozen=True, kw_only=True):
     ours: Commit
     theirs: Commit
     schema: SchemaRef
+    crossed: tuple[Commit, ...] = ()
+    """Where merges crossed, the other commits that are as much the base."""
+
+    @property
+    def outcome(self) -> MergeOutcome:
+        """What the merge is by what the commits name; one that depends on the base is looked at."""
+        found = {outcome_of(b, self.ours, self.theirs) for b in (self.base, *self.crossed)}
+        return found.pop() if len(found) == 1 else "merged"
 
     def report(self, outcome: MergeOutcome) -> MergeReport:
         """Returns what is told of a merge that looks at no rows."""
@@ -108,7 +116,7 @@ async def _merge_commits(
     roots: GraphRoots, graph_id: str, ours: Commit, theirs: Commit, stamp: Stamp
 ) -> MergeReport:
     met = await _met(roots, graph_id, ours, theirs)
-    outcome = outcome_of(met.base, ours, theirs)
+    outcome = met.outcome
     if outcome == "already_up_to_date":
         return met.report(outcome)
     if outcome == "fast_forward":
@@ -123,16 +131,17 @@ async def _merge_commits(
 
 
 async def _met(roots: GraphRoots, graph_id: str, ours: Commit, theirs: Commit) -> _Met:
-    base = await merge_base(roots, graph_id, ours, theirs)
-    if base is None:
+    bases = await merge_bases(roots, graph_id, ours, theirs)
+    if not bases:
         named = " and ".join(commit_id(c.n, c.branch) for c in (ours, theirs))
         raise corrupt(graph_id, f"{named} grew from no common commit")
-    schema = merged_schema(base.schema, ours.schema, theirs.schema)
+    schemas = [merged_schema(b.schema, ours.schema, theirs.schema) for b in bases]
+    schema = schemas[0] if all(schema == schemas[0] for schema in schemas) else None
     if schema is None and await _are_twins(roots, graph_id, ours, theirs):
         schema = ours.schema
     if schema is None:
         raise _schema_diverged(graph_id, ours, theirs)
-    return _Met(base=base, ours=ours, theirs=theirs, schema=schema)
+    return _Met(base=bases[0], ours=ours, theirs=theirs, schema=schema, crossed=bases[1:])
 
 
 async def _are_twins(roots: GraphRoots, graph_id: str, ours: Commit, theirs: Commit) -> bool:
@@ -167,7 +176,7 @@ async def _merged(
     roots: GraphRoots, graph_id: str, met: _Met, stamp: Stamp
 ) -> tuple["MergePlan", Mapping[str, TypeState]]:
     """Decides, and writes what was decided where there is no conflict."""
-    commits = (met.base, met.ours, met.theirs)
+    commits = (met.base, met.ours, met.theirs, *met.crossed)
     irs: list[SchemaIr] = [await roots.ir(graph_id, commit) for commit in commits]
     tag = tag_of(met.ours.n + 1, stamp, met.ours.branch)
 
@@ -175,11 +184,17 @@ async def _merged(
         from agentctl.graph.branching.merge import Three, planned, written
         from agentctl.graph.snapshot import Snapshot
 
-        base, ours, theirs = (
+        base, ours, theirs, *crossed = (
             Snapshot(commit, ir, tables) for commit, ir in zip(commits, irs, strict=True)
         )
         takes_theirs = met.schema.ir_digest != met.ours.schema.ir_digest
-        three = Three(base=base, ours=ours, theirs=theirs, takes_theirs=takes_theirs)
+        three = Three(
+            base=base,
+            ours=ours,
+            theirs=theirs,
+            takes_theirs=takes_theirs,
+            crossed=tuple(crossed),
+        )
         plan = planned(three)
         return plan, {} if plan.found.count else written(tables, plan, tag)
 
@@ -232,7 +247,7 @@ async def _as_done(roots: GraphRoots, graph_id: str, commit: Commit) -> MergeRep
     """Returns the report of a merge whose commit is there already; without counts."""
     ours, theirs = [await _named(roots, graph_id, parent) for parent in commit.parents]
     met = await _met(roots, graph_id, ours, theirs)
-    report = met.report(outcome_of(met.base, ours, theirs))
+    report = met.report(met.outcome)
     return msgspec.structs.replace(report, commit=commit_id(commit.n, commit.branch))
 
 
@@ -244,8 +259,10 @@ async def _named(roots: GraphRoots, graph_id: str, named: str) -> Commit:
 
 async def _check_kept(roots: GraphRoots, graph_id: str, met: _Met) -> None:
     """Refuses a merge from a base whose data a cleanup let go of."""
-    if has_let_go(await newest_cleanup(roots.store, graph_id), met.base):
-        raise collected(graph_id, met.base)
+    cleanup = await newest_cleanup(roots.store, graph_id)
+    for base in (met.base, *met.crossed):
+        if has_let_go(cleanup, base):
+            raise collected(graph_id, base)
 
 
 def _check_expected(graph_id: str, head: Commit, if_commit: str | None) -> None:

@@ -1,6 +1,6 @@
 """Whether a branch holds what no other branch has. Source: graph-engine 5, control-plane 3.3."""
 
-from agentctl.graph.branching.ancestry import merge_base
+from agentctl.graph.branching.ancestry import merge_bases
 from agentctl.graph.branching.branches import heads
 from agentctl.graph.branching.outcomes import outcome_of
 from agentctl.graph.log import require_live
@@ -18,7 +18,7 @@ async def is_unmerged(roots: GraphRoots, graph_id: str, name: str) -> bool:
     main = require_live(graph_id, await roots.head(graph_id))
     theirs = require_live(graph_id, await roots.head(graph_id, name))
     for other, ours in (await heads(roots, graph_id, main)).items():
-        base = None if other == name else await merge_base(roots, graph_id, ours, theirs)
-        if base is not None and outcome_of(base, ours, theirs) == "already_up_to_date":
+        bases = () if other == name else await merge_bases(roots, graph_id, ours, theirs)
+        if bases and all(outcome_of(b, ours, theirs) == "already_up_to_date" for b in bases):
             return False
     return True

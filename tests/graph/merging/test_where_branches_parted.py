@@ -58,7 +58,7 @@ class History:
         self.read.append(named)
         return self.commits.get(named)
 
-    def base(self, ours: Commit, theirs: Commit) -> Commit | None:
+    def bases(self, ours: Commit, theirs: Commit) -> tuple[Commit, ...]:
         return anyio.run(newest_common, ours, theirs, self.at)
 
 
@@ -72,7 +72,7 @@ def name(made: Commit) -> str:
 
 
 @pytest.mark.parametrize("case", sampled(range(2_000), 100, of="merge bases"))
-def test_the_base_is_the_newest_common_commit_below_no_other_common_one(case: int) -> None:
+def test_the_bases_are_the_common_commits_below_no_other_common_one_newest_first(case: int) -> None:
     rng = random.Random(f"{seed_of_run()}:{case}")
     history = History()
     history.add("main", at=0)
@@ -86,11 +86,12 @@ def test_the_base_is_the_newest_common_commit_below_no_other_common_one(case: in
     common = above(history.commits, name(ours)) & above(history.commits, name(theirs))
     best = {n for n in common if not any(n != m and n in above(history.commits, m) for m in common)}
 
-    found = history.base(ours, theirs)
+    found = history.bases(ours, theirs)
 
-    assert found is not None
-    newest = max(best, key=lambda n: (history.commits[n].created_at, history.commits[n].n, n))
-    assert name(found) == newest
+    def age(named: str) -> tuple[str, int, str]:
+        return history.commits[named].created_at, history.commits[named].n, named
+
+    assert [name(one) for one in found] == sorted(best, key=age, reverse=True)
 
 
 def test_no_more_commits_are_read_than_were_made_since_the_branches_parted() -> None:
@@ -102,10 +103,9 @@ def test_no_more_commits_are_read_than_were_made_since_the_branches_parted() -> 
         history.add("main", at=1_010 + n)
         history.add("feat", at=1_020 + n)
 
-    found = history.base(history.heads["main"], history.heads["feat"])
+    found = history.bases(history.heads["main"], history.heads["feat"])
 
-    assert found is not None
-    assert name(found) == "main:1000"
+    assert [name(one) for one in found] == ["main:1000"]
     assert len(history.read) <= 10
 
 
@@ -116,7 +116,7 @@ def test_commits_of_an_earlier_graph_of_that_id_are_no_common_ground() -> None:
     theirs = commit("feat", 1, "main:1", at=3, incarnation="older")
     history.commits = {"main:1": old}
 
-    assert history.base(ours, theirs) is None
+    assert history.bases(ours, theirs) == ()
 
 
 def test_the_outcome_follows_from_what_the_commits_name() -> None:
