@@ -3,12 +3,14 @@
 import itertools
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agentctl.graph.chunks import lines_of
 from agentctl.graph.lines import LINE_BYTES_MAX, Fault, LineReader, Row
 from agentctl.ids import ulid
 from agentctl.languages.schema.compile import compile_schema
@@ -254,3 +256,14 @@ def test_any_bytes_are_a_row_or_have_faults_or_are_blank(line: bytes) -> None:
     read = LineReader(ir_of(SCHEMA), minter()).read(line)
 
     assert read is None or isinstance(read, Row) or read
+
+
+def test_a_line_without_an_end_is_cut_behind_what_a_load_takes_and_the_next_one_is_whole(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "in.ndjson"
+    path.write_bytes(b"{}\n" + b"x" * (3 * LINE_BYTES_MAX) + b"\n{}\n{}")
+
+    lines = list(lines_of(path))
+
+    assert [len(line) for line in lines] == [3, LINE_BYTES_MAX + 1, 3, 2]

@@ -1,6 +1,5 @@
 """`load`: reads rows from a file of the operator into a graph, by one commit or not at all."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -13,6 +12,7 @@ from agentctl.domain.ops.record import Op
 from agentctl.engine import data
 from agentctl.engine.graph_data import branch_address, has_data
 from agentctl.engine.loading import Loading, LoadTold, load_source
+from agentctl.graph.chunks import lines_of
 from agentctl.graph.loads.sources import (
     REJECTED_MAX,
     ColumnMapping,
@@ -180,7 +180,7 @@ def _source(given: Arguments, form: str, path: Path) -> Source:
         return CsvSource(path=path, mapping=mapping, delimiter=given.delimiter, null=given.null)
     if form == "parquet":
         return ParquetSource(path=path, mapping=mapping)
-    return NdjsonSource(lines=_lines(path), name=given.file)
+    return NdjsonSource(lines=lines_of(path), name=given.file)
 
 
 def _of_file(found: Diagnostic, file: str) -> Diagnostic:
@@ -193,11 +193,6 @@ def _of_file(found: Diagnostic, file: str) -> Diagnostic:
     elif remedy is None and where is not None:
         remedy = f"Mend line {where.line} of the file and load it again: nothing of it was loaded."
     return msgspec.structs.replace(found, where=where, path=path, remedy=remedy)
-
-
-def _lines(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        yield from file
 
 
 OPERATION = Operation(
