@@ -38,7 +38,7 @@ class GeminiEmbedder(WebEmbedder):
         answer = await self._provider.post(path, msgspec.json.encode({"requests": requests}))
         try:
             found = msgspec.json.decode(answer, type=_Answer).embeddings
-        except (msgspec.DecodeError, UnicodeDecodeError) as failure:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as failure:
             msg = "the provider's answer is no list of vectors"
             raise EmbeddingError(msg) from failure
         if len(found) != len(texts):

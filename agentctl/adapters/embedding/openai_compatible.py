@@ -46,7 +46,7 @@ class OpenAiEmbedder(WebEmbedder):
         answer = await self._provider.post("/embeddings", msgspec.json.encode(said))
         try:
             items = sorted(msgspec.json.decode(answer, type=_Answer).data, key=lambda i: i.index)
-        except (msgspec.DecodeError, UnicodeDecodeError) as failure:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as failure:
             msg = "the provider's answer is no list of vectors"
             raise EmbeddingError(msg) from failure
         if [item.index for item in items] != list(range(len(texts))):

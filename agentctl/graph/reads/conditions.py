@@ -48,6 +48,18 @@ class TypeOf(Protocol):
         ...
 
 
+class PropertyTypeOf(Protocol):
+    """Says of a property what type the graph has it in."""
+
+    def __call__(self, ref: checked.PropertyRef) -> PropertyType:
+        """Returns the type; raises GraphError where the graph has no such property."""
+        ...
+
+
+def _as_checked(ref: checked.PropertyRef) -> PropertyType:
+    return ref.type
+
+
 class Conditions:
     """Turns conditions into tests; what they need below is collected."""
 
@@ -58,11 +70,13 @@ class Conditions:
         *,
         type_of: TypeOf,
         fresh: Callable[[], str],
+        property_type: PropertyTypeOf = _as_checked,
     ) -> None:
         self._params = params
         self._now = now
         self._type_of = type_of
         self._fresh = fresh
+        self._property_type = property_type
         self.below: list[Below] = []
 
     def test(self, condition: checked.Condition) -> Test:
@@ -91,7 +105,8 @@ class Conditions:
             case checked.ParamRef():
                 return Constant(value=_plain(self._params[given.name]), type=given.type)
             case checked.PropertyRef():
-                return Column(name=f"{given.var}.{given.property}", type=given.type)
+                type_ = self._property_type(given)
+                return Column(name=f"{given.var}.{given.property}", type=type_)
             case checked.EntityRef():
                 return Column(name=given.var, type=TEXT)
             case checked.MetadataRef():

@@ -59,6 +59,8 @@ from agentctl.languages.schema.ir import IrType
 
 MISSES_MAX: Final = 2
 """So often the edges of a type are scanned for many starts before their adjacency is built."""
+_TOLD: Final = (Expand, Reach, Join, Aggregate)
+"""Operators that more than one executor serves."""
 WHOLE_PART_MIN: Final = 0.1
 """From this part of a type's nodes on, a column of theirs is read whole and taken by position."""
 
@@ -70,7 +72,7 @@ class Done(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     """With the operators below it."""
     executor: str | None = None
-    """How edges were followed."""
+    """How edges were followed; of a join or groups, who made them where it was not us."""
     calls: int = 1
 
 
@@ -135,7 +137,7 @@ class Execution:
         self.done[id(plan)] = Done(
             rows=found.rows,
             seconds=self._clock() - began,
-            executor=self._used if isinstance(plan, Expand | Reach) else None,
+            executor=self._used if isinstance(plan, _TOLD) else None,
         )
         return found
 
@@ -161,13 +163,13 @@ class Execution:
                 frame = self.frame(plan.input)
                 expander, legs = self._ways(plan.hop, frame, near=plan.near)
                 found = expanded(frame, plan, legs, expander, self._budget)
-                self._used = expander.name
+                self._used = expander.served
                 return found
             case Reach():
                 frame = self.frame(plan.input)
                 expander, legs = self._ways(plan.hop, frame, near=plan.near)
                 found = reached_rows(frame, plan, legs, expander, self._budget)
-                self._used = expander.name
+                self._used = expander.served
                 return found
             case Join():
                 return self._joined(plan)
@@ -220,14 +222,18 @@ class Execution:
 
     def _joined(self, plan: Join) -> Frame:
         left, right = self.frame(plan.left), self.frame(plan.right)
+        self._used = None
         if self._executor != "duckdb" or not plan.on:
             return joined(left, right, plan.on, self._budget)
+        self._used = "duckdb"
         row, at = self._duck.pairs([left[a] for a, _ in plan.on], [right[b] for _, b in plan.on])
         return left.take(row).having(right.take(at).columns)
 
     def _grouped(self, plan: Aggregate) -> Frame:
         frame = self.frame(plan.input)
+        self._used = None
         if self._executor == "duckdb" and groups(frame, plan.keys, plan.folds):
+            self._used = "duckdb"
             return self._duck.grouped(frame, plan.keys, plan.folds)
         return grouped(frame, plan.keys, plan.folds)
 

@@ -7,6 +7,7 @@ the order of the rows nor the executor ever shows in a result. Nulls are skipped
 
 import math
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Final
 
 import numpy as np
@@ -193,7 +194,12 @@ def _one_by_one(numbers: npt.NDArray[np.float64], codes: Positions, groups: int)
 
 
 def _fsum(values: Sequence[float]) -> float:
+    """Returns the sum, rounded once; an infinity only where the whole is beyond all floats."""
     try:
         return math.fsum(values)
-    except OverflowError:
-        return sum(values)
+    except OverflowError:  # on the way, which tells nothing of the end, and hangs on the order
+        total = sum(map(Fraction, values))
+        try:
+            return float(total)
+        except OverflowError:
+            return math.inf if total > 0 else -math.inf

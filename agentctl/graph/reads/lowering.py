@@ -27,8 +27,16 @@ from agentctl.graph.reads.logical import (
 )
 from agentctl.graph.reads.refusing import unfit
 from agentctl.graph.reads.scoping import made, needed, needed_by_condition
-from agentctl.languages.query.plan import Condition, Exists, Matches, Pattern, Traversal
+from agentctl.languages.query.plan import (
+    Condition,
+    Exists,
+    Matches,
+    Pattern,
+    PropertyRef,
+    Traversal,
+)
 from agentctl.languages.schema.ir import IrType, SchemaIr
+from agentctl.languages.schema.types import NUMERIC, PropertyType
 
 
 class Variable(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,7 +70,33 @@ class Lowering:
             found = scope[var]
             return found.type_name, found.nullable
 
-        return Conditions(self.params, self.now, type_of=type_of, fresh=self.fresh)
+        return Conditions(
+            self.params,
+            self.now,
+            type_of=type_of,
+            fresh=self.fresh,
+            property_type=lambda ref: self.property_type(ref, scope),
+        )
+
+    def property_type(self, ref: PropertyRef, scope: Scope) -> PropertyType:
+        """Returns the type in which the graph has a property; numbers may have another width.
+
+        Raises:
+            GraphError: the graph's schema has it no longer, or in a type that the query does not fit.
+        """
+        owner = self.type(scope[ref.var].kind, scope[ref.var].type_name)
+        found = next((p.type for p in owner.properties if p.name == ref.property), None)
+        if found is None:
+            raise unfit(missing=f"property {ref.property!r} of {owner.name}")
+        alike = found.scalar is ref.type.scalar or {found.scalar, ref.type.scalar} <= NUMERIC
+        if not alike or (found.list, found.vector_dim) != (ref.type.list, ref.type.vector_dim):
+            raise unfit(missing=f"property {ref.property!r} of {owner.name} in the type it had")
+        return msgspec.structs.replace(ref.type, scalar=found.scalar)
+
+    def node_of(self, ref: PropertyRef, scope: Scope) -> Node:
+        """Returns the node whose property is searched."""
+        self.property_type(ref, scope)
+        return Node(var=ref.var, type_name=scope[ref.var].type_name)
 
     def pattern(self, pattern: Pattern, given: Plan | None, scope: Scope) -> tuple[Plan, Scope]:
         """Returns the plan of *pattern* over the rows of *given*, and what is seen behind it."""
@@ -90,6 +124,8 @@ class Lowering:
         """Returns *step* with a name for each end."""
         edges = [self.type("edge", name) for name in (step.edge_type, *step.alternatives)]
         source, target = edges[0].source, edges[0].target
+        if any((e.source, e.target) != (source, target) for e in edges):
+            raise unfit(missing=f"edge types {step.edge_type!r} and others between the same types")
         assert source is not None
         assert target is not None
         return Hop(
@@ -124,6 +160,7 @@ class _Block:
             self._see(binding.var, "node", binding.type_name)
         self._hops = [lowering.hop(step) for step in pattern.traversals]
         for hop in self._hops:
+            self._must_meet(hop)
             if hop.edge_var is not None:
                 self._see(hop.edge_var, "edge", hop.edge_types[0])
         self._conditions = [
@@ -144,6 +181,12 @@ class _Block:
         assert not self._conditions
         assert not self._negations
         return found, self._scope
+
+    def _must_meet(self, hop: Hop) -> None:
+        """Refuses edges that lead from or to other types than the query was checked with."""
+        for var, type_name in ((hop.source, hop.source_type), (hop.target, hop.target_type)):
+            if var in self._scope and self._scope[var].type_name != type_name:
+                raise unfit(missing=f"edge type {hop.edge_types[0]!r} between the types it had")
 
     def _see(self, var: str, kind: str, type_name: str) -> None:
         self._scope[var] = Variable(kind=kind, type_name=type_name)
@@ -208,7 +251,7 @@ class _Block:
                 counts=isinstance(asks, Matches),
             )
         search = asks.search
-        node = Node(var=search.field.var, type_name=self._scope[search.field.var].type_name)
+        node = self._lowering.node_of(search.field, self._scope)
         query = self._lowering.conditions(self._scope).operand(search.query)
         return Search(input=given, node=node, search=search, query=query, name=part.name)
 

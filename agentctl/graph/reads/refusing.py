@@ -29,6 +29,18 @@ def too_large(*, needed_bytes: int, bound_bytes: int) -> GraphError:
     )
 
 
+def too_large_to_join(*, bound_bytes: int) -> GraphError:
+    """Returns the refusal of a read for whose join or groups DuckDB has no room."""
+    return GraphError(
+        error(
+            "query_too_large",
+            "query",
+            f"The query needs more for a join or for groups than its bound of {bound_bytes:,} bytes.",
+            remedy="Narrow the match: filter a variable, or connect its parts by an edge.",
+        )
+    )
+
+
 def too_many_rows(*, rows: int, bound: int) -> GraphError:
     """Returns the refusal of a read that joins more rows than any read may."""
     return GraphError(

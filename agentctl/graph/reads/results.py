@@ -7,6 +7,8 @@ first; it keeps what it finds. Source: languages 2.2, 3.1, 3.2.
 
 from collections.abc import Iterable, Mapping
 
+import msgspec
+
 from agentctl.graph.reads.expressions import Column, Constant
 from agentctl.graph.reads.logical import (
     Aggregate,
@@ -22,9 +24,16 @@ from agentctl.graph.reads.logical import (
     Sorted,
 )
 from agentctl.graph.reads.lowering import Lowering, Scope
-from agentctl.graph.reads.refusing import negative, unfit
+from agentctl.graph.reads.refusing import negative
 from agentctl.languages.query import plan as checked
-from agentctl.languages.query.plan import CheckedQuery, OrderItem, Output, ParamRef, Pattern
+from agentctl.languages.query.plan import (
+    CheckedQuery,
+    OrderItem,
+    Output,
+    ParamRef,
+    Pattern,
+    PropertyRef,
+)
 from agentctl.languages.schema.ir import SchemaIr
 from agentctl.languages.schema.types import PropertyType, Scalar
 
@@ -119,8 +128,10 @@ class _Results:
         rank = item.rank
         assert rank is not None
         parts = [rank.first, rank.second] if isinstance(rank, checked.Fusion) else [rank]
-        vars_ = [part.field.var for part in parts]
-        nodes = tuple(Node(var=v, type_name=self._scope[v].type_name) for v in vars_)
+        nodes = tuple(self._lowering.node_of(part.field, self._scope) for part in parts)
+        for part in parts:
+            if isinstance(part.query, PropertyRef):
+                self._column(part.query)
         return Rank(input=given, nodes=nodes, rank=rank, name=RANK, count=first)
 
     def _shown(self, output: Output) -> Shown:
@@ -128,8 +139,11 @@ class _Results:
         if isinstance(value, checked.Aggregate):
             assert output.type is not None
             fold = self._fold(value, output.type)
-            of = Column(name=fold.name, type=output.type)
-            return Shown(name=output.name, of=of, type=output.type)
+            type_ = output.type
+            if value.function in ("min", "max"):
+                type_ = msgspec.structs.replace(type_, scalar=fold.of.type.scalar)
+            of = Column(name=fold.name, type=type_)
+            return Shown(name=output.name, of=of, type=type_)
         if isinstance(value, checked.EntityRef):
             node = Node(var=value.var, type_name=self._scope[value.var].type_name)
             owner = self._lowering.type("node", node.type_name)
@@ -142,7 +156,10 @@ class _Results:
             column = value.var if value.name == "id" else f"{value.var}.@{value.name}"
             of = Column(name=column, type=value.type)
             return Shown(name=output.name, of=of, type=output.type)
-        return Shown(name=output.name, of=self._column(value), type=output.type)
+        shown = self._column(value)
+        # A number is shown as wide as the graph has it, which may be wider than it was.
+        as_stored = shown.type if isinstance(value, PropertyRef) else output.type
+        return Shown(name=output.name, of=shown, type=as_stored)
 
     def _fold(self, asked: checked.Aggregate, type_: PropertyType) -> Fold:
         known = self._folds.get(asked)
@@ -154,11 +171,6 @@ class _Results:
         return fold
 
     def _column(self, value: checked.Projectable) -> Column | Constant:
-        if isinstance(value, checked.PropertyRef):
-            owner = self._scope[value.var]
-            known = self._lowering.type(owner.kind, owner.type_name).properties
-            if all(p.name != value.property for p in known):
-                raise unfit(missing=f"property {value.property!r} of {owner.type_name}")
         return self._operand.operand(value)
 
     def _number(self, name: str, given: int | ParamRef | None) -> int | None:

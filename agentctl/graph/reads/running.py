@@ -26,7 +26,7 @@ from agentctl.graph.reads.reply_columns import column_infos
 from agentctl.graph.reads.results import lowered
 from agentctl.graph.reads.rules import optimised
 from agentctl.graph.reads.searching import Searching
-from agentctl.graph.reads.showing import shown_rows
+from agentctl.graph.reads.showing import shown_row_bytes, shown_rows
 from agentctl.graph.reads.source import Source
 from agentctl.graph.search.embedding import Vectors
 from agentctl.graph.snapshot import Snapshot
@@ -74,7 +74,9 @@ def run_query(  # what a read is given
     rows = walked(snapshot, query, params, options, caches.adjacency)
     if rows is None:
         read = prepared(snapshot, query, params, options, caches=caches, vectors=vectors)
-        rows = shown_rows(read.plan, read.execution.frame(read.plan), snapshot.ir)
+        frame = read.execution.frame(read.plan)
+        read.budget.room(rows=frame.rows, row_bytes=shown_row_bytes(read.plan, frame))
+        rows = shown_rows(read.plan, frame, snapshot.ir)
     commit = snapshot.commit
     return ReadReply(
         query_name=query.name,
@@ -139,6 +141,6 @@ def prepared(  # what a read is given
         at_hand=hot,
         expanders={"csr": CsrExpander(source, budget, caches.adjacency)},
         missed=lambda edge, forward: held.missed(edge, forward=forward),
-        searching=Searching(snapshot, params, cache=caches.search, vectors=vectors),
+        searching=Searching(snapshot, params, cache=caches.search, vectors=vectors, budget=budget),
     )
     return Prepared(plan, execution, budget, snapshot)

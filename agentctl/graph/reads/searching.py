@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from agentctl.graph.reads.budget import Budget
 from agentctl.graph.reads.expressions import Column, Constant
 from agentctl.graph.reads.frame import Frame, flat
 from agentctl.graph.reads.logical import Rank, Scan, Search
@@ -27,9 +28,10 @@ class Searching:
         *,
         cache: SearchCache | None,
         vectors: Vectors,
+        budget: Budget,
     ) -> None:
         self._snapshot = snapshot
-        self._searches = Searches(snapshot, params, cache=cache)
+        self._searches = Searches(snapshot, params, cache=cache, note=budget.note)
         self._ranking = Ranking(self._searches, params, vectors)
 
     def answered(self, plan: Search | Rank, frame: Frame) -> Frame:

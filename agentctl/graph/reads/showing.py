@@ -1,5 +1,7 @@
 """Values of a read reply, as JSON shows them. Source: languages 2.7, 3.2."""
 
+from typing import Final
+
 import pyarrow as pa
 
 from agentctl.graph.reads.expressions import Constant
@@ -8,6 +10,19 @@ from agentctl.graph.reads.logical import Project, Shown
 from agentctl.graph.values import json_value
 from agentctl.languages.schema.ir import IrType, SchemaIr
 from agentctl.languages.schema.types import FLOATS, PropertyType, Scalar
+
+ROW_BYTES: Final = 200
+"""About what an object of a reply takes besides its values."""
+VALUE_BYTES: Final = 60
+"""About what a value takes besides its text or number."""
+
+
+def shown_row_bytes(plan: Project, frame: Frame) -> float:
+    """Returns about how many bytes a row of the reply takes: far more than Arrow's."""
+    objects = 1 + sum(output.node is not None for output in plan.outputs)
+    values = sum(2 + len(output.reads) if output.node else 1 for output in plan.outputs)
+    held = frame.nbytes / max(frame.rows, 1)
+    return objects * ROW_BYTES + values * VALUE_BYTES + held
 
 
 def shown_rows(plan: Project, frame: Frame, ir: SchemaIr) -> tuple[dict[str, object], ...]:

@@ -7,6 +7,7 @@ as they come, so that only wanted rows are held.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
+import lance
 import msgspec
 import numpy as np
 import pyarrow as pa
@@ -277,18 +278,28 @@ class Source:
             scan_in_order=True,
         )
         if reading.few or self.rows(reading.ir_type) < SMALL_ROWS:
-            return reading.frame(scanner.to_table())
+            return reading.frame(self._gathered(scanner))
         frames: list[Frame] = []
         size = begin = 0
         for batch in scanner.to_batches():
             frames.append(reading.frame(batch, begin))
             begin += batch.num_rows
             size += frames[-1].nbytes
-            self._budget.tick()
-            self._budget.holds(size)
+            self._budget.note(size)
         if not frames:
             return reading.frame(dataset.scanner(columns=columns, limit=0).to_table())
         return stacked(frames)
+
+    def _gathered(self, scanner: lance.LanceScanner) -> pa.Table:
+        """Returns all that a scan finds; a few starts may have many edges, and few rows long texts."""
+        reader = scanner.to_reader()
+        found: list[pa.RecordBatch] = []
+        size = 0
+        for batch in reader:
+            found.append(batch)
+            size += batch.nbytes
+            self._budget.note(size)
+        return pa.Table.from_batches(found, schema=reader.schema)
 
     def _stored(self, ir_type: IrType, var: str) -> "_Stored":
         """Returns the stored column of each column that *var* may have."""

@@ -1,10 +1,14 @@
 """Ids with scores, best first: what every rank gives."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+
+_EXACT: Final = 1 << 52
+"""Up to here a sum of integers is a float of the same value."""
 
 Scored = tuple[pa.Array, np.ndarray]
 """Ids and their scores."""
@@ -46,12 +50,19 @@ def fused(first: pa.Table, second: pa.Table, k: int, *, count: int | None = None
         count: how many are wanted; those that tie with the last one come too.
     """
     ids = pa.concat_arrays([t["id"].combine_chunks() for t in (first, second)])
-    shares = np.concatenate([1.0 / (k + np.arange(1, len(t) + 1)) for t in (first, second)])
+    shares = np.concatenate([shares_of(np.arange(1, len(t) + 1), k) for t in (first, second)])
     different = ids.dictionary_encode()
     scores = np.bincount(
         different.indices.to_numpy(), weights=shares, minlength=len(different.dictionary)
     )
     return best_first([(different.dictionary, scores)], count=count, more_is_better=True)
+
+
+def shares_of(places: np.ndarray, k: int) -> np.ndarray:
+    """Returns ``1 / (k + place)`` of each place, for a *k* of any size."""
+    if k <= _EXACT - len(places):
+        return np.asarray(1.0 / (k + places))
+    return np.array([1 / (k + place) for place in places.tolist()], dtype=np.float64)
 
 
 def foremost(costs: np.ndarray, count: int) -> np.ndarray:

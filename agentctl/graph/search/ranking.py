@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from agentctl.graph.search.best import fused
+from agentctl.graph.search.best import fused, shares_of
 from agentctl.graph.search.embedding import Vectors
 from agentctl.graph.search.refusals import param_invalid
 from agentctl.graph.search.searches import Searches
@@ -124,7 +124,7 @@ class Ranking:
             )
             places = _places(costs, rows.ids[part.field.var], texts)
             ranked = places > 0
-            whole[ranked] -= 1.0 / (k + places[ranked])
+            whole[ranked] -= shares_of(places[ranked], k)
             said |= ranked
         return pa.array(whole, mask=~said)
 

@@ -4,7 +4,7 @@ All ways to answer give the same: what is kept in memory, where it is or has to 
 are asked for; or what an index of Lance proposes, looked at again.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import numpy as np
@@ -40,6 +40,7 @@ class Searches:
         params: Mapping[str, object],
         *,
         cache: SearchCache | None = None,
+        note: Callable[[int], None] = lambda _size_bytes: None,
     ) -> None:
         """Reads nothing yet.
 
@@ -47,10 +48,12 @@ class Searches:
             snapshot: the graph.
             params: values of parameters; one that is left out is null.
             cache: what is kept between reads; without one it is made for each call.
+            note: is told on the way how many bytes were read for one thing, and may stop it.
         """
         self._snapshot = snapshot
         self._params = params
         self._cache = cache
+        self._note = note
 
     def text_scores(
         self,
@@ -86,12 +89,13 @@ class Searches:
         count: int | None = None,
     ) -> pa.Table:
         """Returns what `text_scores` does, for a query that is given: a property's value, say."""
+        self._note(0)
         query = text_query(search, text or "", self._params)
         if not query.words:
             return best_first([], count=count, more_is_better=True)
         column = column_of(ir_type, search.field.property)
         if search.function == "bm25":
-            index = text_index(self._snapshot, ir_type, column, self._cache)
+            index = self._text_index(ir_type, column)
             return index.scores(query, among=among, count=count)
         ids = self._index_for(ir_type, column, query, among).found(query)
         found = kept_ids(ids, np.ones(len(ids)), among)
@@ -125,6 +129,7 @@ class Searches:
             told = self._told(ir_type, column, text_query(search, text, self._params), ids)
             return pc.if_else(ids.is_valid(), told, _NULL) if ids.null_count else told
         for text in pc.unique(queries).to_pylist():
+            self._note(0)
             if text is None:
                 continue
             query = text_query(search, text, self._params)
@@ -158,7 +163,10 @@ class Searches:
         column = column_of(ir_type, nearest.field.property)
         wanted = np.array(vector, dtype=np.float32)
         search = VectorSearch(column=column, wanted=wanted, among=among, count=count)
-        return nearest_ids(self._snapshot, ir_type, search, self._cache)
+        return nearest_ids(self._snapshot, ir_type, search, self._cache, self._note)
+
+    def _text_index(self, ir_type: IrType, column: str) -> TextIndex:
+        return text_index(self._snapshot, ir_type, column, self._cache, self._note)
 
     def _told(self, ir_type: IrType, column: str, query: TextQuery, ids: pa.Array) -> pa.Array:
         few = pc.unique(ids.drop_null()) if len(ids) <= FEW else ids
@@ -183,7 +191,7 @@ class Searches:
             rows = proposed(dataset, column, query, count_max=PROPOSED_MAX)
             if rows is not None:
                 return TextIndex([LiveSegment(segment_of([rows]))], is_whole=False)
-        return text_index(self._snapshot, ir_type, column, self._cache)
+        return self._text_index(ir_type, column)
 
 
 def column_of(ir_type: IrType, name: str) -> str:

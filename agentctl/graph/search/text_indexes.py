@@ -5,6 +5,7 @@ is unchanged where its stable row id and the version that wrote it last are the 
 branch, whatever lies between; so restored and orphaned versions do no harm.
 """
 
+from collections.abc import Callable
 from typing import Final, cast
 
 import lance
@@ -24,19 +25,26 @@ CHANGED_PART_MAX: Final = 0.25
 
 
 def text_index(
-    snapshot: Snapshot, ir_type: IrType, column: str, cache: SearchCache | None
+    snapshot: Snapshot,
+    ir_type: IrType,
+    column: str,
+    cache: SearchCache | None,
+    note: Callable[[int], None],
 ) -> TextIndex:
-    """Returns the words of a property of all rows of a type."""
+    """Returns the words of a property of all rows of a type.
+
+    *note* is told how many bytes of texts were read, and may stop it.
+    """
     dataset = snapshot.dataset(ir_type)
     if cache is None:
-        return _made(dataset, column)
+        return _made(dataset, column, note)
     place = place_of(snapshot, ir_type, column, "text")
 
     def make() -> TextIndex:
         before = cast("TextIndex | None", cache.before(place))
         after = None if before is None else _brought_forward(before, dataset, column)
         cache.made(place)
-        return _made(dataset, column) if after is None else after
+        return _made(dataset, column, note) if after is None else after
 
     return cache.values.get(place, make)
 
@@ -51,8 +59,8 @@ def warm_text_index(
     return cast("TextIndex | None", found)
 
 
-def _made(dataset: lance.LanceDataset, column: str) -> TextIndex:
-    return TextIndex([LiveSegment(segment_of(all_rows(dataset, column)))])
+def _made(dataset: lance.LanceDataset, column: str, note: Callable[[int], None]) -> TextIndex:
+    return TextIndex([LiveSegment(segment_of(all_rows(dataset, column, note)))])
 
 
 def _brought_forward(

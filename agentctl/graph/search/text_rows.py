@@ -1,6 +1,6 @@
 """Reads texts out of a dataset: all of them, those of some ids, or those that Lance's index proposes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 import lance
@@ -18,9 +18,14 @@ _VERSION: Final = "_row_last_updated_at_version"
 _ROW: Final = "_rowid"
 
 
-def all_rows(dataset: lance.LanceDataset, column: str) -> Iterator[TextRows]:
-    """Yields all rows."""
+def all_rows(
+    dataset: lance.LanceDataset, column: str, note: Callable[[int], None]
+) -> Iterator[TextRows]:
+    """Yields all rows; *note* is told after each batch how many bytes were read, and may stop it."""
+    size = 0
     for batch in dataset.scanner(columns=["id", column, _ROW, _VERSION]).to_batches():
+        size += batch.nbytes
+        note(size)
         yield _rows(batch, column)
 
 

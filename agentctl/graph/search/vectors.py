@@ -5,7 +5,7 @@ wanted, a matrix product in 32 bits says first which vectors may be among them: 
 so none is lost.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 import lance
@@ -78,12 +78,19 @@ class VectorSearch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def nearest_ids(
-    snapshot: Snapshot, ir_type: IrType, search: VectorSearch, cache: SearchCache | None
+    snapshot: Snapshot,
+    ir_type: IrType,
+    search: VectorSearch,
+    cache: SearchCache | None,
+    note: Callable[[int], None],
 ) -> pa.Table:
-    """Returns ``id`` and ``score``, the squared distance, nearest first, equal ones by id."""
+    """Returns ``id`` and ``score``, the squared distance, nearest first, equal ones by id.
+
+    *note* is called after each batch, and may stop it.
+    """
     dataset = snapshot.dataset(ir_type)
     if search.among is not None and len(search.among) <= FEW:
-        return _exact(_blocks(dataset, search.column, among=search.among), search)
+        return _exact(_blocks(dataset, search.column, note, among=search.among), search)
     approximate = (
         search.among is None
         and search.count is not None
@@ -94,10 +101,10 @@ def nearest_ids(
         return _by_index(dataset, search)
     vector_bytes = snapshot.rows(ir_type) * search.wanted.nbytes
     if cache is None or vector_bytes > cache.values.bytes_max // 2:
-        return _exact(_blocks(dataset, search.column), search)
+        return _exact(_blocks(dataset, search.column, note), search)
 
     def make() -> VectorColumn:
-        return VectorColumn(_blocks(dataset, search.column))
+        return VectorColumn(_blocks(dataset, search.column, note))
 
     place = place_of(snapshot, ir_type, search.column, "vector")
     block = cache.values.get(place, make).block
@@ -142,8 +149,9 @@ def _distances(matrix: np.ndarray, rows: np.ndarray, wanted: np.ndarray) -> np.n
 def _by_index(dataset: lance.LanceDataset, search: VectorSearch) -> pa.Table:
     """Asks Lance's index for more than is wanted, and measures what comes."""
     assert search.count is not None
-    asked = max(OVERSHOOT * search.count, search.count + 64)
-    partitions = round(np.sqrt(dataset.count_rows()))
+    rows = dataset.count_rows()
+    asked = min(max(OVERSHOOT * search.count, search.count + 64), rows)  # Lance makes room for it
+    partitions = round(np.sqrt(rows))
     table = dataset.scanner(
         columns=["id", search.column, "_distance"],
         nearest={
@@ -157,7 +165,10 @@ def _by_index(dataset: lance.LanceDataset, search: VectorSearch) -> pa.Table:
 
 
 def _blocks(
-    dataset: lance.LanceDataset, column: str, among: pa.Array | None = None
+    dataset: lance.LanceDataset,
+    column: str,
+    note: Callable[[int], None],
+    among: pa.Array | None = None,
 ) -> Iterator[Block]:
     """Yields the rows that have a vector; of *among*, where that is given, which is short."""
     condition = f"`{column}` IS NOT NULL"
@@ -166,6 +177,7 @@ def _blocks(
         named = ", ".join(quoted)
         condition = f"id IN ({named}) AND {condition}" if named else "false"
     for batch in dataset.scanner(columns=["id", column], filter=condition).to_batches():
+        note(batch.nbytes)
         yield _block(batch, column)
 
 

@@ -41,6 +41,9 @@ class _Scanner:
     def to_table(self) -> pa.Table:
         return self._table
 
+    def to_reader(self) -> pa.RecordBatchReader:
+        return self._table.to_reader(max_chunksize=3)
+
     def to_batches(self) -> list[pa.RecordBatch]:
         batches: list[pa.RecordBatch] = self._table.to_batches(max_chunksize=3)
         return batches

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from agentctl.graph.adjacency.cache import AdjacencyCache
 from agentctl.graph.port import GraphError
 from agentctl.graph.reads import budget as budgets
 from agentctl.graph.reads import executing
@@ -15,8 +16,9 @@ from agentctl.graph.reads.executors import csr
 from agentctl.graph.reads.explaining import explained
 from agentctl.graph.reads.options import ExecutorName, ReadOptions
 from agentctl.graph.reads.running import run_query, stream_query
+from agentctl.graph.search.searches import Searches
 from agentctl.graph.snapshot import Snapshot
-from agentctl.languages.query.plan import CheckedQuery
+from agentctl.languages.query.plan import CheckedQuery, Nearest, TextSearch
 from agentctl.testing.checked_queries import checked
 from tests.graph.oracle.oracle import Oracle
 from tests.graph.oracle.oracle_asking import catalog_of
@@ -216,3 +218,61 @@ def test_a_budget_is_asked_before_rows_are_made_and_remembers_the_most() -> None
     assert refused(lambda: plain.room(rows=budgets.ROW_COUNT_MAX + 1, row_bytes=0)) == (
         "query_too_large"
     )
+
+
+@pytest.mark.slow
+def test_a_reply_that_would_not_fit_is_refused_and_can_be_streamed(snapshot: Snapshot) -> None:
+    """Objects of a reply take many times what Arrow takes for the same rows."""
+    small = ReadOptions(memory_bytes=30_000)
+
+    assert refused(lambda: run_query(snapshot, EVERYTHING, {}, small)) == "query_too_large"
+    assert sum(b.num_rows for b in stream_query(snapshot, EVERYTHING, {}, small)) == COUNT
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("executor", ["index", "duckdb", "arrow"])
+def test_the_edges_of_a_few_starts_are_counted_while_they_come(
+    snapshot: Snapshot, executor: ExecutorName
+) -> None:
+    many = query("match { $a: P $a $e:knows $b } return { count($e.w) as n }")
+    small = ReadOptions(memory_bytes=1_000, executor=executor)
+
+    assert refused(lambda: run_query(snapshot, many, {}, small)) == "query_too_large"
+
+
+@pytest.mark.slow
+def test_a_plan_tells_who_really_served(snapshot: Snapshot) -> None:
+    grouped = query(
+        'match { $a: P { k: "p03" } $a <knows>{1,2} $b } return { $b.a, count($a) as n }'
+    )
+    no_room = ReadCaches(adjacency=AdjacencyCache(bytes_max=1))
+
+    def ways(executor: ExecutorName) -> list[tuple[str, str | None]]:
+        options = ReadOptions(executor=executor)
+        plan = explained(snapshot, grouped, {}, options, analyze=True, caches=no_room)
+        return [(s.operator, s.executor) for s in plan.steps if s.executor]
+
+    assert ways("csr") == [("reach", "arrow")]
+    assert ways("index") == [("reach", "index")]
+    assert ways("duckdb") == [("aggregate", "duckdb"), ("reach", "arrow")]
+
+
+@pytest.mark.slow
+def test_a_search_asks_whether_its_time_is_over_on_the_way(tmp_path: "Path") -> None:
+    schema = "node D { k: String @key  s: String  v: Vector(2) }"
+    oracle = Oracle(catalog_of(schema))
+    oracle.load(['{"type": "D", "data": {"k": "a", "s": "red", "v": [1, 2]}}'])
+    graph = stored(tmp_path, schema, oracle.graph, indexed=False)
+    ranks = ('bm25($d.s, "red")', "nearest($d.v, [1.0, 2.0])")
+
+    for rank in ranks:
+        told: list[int] = []
+        text = f"query q() {{ match {{ $d: D }} return {{ $d.k }} order {{ {rank} }} limit 1 }}"
+        (item, *_) = checked(text, schema).order
+        searches = Searches(graph, {}, note=told.append)
+        if isinstance(item.rank, Nearest):
+            searches.distances(graph.node("D"), item.rank, (1.0, 2.0), count=1)
+        else:
+            assert isinstance(item.rank, TextSearch)
+            searches.text_scores(graph.node("D"), item.rank, count=1)
+        assert max(told) > 0, rank

@@ -1,5 +1,6 @@
 """Sums of groups: exact, rounded once, the same in any order. Source: languages 3.2."""
 
+import itertools
 import math
 import random
 
@@ -59,3 +60,21 @@ def test_the_order_of_rows_does_not_show() -> None:
     sums = {float_sums(np.roll(numbers, n), np.zeros(6, np.int64), 1)[0] for n in range(6)}
 
     assert len(sums) == 1
+
+
+@pytest.mark.parametrize(
+    ("numbers", "total"),
+    [
+        ([1e308, 1e308, -1e308], 1e308),
+        ([1.7e308, 1.7e308, -1.7e308, -1.7e308, 0.25], 0.25),
+        ([1e308, 1e308, 1e308], math.inf),
+        ([-1e308, -1e308, 1.0], -math.inf),
+    ],
+)
+def test_what_overflows_on_the_way_alone_is_added_in_any_order(
+    numbers: list[float], total: float
+) -> None:
+    zeros = np.zeros(len(numbers), np.int64)
+    orders = [np.array(one) for one in itertools.permutations(numbers)]
+
+    assert {float_sums(order, zeros, 1)[0] for order in orders} == {total}

@@ -427,3 +427,16 @@ async def test_the_folder_of_vectors_is_kept_small(
     await embedder.aclose()
 
     assert collected == [tmp_path / "vectors"] * 2
+
+
+@pytest.mark.parametrize("kind", ["openai-compatible", "gemini"])
+async def test_an_answer_nested_without_end_is_no_list_of_vectors(
+    server: FakeServer, kind: str
+) -> None:
+    server.script.append((200, {}, b'{"x":' + b"[" * 1_000_000))
+    asked = opened(server, kind)
+
+    with pytest.raises(EmbeddingError, match="no list of vectors"):
+        await asked.embed(["a"], dimensions=NATIVE)
+
+    await asked.aclose()

@@ -125,7 +125,7 @@ def test_an_index_finds_most_of_what_is_nearest_and_measures_it_exactly(
     for point in points[:20]:
         exact = ((points.astype(np.float64) - point) ** 2).sum(axis=1)
         search = VectorSearch(column="near", wanted=point, count=10)
-        table = nearest_ids(snapshot, graph.doc, search, None)
+        table = nearest_ids(snapshot, graph.doc, search, None, lambda _: None)
         distances = dict(pairs(table))
         assert distances == {i: exact[int(i[1:])] for i in distances}
         assert list(distances.values()) == sorted(distances.values())
@@ -146,4 +146,21 @@ def test_rows_that_no_index_covers_yet_are_found_too(
     graph.append([{"id": "late", "near": [0.0, 0.0, 0.0, 0.0]}, {"id": "none"}])
     search = VectorSearch(column="near", wanted=np.zeros(4, dtype=np.float32), count=1)
 
-    assert nearest_ids(graph.snapshot(), graph.doc, search, None)["id"].to_pylist() == ["late"]
+    assert found(graph, search)["id"].to_pylist() == ["late"]
+
+
+@pytest.mark.slow
+def test_a_limit_that_nothing_could_hold_asks_the_index_for_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search_indexes, "VECTOR_BYTES_MIN", 1_000)
+    graph = SearchGraph(tmp_path, index_rows_min=500)
+    points = np.random.default_rng(6).normal(size=(600, 4)).astype(np.float32)
+    graph.append([{"id": f"n{n:04}", "near": p.tolist()} for n, p in enumerate(points)])
+    search = VectorSearch(column="near", wanted=np.zeros(4, dtype=np.float32), count=2**62)
+
+    assert found(graph, search).num_rows > 300
+
+
+def found(graph: SearchGraph, search: VectorSearch) -> pa.Table:
+    return nearest_ids(graph.snapshot(), graph.doc, search, None, lambda _: None)

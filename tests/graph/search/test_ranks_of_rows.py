@@ -159,3 +159,16 @@ def test_all_nodes_of_a_type_are_ranked_as_their_rows_are(
 
     wanted = search_naive.first(by_row, count, more=False)
     assert list(zip(table["id"].to_pylist(), table["cost"].to_pylist(), strict=True)) == wanted
+
+
+@pytest.mark.parametrize("k", [2**53 + 1, 2**63 - 1, 2**64 - 1])
+def test_a_k_of_any_size_is_counted_with_exactly(graph: SearchGraph, k: int) -> None:
+    both = Fusion(first=near(ZERO), second=looks("bm25", "red"), k=number(k))
+
+    found = costs(graph, both, ["a", "b", "c", "d"])
+    whole = Ranking(over(graph), {}, {near(ZERO): ZERO}).of_type(both, graph.doc)
+
+    places = {"a": (4, 1), "b": (1, 2), "c": (3,), "d": (2,)}
+    wanted = {i: -sum(1 / (k + place) for place in p) for i, p in places.items()}
+    assert found == list(wanted.values())
+    assert dict(zip(whole["id"].to_pylist(), whole["cost"].to_pylist(), strict=True)) == wanted

@@ -2,8 +2,10 @@
 
 import itertools
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
+import anyio
 import pytest
 
 from agentctl.adapters.backends.local import LocalStore
@@ -11,6 +13,7 @@ from agentctl.adapters.embedding.mock import MockEmbedder
 from agentctl.canonical import sha256_hex
 from agentctl.graph.lance_port import LanceGraphs
 from agentctl.graph.port import GraphError, SchemaPayload, Stamp
+from agentctl.graph.reads.options import ReadOptions
 from agentctl.ids import ulid
 from agentctl.languages.query.compile import check_query, parse_query_file
 from agentctl.languages.query.params import bind_params
@@ -146,3 +149,24 @@ async def test_without_a_provider_a_text_is_refused_before_anything_is_read(
 
     assert refused.value.diagnostic.code == "embedding_secret_missing"
     assert mismatched.value.diagnostic.code == "embedding_model_mismatch"
+
+
+class Silent:
+    """A provider that never answers."""
+
+    model = "mock"
+
+    async def embed(self, texts: Sequence[str], *, dimensions: int) -> Sequence[Sequence[float]]:
+        del texts, dimensions
+        await anyio.sleep_forever()
+        return ()
+
+
+async def test_a_provider_may_take_no_longer_than_the_read(graphs: LanceGraphs) -> None:
+    query = asks('match { $d: Doc } return { $d.slug } order { nearest($d.vec, "fox") } limit 1')
+    late = ReadOptions(deadline_s=0.05)
+
+    with anyio.fail_after(5), pytest.raises(GraphError) as caught:
+        await graphs.run("g", query, {}, options=late, embedder=Silent())
+
+    assert caught.value.diagnostic.code == "query_deadline_exceeded"

@@ -19,6 +19,7 @@ class ArrowExpander:
     """Reads the columns of a type from end to end."""
 
     name = "arrow"
+    served = "arrow"
 
     def __init__(self, source: Source, budget: Budget) -> None:
         self._source = source

@@ -49,13 +49,15 @@ class CsrExpander:
         self._budget = budget
         self._kept = Adjacencies(source.snapshot, cache, pause=budget.tick)
         self._columns = ArrowExpander(source, budget)
+        self.served = self.name
         self._pairs_max = min(ROW_COUNT_MAX, budget.memory_bytes // PAIR_BYTES)
 
     def edges(self, edge: IrType, near: Held, *, forward: bool, wanted: Wanted) -> EdgeRows:
         """Returns the edges of a type at *near*."""
         step = self._step(edge, forward=forward)
+        self.served = self.name
         if step is None:
-            return self._columns.edges(edge, near, forward=forward, wanted=wanted)
+            return self._by_columns(edge, near, forward=forward, wanted=wanted)
         places, positions = _present(self._ids(edge, forward=forward), near)
         far = self._ids(edge, forward=not forward)
         if wanted.var is None:
@@ -70,17 +72,19 @@ class CsrExpander:
             if is_narrow(edge, _tested(wanted) | set(wanted.reads)):
                 found = EdgeRows(places[at], _ends(far, targets))
                 return self._of_whole(edge, wanted, found, rows)
-            return self._columns.edges(edge, near, forward=forward, wanted=wanted)
+            return self._by_columns(edge, near, forward=forward, wanted=wanted)
         return self._told(edge, wanted, EdgeRows(places[at], _ends(far, targets)), rows)
 
     def reach(
         self, legs: Sequence[tuple[IrType, bool]], near: Held, *, low: int, high: int
     ) -> tuple[Positions, Held] | None:
         """Returns the pairs within *low* to *high* edges, breadth first over the arrays."""
+        self.served = self.name
         steps: list[Adjacency] = []
         for edge, forward in legs:
             step = self._step(edge, forward=forward)
             if step is None:
+                self.served = self._columns.name
                 return self._columns.reach(legs, near, low=low, high=high)
             steps.append(step)
         edge, forward = legs[0]
@@ -91,6 +95,10 @@ class CsrExpander:
             )
         )
         return places[at], _ends(self._ids(edge, forward=not forward), targets)
+
+    def _by_columns(self, edge: IrType, near: Held, *, forward: bool, wanted: Wanted) -> EdgeRows:
+        self.served = self._columns.name
+        return self._columns.edges(edge, near, forward=forward, wanted=wanted)
 
     def _step(self, edge: IrType, *, forward: bool) -> Adjacency | None:
         """Returns the adjacency, or None where columns have to serve."""

@@ -1,13 +1,14 @@
 """Joins and aggregates in DuckDB, over Arrow in and out: what it does faster, or is asked to do.
 
 Sums of floats are ours everywhere, because they are rounded once. The connection is one execution's
-own and touches no file.
+own and touches no file: what has no room is refused, not spilled, and the deadline stops it.
 """
 
-from collections.abc import Sequence
-from typing import Final
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 
@@ -19,11 +20,16 @@ from agentctl.graph.reads.frame import Frame, Positions, flat, positions
 from agentctl.graph.reads.grouping import SUM_MAX
 from agentctl.graph.reads.logical import Fold
 from agentctl.graph.reads.places import Held, texts_of
-from agentctl.graph.reads.refusing import out_of_range
+from agentctl.graph.reads.refusing import out_of_range, too_large_to_join
 from agentctl.graph.reads.source import Source
 from agentctl.languages.schema.ir import IrType
 from agentctl.languages.schema.types import FLOATS, INTEGERS
 
+if TYPE_CHECKING:
+    import duckdb
+
+MEMORY_BYTES_MIN: Final = 64 << 20
+"""With less it cannot begin; its operands are under the bound of the read all the same."""
 _PAIR_BYTES: Final = 40.0
 
 
@@ -35,25 +41,58 @@ class Duck:
         self._connection: duckdb.DuckDBPyConnection | None = None
 
     def table(self, sql: str, **tables: pa.Table) -> pa.Table:
-        """Returns what *sql* gives over *tables*, by their names."""
+        """Returns what *sql* gives over *tables*, by their names.
+
+        Raises:
+            GraphError: `query_too_large` or `query_deadline_exceeded`.
+        """
+        import duckdb  # most reads never ask it
+
         self._budget.tick()
+        connection = self._opened()
+        for name, table in tables.items():
+            connection.register(name, table)
+        try:
+            with self._stopped_in_time(connection):
+                return connection.sql(sql).to_arrow_table()
+        except duckdb.OutOfMemoryException as failure:
+            raise too_large_to_join(bound_bytes=self._budget.memory_bytes) from failure
+        except duckdb.InterruptException as failure:
+            raise self._budget.late() from failure
+        finally:
+            for name in tables:
+                connection.unregister(name)
+
+    def _opened(self) -> "duckdb.DuckDBPyConnection":
+        import duckdb
+
         if self._connection is None:
             self._connection = duckdb.connect(
                 ":memory:",
                 config={
                     "threads": "2",
-                    "memory_limit": f"{max(self._budget.memory_bytes, 64 << 20)}B",
+                    "memory_limit": f"{max(self._budget.memory_bytes, MEMORY_BYTES_MIN)}B",
                     "autoinstall_known_extensions": "false",
-                    "enable_external_access": "false",
                 },
             )
-        for name, table in tables.items():
-            self._connection.register(name, table)
+            self._connection.execute("SET temp_directory = ''")
+            self._connection.execute("SET enable_external_access = false")  # bars the line above
+        return self._connection
+
+    @contextmanager
+    def _stopped_in_time(self, connection: "duckdb.DuckDBPyConnection") -> Iterator[None]:
+        """Interrupts what runs within at the deadline of the read."""
+        left_s = self._budget.left_s
+        if left_s is None:
+            yield
+            return
+        timer = threading.Timer(min(left_s, threading.TIMEOUT_MAX), connection.interrupt)
+        timer.daemon = True
+        timer.start()
         try:
-            return self._connection.sql(sql).to_arrow_table()
+            yield
         finally:
-            for name in tables:
-                self._connection.unregister(name)
+            timer.cancel()
 
     def pairs(
         self, left: Sequence[pa.Array], right: Sequence[pa.Array]
@@ -152,10 +191,12 @@ class DuckExpander:
     def __init__(self, source: Source, budget: Budget, duck: Duck) -> None:
         self._columns = ArrowExpander(source, budget)
         self._duck = duck
+        self.served = self.name
 
     def edges(self, edge: IrType, near: Held, *, forward: bool, wanted: Wanted) -> EdgeRows:
         """Returns the edges of a type at *near*."""
         here, there = ("src", "dst") if forward else ("dst", "src")
+        self.served = self.name
         found = self._columns.all(edge, wanted)
         at, rows = self._duck.pairs([texts_of(near)], [found[here]])
         places = pa.array(rows)
@@ -166,6 +207,7 @@ class DuckExpander:
         self, legs: Sequence[tuple[IrType, bool]], near: Held, *, low: int, high: int
     ) -> tuple[Positions, Held] | None:
         """Returns what whole columns give: a recursive query would meet nodes again and again."""
+        self.served = self._columns.name
         return self._columns.reach(legs, near, low=low, high=high)
 
 

@@ -60,6 +60,8 @@ class Expander(Protocol):
     """One way of following edges."""
 
     name: str
+    served: str
+    """The way that the last call went: another one's where this one could not serve."""
 
     def edges(self, edge: IrType, near: Held, *, forward: bool, wanted: Wanted) -> EdgeRows:
         """Returns the edges of a type that leave (or, not *forward*, reach) the ids *near*.

@@ -15,6 +15,7 @@ class IndexExpander:
     """Looks the starts up."""
 
     name = "index"
+    served = "index"
 
     def __init__(self, source: Source) -> None:
         self._source = source

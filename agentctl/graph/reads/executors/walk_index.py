@@ -98,9 +98,12 @@ class IndexWalk:
             for forward in ways:
                 here, there = ("src", "dst") if forward else ("dst", "src")
                 self._budget.tick()
+                # One row more than may come says that there are too many, without reading them.
                 table = dataset.scanner(
-                    columns=[here, there], filter=f"{here} IN ({among})"
+                    columns=[here, there], filter=f"{here} IN ({among})", limit=ROWS_MAX + 1
                 ).to_table()
+                if table.num_rows > ROWS_MAX:
+                    return None
                 ends = zip(table[here].to_pylist(), table[there].to_pylist(), strict=True)
                 for node, end in ends:
                     found[node][end] = None

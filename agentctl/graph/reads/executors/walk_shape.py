@@ -134,11 +134,21 @@ def _steps(pattern: Pattern, start: str, ir: SchemaIr) -> tuple[Step, ...] | Non
             return None
         left.remove(following)
         step = _step(following, bound, ir)
+        if not _meets(following, pattern, ir):
+            return None
         if step is None:
             return None
         bound.add(step.far)
         found.append(step)
     return tuple(found)
+
+
+def _meets(given: Traversal, pattern: Pattern, ir: SchemaIr) -> bool:
+    """Returns whether edges lead from and to the types that the query was checked with."""
+    types = {b.var: b.type_name for b in pattern.bindings}
+    ends = {(types.get(given.source or ""), types.get(given.target or ""))}
+    edges = (ir.type_named("edge", name) for name in (given.edge_type, *given.alternatives))
+    return ends == {(e.source, e.target) for e in edges if e is not None}
 
 
 def _step(given: Traversal, bound: set[str], ir: SchemaIr) -> Step | None:
