@@ -122,6 +122,22 @@ def test_humans_and_agents_may_do_what_is_reversible_and_services_may_not(action
     assert not allows(caller("service", via="http"), action)
 
 
+@pytest.mark.parametrize("action", ["branch_create", "branch_delete", "branch_merge"])
+def test_branches_are_cut_merged_and_deleted_by_humans_as_far_as_that_is_reversible(
+    action: str,
+) -> None:
+    """Access-and-faces 3.1: humans what is reversible; agents read, plan, and work in drafts."""
+    lost = {"classes": ["irreversible"]}
+    for enrolled in (True, False):
+        human = caller("human", enrolled=enrolled)
+        assert allows(human, action)
+        if action != "branch_create":
+            assert not authorise(human, action, about(action), lost).allow
+        for kind in ("agent", "service"):
+            for via in ("cli", "mcp", "http", "tui"):
+                assert not allows(caller(kind, via=via, enrolled=enrolled), action)
+
+
 @pytest.mark.parametrize("action", CONSENT)
 def test_only_an_enrolled_human_at_a_command_line_or_terminal_consents(action: str) -> None:
     assert allows(caller("human", via="cli"), action)
