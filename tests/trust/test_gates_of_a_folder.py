@@ -19,7 +19,7 @@ version: 1
 groups: { team: [act-bob] }
 rules:
   - id: branches
-    allow: { actors: {group: team}, actions: [branch_create], target_branch_scope: any }
+    allow: { actors: {group: team}, actions: [schema_apply], target_branch_scope: any }
 """
 QUESTION = "to approve, anything else to leave it: "
 
