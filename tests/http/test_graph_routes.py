@@ -28,7 +28,14 @@ async def test_rows_that_are_loaded_are_read_by_a_stored_query(house: Any) -> No
         commits = (await client.get("/graphs/supply/commits")).json()["commits"]
         one = await client.get(f"/graphs/supply/commits/{commits[0]['id']}")
 
-    assert loaded.json() == {"graph": "supply", "mode": "append", "commit": commits[0]["id"]}
+    assert loaded.json() == {
+        "graph": "supply",
+        "branch": "main",
+        "mode": "append",
+        "commit": commits[0]["id"],
+        "rows": {"Package": 2, "DependsOn": 1},
+        "rejected": 0,
+    }
     reply = read.json()
     assert (reply["query_name"], reply["row_count"]) == ("all_packages", 2)
     assert [row["p.name"] for row in reply["rows"]] == ["a", "b"]
