@@ -131,8 +131,8 @@ class Graph:
     """One graph. Made by `open_graph` and `create_graph`; used by one event loop.
 
     Where a method takes *branch*, it is about that branch; *at* is a point of its history: the
-    number of a commit, a commit's id as ``main:12``, a tag, or a time as
-    ``2026-11-21T12:00:00Z``. None is the newest commit.
+    number of a commit, a commit's id as ``main:12``, a tag, another branch for its newest commit, or
+    a time as ``2026-11-21T12:00:00Z``. None is the newest commit of *branch*.
     """
 
     def __init__(self, graphs: LanceGraphs, roots: GraphRoots, graph_id: str, actor: str) -> None:

@@ -14,6 +14,7 @@ from agentctl.graph.location import BeforeWrite
 from agentctl.graph.log import check_epoch, check_observed, require_live
 from agentctl.graph.port import BranchInfo, Stamp
 from agentctl.graph.refusals import (
+    NOTHING_THERE,
     branch_exists,
     branch_invalid,
     branch_missing,
@@ -157,8 +158,10 @@ def _point(graph_id: str, root: Root, source: str, at: str | None) -> Commit:
     if named is None and at.isdecimal():
         named = CommitId(branch=source, n=int(at))
     log = [] if named is None else _log(root, named.branch)
+    if named is None and at in live_heads(root):
+        return live_heads(root)[at]
     if named is None or not 1 <= named.n <= len(log):
-        raise point_missing(graph_id, at, "there is no such commit, tag or time")
+        raise point_missing(graph_id, at, NOTHING_THERE)
     found = log[named.n - 1]
     if found.incarnation != main.incarnation:
         raise point_missing(graph_id, at, "it is of an earlier graph of that id")

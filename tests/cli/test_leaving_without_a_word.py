@@ -2,31 +2,6 @@
 
 import subprocess
 import sys
-from pathlib import Path
-
-import pytest
-
-from agentctl.testing.shell import Shell
-
-GONE = """
-import sys
-import click
-from agentctl.faces.cli.main import cli, main
-from agentctl.faces.cli.options import shared
-from agentctl.faces.cli.session import run_command
-
-@click.command()
-@shared
-def printing(**_):
-    async def body(session):
-        sys.stdout.buffer.write(b"row\\n" * 100_000)
-    run_command(body)
-
-cli.get_command = lambda context, name: printing
-sys.argv = ["agentctl", "printing"]
-main()
-"""
-"""A command that prints more than a pipe holds."""
 
 CALLED = """
 import sys
@@ -53,22 +28,3 @@ def test_what_reads_need_is_there_without_duckdb() -> None:
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
 
     assert ran.stdout.strip() == b"False"
-
-
-@pytest.mark.slow
-def test_a_command_whose_reader_has_gone_ends_without_a_word(tmp_path: Path) -> None:
-    begun = Shell(tmp_path)
-    begun.done("init", begun.folder, "--no-passphrase")
-    process = subprocess.Popen(
-        [sys.executable, "-c", GONE],
-        cwd=begun.folder,
-        env=begun.env,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-    )
-    assert process.stdout is not None
-    process.stdout.close()
-    _, told = process.communicate(timeout=60)
-
-    assert (process.returncode, told) == (1, "")

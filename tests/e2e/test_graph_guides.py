@@ -40,19 +40,22 @@ def begun() -> str:
     return "\n".join(first) + "\n" + blocks[1].partition("agentctl query")[0]
 
 
-def ran(argv: list[str], folder: Path) -> str:
+def environment_of(folder: Path) -> dict[str, str]:
     home = folder.parent / "home" if folder.name == "supply" else folder / "home"
-    environment = os.environ | {
+    return os.environ | {
         "HOME": str(home),
         "XDG_CONFIG_HOME": str(home / ".config"),
         "XDG_CACHE_HOME": str(home / ".cache"),
         "COLUMNS": "140",
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }
+
+
+def ran(argv: list[str], folder: Path) -> str:
     done = subprocess.run(
         argv,
         cwd=folder,
-        env=environment,
+        env=environment_of(folder),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -114,6 +117,25 @@ def test_loads_and_exports_go_as_the_guide_says(tmp_path: Path) -> None:
     ]
     assert '"errors":[{"code":"load_endpoint_missing"' in told
     assert "set aside: mend it" in told
+
+
+def test_an_export_whose_reader_has_gone_ends_without_a_word(tmp_path: Path) -> None:
+    """As `agentctl graph export supply | head` does."""
+    ran(["bash", "-euo", "pipefail", "-c", begun()], tmp_path)
+    with subprocess.Popen(
+        [sys.executable, "-m", "agentctl", "graph", "export", "supply"],
+        cwd=tmp_path / "supply",
+        env=environment_of(tmp_path / "supply"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        told = process.stderr.read()
+
+    assert (process.returncode, told) == (1, "")
 
 
 def test_queries_run_and_are_explained_as_the_guide_says(tmp_path: Path) -> None:

@@ -139,8 +139,19 @@ def formats_page() -> str:
     for one in FORMATS:
         field = "" if one.field == "none" else f"`{one.field}`"
         lines.append(f"| {one.name} | `{one.where}` | {field} | {one.number} |")
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *_WITHOUT_NUMBER]) + "\n"
 
+
+_WITHOUT_NUMBER = (
+    "",
+    "What a graph writes besides has no number of ours:",
+    "",
+    "- `graphs/<id>.omni/data/` are Lance datasets with their indexes, branches and tags, in Lance's own format.",
+    "- `graphs/<id>.omni/_graph/schema/<digest>.pg` are schemas as somebody wrote them, under their digest.",
+    "- An export and a reject file are NDJSON for other programs, and a cursor of a change feed is the id of a commit, with the last row that was told.",
+    "- A branch is its commits; nothing else is written for it.",
+    "- Caches (vectors, adjacencies, words) are in memory or the user's cache, are read as hints and thrown away where they do not hold.",
+)
 
 _ABOUT_FORMATS = (
     "# Formats",

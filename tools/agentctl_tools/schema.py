@@ -4,7 +4,7 @@ import msgspec
 
 from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.domain.config.model import DesiredGraph
-from agentctl_tools.envelopes import done, failed
+from agentctl_tools.envelopes import count, done, failed
 from agentctl_tools.fields import GraphId, In
 from agentctl_tools.nearness import nearest
 from agentctl_tools.operation import Call, Envelope, Operation
@@ -63,7 +63,7 @@ def _answer(graph: DesiredGraph, source: bytes, recorded: str | None) -> Envelop
     )
     told = "applied" if data.applied else "not applied as it stands"
     return done(
-        f"{nodes} node types, {edges} edge types; {told}.",
+        f"{count(nodes, 'node type')}, {count(edges, 'edge type')}; {told}.",
         data=data,
         more=f"agentctl://schema/{graph.id}",
     )
