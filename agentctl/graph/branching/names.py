@@ -1,6 +1,7 @@
 """What branches and tags are called, and the ids of commits. Source: graph-engine 1, 5."""
 
 import re
+from datetime import datetime
 from typing import Final, Literal
 
 import msgspec
@@ -38,7 +39,7 @@ def name_problem(name: str) -> str | None:
 def check_name(graph_id: str, name: str, what: Literal["branch", "tag"]) -> None:
     """Refuses what no branch, or no tag, can be called.
 
-    A tag of digits alone would be taken for the number of a commit.
+    A tag of digits alone would be taken for the number of a commit, and one that is a time for that.
 
     Raises:
         GraphError: `graph_branch_invalid`.
@@ -48,6 +49,8 @@ def check_name(graph_id: str, name: str, what: Literal["branch", "tag"]) -> None
         problem = "every graph has it from its first commit on"
     if problem is None and what == "tag" and name.isdecimal():
         problem = "it is a number, as commits have one"
+    if problem is None and what == "tag" and time_named(name) is not None:
+        problem = "it is a time, which stands for the newest commit made by then"
     if problem is not None:
         raise branch_invalid(graph_id, f"No {what} can be called {name!r}: {problem}")
 
@@ -56,3 +59,14 @@ def parse_commit_id(text: str) -> CommitId | None:
     """Returns the parts of a commit's id, or None where *text* is none."""
     found = _ID.fullmatch(text)
     return None if found is None else CommitId(branch=found[1], n=int(found[2]))
+
+
+def time_named(text: str) -> datetime | None:
+    """Returns the time that *text* is, with its offset; None where it is none."""
+    if len(text) < len("2026-11-21T12:00Z") or text[10] not in "Tt ":
+        return None
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return when if when.tzinfo is not None else None

@@ -10,7 +10,12 @@ not let them go.
 from datetime import datetime
 from typing import Final
 
-from agentctl.graph.branching.names import CommitId, name_problem, parse_commit_id
+from agentctl.graph.branching.names import (
+    CommitId,
+    name_problem,
+    parse_commit_id,
+    time_named,
+)
 from agentctl.graph.branching.tags import find_tag
 from agentctl.graph.commit import ENDED, Commit
 from agentctl.graph.layout import MAIN, commit_id
@@ -36,7 +41,7 @@ async def resolve(
     """
     if at is None:
         return require_live(graph_id, await roots.head(graph_id, branch))
-    named, when = parse_commit_id(at), _time(at)
+    named, when = parse_commit_id(at), time_named(at)
     main = require_live(graph_id, await roots.head(graph_id))
     if named is None and at.isdecimal():
         named = CommitId(branch=branch, n=int(at))
@@ -63,17 +68,6 @@ async def _by_name(roots: GraphRoots, graph_id: str, name: str, main: Commit) ->
         return await roots.log.at(graph_id, named.n, named.branch)
     head = None if name_problem(name) is not None else await roots.log.head(graph_id, name)
     return None if head is None or head.kind in ENDED else head
-
-
-def _time(text: str) -> datetime | None:
-    """Returns the time that *text* is, with its offset; None where it is none."""
-    if len(text) < len("2026-11-21T12:00Z") or text[10] not in "Tt ":
-        return None
-    try:
-        when = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return when if when.tzinfo is not None else None
 
 
 async def _by_time(roots: GraphRoots, graph_id: str, head: Commit, when: datetime) -> Commit | None:

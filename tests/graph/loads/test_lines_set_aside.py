@@ -1,5 +1,6 @@
 """Lines with faults: told of, set aside up to a bound, and never a part of what is loaded."""
 
+import resource
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from agentctl.graph.loads.sources import NdjsonSource, Progress
 from agentctl.graph.port import GraphError
 from agentctl.graph.violations import VIOLATION_COUNT_MAX
+from agentctl.testing.sampling import LONG
 from tests.graph.loads.loads_rig import SMALL, graph_with
 
 
@@ -119,6 +121,48 @@ async def test_any_number_of_bad_lines_is_counted_and_a_bounded_number_listed(
     lines_told = [d.where.line for d in outcome.diagnostics if d.where]
     assert lines_told == list(range(1, VIOLATION_COUNT_MAX + 1))
     assert f"{count} in all" in outcome.diagnostics[-1].message
+
+
+@pytest.mark.slow
+async def test_ten_million_bad_lines_are_counted_in_the_memory_that_a_few_take(
+    tmp_path: Path,
+) -> None:
+    """In the long profile; a hundredth of them else."""
+    graph = await graph_with(tmp_path / "g", SMALL)
+    count = 10_000_000 if LONG else 100_000
+
+    def lines(count: int) -> Iterator[bytes]:
+        for n in range(count):
+            yield b'{"type":"Person","data":{"slug":"%d","age":"%s"}}' % (n, b"x" * 200)
+
+    await graph.load(lines(10_000))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    outcome = await graph.load(lines(count))
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+
+    assert f"{count} in all" in outcome.diagnostics[-1].message
+    assert grown < 16 << 10  # KiB; the lines are 24 MB, of all ten million 2.4 GB
+
+
+async def test_the_texts_of_lines_that_are_set_aside_wait_on_the_disk(tmp_path: Path) -> None:
+    graph = await graph_with(tmp_path / "g", SMALL)
+    rejects = tmp_path / "rejects.ndjson"
+    count, size = 200, 1 << 20
+
+    def lines() -> Iterator[bytes]:
+        for n in range(count):
+            yield b"%d" % n + b"x" * size
+
+    await graph.load_from(source([b"nope"] * 10), rejected_max=10)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    outcome = await graph.load_from(
+        NdjsonSource(lines=lines()), rejected_max=count, rejects=rejects
+    )
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+
+    assert outcome.rejected == count
+    assert rejects.stat().st_size > count * size
+    assert grown < count * size >> 11  # KiB: half of the texts
 
 
 async def test_progress_is_told_of_every_phase(tmp_path: Path) -> None:

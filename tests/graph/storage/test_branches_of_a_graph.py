@@ -220,3 +220,16 @@ def files_below(folder: Path) -> set[str]:
     for path, _, names in os.walk(folder):
         found |= {str(Path(path, name).relative_to(folder)) for name in names}
     return found
+
+
+@pytest.mark.parametrize("name", ["12", "2026-11-21T120000Z", "2026-11-21T120000-05"])
+async def test_no_tag_is_called_what_stands_for_another_point(tmp_path: Path, name: str) -> None:
+    """Else who reads at the tag would read whatever was newest at that time."""
+    rig = Rig(LocalStore(tmp_path))
+    await rig.create("ann")
+
+    with pytest.raises(GraphError) as caught:
+        await rig.graphs.tag("g", name, stamp=rig.stamp())
+
+    assert caught.value.diagnostic.code == "graph_branch_invalid"
+    assert await rig.graphs.tags("g") == ()
