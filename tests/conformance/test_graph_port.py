@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 import pytest
@@ -824,12 +824,37 @@ def _but_commit(state: tuple[object, ...]) -> tuple[object, ...]:
     return (presence, others, rows)
 
 
-@pytest.mark.parametrize("place", range(len(STORY)), ids=[act.__name__[1:] for act in STORY])
-@pytest.mark.parametrize("how", ["before", "after"])
+CRASHES: Final[tuple[tuple[int, How], ...]] = tuple(
+    (place, how) for place in range(len(STORY)) for how in ("before", "after")
+)
+"""In which call of the story, and on which side of a write."""
+
+
+def _called(crash: tuple[int, How]) -> str:
+    return f"{crash[1]}-{STORY[crash[0]].__name__[1:]}"
+
+
+@pytest.mark.parametrize(
+    "make_rig", [pytest.param("lance", marks=pytest.mark.slow), "memory"], indirect=True
+)
+@pytest.mark.parametrize("crash", CRASHES, ids=_called)
 async def test_a_crash_at_any_write_leaves_old_or_new_and_repeating_converges(
-    make_rig: MakeRig, place: int, how: How
+    make_rig: MakeRig, crash: tuple[int, How]
 ) -> None:
     """At every write of the call; afterwards the rest of the story goes on as if nothing was."""
+    await _crashed(make_rig, *crash)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("make_rig", ["lance on S3"], indirect=True)
+@pytest.mark.parametrize("crash", sampled(CRASHES, 6, of="crashes on S3"), ids=_called)
+async def test_a_crash_at_any_write_of_an_object_store_leaves_old_or_new(
+    make_rig: MakeRig, crash: tuple[int, How]
+) -> None:
+    await _crashed(make_rig, *crash, count=1)
+
+
+async def _crashed(make_rig: MakeRig, place: int, how: How, *, count: int | None = None) -> None:
     whole = make_rig()
     states: list[tuple[object, ...]] = []
     writes = 0
@@ -841,9 +866,8 @@ async def test_a_crash_at_any_write_leaves_old_or_new_and_repeating_converges(
     states.append(await _state(whole.port()[0]))
     assert writes > 0
 
-    on_s3 = isinstance(whole, LanceRig) and whole.store.uri.startswith("s3:")
     points = range(1, writes + 1)
-    for at in sampled(points, 1, of=f"{place} {how}") if on_s3 else points:
+    for at in sampled(points, count or writes, of=f"{place} {how}"):
         rig = make_rig()
         for act in STORY[:place]:
             await act(rig.port()[0])

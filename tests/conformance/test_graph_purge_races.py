@@ -20,6 +20,7 @@ from agentctl.languages.schema.compile import compile_schema
 from agentctl.languages.schema.ir import evolve_ir
 from agentctl.testing.crash import NEVER, Crash, CrashingStore, How, LostResponseStore
 from agentctl.testing.graphs import MemoryGraphs, MemoryRoots
+from agentctl.testing.sampling import LONG
 from agentctl.testing.suspended import Meanwhile, SuspendedStore
 
 SCHEMA = "node Person { slug: String @key }\nnode Note { text: String }\n"
@@ -59,9 +60,11 @@ class Ground:
 MakeGround = Callable[[], Ground]
 
 
-@pytest.fixture(
-    params=["memory", *(pytest.param(w, marks=pytest.mark.slow) for w in ("lance", "lance on S3"))]
-)
+STORES = ("lance", *(["lance on S3"] if LONG else []))
+"""Of an object store each of many races takes a second."""
+
+
+@pytest.fixture(params=["memory", *(pytest.param(w, marks=pytest.mark.slow) for w in STORES)])
 async def make_ground(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[MakeGround]:
     numbers = itertools.count()
     stores: list[ObjectStore] = []

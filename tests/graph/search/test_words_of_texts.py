@@ -11,6 +11,7 @@ from lance.query import MatchQuery
 
 from agentctl.graph.search.words import word_stream, words_of
 from agentctl.graph.search_indexes import build_search_index
+from agentctl.testing.sampling import LONG
 from tests.graph.search.search_rig import ir_of
 
 
@@ -58,7 +59,8 @@ def test_lances_index_cuts_between_the_same_characters_and_lowers_them_alike(
     tmp_path: Path,
 ) -> None:
     """Otherwise what it proposes would lack rows. Each text has one character between two words."""
-    characters = [chr(n) for n in range(1, sys.maxunicode + 1) if not 0xD800 <= n < 0xE000]
+    last = sys.maxunicode if LONG else 0x1FFFF  # with nearly all letters there are
+    characters = [chr(n) for n in range(1, last + 1) if not 0xD800 <= n < 0xE000]
     ids = pa.array([f"{ord(c):x}" for c in characters])
     texts = pa.array([f"before{c}after {c}" for c in characters])
     schema = ir_of("node Doc { text: String? @index }")
