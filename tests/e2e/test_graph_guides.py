@@ -35,7 +35,7 @@ def examples_of(guide: str) -> Iterator[tuple[str, str]]:
 def begun() -> str:
     """What the README does up to its first load."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"<!-- tested: walk -->\n```sh\n(.*?)```", readme, re.DOTALL)
+    blocks: list[str] = re.findall(r"<!-- tested: walk -->\n```sh\n(.*?)```", readme, re.DOTALL)
     first = [line for line in blocks[0].splitlines() if not re.match("agentctl (plan|val)", line)]
     return "\n".join(first) + "\n" + blocks[1].partition("agentctl query")[0]
 
