@@ -19,6 +19,7 @@ from agentctl.languages.schema.ir import IrProperty, IrType, SchemaIr, default_o
 from agentctl.languages.schema.types import Scalar
 
 LINE_BYTES_MAX: Final = 32 << 20
+_TOO_DEEP: Final = "its values are nested too deeply"
 _NODE_MEMBERS: Final = frozenset({"type", "data"})
 _EDGE_MEMBERS: Final = frozenset({"edge", "from", "to", "data"})
 
@@ -82,16 +83,21 @@ class LineReader:
         if not line.strip():
             return None
         faults: list[Fault] = []
-        document = _decode(line, faults)
-        if document is None:
-            return faults
-        row = self._row(document, faults)
-        return faults if row is None or faults else row
+        try:
+            document = _decode(line, faults)
+        except RecursionError:  # what was just not too deep to be decoded is too deep to be told of
+            return [_line(_TOO_DEEP)]
+        return faults if document is None else self._read(document, faults)
 
     def read_document(self, document: dict[str, object]) -> Row | list[Fault]:
         """Returns the row of a line that was decoded already, or its faults."""
-        faults: list[Fault] = []
-        row = self._row(document, faults)
+        return self._read(document, [])
+
+    def _read(self, document: dict[str, object], faults: list[Fault]) -> Row | list[Fault]:
+        try:
+            row = self._row(document, faults)
+        except RecursionError:
+            return [_line(_TOO_DEEP)]
         return faults if row is None or faults else row
 
     def _row(self, document: dict[str, object], faults: list[Fault]) -> Row | None:

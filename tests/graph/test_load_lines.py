@@ -267,3 +267,12 @@ def test_a_line_without_an_end_is_cut_behind_what_a_load_takes_and_the_next_one_
     lines = list(lines_of(path))
 
     assert [len(line) for line in lines] == [3, LINE_BYTES_MAX + 1, 3, 2]
+
+
+def test_values_of_any_depth_are_told_of(reader: LineReader) -> None:
+    """Some depths can be decoded and not be gone through again; which, is up to the caller's own."""
+    for depth in (*range(100, 1_100, 5), 100_000):
+        for start, end in ((b"[", b"]"), (b'{"a":', b"}"), (b'{"a":[{"b":1,"c":', b"}]}")):
+            line = b'{"type":"Note","data":{"text":%b1%b}}' % (start * depth, end * depth)
+
+            assert isinstance(reader.read(line), list)
