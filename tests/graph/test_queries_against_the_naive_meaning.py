@@ -5,12 +5,20 @@ with the number of the query makes the same again.
 """
 
 import random
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
+from agentctl.graph.reads import running
 from agentctl.graph.reads.caches import ReadCaches
+from agentctl.graph.reads.executors.arrow import ArrowExpander
+from agentctl.graph.reads.executors.csr import CsrExpander
+from agentctl.graph.reads.executors.duck import DuckExpander
+from agentctl.graph.reads.executors.index import IndexExpander
+from agentctl.graph.reads.executors.walk import walked
 from agentctl.testing.sampling import LONG, sampled
 from tests.graph.oracle.oracle import Oracle
 from tests.graph.oracle.oracle_asking import Answer, Question, asked, asked_of, catalog_of
@@ -42,7 +50,9 @@ CHANGED_COUNT: Final = 100
 @pytest.mark.parametrize("number", sampled(range(GRAPH_COUNT), 4, of="random graphs"))
 async def test_the_engine_gives_what_a_query_means(number: int, tmp_path: Path) -> None:
     oracle = random_graph(random.Random(f"graph {number}"))
-    snapshot = stored(tmp_path, SCHEMA, oracle.graph, indexed=number % 2 == 0)
+    snapshot = stored(
+        tmp_path, SCHEMA, oracle.graph, indexed=number % 2 == 0, pieces=number % 3 > 0
+    )
     caches = ReadCaches()
 
     for place in range(QUERY_COUNT):
@@ -56,6 +66,42 @@ async def test_the_engine_gives_what_a_query_means(number: int, tmp_path: Path) 
             if got != wanted:
                 lines = "\n".join(oracle.graph.lines(ids=True))
                 pytest.fail(f"{number}.{place} {executor}\n{made}\n{wanted}\n{got}\n{lines}")
+
+
+@pytest.mark.slow
+async def test_every_executor_really_serves_a_good_share_of_random_queries(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    snapshot = stored(tmp_path, SCHEMA, random_graph(random.Random("graph 1")).graph, indexed=True)
+    caches, served, asked_of_each = ReadCaches(), Counter[str](), 60
+
+    def counted(name: str, act: Callable[..., Any]) -> Callable[..., Any]:
+        def counting(*given: Any, **named: Any) -> Any:
+            found = act(*given, **named)
+            if found is not None:
+                told.add(name)
+            return found
+
+        return counting
+
+    monkeypatch.setattr(running, "walked", counted("walk", walked))
+    for expander in (ArrowExpander, IndexExpander, CsrExpander, DuckExpander):
+        for way in ("edges", "reach"):
+            act = getattr(expander, way)
+            monkeypatch.setattr(expander, way, counted(expander.name, act))
+    for place in range(asked_of_each):
+        made = QueryMaker(random.Random(f"share {place}")).made()
+        question = asked(SCHEMA, made.text, made.params)
+        assert isinstance(question, Question), f"{made} is refused: {question}"
+        for executor in EXECUTORS:
+            told: set[str] = set()
+            await of_engine(snapshot, question, executor, caches=caches)
+            served.update({f"{executor} by {name}" for name in told})
+
+    print({name: f"{count / asked_of_each:.0%}" for name, count in sorted(served.items())})  # noqa: T201  # asked for
+    for name in ("arrow", "index", "csr", "duckdb"):
+        assert served[f"{name} by {name}"] >= asked_of_each // 5, served
+    assert served["auto by walk"] >= asked_of_each // 30, served
 
 
 @pytest.mark.slow

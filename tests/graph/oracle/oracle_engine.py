@@ -1,7 +1,7 @@
 """The engine as the tests of the oracle ask it: a graph on a disk, and an answer by each executor."""
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -66,10 +66,14 @@ def payload_of(schema: str) -> SchemaPayload:
     )
 
 
-def stored(folder: Path, schema: str, graph: Graph, *, indexed: bool) -> Snapshot:
+def stored(
+    folder: Path, schema: str, graph: Graph, *, indexed: bool, pieces: bool = False
+) -> Snapshot:
     """Returns the oracle's graph as datasets on a disk, in a commit that nobody has written.
 
     Faster than a load, and free of what loads understand. *indexed* gives every type its indexes.
+    With *pieces* the rows came in two writes, among others that are deleted again: so there are
+    several fragments, rows that are no more, and rows that no index covers.
     """
     ir = ir_of(schema)
     tables = Tables(
@@ -77,24 +81,35 @@ def stored(folder: Path, schema: str, graph: Graph, *, indexed: bool) -> Snapsho
         before_write=lambda _: None,
         index_rows_min=1 if indexed else 1_000,
     )
-    types = {t.id: _filled(tables, t, graph) for t in ir.types}
+    types = {t.id: _filled(tables, t, graph, pieces=pieces) for t in ir.types}
     digests = SchemaRef(source_digest="s", shape_digest="s", ir_digest="i")
     commit = first_commit(schema=digests, types=types, incarnation=INCARNATION, stamp=stamp(1), n=1)
     return Snapshot(commit, ir, tables)
 
 
-def _filled(tables: Tables, ir_type: IrType, graph: Graph) -> TypeState:
+def _filled(tables: Tables, ir_type: IrType, graph: Graph, *, pieces: bool) -> TypeState:
     of_kind = graph.edges if ir_type.kind == "edge" else graph.nodes
     entities = list(of_kind[ir_type.name].values())
     state = tables.create(ir_type)
     if not entities:
         return state
-    staged = staged_from(ir_type, _columns(ir_type, entities))
+    tag = tag_of(1, stamp(1))
+    if not pieces:
+        return tables.append(ir_type, state, _batches(ir_type, entities), tag=tag)
+    half = len(entities) // 2
+    gone = [
+        msgspec.structs.replace(e, id=f"~{place}") for place, e in enumerate(entities[: half + 1])
+    ]
+    for some in ([*entities[:half], *gone], entities[half:]):
+        state = tables.append(ir_type, state, _batches(ir_type, some), tag=tag)
+    ids = pa.array([e.id for e in gone], pa.utf8())
+    return tables.delete(ir_type, state, ids, tag=tag)
 
-    def batches(schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-        return staged.batches(schema)
 
-    return tables.append(ir_type, state, batches, tag=tag_of(1, stamp(1)))
+def _batches(
+    ir_type: IrType, entities: list[Entity]
+) -> Callable[[pa.Schema], Iterator[pa.RecordBatch]]:
+    return staged_from(ir_type, _columns(ir_type, entities)).batches
 
 
 def _columns(ir_type: IrType, entities: list[Entity]) -> Mapping[str, list[object]]:

@@ -67,17 +67,49 @@ class QueryMaker:
         self.products = 0
 
     def made(self) -> Made:
-        """Returns a read."""
+        """Returns a read; now and then one of known nodes, edges and ids alone."""
+        if self.chance(8):
+            return self._told(self._walk())
         names = Names()
         clauses = [self._first(names)]
         count = self.rng.choice((0, 0, 1, 1, 2, 3))
         clauses += [self.clause(names, 0) for _ in range(count)]
-        tail = Tail(self, names).text()
+        return self._told(f"match {{ {' '.join(clauses)} }} {Tail(self, names).text()}")
+
+    def _told(self, body: str) -> Made:
         params = ", ".join(f"${n}: {t}" for n, (t, _) in self.params.items())
         return Made(
-            text=f"query q({params}) {{ match {{ {' '.join(clauses)} }} {tail} }}",
+            text=f"query q({params}) {{ {body} }}",
             params={n: v for n, (t, v) in self.params.items() if v is not None or self.chance(2)},
         )
+
+    def _walk(self) -> str:
+        """Returns a read that begins at nodes told by key and asks for ids, or for one count."""
+        names = ["x0"]
+        many = self.param(msgspec.structs.replace(TEXT, list=True))
+        starts = (
+            f"$x0.k = {self.constant(TEXT)}",
+            f"$x0.k in {many}",
+            f"$x0.@id = {self.constant(TEXT)}",
+        )
+        clauses = ["$x0: A", self.rng.choice(starts)]
+        edges = ("aa", "likes", "<aa>", "(aa | likes)", "aa{1,2}", "<likes>{1,3}", "likes{2,4}")
+        for _ in range(self.rng.choice((1, 2, 2, 3))):
+            near, far, edge = self.rng.choice(names), self.fresh(), self.rng.choice(edges)
+            ends = (near, far) if self.chance(2) else (far, near)
+            clauses += [f"${far}: A", f"${ends[0]} {edge} ${ends[1]}"]
+            names.append(far)
+        if self.chance(4):
+            shown = f"return {{ count(${self.rng.choice(names)}) as c0 }}"
+            return f"match {{ {' '.join(clauses)} }} {shown}"
+        items = [f"${name}.{self.rng.choice(('k', '@id'))} as {name}" for name in names[-2:]]
+        word = "distinct " if self.chance(3) else ""
+        order = (
+            f" order {{ {names[-1]}{self.rng.choice(('', ' desc'))} }}" if self.chance(2) else ""
+        )
+        bounds = f" limit {self.rng.randrange(5)} offset {self.rng.randrange(2)}"
+        text = f"match {{ {' '.join(clauses)} }} return {word}{{ {', '.join(items)} }}{order}"
+        return text + (bounds if self.chance(3) else "")
 
     def chance(self, one_in: int) -> bool:
         """Returns true once in so many times."""
