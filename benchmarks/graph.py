@@ -41,7 +41,15 @@ from benchmarks.graph_rivals import (
     Rival,
     Sqlite,
 )
-from benchmarks.graph_sizes import changing_rows, growing_rows, settle, tell_growth
+from benchmarks.graph_sizes import (
+    CHANGED_NODES,
+    LARGE,
+    NODE_COUNTS,
+    changing_rows,
+    growing_rows,
+    settle,
+    tell_growth,
+)
 from benchmarks.graph_timing import Call, Row, medians, once, shown
 
 OURS: Final = "ours"
@@ -90,6 +98,7 @@ async def main() -> None:
     parser.add_argument("--nodes", type=int, default=100_000)
     parser.add_argument("--edges", type=int, default=500_000)
     parser.add_argument("--only", choices=PARTS, action="append", help="a part; all by default")
+    parser.add_argument("--sizes", type=int, nargs="+", default=NODE_COUNTS, help="nodes each")
     parser.add_argument("--large", action="store_true", help="sizes up to 1M nodes and 5M edges")
     parser.add_argument("--turns", type=int, default=timing.turn_count, help="how often each runs")
     given = parser.parse_args()
@@ -99,9 +108,11 @@ async def main() -> None:
     if set(parts) - {"sizes"}:
         await tell_of_one_graph(made(given.nodes, given.edges), parts)
     if "sizes" in parts:
-        large = bool(given.large)
-        tell_growth("In graphs of several sizes", await growing_rows(folder_of_all(), large=large))
-        tell_growth("Merges of several sizes", await changing_rows(folder_of_all()))
+        counts = (*given.sizes, LARGE) if given.large else tuple(given.sizes)
+        folder = folder_of_all()
+        tell_growth("In graphs of several sizes", await growing_rows(folder, counts))
+        merged_in = min(CHANGED_NODES, max(counts))
+        tell_growth("Merges of several sizes", await changing_rows(folder, merged_in))
 
 
 async def tell_of_one_graph(data: Data, parts: Sequence[str]) -> None:

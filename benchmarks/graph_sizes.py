@@ -31,7 +31,7 @@ EDGES_OF_A_NODE: Final = 5
 MERGED: Final = 100
 CHANGED: Final = (10, 100, 1_000, 10_000)
 CHANGED_NODES: Final = 100_000
-"""The size of the graph that merges of more and more rows are made in."""
+"""Nodes of the graph that merges of more and more rows are made in, at most."""
 MERGE_COUNT: Final = 3
 """How often a merge is timed; the median counts."""
 TURNS: Final = 3
@@ -54,9 +54,8 @@ class Sized(msgspec.Struct, frozen=True, kw_only=True):
     ours: Ours
 
 
-async def growing_rows(place: Path, *, large: bool) -> list[Growth]:
-    """Measures the same in graphs of several sizes."""
-    counts = (*NODE_COUNTS, LARGE) if large else NODE_COUNTS
+async def growing_rows(place: Path, counts: Sequence[int]) -> list[Growth]:
+    """Measures the same in graphs of several numbers of nodes."""
     found: dict[str, dict[str, float]] = {}
     for count in counts:
         async with loaded(place, count) as graph:
@@ -67,10 +66,14 @@ async def growing_rows(place: Path, *, large: bool) -> list[Growth]:
     return [Growth(what=w, ms=ms, bar=bars.get(w, "flat")) for w, ms in found.items()]
 
 
-async def changing_rows(place: Path) -> list[Growth]:
-    """Merges more and more rows in a graph of one size."""
-    async with loaded(place, CHANGED_NODES) as graph:
-        ms = {f"{count:,} changed": await merge_ms(graph, count) for count in CHANGED}
+async def changing_rows(place: Path, nodes: int) -> list[Growth]:
+    """Merges more and more rows in a graph of that many nodes, as many as both sides can change."""
+    async with loaded(place, nodes) as graph:
+        ms = {
+            f"{count:,} changed": await merge_ms(graph, count)
+            for count in CHANGED
+            if 2 * count <= nodes
+        }
     return [Growth(what="merge", ms=ms, bar="follows the change")]
 
 
