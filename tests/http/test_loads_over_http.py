@@ -77,3 +77,19 @@ async def test_a_load_tells_its_op_first_and_then_how_far_it_is(house: Any, even
     assert result["ok"], result
     assert {document["op"] for _, document in events[:-1]} == {result["data"]["op"]["id"]}
     assert [d["phase"] for n, d in events[1:-1]][-1] == "committing"
+
+
+async def test_a_refusal_says_where_and_what_to_do(house: Any) -> None:
+    await house.begin(applied=True)
+
+    async with house.served() as client:
+        answer = await client.post("/graphs/supply/queries/all_packages", json={"limit": 0})
+        typed = await client.post("/graphs/supply/queries/all_packages", json={"params": {"x": 1}})
+
+    for refused, status, path in (
+        (answer, 400, "$.limit"),
+        (typed, 422, "query.supply.all_packages"),
+    ):
+        (told,) = refused.json()["diagnostics"]
+        assert (refused.status_code, told["path"]) == (status, path)
+        assert told["remedy"]

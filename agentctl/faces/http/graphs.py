@@ -19,6 +19,7 @@ from agentctl.faces.http.desk import Desk, too_many
 from agentctl.faces.http.line_stream import LineStream
 from agentctl.faces.http.operations import Operations, result_of
 from agentctl.faces.http.problems import (
+    BUG,
     NOT_FOUND,
     PRECONDITION_FAILED,
     json_answer,
@@ -127,7 +128,7 @@ class GraphRoutes:
 
 
 def _refused(envelope: Envelope, route: GraphRoute) -> Response:
-    """Returns a refusal in the form of these routes: the first error, and what it says of where."""
+    """Returns a refusal in the form of these routes: the first error, and one detail: where, and what to do."""
     errors = [d for d in envelope.diagnostics if d.severity == "error"]
     if route.is_query and any(d.code in {"denied", "query_not_found"} for d in errors):
         return json_answer(_UNKNOWN_QUERY, status=NOT_FOUND)
@@ -148,7 +149,7 @@ def _refused(envelope: Envelope, route: GraphRoute) -> Response:
         told["recovery_required"] = {"path": first.path}
     elif first.code in {"body_too_large", "rate_limited"}:
         told["resource_limit"] = {"path": first.path}
-    elif len(errors) > 1 or first.where is not None:
+    elif status_of(envelope) < BUG:
         told["diagnostics"] = errors
     return json_answer(told, status=status_of(envelope))
 
