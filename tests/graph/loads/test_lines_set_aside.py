@@ -8,9 +8,12 @@ from typing import Any
 import msgspec
 import pytest
 
+from agentctl.graph.commit import decode_commit, encode_commit
+from agentctl.graph.layout import commits_prefix
 from agentctl.graph.loads.sources import NdjsonSource, Progress
-from agentctl.graph.port import GraphError
+from agentctl.graph.port import GraphError, ReadSetConflictError
 from agentctl.graph.violations import VIOLATION_COUNT_MAX
+from agentctl.ids import numbered
 from agentctl.testing.sampling import LONG
 from tests.graph.loads.loads_rig import SMALL, graph_with
 
@@ -197,3 +200,25 @@ async def test_a_reject_file_that_cannot_be_written_leaves_the_graph_as_it_was(
             await graph.load_from(source(MIXED), rejected_max=5, rejects=rejects)
         assert caught.value.diagnostic.code == "load_rejects_unwritable"
         assert await graph.digest() == before
+
+
+async def test_a_load_that_was_refused_at_its_commit_leaves_no_reject_file(tmp_path: Path) -> None:
+    graph = await graph_with(tmp_path / "g", SMALL, [person("zoe")])
+    before = await graph.digest()
+    rejects = tmp_path / "aside" / "rejects.ndjson"
+    rejects.parent.mkdir()
+    commits = tmp_path / "g" / commits_prefix("g")
+
+    def meanwhile(progress: Progress) -> None:
+        if progress.phase == "committing":
+            head = decode_commit((commits / f"{numbered(2)}.json").read_bytes())
+            other = msgspec.structs.replace(head, n=3, nonce="f" * 32)
+            (commits / f"{numbered(3)}.json").write_bytes(encode_commit(other))
+
+    with pytest.raises(ReadSetConflictError):
+        await graph.load_from(
+            source(MIXED), mode="overwrite", rejected_max=5, rejects=rejects, progress=meanwhile
+        )
+
+    assert list(rejects.parent.iterdir()) == []
+    assert await graph.digest() == before
