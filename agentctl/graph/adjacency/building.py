@@ -88,8 +88,11 @@ class Adjacencies:
         return ends and self._key(edge, forward=forward) in self._cache
 
     def missed(self, edge: "IrType", *, forward: bool) -> int:
-        """Notes that the edges of a type were read without `of`; returns how often before."""
-        return self._cache.missed(self._key(edge, forward=forward))
+        """Notes that the edges of a type were read without `of`; returns how often before.
+
+        Never, where it would find no room.
+        """
+        return self._cache.missed(self._key(edge, forward=forward)) if self.fits(edge) else 0
 
     def fits(self, edge: "IrType") -> bool:
         """Returns whether one direction and the ids of both ends have room in the cache at once."""

@@ -59,6 +59,9 @@ ADJACENCY_MS: Final = 0.1
 ADJACENCY_ID_MS: Final = 0.0005
 ADJACENCY_ROW_MS: Final = 0.00025
 
+ADJACENCY_BUILD_SCANS: Final = 5
+BUILD_MS_MAX: Final = 1_000
+
 INDEX_IDS_MAX: Final = 1_000
 """More ids than this make a filter that takes longer to read than the column."""
 
@@ -243,6 +246,22 @@ def chosen(near: float, edges: float, *, cached: bool, repeated: int = 1) -> Way
     if near <= INDEX_IDS_MAX:
         costs["index"] = (LOOKUP_MS + near * LOOKUP_ID_MS) * repeated
     return min(costs, key=lambda way: costs[way])
+
+
+def worth_building(often: int, edges: float, *, left_s: float | None) -> bool:
+    """Returns whether so many look-ups by index took as long as building the adjacency would have.
+
+    Who rents until the price of buying is spent pays at most twice what the best would have. No
+    look-up is made to wait for it beyond `BUILD_MS_MAX`, or for most of what is left of its time.
+
+    Args:
+        often: how many look-ups there were.
+        edges: how many edges the type has.
+        left_s: how long the read may still take, in seconds; None without a deadline.
+    """
+    build_ms = ADJACENCY_BUILD_SCANS * (SCAN_MS + edges * SCAN_ROW_MS)
+    room_ms = BUILD_MS_MAX if left_s is None else min(BUILD_MS_MAX, left_s * 1000 / 4)
+    return build_ms <= min(often * LOOKUP_MS, room_ms)
 
 
 def looked_up(ids: float, rows: float) -> bool:

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from agentctl.graph.reads.budget import Budget
-from agentctl.graph.reads.cost import INDEX_IDS_MAX, chosen
+from agentctl.graph.reads.cost import INDEX_IDS_MAX, chosen, worth_building
 from agentctl.graph.reads.evaluating import kept
 from agentctl.graph.reads.executors.arrow import ArrowExpander
 from agentctl.graph.reads.executors.duck import Duck, DuckExpander, groups
@@ -209,15 +209,19 @@ class Execution:
             return self._arrow, legs
         var = hop.source if near == "source" else hop.target
         starts = len(codes_of(frame.columns[var])[0]) if frame.rows <= 2_000 else frame.rows
+        edge_rows = sum(self._source.rows(e) for e in edges)
         way = chosen(
             starts,
-            sum(self._source.rows(e) for e in edges),
+            edge_rows,
             cached=all(e.name in self._at_hand for e in edges),
             repeated=hop.hops[1],
         )
-        if way == "arrow" and starts > INDEX_IDS_MAX:
+        if way == "index" or (way == "arrow" and starts > INDEX_IDS_MAX):
             often = min(self._missed(leg.edge, leg.forward) for leg in legs)
-            way = "csr" if often >= MISSES_MAX else way
+            pays = often >= MISSES_MAX
+            if way == "index":
+                pays = worth_building(often, edge_rows, left_s=self._budget.left_s)
+            way = "csr" if pays else way
         return self._expanders.get(way, self._arrow), legs
 
     def _joined(self, plan: Join) -> Frame:

@@ -60,3 +60,29 @@ async def test_a_deadline_is_told_by_its_code(tmp_path: Path) -> None:
         await graphs.run("g", ALL, {}, options=ReadOptions(deadline_s=0))
 
     assert late.value.diagnostic.code == "query_deadline_exceeded"
+
+
+@pytest.mark.slow
+async def test_look_ups_that_go_on_are_followed_in_arrays_once_these_are_worth_their_making(
+    tmp_path: Path,
+) -> None:
+    """Source: graph-engine 3, the choice is by cost; ADR 23."""
+    count = 40_000
+    people = [f'{{"type": "P", "data": {{"k": "p{n}"}}}}' for n in range(count)]
+    knows = [
+        f'{{"edge": "Knows", "from": "p{n}", "to": "p{n * 7 % count}", "data": {{}}}}'
+        for n in range(count)
+    ]
+    graphs = await loaded(tmp_path, SCHEMA, [*people, *knows])
+    one = checked(
+        "query q($k: String) { match { $p: P { k: $k } $p knows $o } return { $o.k } }", SCHEMA
+    )
+    served: list[str | None] = []
+    for n in range(30):
+        told = await graphs.explain("g", one, {"k": f"p{n}"}, analyze=True)
+        served += [s.executor for s in told.steps if s.operator == "expand"]
+        reply = await graphs.run("g", one, {"k": f"p{n}"})
+        assert reply.rows == ({"o.k": f"p{n * 7}"},)
+
+    assert served[0] == "index"
+    assert served[-1] == "csr"
