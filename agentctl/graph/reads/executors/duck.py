@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 MEMORY_BYTES_MIN: Final = 64 << 20
 """With less it cannot begin; its operands are under the bound of the read all the same."""
+INTERRUPTED_AGAIN_S: Final = 0.02
 _PAIR_BYTES: Final = 40.0
 
 
@@ -86,13 +87,22 @@ class Duck:
         if left_s is None:
             yield
             return
-        timer = threading.Timer(min(left_s, threading.TIMEOUT_MAX), connection.interrupt)
-        timer.daemon = True
-        timer.start()
+        done = threading.Event()
+
+        def stop() -> None:
+            # An interrupt between the steps of a query is lost, so it is said until it is heard.
+            over = done.wait(min(left_s, threading.TIMEOUT_MAX))
+            while not over:
+                connection.interrupt()
+                over = done.wait(INTERRUPTED_AGAIN_S)
+
+        watcher = threading.Thread(target=stop, daemon=True)
+        watcher.start()
         try:
             yield
         finally:
-            timer.cancel()
+            done.set()
+            watcher.join()
 
     def pairs(
         self, left: Sequence[pa.Array], right: Sequence[pa.Array]
