@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
-from agentctl.graph.adjacency.adjacency import Adjacency
+from agentctl.graph.adjacency.adjacency import Adjacency, DanglingEdgeError
 from agentctl.graph.adjacency.building import Adjacencies
 from agentctl.graph.adjacency.cache import AdjacencyCache
 from agentctl.graph.adjacency.expanding import TooManyPairsError, expand
@@ -20,12 +20,13 @@ from agentctl.graph.adjacency.id_index import ABSENT, IdIndex, Positions
 from agentctl.graph.adjacency.ranks import Ranks
 from agentctl.graph.adjacency.reaching import reach
 from agentctl.graph.reads.budget import Budget
+from agentctl.graph.reads.cost import worth_building
 from agentctl.graph.reads.executors.walk_index import IndexWalk
 from agentctl.graph.reads.executors.walk_shape import Step, Walk, walk_of
 from agentctl.graph.reads.options import ReadOptions
 from agentctl.graph.snapshot import Snapshot
 from agentctl.languages.query.plan import CheckedQuery, ParamRef, Value
-from agentctl.languages.schema.ir import SchemaIr
+from agentctl.languages.schema.ir import IrType, SchemaIr
 
 ROWS_MAX: Final = 1_000_000
 """More rows than that are left to the plan, which gives them in batches."""
@@ -82,13 +83,13 @@ def walked(
         return None
     budget = Budget(memory_bytes=options.memory_bytes, deadline_s=options.deadline_s)
     budget.tick()
-    if options.executor != "index" and len(cache):
-        ready = _Ready(snapshot, walk, Adjacencies(snapshot, cache))
-        if ready.whole:
+    by_cost = options.executor == "auto"
+    if options.executor != "index":
+        ready = _Ready(snapshot, walk, Adjacencies(snapshot, cache, pause=budget.tick))
+        if ready.whole or (by_cost and ready.made(left_s=budget.left_s)):
             return _by_adjacency(_Walking(walk, ready, budget), query, params, bounds)
     if options.executor == "csr":
         return None
-    by_cost = options.executor == "auto"
     return IndexWalk(walk, snapshot, budget, by_cost=by_cost).rows(query, params, bounds)
 
 
@@ -108,17 +109,44 @@ class _Ready:
         self._snapshot = snapshot
         self._kept = kept
         self._types = walk.types
+        self._walk = walk
         self._found: dict[tuple[str, bool], Adjacency | None] = {}
-        types = dict.fromkeys(walk.types.values())
-        by_type = {name: kept.warm_ids(snapshot.node(name)) for name in types}
-        self.ids = {var: by_type[name] for var, name in walk.types.items()}
-        self.steps = [self._step(step) for step in walk.steps]
+        self._look()
 
     @property
     def whole(self) -> bool:
         """Whether nothing is missing."""
         there = all(ids is not None for ids in self.ids.values())
         return there and all(one is not None for step in self.steps for one in step)
+
+    def made(self, *, left_s: float | None) -> bool:
+        """Makes what is missing where look-ups took as long by now; returns whether all is there."""
+        edges = {name: self._edge(name) for name, _ in self._found}
+        missing = [way for way, one in self._found.items() if one is None]
+        pays = [
+            worth_building(
+                self._kept.missed(edges[name], forward=forward),
+                self._snapshot.rows(edges[name]),
+                left_s=left_s,
+            )
+            for name, forward in missing
+        ]
+        if not missing or not all(pays):
+            return False
+        try:
+            for name, forward in missing:
+                self._kept.of(edges[name], forward=forward)
+        except DanglingEdgeError:
+            return False
+        self._found.clear()
+        self._look()
+        return self.whole
+
+    def _look(self) -> None:
+        types = dict.fromkeys(self._types.values())
+        by_type = {name: self._kept.warm_ids(self._snapshot.node(name)) for name in types}
+        self.ids = {var: by_type[name] for var, name in self._types.items()}
+        self.steps = [self._step(step) for step in self._walk.steps]
 
     def ranks(self, var: str) -> Ranks | None:
         """Returns the order of the ids of a variable's type, where it is at hand."""
@@ -132,10 +160,13 @@ class _Ready:
 
     def _one(self, name: str, *, forward: bool) -> Adjacency | None:
         if (name, forward) not in self._found:
-            edge = self._snapshot.type_named("edge", name)
-            assert edge is not None, "a walk is over the types of its schema"
-            self._found[name, forward] = self._kept.warm(edge, forward=forward)
+            self._found[name, forward] = self._kept.warm(self._edge(name), forward=forward)
         return self._found[name, forward]
+
+    def _edge(self, name: str) -> IrType:
+        edge = self._snapshot.type_named("edge", name)
+        assert edge is not None, "a walk is over the types of its schema"
+        return edge
 
 
 class _Walking:
