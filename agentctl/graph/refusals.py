@@ -94,9 +94,7 @@ NOTHING_THERE: Final = "there is no such commit, tag, branch or time"
 def point_missing(graph_id: str, point: str, why: str) -> GraphError:
     """Returns `graph_point_missing`."""
     said = f"The graph {graph_id!r} has nothing to read at {point!r}: {why}."
-    return refused(
-        "graph_point_missing", graph_id, said, remedy=f"agentctl graph show {graph_id}"
-    )
+    return refused("graph_point_missing", graph_id, said, remedy=f"agentctl graph show {graph_id}")
 
 
 def tag_exists(graph_id: str, tag: str, commit: str) -> GraphError:

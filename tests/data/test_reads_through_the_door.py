@@ -192,7 +192,7 @@ async def test_a_mutation_of_a_branch_is_checked_against_the_branchs_schema(
     bench = Bench(tmp_path, where="lance")
     cluster = await begun(bench)
     wider = SCHEMA.replace("version: String?", "version: String?\n  licence: String?")
-    add = "query add($name: String) { insert Package { name: $name licence: \"MIT\" } }\n"
+    add = 'query add($name: String) { insert Package { name: $name licence: "MIT" } }\n'
     bench.write({"supply.pg": wider, "supply.gq": f"{QUERY}\n{add}"})
     assert (await call(cluster, bench.sarah, "apply", {"intent": "licences"})).ok
     asked = {"query": "supply.add", "params": {"name": "d"}, "intent": "a row"}
