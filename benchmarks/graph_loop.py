@@ -17,6 +17,7 @@ from typing import Final
 import anyio
 import msgspec
 
+from agentctl.faces.http.listener import SWITCH_S
 from benchmarks.graph_data import Data, made, write_parquet
 from benchmarks.graph_ours import Ours
 
@@ -46,6 +47,7 @@ async def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        sys.setswitchinterval(SWITCH_S)  # as a server does
         data = made(given.nodes, given.edges)
         ours = await _loaded(folder, data)
         for _ in range(200):

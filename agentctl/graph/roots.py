@@ -71,6 +71,7 @@ class GraphRoots:
         self._identity: S3Identity | None = None
         self._irs: dict[tuple[str, str], SchemaIr] = {}
         self._session: LanceSession | None = None
+        self._has_engine = False
 
     async def head(self, graph_id: str, branch: str = MAIN) -> Commit:
         """Returns the newest commit of a root that is ours and has one.
@@ -161,7 +162,9 @@ class GraphRoots:
             GraphError: `graph_busy`, where another writer kept getting in between;
                 `graph_collected` or `graph_corrupt`, where data is not there.
         """
-        await in_thread(functools.partial(require_engine, graph_id))
+        if not self._has_engine:
+            await in_thread(functools.partial(require_engine, graph_id))
+            self._has_engine = True
         from agentctl.graph.snapshot import CommitLostError
         from agentctl.graph.tables import INDEX_ROWS_MIN, InterferenceError, Tables
 

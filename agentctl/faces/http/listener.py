@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import stat
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
@@ -58,6 +59,13 @@ class Stop:
         return self.asked
 
 
+SWITCH_S: Final = 0.001
+"""How long a thread that computes keeps the interpreter from the event loop; Python's own is five times.
+
+Reads of graphs compute in threads, and whoever waits for the loop waits for all of them.
+"""
+
+
 async def serve(
     app: Any,  # noqa: ANN401  # an ASGI app
     listen: Listen,
@@ -90,6 +98,7 @@ async def serve(
         timeout_graceful_shutdown=HANG_UP_S,
     )
     server = _Server(config, stop=stop, is_busy=is_busy, on_ready=on_ready)
+    sys.setswitchinterval(SWITCH_S)
     try:
         await server.serve(sockets=[bound])
     finally:
