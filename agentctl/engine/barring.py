@@ -11,8 +11,9 @@ from agentctl.domain.ledger.sidecar import Sidecar
 from agentctl.domain.policy.caller import Caller
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.freezing import FrozenError
+from agentctl.engine.graph_data import split_branch
 from agentctl.engine.leases import Lease, LeaseLostError, StateLockHeldError
-from agentctl.engine.moving import GRAPH_WAIT_S, fence_graph, main_lease
+from agentctl.engine.moving import GRAPH_WAIT_S, branch_lease, fence_live
 from agentctl.engine.world import mint_nonce, stamp_now
 from agentctl.graph.port import GraphError, Stamp
 
@@ -20,21 +21,25 @@ from agentctl.graph.port import GraphError, Stamp
 async def bar_writers(
     cluster: Cluster, caller: Caller, sidecars: Iterable[Sidecar]
 ) -> Mapping[str, str]:
-    """Bars the former holders of the graphs that *sidecars* name.
+    """Bars the former holders of the branches that *sidecars* name.
 
-    Returns, by graph id, why somebody may still write to it, where that could not be done.
+    Returns, by the name that a sidecar has for it, why somebody may still write to it, where that could not be done.
     """
     held: dict[str, str] = {}
     last = {sidecar.graph_id: sidecar for sidecar in sidecars}
     for graph_id, sidecar in sorted(last.items()):
-        root = await cluster.graphs.root_of(graph_id)
+        graph, branch = split_branch(graph_id)
+        root = await cluster.graphs.root_of(graph)
         try:
             async with cluster.leases.hold(
-                main_lease(root), principal=caller.id, operation="recover", wait_s=GRAPH_WAIT_S
+                branch_lease(root, branch),
+                principal=caller.id,
+                operation="recover",
+                wait_s=GRAPH_WAIT_S,
             ) as lease:
                 if lease.fence_needed:
                     stamp = _stamp(cluster, caller, sidecar, lease)
-                    await fence_graph(cluster, graph_id, lease, stamp)
+                    await fence_live(cluster, graph_id, lease, stamp)
         except (StateLockHeldError, FrozenError) as failure:
             held[graph_id] = failure.diagnostic.message
         except (GraphError, LeaseLostError) as failure:

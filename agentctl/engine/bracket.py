@@ -28,6 +28,7 @@ from agentctl.domain.storage.protocol import BackendError
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.freezing import is_told
 from agentctl.engine.gather import known_graphs, observe_graphs
+from agentctl.engine.going_back import moved_data
 from agentctl.engine.journal import OpRejectedError
 from agentctl.engine.leases import Lease, LeaseLostError
 from agentctl.engine.ledger import Head
@@ -118,7 +119,7 @@ async def end_op(cluster: Cluster, op: Op, lease: Lease, head: Head | None) -> O
     """Records that an op succeeded, with what the cluster is then; returns it."""
     await let_go(cluster, op)
     state = head.envelope.state if head is not None else None
-    live = await observe_graphs(cluster, known_graphs(None, state))
+    live = await observe_graphs(cluster, known_graphs(None, state) | {*moved_data(op)})
     return await cluster.journal.move(
         op.id, "success", epoch=lease.epoch, post=snapshot(head, live.values())
     )

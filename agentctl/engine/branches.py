@@ -2,7 +2,9 @@
 
 Deleting a branch is a tombstone; what only it named goes with the next cleanup. So a branch with
 commits that no other branch has is deleted only by whoever says so, and of a protected graph not at
-all: that is gated (control-plane 3.3), and a deletion has no gate that a human could open.
+all: that is gated (control-plane 3.3), and a deletion has no gate that a human could open. Whether
+others have them is looked at before the tombstone and once more after it, for these others may be
+deleted at the same time.
 """
 
 import msgspec
@@ -16,7 +18,7 @@ from agentctl.engine.ledger import Head
 from agentctl.engine.writing import BranchWrite, Written, write_branch
 from agentctl.graph.branching.told import MergeReport
 from agentctl.graph.layout import MAIN
-from agentctl.graph.port import BranchInfo, Stamp
+from agentctl.graph.port import BranchInfo, GraphError, Stamp
 from agentctl.graph.refusals import branch_invalid
 from agentctl.ids import graph_address
 
@@ -80,16 +82,23 @@ async def branch_delete(
 
     place = await place_of(cluster, call.graph)
 
-    async def check(head: Head) -> Diagnostic | None:
-        if not await place.data.is_unmerged(place.root, name):
-            return None
+    def lost(head: Head) -> Diagnostic | None:
         if graph_address(call.graph) in head.envelope.protected:
             return _gated(call.graph, name)
         return None if unmerged else _unmerged(call.graph, name)
 
+    async def check(head: Head) -> Diagnostic | None:
+        if not await place.data.is_unmerged(place.root, name):
+            return None
+        return lost(head)
+
     async def act(stamp: Stamp) -> int:
         newest = await place.data.commit_at(place.root, branch=name)
-        return await place.data.branch_delete(place.root, name, observed=newest.n, stamp=stamp)
+        ended = await place.data.branch_delete(place.root, name, observed=newest.n, stamp=stamp)
+        why = lost(await recorded(cluster, call.graph))
+        if why is not None and await place.data.brought_back(place.root, name, stamp=stamp):
+            raise GraphError(why)
+        return ended
 
     write = call.write("branch_delete", name, verb="delete")
     return await write_branch(cluster, caller, write, act, check=check)

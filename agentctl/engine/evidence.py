@@ -5,7 +5,9 @@ import msgspec
 from agentctl.domain.storage.protocol import BackendError
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.gather import observe_graph
+from agentctl.engine.graph_data import place_of, split_branch
 from agentctl.engine.recover import Evidence, SeenCommit
+from agentctl.graph.layout import MAIN
 from agentctl.graph.port import CommitInfo, GraphError
 
 HISTORY_MAX = 200
@@ -17,7 +19,7 @@ async def evidence_of(cluster: Cluster, graph_id: str, *, above: int | None = No
 
     Args:
         cluster: the opened cluster.
-        graph_id: whose root.
+        graph_id: whose root; of a branch beside `main` ``<graph>@<branch>``.
         above: the commit on which the oldest of the steps was to stand; None for a step that was
             made just now. Others may have written since: loads are not barred by a sidecar.
     """
@@ -26,11 +28,19 @@ async def evidence_of(cluster: Cluster, graph_id: str, *, above: int | None = No
         return Evidence(live=live)
     limit = HISTORY_MAX if above is None else max(HISTORY_MAX, (live.commit or 0) - above)
     try:
-        history = await cluster.graphs.history(graph_id, limit=limit)
+        history = await _history(cluster, graph_id, limit)
     except (GraphError, BackendError) as failure:
         unreadable = msgspec.structs.replace(live, presence="unreadable", error=str(failure))
         return Evidence(live=unreadable)
     return Evidence(live=live, commits=tuple(seen_commit(commit) for commit in history))
+
+
+async def _history(cluster: Cluster, graph_id: str, limit: int) -> tuple[CommitInfo, ...]:
+    graph, branch = split_branch(graph_id)
+    if branch == MAIN:
+        return await cluster.graphs.history(graph_id, limit=limit)
+    place = await place_of(cluster, graph)
+    return await place.data.commits(place.root, branch=branch, limit=limit, or_ended=True)
 
 
 def seen_commit(commit: CommitInfo) -> SeenCommit:

@@ -23,11 +23,13 @@ from agentctl.engine.cluster import Cluster, moved_from
 from agentctl.engine.disposals import standing
 from agentctl.engine.finding import roots_named
 from agentctl.engine.going_back import reverts_of
+from agentctl.engine.graph_data import place_of, split_branch
 from agentctl.engine.keeping import retention_s
 from agentctl.engine.ledger import Head
 from agentctl.engine.policies import Wanted, impact, lent
 from agentctl.engine.referred import referred_by
 from agentctl.engine.revisions import data_before, load_revision, revision_of
+from agentctl.graph.layout import MAIN
 
 FOLDER = "folder"
 DRAFT_PREFIX = "draft:"
@@ -144,13 +146,21 @@ async def observe_graphs(cluster: Cluster, graph_ids: Iterable[str]) -> dict[str
 
 
 async def observe_graph(cluster: Cluster, graph_id: str) -> LiveGraph:
-    """Returns what one root holds; a root that the storage does not give is `unreadable`."""
+    """Returns what one root holds; a root that the storage does not give is `unreadable`.
+
+    Of ``<graph>@<branch>`` what that branch holds.
+    """
+    graph, branch = split_branch(graph_id)
     try:
-        return await cluster.graphs.observe(graph_id)
+        if branch == MAIN:
+            return await cluster.graphs.observe(graph_id)
+        place = await place_of(cluster, graph)
+        seen = await place.data.observe_branch(place.root, branch)
+        return msgspec.structs.replace(seen, graph_id=graph_id)
     except BackendError as failure:
         return LiveGraph(
             graph_id=graph_id,
-            uri=cluster.graphs.uri(graph_id),
+            uri=cluster.graphs.uri(graph),
             presence="unreadable",
             error=str(failure),
         )
@@ -195,6 +205,8 @@ async def plan_inputs(  # noqa: PLR0913  # what a plan depends on
     cas = state_cas if state_cas is not None else head.state_cas if head is not None else None
     registry = await cluster.principals.registry()
     policies = Wanted.over(head, desired, registry, recorded)
+    reverts = await reverts_of(cluster, data_before(target))
+    observed = known_graphs(desired, recorded) | {revert.key for revert in reverts}
     return PlanInputs(
         desired=desired,
         state=recorded,
@@ -211,9 +223,9 @@ async def plan_inputs(  # noqa: PLR0913  # what a plan depends on
         ),
         referred=await referred_by(cluster.catalog, recorded, desired),
         disposals=await standing(cluster.store),
-        reverts=await reverts_of(cluster, data_before(target)),
+        reverts=reverts,
         settings=head.envelope.settings if head is not None else AppliedSettings(),
-        live=await observe_graphs(cluster, known_graphs(desired, recorded)),
+        live=await observe_graphs(cluster, observed),
         renamed_roots=await _renamed_roots(cluster, desired, recorded),
         pending=pending or {},
         retention_s=await retention_s(cluster.catalog, recorded),

@@ -1,25 +1,43 @@
-"""Where the data of graphs goes back to with a rollback: the commits that an op had begun from. Source: ops 5."""
+"""Where the data of graphs goes back to with a rollback: the commits that an op had begun from. Source: ops 5.
+
+What wrote rows, or took data back, moved data alone, of the branches that it names; of any other op
+it is `main` of every graph that the op began from. What a branch beside `main` held is what its commit
+says: such a branch has no place in the ledger, and keeps its own schema.
+"""
 
 from collections.abc import Mapping
 
-from agentctl.domain.ops.record import DATA_ACTIONS, Snapshot
-from agentctl.domain.plan.reverts import Revert
+from agentctl.domain.ledger.roots import renamed_roots
+from agentctl.domain.ledger.state import State
+from agentctl.domain.ops.record import DATA_ACTIONS, Op, Snapshot
+from agentctl.domain.plan.reverts import Revert, key_of
 from agentctl.engine.cluster import Cluster
-from agentctl.engine.graph_data import split_branch
-from agentctl.ids import schema_address
+from agentctl.engine.graph_data import has_data, place_of, split_branch
+from agentctl.graph.layout import MAIN
+from agentctl.ids import graph_address, schema_address
 
-MAIN_PREFIX = "main:"
+
+def moved_data(op: Op) -> tuple[str, ...]:
+    """Returns the branches whose data is all that *op* moved, by one text each; none of any other op."""
+    if op.action in DATA_ACTIONS:
+        return (op.component.removeprefix("graph."),)
+    if op.action != "rollback":
+        return ()
+    keys = [key_of(target) for target in op.targets]
+    return tuple(key for key in keys if key is not None) if None not in keys else ()
 
 
 def reverts_to(pre: Snapshot, only: str | None) -> tuple[Revert, ...]:
-    """Returns how the graphs of a snapshot are brought back to it; with *only* that one alone."""
+    """Returns how `main` of the graphs of a snapshot is brought back to it; with *only* of that one."""
     found: list[Revert] = []
     for graph in sorted(pre.graphs):
-        number, content = _number(pre.graphs[graph]), pre.contents.get(graph)
+        number, content = number_at(pre, graph), pre.contents.get(graph)
         schema = pre.resource_digests.get(schema_address(graph))
-        if number is None or content is None or schema is None or only not in {None, graph}:
+        is_main = split_branch(graph)[1] == MAIN
+        if number is None or content is None or schema is None or not is_main:
             continue
-        found.append(Revert(graph=graph, commit=number, content=content, schema_digest=schema))
+        if only in {None, graph}:
+            found.append(Revert(graph=graph, commit=number, content=content, schema_digest=schema))
     return tuple(found)
 
 
@@ -29,16 +47,52 @@ async def reverts_of(cluster: Cluster, op_id: str | None) -> tuple[Revert, ...]:
     pre = None if op is None else await cluster.journal.pre(op.id)
     if op is None or pre is None:
         return ()
-    return reverts_to(pre, split_branch(op.component)[0] if op.action in DATA_ACTIONS else None)
+    keys = moved_data(op)
+    if not keys:
+        return reverts_to(pre, None)
+    found: list[Revert] = []
+    for key in keys:
+        found += await reverts_at(cluster, pre, key)
+    return tuple(found)
+
+
+async def reverts_at(cluster: Cluster, pre: Snapshot, key: str) -> tuple[Revert, ...]:
+    """Returns how one branch is brought back to a snapshot; none where that is not on record."""
+    graph, branch = split_branch(key)
+    if branch == MAIN:
+        return reverts_to(pre, graph)
+    number = number_at(pre, key)
+    if number is None or not has_data(cluster):
+        return ()
+    graph = await _named_now(cluster, graph)
+    place = await place_of(cluster, graph)
+    content = await place.data.content_at(place.root, number, branch=branch)
+    if content is None:
+        return ()
+    revert = Revert(graph=graph, branch=branch, commit=number, content=content, schema_digest="")
+    return (revert,)
 
 
 def other_schemas(reverts: tuple[Revert, ...], digests: Mapping[str, str]) -> tuple[str, ...]:
     """Returns the graphs whose schema is another than the one that their data is to go back to."""
     return tuple(
-        r.graph for r in reverts if digests.get(schema_address(r.graph)) != r.schema_digest
+        r.graph
+        for r in reverts
+        if r.branch == MAIN and digests.get(schema_address(r.graph)) != r.schema_digest
     )
 
 
-def _number(commit: str | None) -> int | None:
-    digits = "" if commit is None else commit.removeprefix(MAIN_PREFIX)
+def number_at(pre: Snapshot, key: str) -> int | None:
+    """Returns the number of the commit at which a snapshot has a branch."""
+    commit, prefix = pre.graphs.get(key), f"{split_branch(key)[1]}:"
+    digits = "" if commit is None else commit.removeprefix(prefix)
     return int(digits) if digits.isascii() and digits.isdigit() else None
+
+
+async def _named_now(cluster: Cluster, graph: str) -> str:
+    """Returns the id that a graph has today, which had another one when the op began."""
+    head = await cluster.ledger.head()
+    state = head.envelope.state if head is not None else State()
+    if graph_address(graph) in state.applied_revision.resources:
+        return graph
+    return renamed_roots(state).get(graph, graph)

@@ -16,7 +16,7 @@ from agentctl.engine.ledger import Head
 from agentctl.engine.writing import Written, write_branch
 from agentctl.graph.branching.tags import Tag
 from agentctl.graph.branching.told import DiffReport, EntityChange
-from agentctl.graph.data_port import CommitRef
+from agentctl.graph.data_port import CommitRef, SchemaText
 from agentctl.graph.layout import MAIN
 from agentctl.graph.port import Stamp
 from agentctl.ids import graph_address
@@ -82,6 +82,15 @@ async def graph_point(
     place = await recorded_place(cluster, graph)
     async with named(graph, place.root):
         return await place.data.commit_at(place.root, branch=branch, at=at)
+
+
+async def graph_schema(
+    cluster: Cluster, graph: str, *, branch: str = MAIN, at: str | None = None
+) -> SchemaText:
+    """Returns the text of the schema at a point of a recorded graph."""
+    place = await recorded_place(cluster, graph)
+    async with named(graph, place.root):
+        return await place.data.schema_text_at(place.root, branch=branch, at=at)
 
 
 async def graph_export(

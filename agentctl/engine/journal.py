@@ -352,7 +352,9 @@ class Journal:
         if post is None or pre is None or op is None:
             return False
         if op.action in DATA_ACTIONS:
-            return all(post.contents.get(g) == held for g, held in pre.contents.items())
+            key = op.component.removeprefix("graph.")
+            held = pre.contents.get(key)
+            return held is not None and post.contents.get(key) == held
         return post.resource_digests == pre.resource_digests
 
     async def _snapshot(self, key: str) -> Snapshot | None:

@@ -8,8 +8,6 @@ can be repeated: it is told as failed, and never run again. Source: ops 2, 5; co
 
 from collections.abc import Iterable
 
-import msgspec
-
 from agentctl.diagnostics.diagnostic import Diagnostic, warning
 from agentctl.domain.ledger.observations import LiveGraph
 from agentctl.domain.ledger.roots import renamed_roots
@@ -100,8 +98,8 @@ async def is_done(cluster: Cluster, op: Op, graph: str, branch: str) -> bool:
     """
     if branch != MAIN:
         live = {found.name for found in await cluster.graphs.branches(graph)}
-        if branch not in live:
-            return op.action == "branch_delete"
+        if branch not in live or op.action == "branch_delete":
+            return branch not in live and op.action == "branch_delete"
     commits = await branch_commits(cluster, graph, branch, limit=HISTORY_MAX)
     # A fence bears the op of the write before which it came, whatever became of that.
     if any(commit.op == op.id and commit.kind != "fence" for commit in commits):
@@ -127,12 +125,10 @@ async def abandon(cluster: Cluster, op: Op, lease: Lease, reason: str) -> None:
 
 async def branch_snapshot(cluster: Cluster, live: LiveGraph, branch: str) -> Snapshot:
     """Returns digests and positions of a graph as it is now, and of the branch that is written."""
-    seen = snapshot(await cluster.ledger.head(), (live,))
     if branch == MAIN or branch not in live.branches:
-        return seen
-    newest = await branch_commits(cluster, live.graph_id, branch, limit=1)
-    graphs = {**seen.graphs, f"{live.graph_id}@{branch}": newest[0].id}
-    return msgspec.structs.replace(seen, graphs=graphs)
+        return snapshot(await cluster.ledger.head(), (live,))
+    written = await observe_graph(cluster, f"{live.graph_id}@{branch}")
+    return snapshot(await cluster.ledger.head(), (live, written))
 
 
 async def _taken_over(
@@ -165,11 +161,37 @@ async def _settled(
     for op in left:
         if op.status == "pending":
             await cluster.journal.move(op.id, "cancelled", epoch=lease.epoch, reason=DIED)
-        elif op.status == "running" and await is_done(cluster, op, graph, branch):
+        elif (
+            op.status == "running"
+            and await is_done(cluster, op, graph, branch)
+            and not await _brought_back(cluster, op, lease, graph, branch)
+        ):
             post = await branch_snapshot(cluster, await observe_graph(cluster, graph), branch)
             await cluster.journal.move(op.id, "success", epoch=lease.epoch, post=post)
         else:
             await fail_op(cluster, op, lease, DIED)
+
+
+async def _brought_back(cluster: Cluster, op: Op, lease: Lease, graph: str, branch: str) -> bool:
+    """Brings back what a deletion of a protected graph's branch ended before it had looked again.
+
+    Of another graph whoever deleted may have said that nobody else needs to have it.
+    """
+    head = await cluster.ledger.head()
+    protected = head.envelope.protected if head is not None else ()
+    if op.action != "branch_delete" or graph_address(graph) not in protected:
+        return False
+    place = await place_of(cluster, graph)
+    stamp = Stamp(
+        op=op.id,
+        actor=op.actor.identity,
+        on_behalf_of=op.on_behalf_of,
+        intent=f"settle an interrupted {op.action}",
+        epoch=lease.epoch,
+        nonce=mint_nonce(cluster.world),
+        at=stamp_now(cluster.world),
+    )
+    return await place.data.brought_back(place.root, branch, stamp=stamp)
 
 
 def _where(op: Op, state: State) -> tuple[str, str]:

@@ -23,6 +23,7 @@ from agentctl.engine.cluster import Cluster
 from agentctl.engine.evidence import evidence_of
 from agentctl.engine.freezing import FrozenError
 from agentctl.engine.gather import observe_graph
+from agentctl.engine.graph_data import split_branch
 from agentctl.engine.leases import Lease, LeaseLostError, StateLockHeldError
 from agentctl.engine.recover import recover
 from agentctl.engine.running import Running
@@ -74,15 +75,18 @@ class _Told(msgspec.Struct, frozen=True, kw_only=True):
 async def hold_graph(running: Running, graph_id: str, operation: str) -> AsyncIterator[Held]:
     """Holds the lease of a graph's `main`; whoever took it over from a dead holder fences it first.
 
+    Of ``<graph>@<branch>`` that of the branch.
+
     Raises:
         StateLockHeldError: another writer holds it and did not let go in time.
     """
     cluster, caller = running.task.cluster, running.task.caller
-    name = main_lease(await cluster.graphs.root_of(graph_id))
+    graph, branch = split_branch(graph_id)
+    name = branch_lease(await cluster.graphs.root_of(graph), branch)
     locked = running.task.held.get(name)
     if locked is not None:
         stamp = running.stamp(epoch=locked.epoch, nonce=running.mint_nonce())
-        yield Held(lease=locked, live=await fence_graph(cluster, graph_id, locked, stamp))
+        yield Held(lease=locked, live=await fence_live(cluster, graph_id, locked, stamp))
         return
     async with cluster.leases.hold(
         name,
@@ -91,7 +95,7 @@ async def hold_graph(running: Running, graph_id: str, operation: str) -> AsyncIt
         wait_s=running.task.graph_wait_s,
     ) as lease:
         stamp = running.stamp(epoch=lease.epoch, nonce=running.mint_nonce())
-        live = await fence_graph(cluster, graph_id, lease, stamp)
+        live = await fence_live(cluster, graph_id, lease, stamp)
         yield Held(lease=lease, live=live)
 
 
@@ -103,6 +107,25 @@ def main_lease(root: str) -> str:
 def branch_lease(root: str, branch: str) -> str:
     """Returns the name of the lease of one branch of a graph, by the graph's root."""
     return f"{graph_address(root)}@{branch}"
+
+
+async def fence_live(cluster: Cluster, graph_id: str, lease: Lease, stamp: Stamp) -> LiveGraph:
+    """Returns what a graph, or ``<graph>@<branch>``, holds once no dead holder can write to it.
+
+    As `fence_graph`, for whichever branch.
+
+    Raises:
+        FrozenError: the graph or the cluster is frozen.
+    """
+    graph, branch = split_branch(graph_id)
+    if branch == MAIN:
+        return await fence_graph(cluster, graph, lease, stamp)
+    await cluster.freezes.require_thawed(graph_address(graph))
+    live = await observe_graph(cluster, graph_id)
+    if live.presence != "live" or not lease.fence_needed:
+        return live
+    await fence_branch(cluster, graph, branch, lease, stamp)
+    return await observe_graph(cluster, graph_id)
 
 
 async def fence_branch(
@@ -196,7 +219,7 @@ async def make(running: Running, move: Move) -> LiveGraph | None:
     change, sidecar, cluster = move.change, move.sidecar, running.task.cluster
     try:
         await cluster.leases.check(running.task.lease)
-        await cluster.freezes.require_thawed(graph_address(sidecar.graph_id))
+        await cluster.freezes.require_thawed(graph_address(split_branch(sidecar.graph_id)[0]))
         await write_sidecar(cluster.store, sidecar)
     except BackendError as failure:
         running.told.add(

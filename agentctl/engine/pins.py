@@ -5,9 +5,11 @@ from typing import Final
 from agentctl.domain.ops.record import GateOutcome, Op, Snapshot
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.gather import known_graphs, observe_graph
+from agentctl.engine.graph_data import split_branch
 from agentctl.engine.leases import CLUSTER
 from agentctl.engine.ledger import Head
 from agentctl.engine.world import mint_nonce, stamp_now
+from agentctl.graph.layout import MAIN
 from agentctl.graph.port import Stamp
 from agentctl.ids import parse_address
 
@@ -74,10 +76,15 @@ async def let_go(cluster: Cluster, op: Op) -> None:
     if not any(o.kind in {"backup", "restore"} for o in (*op.gates, *op.recovery)):
         return
     pre = await cluster.journal.pre(op.id)
-    for graph in sorted(pre.graphs) if pre is not None else ():
+    for graph in sorted(main_of(pre)) if pre is not None else ():
         for pin in await cluster.graphs.pins(graph):
             if pin.op == op.id:
                 await cluster.graphs.unpin(graph, pin.commit, op=op.id)
+
+
+def main_of(pre: Snapshot) -> frozenset[str]:
+    """Returns the graphs of a snapshot, which may have other branches of them as well."""
+    return frozenset(key for key in pre.graphs if split_branch(key)[1] == MAIN)
 
 
 def kept_commit(op: Op, graph: str) -> int | None:

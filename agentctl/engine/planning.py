@@ -83,7 +83,9 @@ async def make_plan(
     if look.refresh and inputs.state is not None:
         pending = frozenset(s.graph_id for s in sidecars.sidecars)
         looked = await look_anew(cluster, found.desired, inputs.state, pending=pending)
-        inputs = msgspec.structs.replace(inputs, state=looked.state, live=looked.live)
+        inputs = msgspec.structs.replace(
+            inputs, state=looked.state, live={**inputs.live, **looked.live}
+        )
         told.extend(d for d in looked.diagnostics if d.severity == "error")
     if look.peek:
         peeked = await peek(cluster, inputs)

@@ -32,6 +32,8 @@ from agentctl.engine.advance import (
     with_recovery,
     with_statuses,
 )
+from agentctl.engine.graph_data import split_branch
+from agentctl.graph.layout import MAIN
 from agentctl.ids import graph_address, schema_address
 
 
@@ -204,6 +206,8 @@ def _is_recorded(state: State, sidecar: Sidecar, recorded_ops: frozenset[str]) -
 
 def _shows(state: State, sidecar: Sidecar) -> bool:
     address = graph_address(sidecar.graph_id)
+    if _is_of_branch(sidecar):
+        return sidecar.approval_id in state.approval_records
     observation = state.observations.get(address)
     if sidecar.kind == "graph_delete":
         if f"{address}@{sidecar.incarnation}" in state.observations:
@@ -236,7 +240,14 @@ def _rolled_forward(state: State, decision: Decision, live: LiveGraph, *, at: st
             at=at,
             kept_s=sidecar.kept_s,
         )
+    if _is_of_branch(sidecar):
+        return state
     return graph_moved(state, live=live, schema_digest=sidecar.desired_schema_digest, at=at)
+
+
+def _is_of_branch(sidecar: Sidecar) -> bool:
+    """Returns whether a branch beside `main` was to go back, of which the ledger records no state."""
+    return split_branch(sidecar.graph_id)[1] != MAIN
 
 
 def _older_tombstone(state: State, sidecar: Sidecar, *, at: str) -> State:

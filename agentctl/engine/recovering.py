@@ -33,6 +33,7 @@ from agentctl.engine.pins import (
     keep,
     kept_commit,
     let_go,
+    main_of,
     stamp_of,
 )
 from agentctl.engine.sidecars import read_sidecars, remove_sidecar
@@ -177,7 +178,7 @@ class _Recovery:
             return _no(action, "what the op began from is not on record")
         named = graph_named(action.resource)
         if action.resource == CLUSTER:
-            graphs = sorted(pre.graphs)
+            graphs = sorted(main_of(pre))
         elif named is not None:
             graphs = [named]
         else:

@@ -1,16 +1,17 @@
-"""Brings the data of a graph back to an earlier commit, as a rollback asks for it. Source: ops 2, 5.
+"""Brings the data of a branch of a graph back to an earlier commit, as a rollback asks for it. Source: ops 2, 5.
 
-The step is like that of a schema: behind the lease of the graph, a sidecar and a decision that is
+The step is like that of a schema: behind the lease of the branch, a sidecar and a decision that is
 held against the graph once more. Its commit names what an earlier one named, so it copies nothing,
 and another rollback undoes it.
 """
 
 from agentctl.diagnostics.diagnostic import error
 from agentctl.domain.plan.model import Change
-from agentctl.domain.plan.reverts import Revert, revert_for
+from agentctl.domain.plan.reverts import MAIN, Revert, revert_for
 from agentctl.engine.advance import graph_moved
 from agentctl.engine.consent import consented, fresh_gate, spend
 from agentctl.engine.freezing import FrozenError
+from agentctl.engine.graph_data import named, place_of
 from agentctl.engine.leases import StateLockHeldError
 from agentctl.engine.moving import Held, Move, graph_busy, hold_graph, make, sidecar_of
 from agentctl.engine.running import Running
@@ -25,20 +26,25 @@ async def revert_graph(running: Running, change: Change) -> None:
     assert revert is not None, "the change was made of it"
     await running.started(change)
     try:
-        async with hold_graph(running, revert.graph, "graph_revert") as held:
+        async with hold_graph(running, revert.key, "graph_revert") as held:
             await _revert_held(running, change, revert, held)
     except (StateLockHeldError, FrozenError) as busy:
-        await graph_busy(running, change, revert.graph, busy)
+        why = "frozen" if isinstance(busy, FrozenError) else "graph_busy"
+        running.hold_back_one(change.resource, why)
+        await graph_busy(running, change, revert.key, busy)
 
 
 async def _revert_held(running: Running, change: Change, revert: Revert, held: Held) -> None:
     live = held.live
-    if live.presence != "live" or live.source_digest != revert.schema_digest:
+    is_main = revert.branch == MAIN
+    differs = is_main and live.source_digest != revert.schema_digest
+    if live.presence != "live" or differs:
         running.told.add(
             error(
                 "graph_revert_refused",
                 change.resource,
-                f"graph {revert.graph} is {live.presence} and has not the schema of then",
+                f"graph {revert.key} is {live.presence}"
+                + (" and has not the schema of then" if differs else ""),
                 remedy="agentctl refresh",
             )
         )
@@ -50,10 +56,18 @@ async def _revert_held(running: Running, change: Change, revert: Revert, held: H
         return
     assert live.commit is not None
     assert live.incarnation is not None
-    observed, graphs = live.commit, running.task.cluster.graphs
+    observed, cluster = live.commit, running.task.cluster
 
     async def act(stamp: Stamp) -> int:
-        return await graphs.revert(revert.graph, revert.commit, observed=observed, stamp=stamp)
+        if is_main:
+            return await cluster.graphs.revert(
+                revert.graph, revert.commit, observed=observed, stamp=stamp
+            )
+        place = await place_of(cluster, revert.graph)
+        async with named(revert.graph, place.root):
+            return await place.data.revert(
+                place.root, revert.commit, branch=revert.branch, observed=observed, stamp=stamp
+            )
 
     sidecar = sidecar_of(
         running,
@@ -68,7 +82,8 @@ async def _revert_held(running: Running, change: Change, revert: Revert, held: H
         running.hold_back_one(change.resource, FAILED)
         return
     spend(running, approval_id)
-    running.state = graph_moved(
-        running.state, live=seen, schema_digest=revert.schema_digest, at=running.at
-    )
+    if is_main:
+        running.state = graph_moved(
+            running.state, live=seen, schema_digest=revert.schema_digest, at=running.at
+        )
     await running.finished(change, "done")

@@ -1,5 +1,6 @@
 """`rollback`: an earlier revision is wanted again, by a new op that goes forward. Source: ops 2, 3.2.
 
+What wrote rows to a branch of a graph, `main` or another, is undone by that branch's data alone.
 A rollback is an apply whose target is a ledger object: the same plan, the same gates, the same
 steps. Nothing of the history moves; the op names the one that it undoes.
 """
@@ -7,20 +8,22 @@ steps. Nothing of the history moves; the op names the one that it undoes.
 import msgspec
 
 from agentctl.diagnostics.diagnostic import Diagnostic, error
-from agentctl.domain.ops.record import DATA_ACTIONS, GRAPH_ACTIONS, Op, Snapshot
+from agentctl.domain.ops.record import GRAPH_ACTIONS, Op, Snapshot
+from agentctl.domain.plan.reverts import Revert
 from agentctl.domain.policy.caller import Caller
 from agentctl.engine.advance import recorded_digests
 from agentctl.engine.apply import apply
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.events import OnEvent
-from agentctl.engine.going_back import other_schemas, reverts_to
-from agentctl.engine.graph_data import split_branch
+from agentctl.engine.going_back import moved_data, number_at, other_schemas, reverts_at
+from agentctl.engine.graph_data import branch_address, place_of, split_branch
 from agentctl.engine.ledger import Head
 from agentctl.engine.planning import Planned, make_plan
 from agentctl.engine.prepare import ApplyRequest
 from agentctl.engine.results import ApplyResult, PlanResult
 from agentctl.engine.revisions import RollbackOf
 from agentctl.graph.layout import MAIN
+from agentctl.graph.port import GraphError
 
 HISTORY_MAX = 1000
 """How far back the ledger is searched for what an op recorded."""
@@ -57,8 +60,8 @@ async def undoing(
 ) -> Undone | Diagnostic:
     """Returns what a rollback to object *to*, or to before *op*, undoes.
 
-    *with_data* brings graphs back too, to what they held before the op that is undone. A load is
-    undone by its data alone: definitions stay as they are now.
+    *with_data* brings graphs back too, to what they held before the op that is undone. What wrote
+    rows, or took them back, is undone by its data alone: definitions stay as they are now.
 
     Raises:
         LedgerUnreadableError: the ledger cannot be trusted or understood.
@@ -69,8 +72,8 @@ async def undoing(
         found = await _before(cluster, op, history)
         if isinstance(found, Diagnostic):
             return found
-        op, to, is_load = found
-        with_data = with_data or is_load
+        op, to, is_data = found
+        with_data = with_data or is_data
     assert to is not None, "a rollback goes to an object, or to before an op"
     moving = _moving(history, above=to)
     undone = op if op is not None else next(iter(reversed(moving)), None)
@@ -114,7 +117,7 @@ async def rollback(
         request,
         target=of.target,
         rollback=of,
-        data_alone=op is not None and op.action in DATA_ACTIONS,
+        data_alone=op is not None and bool(moved_data(op)),
     )
     applied = await apply(cluster, caller, wanted, on_event)
     return RollbackResult(undone=undone, applied=applied)
@@ -123,42 +126,78 @@ async def rollback(
 async def _before(
     cluster: Cluster, op_id: str, history: tuple[Head, ...]
 ) -> tuple[str, int, bool] | Diagnostic:
-    """Returns the op that *op_id* means, the object that is wanted again, and whether it is a load."""
+    """Returns the op that *op_id* means, the object that is wanted again, and whether data alone moved."""
     ids = await cluster.journal.named(op_id)
     op = await cluster.journal.get(ids[0]) if len(ids) == 1 else None
     if op is None:
         why = f"{len(ids)} ops begin so" if len(ids) > 1 else "there is no op of that id"
         return error("op_not_found", op_id, why, remedy="agentctl ops log --graph")
-    op_id = op.id
     if op.status != "success":
         return _not_undoable(op, f"the op is {op.status}; only what succeeded can be undone")
-    pre = await cluster.journal.pre(op_id)
+    keys = moved_data(op)
+    if keys and history:
+        return await _before_write(cluster, op, keys, history[0])
     if op.action in GRAPH_ACTIONS and history:
-        return _before_write(op, pre, history[0])
-    if not any(head.envelope.op == op_id and head.envelope.kind != "fence" for head in history):
+        return _undone_otherwise(op)
+    return await _before_moves(cluster, op, history)
+
+
+async def _before_moves(
+    cluster: Cluster, op: Op, history: tuple[Head, ...]
+) -> tuple[str, int, bool] | Diagnostic:
+    """What moved definitions is undone by the ledger object from which it had begun."""
+    pre = await cluster.journal.pre(op.id)
+    if not any(head.envelope.op == op.id and head.envelope.kind != "fence" for head in history):
         return _not_undoable(op, "no ledger object is its: it moved no definition")
     if pre is None or pre.seq is None:
         return _not_undoable(op, "there was no ledger before it")
     return op.id, pre.seq, False
 
 
-def _before_write(op: Op, pre: Snapshot | None, head: Head) -> tuple[str, int, bool] | Diagnostic:
+async def _before_write(
+    cluster: Cluster, op: Op, keys: tuple[str, ...], head: Head
+) -> tuple[str, int, bool] | Diagnostic:
     """A write of rows moved data alone: what is defined now stays, if it is what the data of then has."""
-    graph, branch = split_branch(op.component)
-    if op.action not in DATA_ACTIONS or branch != MAIN:
-        return _undone_otherwise(op, pre)
-    reverts = () if pre is None else reverts_to(pre, graph)
-    if not reverts:
-        return _not_undoable(op, "what its graph held before is not on record")
-    if other_schemas(reverts, recorded_digests(head.envelope.state)):
-        return _not_undoable(op, f"graph {graph} has another schema since")
+    pre = await cluster.journal.pre(op.id)
+    for key in keys:
+        graph, branch = split_branch(key)
+        reverts = () if pre is None else await reverts_at(cluster, pre, key)
+        if not reverts:
+            return _not_undoable(op, f"what its {_called(key)} held before is not on record")
+        if other_schemas(reverts, recorded_digests(head.envelope.state)):
+            return _not_undoable(op, f"graph {graph} has another schema since")
+        if branch != MAIN:
+            (revert,) = reverts
+            refused = await _not_there(cluster, op, pre, key, revert)
+            if refused is not None:
+                return refused
     return op.id, head.seq, True
 
 
-def _undone_otherwise(op: Op, pre: Snapshot | None) -> Diagnostic:
-    """Returns what to do in place of a rollback, which brings back `main` of graphs and no other branch."""
+async def _not_there(
+    cluster: Cluster, op: Op, pre: Snapshot | None, key: str, revert: Revert
+) -> Diagnostic | None:
+    """Returns why a branch beside `main` cannot go back; of `main` that is looked at when it does."""
+    place = await place_of(cluster, revert.graph)
+    try:
+        await place.data.check_revertible(place.root, revert.commit, branch=revert.branch)
+    except GraphError as failure:
+        graph, branch = split_branch(key)
+        number = None if pre is None else number_at(pre, key)
+        assert number is not None, "the revert was made of it"
+        why = f"{branch_address(graph, branch)} does not go back: {failure.diagnostic.message}"
+        remedy = f"agentctl branch create {revert.graph} NAME --at {branch}:{number}"
+        return _not_undoable(op, why, remedy)
+    return None
+
+
+def _called(key: str) -> str:
+    return "graph" if split_branch(key)[1] == MAIN else "branch"
+
+
+def _undone_otherwise(op: Op) -> Diagnostic:
+    """Returns what to do in place of a rollback of what wrote no rows."""
     graph, branch = split_branch(op.component)
-    before = None if pre is None else pre.graphs.get(f"{graph}@{branch}")
     why, remedy = {
         "branch_create": (
             "a branch that was cut is deleted",
@@ -172,14 +211,7 @@ def _undone_otherwise(op: Op, pre: Snapshot | None) -> Diagnostic:
         "graph_untag": ("a tag is made again", f"agentctl graph tag {graph} TAG --at COMMIT"),
         "graph_optimize": ("it changed no row", f"agentctl graph show {graph}"),
         "graph_cleanup": ("what it let go of is gone", f"agentctl graph show {graph}"),
-    }.get(
-        op.action,
-        (
-            f"it wrote to branch {branch}, and only `main` is brought back; what the branch held"
-            " before can be cut as another branch",
-            f"agentctl branch create {graph} NAME --from {branch} --at {before or 'COMMIT'}",
-        ),
-    )
+    }[op.action]
     return _not_undoable(op, why, remedy)
 
 

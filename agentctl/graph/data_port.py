@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 from agentctl.diagnostics.diagnostic import Diagnostic
+from agentctl.domain.ledger.observations import LiveGraph
 from agentctl.graph.asking import NEWEST, Point
 from agentctl.graph.branching.tags import Tag
 from agentctl.graph.branching.told import DiffReport, FeedPage, MergeReport
@@ -40,6 +41,14 @@ class CommitRef(msgspec.Struct, frozen=True, kw_only=True):
     n: int
     kind: str
     created_at: str
+
+
+class SchemaText(msgspec.Struct, frozen=True, kw_only=True):
+    """A schema as it was written."""
+
+    digest: str
+    """SHA-256 of its bytes."""
+    source: str
 
 
 class VerifyReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,10 +124,19 @@ class GraphData(Protocol):
         """Returns the schema of the commit that a point names, by which reads of it are checked."""
         ...
 
+    async def schema_text_at(
+        self, graph_id: str, *, branch: str = MAIN, at: str | None = None
+    ) -> SchemaText:
+        """Returns the text of the schema of the commit that a point names; `graph_corrupt` without it."""
+        ...
+
     async def commits(
-        self, graph_id: str, *, branch: str = MAIN, limit: int = 50
+        self, graph_id: str, *, branch: str = MAIN, limit: int = 50, or_ended: bool = False
     ) -> tuple[CommitInfo, ...]:
-        """Returns the newest commits of a branch, newest first."""
+        """Returns the newest commits of a branch, newest first; *or_ended* also of one that ended.
+
+        `graph_branch_missing`.
+        """
         ...
 
     async def digest(self, graph_id: str, *, branch: str = MAIN, at: str | None = None) -> str:
@@ -185,6 +203,44 @@ class GraphData(Protocol):
         """Returns whether a branch holds what no other live branch has, by what its commits name.
 
         `graph_branch_missing`.
+        """
+        ...
+
+    async def brought_back(self, graph_id: str, name: str, *, stamp: Stamp) -> bool:
+        """Brings an ended branch back, by a commit `restore`, where no live branch has what it held.
+
+        Returns whether it did. Who deletes a branch because others have what it holds asks for it
+        afterwards: these may have been deleted meanwhile, by somebody who saw this one alive.
+        `read_set_conflict` where somebody used the name again.
+        """
+        ...
+
+    async def observe_branch(self, graph_id: str, branch: str) -> LiveGraph:
+        """Returns what a branch holds, as `GraphPort.observe` does of `main`.
+
+        `detached` where it, or its graph, ended; `absent` where there never was one. Its size on
+        storage is that of the whole graph. Never raises for what it finds there.
+        """
+        ...
+
+    async def content_at(self, graph_id: str, number: int, *, branch: str = MAIN) -> str | None:
+        """Returns the digest of what a commit names; None where there is no such commit."""
+        ...
+
+    async def check_revertible(self, graph_id: str, number: int, *, branch: str = MAIN) -> str:
+        """Returns the digest of what a commit names, having seen that it can be gone back to.
+
+        `graph_revert_refused`, `graph_branch_missing`.
+        """
+        ...
+
+    async def revert(  # what is wanted again, where, on what, and by whom
+        self, graph_id: str, number: int, *, branch: str = MAIN, observed: int, stamp: Stamp
+    ) -> int:
+        """Makes what commit *number* of a branch named its newest again, by one commit `revert`.
+
+        It stands on *observed*. `graph_revert_refused` where its data is not all there, and for a
+        commit of an earlier branch of that name.
         """
         ...
 

@@ -17,11 +17,13 @@ from agentctl.graph.data_port import (
     CommitRef,
     OptimizeReport,
     Retention,
+    SchemaText,
     VerifyReport,
 )
-from agentctl.graph.layout import MAIN, commit_id
+from agentctl.graph.layout import MAIN, commit_id, source_key
 from agentctl.graph.log import require_live
 from agentctl.graph.port import BranchInfo, CommitInfo, Stamp
+from agentctl.graph.refusals import corrupt
 from agentctl.graph.roots import GraphRoots
 from agentctl.languages.schema.ir import SchemaIr
 
@@ -52,11 +54,23 @@ class LanceData:
         found = await points.resolve(self._roots, graph_id, branch=branch, at=at)
         return await self._roots.ir(graph_id, found)
 
+    async def schema_text_at(
+        self, graph_id: str, *, branch: str = MAIN, at: str | None = None
+    ) -> SchemaText:
+        """Returns the text of the schema of the commit that a point names."""
+        found = await points.resolve(self._roots, graph_id, branch=branch, at=at)
+        digest = found.schema.source_digest
+        kept = await self._roots.store.read(source_key(graph_id, digest))
+        if kept is None:
+            raise corrupt(graph_id, f"the text {digest} of the schema of {found.branch} is gone")
+        return SchemaText(digest=digest, source=kept.data.decode("utf-8", "replace"))
+
     async def commits(
-        self, graph_id: str, *, branch: str = MAIN, limit: int = 50
+        self, graph_id: str, *, branch: str = MAIN, limit: int = 50, or_ended: bool = False
     ) -> tuple[CommitInfo, ...]:
-        """Returns the newest commits of a branch, newest first."""
-        await self._roots.head(graph_id, branch)
+        """Returns the newest commits of a branch, newest first; *or_ended* also of one that ended."""
+        if not or_ended:
+            await self._roots.head(graph_id, branch)
         found = await self._roots.log.newest_first(graph_id, limit=limit, branch=branch)
         return tuple(commit_info(commit) for commit in found)
 
@@ -100,6 +114,10 @@ class LanceData:
     async def is_unmerged(self, graph_id: str, name: str) -> bool:
         """Returns whether a branch holds what no other live branch has."""
         return await unmerged.is_unmerged(self._roots, graph_id, name)
+
+    async def brought_back(self, graph_id: str, name: str, *, stamp: Stamp) -> bool:
+        """Brings an ended branch back where no live branch has what it held; returns whether it did."""
+        return await unmerged.brought_back(self._roots, graph_id, name, stamp=stamp)
 
     async def tags(self, graph_id: str) -> tuple[Tag, ...]:
         """Returns the graph's tags, by name."""

@@ -312,9 +312,67 @@ class LanceGraphs(LanceData):
         """Returns every pin of a graph, by commit."""
         return await pinning.pins(self._roots, graph_id)
 
-    async def revert(self, graph_id: str, number: int, *, observed: int, stamp: Stamp) -> int:
-        """Makes what commit *number* named the newest again, by one commit `revert`."""
-        return await pinning.revert(self._roots, graph_id, number, observed=observed, stamp=stamp)
+    async def revert(  # what is wanted again, where, on what, and by whom
+        self, graph_id: str, number: int, *, branch: str = MAIN, observed: int, stamp: Stamp
+    ) -> int:
+        """Makes what commit *number* of a branch named its newest again, by one commit `revert`."""
+        return await pinning.revert(
+            self._roots, graph_id, number, branch=branch, observed=observed, stamp=stamp
+        )
+
+    async def check_revertible(self, graph_id: str, number: int, *, branch: str = MAIN) -> str:
+        """Returns the digest of what a commit names, having seen that it can be gone back to."""
+        return pinning.content_digest(await pinning.held(self._roots, graph_id, number, branch))
+
+    async def content_at(self, graph_id: str, number: int, *, branch: str = MAIN) -> str | None:
+        """Returns the digest of what a commit names; None where there is no such commit."""
+        commit = await self._roots.log.found_at(graph_id, number, branch)
+        return None if commit is None else pinning.content_digest(commit)
+
+    async def observe_branch(self, graph_id: str, branch: str) -> LiveGraph:
+        """Returns what a branch holds, as `observe` does of `main`; never raises for what it finds."""
+        main = await self.observe(graph_id)
+        if main.presence in {"absent", "foreign", "unreadable"}:
+            return main
+        nothing = LiveGraph(graph_id=graph_id, uri=main.uri, presence="absent")
+        try:
+            head = await self._roots.log.head(graph_id, branch)
+            return nothing if head is None else await self._branch_observed(main, head)
+        except GraphError as failure:
+            said = failure.diagnostic.message
+        except (BackendError, OSError) as failure:
+            said = str(failure)
+        return msgspec.structs.replace(nothing, presence="unreadable", error=said)
+
+    async def _branch_observed(self, main: LiveGraph, head: Commit) -> LiveGraph:
+        seen = LiveGraph(
+            graph_id=main.graph_id,
+            uri=main.uri,
+            presence="detached",
+            commit=head.n,
+            nonce=head.nonce,
+            incarnation=head.incarnation,
+            content=pinning.content_digest(head),
+            last_write=head.created_at,
+        )
+        ended = head.kind in ENDED or head.incarnation != main.incarnation
+        if ended or main.presence != "live":
+            return seen
+        live = msgspec.structs.replace(
+            seen,
+            presence="live",
+            source_digest=head.schema.source_digest,
+            shape_digest=head.schema.shape_digest,
+            ir=await self._roots.ir(main.graph_id, head),
+            rows=rows_by_name(head),
+            bytes=main.bytes,
+            branches=main.branches,
+        )
+        lost = await self._roots.folder(main.graph_id, head.incarnation).lost(head.types)
+        if lost is None:
+            return live
+        said = f"the dataset of {head.types[lost].name} is not there"
+        return msgspec.structs.replace(live, presence="unreadable", error=said)
 
     async def _observed(self, nothing: LiveGraph, head: Commit) -> LiveGraph:
         folder = self._roots.folder(nothing.graph_id, head.incarnation)

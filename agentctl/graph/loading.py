@@ -284,6 +284,7 @@ async def _write_rejects(loading: _Loading, settled: "Settled | None") -> None:
                 "load_rejects_unwritable",
                 str(path),
                 f"The reject file cannot be written, so nothing was loaded: {said}.",
+                remedy="Name a file that you may write with --rejects.",
             )
         ) from failure
 

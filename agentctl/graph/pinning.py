@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from agentctl.canonical import canonical_bytes, sha256_hex
+from agentctl.graph.branching.branches import started_by
 from agentctl.graph.collected import has_let_go, newest_cleanup
 from agentctl.graph.commit import Commit, next_commit
-from agentctl.graph.layout import commit_id, root
+from agentctl.graph.layout import MAIN, commit_id, root
 from agentctl.graph.port import Pin, Stamp
 from agentctl.graph.refusals import corrupt, revert_refused
 from agentctl.graph.roots import GraphRoots
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from agentctl.graph.tables import Tables
 
 REVERTIBLE: Final = frozenset(
-    {"create", "write", "schema", "merge", "fence", "restore", "revert", "erase"}
+    {"branch", "create", "write", "schema", "merge", "fence", "restore", "revert", "erase"}
 )
 """Kinds of commits that hold a graph; a tombstone and a purge hold none."""
 
@@ -46,7 +47,7 @@ def content_digest(commit: Commit) -> str:
 
 async def pin(roots: GraphRoots, graph_id: str, number: int, *, stamp: Stamp) -> Pin:
     """Keeps a commit for the op of *stamp*, after seeing that all its data can be read."""
-    commit = await _held(roots, graph_id, number)
+    commit = await held(roots, graph_id, number)
     made = Pin(
         commit=number,
         incarnation=commit.incarnation,
@@ -79,37 +80,48 @@ async def pins(roots: GraphRoots, graph_id: str) -> tuple[Pin, ...]:
     return tuple(found)
 
 
-async def revert(
-    roots: GraphRoots, graph_id: str, number: int, *, observed: int, stamp: Stamp
+async def revert(  # what is wanted again, where, on what, and by whom
+    roots: GraphRoots,
+    graph_id: str,
+    number: int,
+    *,
+    branch: str = MAIN,
+    observed: int,
+    stamp: Stamp,
 ) -> int:
-    """Makes what commit *number* named the newest again, by one commit `revert`."""
-    head, done = await roots.begin(graph_id, observed, stamp)
+    """Makes what commit *number* of a branch named its newest again, by one commit `revert`."""
+    head, done = await roots.begin(graph_id, observed, stamp, branch=branch)
     if done is not None:
         return done
-    target = await _held(roots, graph_id, number)
+    target = await held(roots, graph_id, number, branch)
     if target.incarnation != head.incarnation:
-        raise revert_refused(graph_id, f"{commit_id(number)} is of an earlier graph of that id")
+        raise revert_refused(
+            graph_id, f"{commit_id(number, branch)} is of an earlier graph of that id"
+        )
     commit = next_commit(head, "revert", stamp, schema=target.schema, types=target.types)
     return await roots.log.append(graph_id, commit, head=head)
 
 
-async def _held(roots: GraphRoots, graph_id: str, number: int) -> Commit:
-    """Returns a commit that is there with all its data."""
-    head = await roots.head(graph_id)
+async def held(roots: GraphRoots, graph_id: str, number: int, branch: str = MAIN) -> Commit:
+    """Returns a commit of a branch that is there with all its data, and can be gone back to.
+
+    Raises:
+        GraphError: `graph_revert_refused`, and as `GraphRoots.head` for the branch.
+    """
+    head, named = await roots.head(graph_id, branch), commit_id(number, branch)
     if not 1 <= number <= head.n:
-        raise revert_refused(graph_id, f"there is no commit {commit_id(number)}")
-    commit = head if number == head.n else await roots.log.at(graph_id, number)
+        raise revert_refused(graph_id, f"there is no commit {named}")
+    commit = head if number == head.n else await roots.log.at(graph_id, number, branch)
     if commit.kind not in REVERTIBLE:
-        raise revert_refused(graph_id, f"{commit_id(number)} is a {commit.kind}")
+        raise revert_refused(graph_id, f"{named} is a {commit.kind}")
     if head.kind == "purge" and head.incarnation == commit.incarnation:
-        raise revert_refused(graph_id, f"the data of {commit_id(number)} is given up to a purge")
-    # Its data may lie there still, while whoever erased it has yet to remove it.
-    for n in range(number + 1, head.n + 1):
-        later = await roots.log.at(graph_id, n)
-        if later.kind == "erase" and later.incarnation == commit.incarnation:
-            raise revert_refused(graph_id, f"{commit_id(n)} erased what came before it")
+        raise revert_refused(graph_id, f"the data of {named} is given up to a purge")
+    if branch == MAIN:
+        await _refuse_erased(roots, graph_id, commit, head)
+    elif (await started_by(roots, graph_id, head)).n > number:
+        raise revert_refused(graph_id, f"{named} is of an earlier branch of that name")
     if has_let_go(await newest_cleanup(roots.store, graph_id), commit):
-        raise revert_refused(graph_id, f"a cleanup let go of {commit_id(number)}")
+        raise revert_refused(graph_id, f"a cleanup let go of {named}")
 
     def is_lost(tables: "Tables") -> bool:
         from agentctl.graph.writing import lacks_data
@@ -117,8 +129,16 @@ async def _held(roots: GraphRoots, graph_id: str, number: int) -> Commit:
         return lacks_data(tables, commit)
 
     if await roots.on_tables(graph_id, commit.incarnation, is_lost):
-        raise revert_refused(graph_id, f"the data of {commit_id(number)} is gone")
+        raise revert_refused(graph_id, f"the data of {named} is gone")
     return commit
+
+
+async def _refuse_erased(roots: GraphRoots, graph_id: str, commit: Commit, head: Commit) -> None:
+    """Refuses a commit that was erased: its data may lie there still, with whoever has yet to remove it."""
+    for n in range(commit.n + 1, head.n + 1):
+        later = await roots.log.at(graph_id, n)
+        if later.kind == "erase" and later.incarnation == commit.incarnation:
+            raise revert_refused(graph_id, f"{commit_id(n)} erased what came before it")
 
 
 def _decoded(graph_id: str, key: str, data: bytes) -> Pin:

@@ -36,7 +36,9 @@ def conflict(
 
 def corrupt(graph_id: str, said: str) -> GraphError:
     """Returns `graph_corrupt`."""
-    return refused("graph_corrupt", graph_id, f"{said}.")
+    return refused(
+        "graph_corrupt", graph_id, f"{said}.", remedy=f"agentctl graph verify {graph_id}"
+    )
 
 
 def foreign(graph_id: str, said: str) -> GraphError:
@@ -55,12 +57,14 @@ def lease_lost(graph_id: str, head: Commit, epoch: int) -> GraphError:
         "lease_lost",
         graph_id,
         f"Commit {commit_id(head.n, head.branch)} has epoch {head.epoch}, this writer only {epoch}.",
+        remedy="Another writer took over: repeat the command.",
     )
 
 
 def root_missing(graph_id: str) -> GraphError:
     """Returns `graph_root_missing`."""
-    return refused("graph_root_missing", graph_id, f"There is no graph {graph_id!r}.")
+    said = f"There is no graph {graph_id!r}."
+    return refused("graph_root_missing", graph_id, said, remedy="agentctl graph list")
 
 
 def branch_missing(graph_id: str, branch: str) -> GraphError:
@@ -79,16 +83,19 @@ def branch_exists(graph_id: str, branch: str) -> GraphError:
         "graph_branch_exists",
         graph_id,
         f"The graph {graph_id!r} has a branch {branch!r} already.",
+        remedy=f"Choose another name; `agentctl branch list {graph_id}` shows what is taken.",
     )
 
 
-def branch_invalid(graph_id: str, said: str) -> GraphError:
+def branch_invalid(graph_id: str, said: str, *, remedy: str | None = None) -> GraphError:
     """Returns `graph_branch_invalid`."""
-    return refused("graph_branch_invalid", graph_id, f"{said}.")
+    listed = f"agentctl branch list {graph_id}"
+    return refused("graph_branch_invalid", graph_id, f"{said}.", remedy=remedy or listed)
 
 
 NOTHING_THERE: Final = "there is no such commit, tag, branch or time"
 """Why nothing is read at a point that names nothing."""
+_FROM_A_BACKUP: Final = "Take its rows from a backup or an archive, if you have one."
 
 
 def point_missing(graph_id: str, point: str, why: str) -> GraphError:
@@ -103,6 +110,8 @@ def tag_exists(graph_id: str, tag: str, commit: str) -> GraphError:
         "graph_tag_exists",
         graph_id,
         f"The graph {graph_id!r} has a tag {tag!r} already, of commit {commit}.",
+        remedy="Choose another name; or take it away first:"
+        f" agentctl graph tag {graph_id} {tag} --delete",
     )
 
 
@@ -112,6 +121,7 @@ def collected(graph_id: str, commit: Commit) -> GraphError:
         "graph_collected",
         graph_id,
         f"The data of commit {commit_id(commit.n, commit.branch)} was let go by a cleanup.",
+        remedy=f"Name a newer one: agentctl graph show {graph_id}",
     )
 
 
@@ -119,7 +129,7 @@ def detached(graph_id: str, head: Commit) -> GraphError:
     """Returns `graph_detached`; *head* is the tombstone, or the purge that came after it."""
     if head.kind == "purge":
         said = f"The graph {graph_id!r} was deleted, and {_decided(head)}."
-        return refused("graph_detached", graph_id, said)
+        return refused("graph_detached", graph_id, said, remedy=_FROM_A_BACKUP)
     return refused(
         "graph_detached",
         graph_id,
@@ -134,6 +144,7 @@ def not_detached(graph_id: str) -> GraphError:
         "graph_not_detached",
         graph_id,
         f"The graph {graph_id!r} is live, not detached.",
+        remedy="agentctl graph list",
     )
 
 
@@ -144,6 +155,7 @@ def came_back(graph_id: str, head: Commit) -> GraphError:
         graph_id,
         f"The graph {graph_id!r} is live, not detached: nothing of it was removed.",
         detail=f"Its newest commit is {_named(head)}.",
+        remedy="agentctl graph list",
     )
 
 
@@ -155,7 +167,7 @@ def given_up(graph_id: str, head: Commit) -> GraphError:
         f"The graph {graph_id!r} cannot be restored: {_decided(head)}.",
         detail="That commit has the number that a restore would need, so its data is removed"
         " or about to be.",
-        remedy="Take its rows from a backup or an archive, if you have one.",
+        remedy=_FROM_A_BACKUP,
     )
 
 
@@ -165,6 +177,7 @@ def restore_refused(graph_id: str, why: str) -> GraphError:
         "graph_restore_refused",
         graph_id,
         f"The graph {graph_id!r} cannot be restored: {why}.",
+        remedy=_FROM_A_BACKUP,
     )
 
 

@@ -1,6 +1,5 @@
 """What a dead process left on a branch is told and settled; what a write did is undone, or said how."""
 
-import shlex
 from pathlib import Path
 from typing import Any
 
@@ -171,24 +170,6 @@ async def test_a_merge_is_undone_once_a_human_agrees(tmp_path: Path) -> None:
     assert (await site.exported())[1] == before
     listed: Any = (await of_cluster(site, "ops")).data
     assert listed.undone_by[merged.op.id] == done.data.applied.op  # type: ignore[attr-defined]
-
-
-async def test_what_a_branch_held_before_a_write_is_cut_as_the_refusal_says(
-    tmp_path: Path,
-) -> None:
-    site = await cut(tmp_path)
-    before = (await site.exported(branch="try"))[1]
-    wrong: Any = (await written(site, "try", package("a", "9"))).data
-
-    refused = await of_cluster(site, "rollback", op=wrong.op.id, intent="it was wrong")
-
-    (told,) = refused.diagnostics
-    assert told.code == "op_not_undoable"
-    assert told.remedy == "agentctl branch create supply NAME --from try --at try:1"
-    *_, point = shlex.split(told.remedy)
-    await site.done("branch_create", branch="again", source="try", at=point)
-    assert (await site.exported(branch="again"))[1] == before
-    assert (await site.exported(branch="try"))[1] != before
 
 
 @pytest.mark.parametrize(

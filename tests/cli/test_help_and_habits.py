@@ -43,7 +43,7 @@ def test_the_verbs_of_the_issue_are_all_there() -> None:
     """In the order of the help; a verb more or less is decided here, not come by."""
     wanted = (
         "init validate lint fmt deps plan apply reconcile rollback draft config policy approve tui deny "
-        "approvals notify load query mutate queries graph branch status refresh import locks force-unlock upgrade "
+        "approvals notify load query mutate queries graph branch schema status refresh import locks force-unlock upgrade "
         "freeze thaw state gc ops archive audit backup identity token context doctor mcp serve "
         "agent eval demo explain json-schema version"
     )

@@ -98,8 +98,8 @@ def test_branches_are_cut_merged_and_read_as_the_guide_says(tmp_path: Path) -> N
         "fast_forward",
         "merged",
     ]
-    assert "updated Package app (license)" in told
-    assert "deleted Package json" in told
+    assert "    ~ app (license)\n" in told
+    assert "    - json\n" in told
     assert "go on with --since main:" in told
 
 

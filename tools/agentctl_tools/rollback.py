@@ -5,8 +5,10 @@ from typing import Annotated
 import msgspec
 
 from agentctl.diagnostics.diagnostic import Diagnostic
-from agentctl.domain.plan.model import ApprovalNeed
+from agentctl.domain.plan.model import ApprovalNeed, Plan
+from agentctl.domain.plan.reverts import key_of
 from agentctl.engine import rollback as engine
+from agentctl.engine.graph_data import branch_address, split_branch
 from agentctl.engine.moving import GRAPH_WAIT_S
 from agentctl.engine.prepare import ApplyRequest
 from agentctl_tools.apply import WAIT_S_MAX, waiting_call
@@ -14,7 +16,7 @@ from agentctl_tools.envelopes import count, done, failed, refused
 from agentctl_tools.fields import IdempotencyKey, Intent
 from agentctl_tools.gates import Gates, constraints_of
 from agentctl_tools.operation import Call, Envelope, Operation
-from agentctl_tools.policies import plan_denied
+from agentctl_tools.policies import plan_denied, refused_beside
 
 _WIRES = frozenset({"mcp", "http"})
 GATES_SHOWN = 3
@@ -27,7 +29,7 @@ class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     op: Annotated[str, msgspec.Meta(description="The op to undo.", max_length=200)] | None = None
     to: Annotated[int, msgspec.Meta(description="Or: a ledger object.", ge=1)] | None = None
     with_data: bool = False
-    """Graphs go back too, to what they held before the op; a load is always undone so."""
+    """Graphs go back too, to what they held before the op; what wrote rows is always undone so."""
     dry_run: bool = False
     without_gated: bool | None = None
     """Over a wire open gates stop everything by default; at a terminal they only wait."""
@@ -76,7 +78,7 @@ async def _handle(call: Call) -> Envelope:
         idempotency_key=given.idempotency_key,
         wait_s=given.wait_s,
         graph_wait_s=given.wait_s or GRAPH_WAIT_S,
-        admits=lambda plan: plan_denied(call, OPERATION.action, _resource(given), plan),
+        admits=lambda plan: _denied(call, plan),
     )
     result = await engine.rollback(call.cluster, call.caller, undone, request, on_event=call.notify)
     applied = result.applied
@@ -90,6 +92,27 @@ async def _handle(call: Call) -> Envelope:
         next_calls=tuple(waiting_call(need, target) for need in waiting[:GATES_SHOWN]),
         more=f"agentctl://op/{applied.op}" if applied.op else None,
     )
+
+
+async def _denied(call: Call, plan: Plan) -> Diagnostic | None:
+    """Returns why policy does not let it be done: asked as a rollback, and of each branch that goes back.
+
+    To take back rows is to write to the branch that they are on. That what is lost waits for a human
+    is said by the gate, and asked about with the rollback.
+    """
+    denied = await plan_denied(call, OPERATION.action, _resource(call.arguments), plan)
+    if denied is not None:
+        return denied
+    for change in plan.changes:
+        key = key_of(change.resource) if change.disposition == "applied" else None
+        if key is None:
+            continue
+        graph, branch = split_branch(key)
+        about = branch_address(graph, branch)
+        refused = await refused_beside(call, "change", about, {"branch": branch})
+        if refused is not None:
+            return refused.diagnostics[0]
+    return None
 
 
 async def _look(call: Call, undone: engine.Undone) -> Envelope:

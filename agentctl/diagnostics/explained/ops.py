@@ -47,7 +47,8 @@ EXPLAINED: Final = {
     "op_not_undoable": (
         "Undoing an op means reaching the state that it began from, so there has to be one: an op "
         "that failed or that recorded nothing moved no definition, and before the first revision "
-        "there was no cluster. `agentctl ops log --graph` shows which ops moved what; `agentctl "
+        "there was no cluster. A branch that was deleted since, or whose data a cleanup let go of, "
+        "does not go back either. `agentctl ops log --graph` shows which ops moved what; `agentctl "
         "rollback --to SEQ` goes to a ledger object by its number."
     ),
     "revision_not_found": (

@@ -20,6 +20,7 @@ class Sidecar(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     actor: str | None
     kind: StepKind
     graph_id: str
+    """Of a branch beside `main` that goes back, ``<graph>@<branch>``; then commits are that branch's."""
     graph_uri: str
     observed_manifest_version: int | None
     """Commit number of `main` before the step; None where there was none."""

@@ -143,7 +143,7 @@ def _disposals(inputs: PlanInputs) -> list[Change]:
 
 def _reverts(inputs: PlanInputs) -> list[Change]:
     """The data of graphs that goes back with a rollback."""
-    made = (revert_change(revert, inputs.live.get(revert.graph)) for revert in inputs.reverts)
+    made = (revert_change(revert, inputs.live.get(revert.key)) for revert in inputs.reverts)
     return [change for change in made if change is not None]
 
 

@@ -21,7 +21,7 @@ from agentctl.domain.plan.gate_reasons import covering_effect, covering_reason, 
 from agentctl.domain.plan.inputs import PlanInputs
 from agentctl.domain.plan.model import GATED, BindingChange, Change, Migration
 from agentctl.domain.plan.policy_words import lending_words, opening_words
-from agentctl.domain.plan.reverts import Revert, revert_effect, revert_for, revert_reason
+from agentctl.domain.plan.reverts import MAIN, Revert, revert_effect, revert_for, revert_reason
 from agentctl.domain.plan.statement import Effect, Gate
 from agentctl.ids import (
     CLUSTER,
@@ -124,15 +124,16 @@ def _covering(change: Change, inputs: PlanInputs) -> Gate:
 
 
 def _reverted(change: Change, inputs: PlanInputs, revert: Revert) -> Gate:
-    live = inputs.live.get(revert.graph)
+    live = inputs.live.get(revert.key)
     gate = _gate(
         change,
         inputs,
         reason=revert_reason(revert, live),
-        effect=revert_effect(live),
+        effect=revert_effect(revert, live),
         incarnation=live.incarnation if live else None,
     )
-    bound = {"kind": change.metadata_change, "commit": revert.commit}
+    bound: dict[str, object] = {"kind": change.metadata_change, "commit": revert.commit}
+    bound |= {} if revert.branch == MAIN else {"branch": revert.branch}
     return msgspec.structs.replace(gate, migration_digest=digest_of(bound))
 
 

@@ -119,6 +119,7 @@ SECTIONS: Final[tuple[tuple[str, tuple[Verb, ...]], ...]] = (
                 "Branches of a graph: list, cut, merge, delete.",
                 ("branch_list", "branch_create", "branch_merge", "branch_delete"),
             ),
+            Verb("schema", "schema", "The schema that a graph has, or had.", ("schema_show",)),
         ),
     ),
     (

@@ -52,7 +52,10 @@ def check_name(graph_id: str, name: str, what: Literal["branch", "tag"]) -> None
     if problem is None and what == "tag" and time_named(name) is not None:
         problem = "it is a time, which stands for the newest commit made by then"
     if problem is not None:
-        raise branch_invalid(graph_id, f"No {what} can be called {name!r}: {problem}")
+        said = f"No {what} can be called {name!r}: {problem}"
+        raise branch_invalid(
+            graph_id, said, remedy="Choose another name: letters, digits, . - _ and /"
+        )
 
 
 def parse_commit_id(text: str) -> CommitId | None:

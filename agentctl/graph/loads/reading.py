@@ -109,7 +109,12 @@ async def _read_file(reading: Reading, path: Path, chunks: Iterator[tuple["Chunk
     except OSError as failure:
         said = show(Foreign(failure.strerror or str(failure)))
         raise GraphError(
-            error("load_file_missing", str(path), f"{path.name} cannot be read: {said}")
+            error(
+                "load_file_missing",
+                str(path),
+                f"{path.name} cannot be read: {said}",
+                remedy="Name a file that you may read.",
+            )
         ) from failure
 
 

@@ -1,14 +1,8 @@
 """`agentctl branch`."""
 
-from typing import TYPE_CHECKING
-
 import click
 
 from agentctl.faces.cli.options import example, intent_option, shared, wait_option
-
-if TYPE_CHECKING:
-    from agentctl_tools.branch_create import Branches
-    from agentctl_tools.branch_merge import Merged
 
 
 @click.group(
@@ -24,9 +18,10 @@ def command(**_: object) -> None:
 @shared
 def list_branches(graph: str, **_: object) -> None:
     """List the branches of a graph with their newest commits."""
+    from agentctl.faces.cli.history_text import branches_text
     from agentctl.faces.cli.session import run_operation
 
-    run_operation("branch_list", {"graph": graph}, show=_list)
+    run_operation("branch_list", {"graph": graph}, show=lambda found: branches_text(found, graph))
 
 
 @command.command(
@@ -82,11 +77,16 @@ def merge(  # a command's options
     **_: object,
 ) -> None:
     """Merge a branch into another one by one commit, or tell the conflicts and do nothing."""
+    from agentctl.faces.cli.history_text import merged_text
     from agentctl.faces.cli.session import run_operation
 
     why = intent if intent is not None else f"merge branch {branch} of {graph} into {into}"
     arguments = {"graph": graph, "source": branch, "into": into, "if_commit": if_commit}
-    run_operation("branch_merge", {**arguments, "intent": why, "wait_s": wait_s}, show=_merged)
+    run_operation(
+        "branch_merge",
+        {**arguments, "intent": why, "wait_s": wait_s},
+        show=lambda done: merged_text(done, branch, into),
+    )
 
 
 @command.command("delete", epilog=example("agentctl branch delete supply try"))
@@ -105,24 +105,11 @@ def delete(  # a command's options
     **_: object,
 ) -> None:
     """Delete a branch; what only it held goes with the next cleanup."""
+    from agentctl.faces.cli.history_text import deleted_text
     from agentctl.faces.cli.session import run_operation
 
     why = intent if intent is not None else f"delete branch {branch} of {graph}"
     arguments = {"graph": graph, "branch": branch, "unmerged": unmerged}
-    run_operation("branch_delete", {**arguments, "intent": why, "wait_s": wait_s})
-
-
-def _list(data: "Branches") -> str:
-    return "\n".join(f"{b.name}  {b.head.id}  {b.head.created_at}" for b in data.branches)
-
-
-def _merged(data: "Merged") -> str:
-    report = data.report
-    if report is None or report.outcome == "conflicts":
-        return ""
-    lines = [f"{report.outcome}  {report.commit or report.ours}"]
-    lines += [
-        f"  {c.type}: {c.inserted} inserted, {c.updated} updated, {c.deleted} deleted"
-        for c in report.counts
-    ]
-    return "\n".join(lines)
+    run_operation(
+        "branch_delete", {**arguments, "intent": why, "wait_s": wait_s}, show=deleted_text
+    )

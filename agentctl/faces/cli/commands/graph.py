@@ -1,16 +1,11 @@
 """`agentctl graph`."""
 
-from typing import TYPE_CHECKING, Any
-
 import click
 
 from agentctl.faces.cli.commands.graph_care import cleanup, optimize, verify
 from agentctl.faces.cli.commands.graph_export import export
 from agentctl.faces.cli.commands.graph_history import changes, diff, tag
 from agentctl.faces.cli.options import example, intent_option, shared, wait_option
-
-if TYPE_CHECKING:
-    from agentctl_tools.graphs import GraphList
 
 
 @click.group("graph", epilog=example("agentctl graph list", "agentctl graph restore modules"))
@@ -23,9 +18,10 @@ def command(**_: object) -> None:
 @shared
 def list_graphs(**_: object) -> None:
     """List every graph: live, detached or purged."""
+    from agentctl.faces.cli.graph_text import graphs_text
     from agentctl.faces.cli.session import run_operation
 
-    run_operation("graph_list", {}, show=_list)
+    run_operation("graph_list", {}, show=graphs_text)
 
 
 @command.command("show", epilog=example("agentctl graph show supply"))
@@ -33,9 +29,10 @@ def list_graphs(**_: object) -> None:
 @shared
 def show(graph: str, **_: object) -> None:
     """Show one graph: its rows and its newest commits."""
+    from agentctl.faces.cli.graph_text import graph_text
     from agentctl.faces.cli.session import run_operation
 
-    run_operation("graph_show", {"graph": graph}, show=_one)
+    run_operation("graph_show", {"graph": graph}, show=graph_text)
 
 
 @command.command("restore", epilog=example("agentctl graph restore modules"))
@@ -86,13 +83,3 @@ def erase(graph: str, withdraw: bool, intent: str | None, **_: object) -> None: 
 
 for _other in (diff, changes, export, tag, verify, optimize, cleanup):
     command.add_command(_other)
-
-
-def _list(data: "GraphList") -> str:
-    return "\n".join(f"{g.id}  {g.presence}" for g in data.graphs)
-
-
-def _one(data: Any) -> str:  # noqa: ANN401  # a graph's facts, which are the engine's
-    from agentctl.faces.cli.printing import json_text
-
-    return json_text(data)

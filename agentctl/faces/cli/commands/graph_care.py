@@ -23,11 +23,12 @@ def verify(graph: str, **_: object) -> None:
 @shared
 def optimize(graph: str, branch: str, intent: str | None, wait_s: float, **_: object) -> None:
     """Compact small files and bring the indexes up to date, by one commit or none."""
+    from agentctl.faces.cli.graph_text import optimized_text
     from agentctl.faces.cli.session import run_operation
 
     why = intent if intent is not None else f"optimize graph {graph}"
     asked = {"graph": graph, "branch": branch, "intent": why, "wait_s": wait_s}
-    run_operation("graph_optimize", asked)
+    run_operation("graph_optimize", asked, show=optimized_text)
 
 
 @click.command(
@@ -42,7 +43,7 @@ def optimize(graph: str, branch: str, intent: str | None, wait_s: float, **_: ob
 @click.option(
     "--older-than",
     metavar="TIME",
-    help="What is younger stays; default: as long as deleted graphs.",
+    help="What is younger stays; default, and least: `ops.retention.detached`.",
 )
 @click.option("--dry-run", is_flag=True, help="Only say what would go.")
 @intent_option
@@ -62,7 +63,7 @@ def cleanup(  # noqa: PLR0913  # a command's options
 ) -> None:
     """Let go of the data of old commits that no branch, tag or pin keeps; it cannot be undone."""
     from agentctl.domain.config.durations import duration_s
-    from agentctl.faces.cli.printing import json_text
+    from agentctl.faces.cli.graph_text import cleaned_text, waste_text
     from agentctl.faces.cli.session import run_operation
 
     age_s = None if older_than is None else duration_s(older_than)
@@ -70,6 +71,7 @@ def cleanup(  # noqa: PLR0913  # a command's options
         context.fail("--older-than is a number and s, m, h, d or w: 12h, 30d.")
     asked = {"graph": graph, "keep": keep, "older_than_s": age_s}
     if dry_run:
-        run_operation("graph_waste", asked, show=json_text)
+        by_floor = age_s is None
+        run_operation("graph_waste", asked, show=lambda r: waste_text(r, by_floor=by_floor))
     why = intent if intent is not None else f"cleanup graph {graph}"
-    run_operation("graph_cleanup", {**asked, "intent": why, "wait_s": wait_s})
+    run_operation("graph_cleanup", {**asked, "intent": why, "wait_s": wait_s}, show=cleaned_text)

@@ -1,13 +1,10 @@
 """`agentctl graph diff`, `changes`, `tag`: what became of a graph, and names for its commits."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from agentctl.faces.cli.options import example, intent_option, shared, wait_option
-
-if TYPE_CHECKING:
-    from agentctl_tools.graph_tag import Tags
 
 
 @click.command(
@@ -21,10 +18,11 @@ if TYPE_CHECKING:
 @shared
 def diff(graph: str, before: str, after: str | None, branch: str, sample: int, **_: object) -> None:
     """Show what differs between two commits, tags, branches or times; without the second, the newest."""
+    from agentctl.faces.cli.history_text import difference_text
     from agentctl.faces.cli.session import run_operation
 
     asked = {"graph": graph, "before": before, "after": after, "branch": branch, "sample": sample}
-    run_operation("graph_diff", asked, show=_diff)
+    run_operation("graph_diff", asked, show=difference_text)
 
 
 @click.command(
@@ -50,13 +48,17 @@ def changes(
     **_: object,
 ) -> None:
     """Show what commits of a branch did to the rows, in order, from a point on."""
-    from agentctl.faces.cli.printing import json_text
+    from agentctl.faces.cli.history_text import baseline_text, changes_text
     from agentctl.faces.cli.session import run_operation
 
     if baseline:
-        run_operation("graph_baseline", {"graph": graph, "branch": branch}, show=json_text)
+        run_operation(
+            "graph_baseline",
+            {"graph": graph, "branch": branch},
+            show=lambda found: baseline_text(found, graph, branch),
+        )
     asked = {"graph": graph, "branch": branch, "since": since, "limit": limit}
-    run_operation("graph_changes", asked, show=_changes)
+    run_operation("graph_changes", asked, show=changes_text)
 
 
 @click.command(
@@ -86,44 +88,14 @@ def tag(  # noqa: PLR0913  # a command's options
     **_: object,
 ) -> None:
     """Name a commit for good, which keeps its data; without a name, list the tags."""
+    from agentctl.faces.cli.history_text import tags_text
     from agentctl.faces.cli.session import run_operation
 
     if tag is None:
-        run_operation("graph_tags", {"graph": graph}, show=_tags)
+        run_operation("graph_tags", {"graph": graph}, show=lambda found: tags_text(found, graph))
     verb = "untag" if delete else "tag"
     asked: dict[str, Any] = {"graph": graph, "tag": tag, "wait_s": wait_s}
     asked["intent"] = intent if intent is not None else f"{verb} {graph} {tag}"
     if not delete:
         asked |= {"branch": branch, "at": at}
     run_operation(f"graph_{verb}", asked)
-
-
-def _diff(data: Any) -> str:  # noqa: ANN401  # a report, which is the engine's
-    lines = [f"{data.before} -> {data.after}"]
-    if data.schema_changed:
-        lines.append("the schema differs")
-    for kind in data.types:
-        counts = f"{kind.inserted} inserted, {kind.updated} updated, {kind.deleted} deleted"
-        lines.append(f"{kind.type}: {counts}")
-        lines += [_one(change) for change in kind.sample]
-    return "\n".join(lines)
-
-
-def _changes(data: Any) -> str:  # noqa: ANN401  # a part of the feed, which is the engine's
-    lines: list[str] = []
-    for commit in data.commits:
-        lines.append(commit.commit)
-        lines += [_one(change) for change in commit.changes]
-    return "\n".join([*lines, f"go on with --since {data.cursor}"])
-
-
-def _one(change: Any) -> str:  # noqa: ANN401  # an EntityChange, whose module needs no loading here
-    from agentctl.foreign import Foreign, show
-
-    which = show(Foreign(change.id), limit=80)
-    differs = f" ({', '.join(change.properties)})" if change.properties else ""
-    return f"  {change.change} {change.type} {which}{differs}"
-
-
-def _tags(data: "Tags") -> str:
-    return "\n".join(f"{t.name}  {t.commit}  {t.at}" for t in data.tags)
