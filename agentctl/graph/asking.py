@@ -17,7 +17,7 @@ from agentctl.graph.log import require_live
 from agentctl.graph.port import ReadReply
 from agentctl.graph.reads.options import ReadOptions
 from agentctl.graph.reads.refusing import too_late
-from agentctl.graph.roots import GraphRoots
+from agentctl.graph.roots import GraphRoots, storage_told
 from agentctl.languages.query.plan import CheckedQuery
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ async def stream(roots: GraphRoots, graph_id: str, read: Read) -> "AsyncIterator
         from agentctl.graph.reads.caches import caches_of
         from agentctl.graph.reads.running import stream_query
 
-        held.append(
+        held[:] = [
             stream_query(
                 snapshot,
                 read.query,
@@ -127,14 +127,18 @@ async def stream(roots: GraphRoots, graph_id: str, read: Read) -> "AsyncIterator
                 caches=caches_of(roots),
                 vectors=vectors,
             )
-        )
-        return [next(held[0], None)]
+        ]
+        return further(snapshot)
+
+    def further(_: "Snapshot") -> "list[pa.RecordBatch | None]":
+        with storage_told(graph_id):  # asked again, what has failed would seem to have ended
+            return [next(held[0], None)]
 
     held: list[Iterator[pa.RecordBatch]] = []
     (batch,) = await roots.on_snapshot(graph_id, commit, begin, warm=True)
     while batch is not None:
         yield batch
-        (batch,) = await roots.on_snapshot(graph_id, commit, lambda _: [next(held[0], None)])
+        (batch,) = await roots.on_snapshot(graph_id, commit, further)
 
 
 async def _commit(roots: GraphRoots, graph_id: str, point: Point) -> Commit:

@@ -9,12 +9,10 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from agentctl.domain.storage.protocol import UnavailableError
-from agentctl.foreign import Foreign, show
 from agentctl.graph.branching import points
 from agentctl.graph.digest import graph_digest
 from agentctl.graph.layout import MAIN
-from agentctl.graph.roots import GraphRoots
+from agentctl.graph.roots import GraphRoots, storage_told
 from agentctl.graph.threads import in_thread
 from agentctl.languages.schema.ir import IrType, SchemaIr
 
@@ -68,11 +66,8 @@ async def export(
             graph_id, commit, lambda snapshot: _opened(snapshot, Path(folder))
         )
         while True:
-            try:
+            with storage_told(graph_id):
                 block = await in_thread(lambda: next(blocks, None))
-            except OSError as failure:
-                msg = f"the datasets of graph {graph_id}: {show(Foreign(str(failure)))}"
-                raise UnavailableError(msg) from failure
             if block is None:
                 return
             yield block

@@ -6,7 +6,9 @@ first touched.
 """
 
 import functools
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
@@ -183,12 +185,11 @@ class GraphRoots:
                 said = str(failure)
             except CommitLostError as failure:
                 raise await self._lost(graph_id, failure.commit, str(failure)) from failure
-            except OSError as failure:
-                if _is_interference(failure):
-                    said = "two writes at once"
-                    continue
-                msg = f"the datasets of graph {graph_id}: {show(Foreign(str(failure)))}"
-                raise UnavailableError(msg) from failure
+            except (OSError, ValueError) as failure:
+                if not _is_interference(failure):
+                    with storage_told(graph_id):
+                        raise
+                said = "two writes at once"
         raise busy(graph_id, said)
 
     async def on_snapshot(
@@ -243,14 +244,34 @@ class GraphRoots:
         return await self._identity.table_options()
 
 
-def _is_interference(failure: OSError) -> bool:
+@contextmanager
+def storage_told(graph_id: str) -> Iterator[None]:
+    """Tells of data that Lance cannot read or write, whichever class it has for that.
+
+    What fails within a scan comes through Arrow, as a `ValueError` with these first words.
+
+    Raises:
+        UnavailableError: in place of Lance's own; anything else comes out as it is.
+    """
+    try:
+        yield
+    except (OSError, ValueError) as failure:
+        if isinstance(failure, ValueError) and not str(failure).startswith("External error: "):
+            raise
+        msg = f"the datasets of graph {graph_id}: {show(Foreign(str(failure)))}"
+        raise UnavailableError(msg) from failure
+
+
+def _is_interference(failure: OSError | ValueError) -> bool:
     """Returns whether Lance refused a step because of one of another writer.
 
     It has no class of its own for that: these are words of its messages, the last one for a step
-    that others disturbed for so long that it gave up.
+    that others disturbed for so long that it gave up. Paths are no words: a graph has any name.
     """
-    said = str(failure).lower()
-    return any(word in said for word in ("incompatible transaction", "conflict", "retry_timeout"))
+    said = re.sub(r"\S*/\S*", "", str(failure).lower())
+    return isinstance(failure, OSError) and any(
+        word in said for word in ("incompatible transaction", "conflict", "retry_timeout")
+    )
 
 
 def require_engine(graph_id: str) -> None:

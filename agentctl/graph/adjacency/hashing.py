@@ -71,7 +71,7 @@ def hash_text(text: str, *, keys: Keys = KEYS) -> int:
         return _hash_long(data, keys)
     count = -(-len(data) // _HALF_BYTES)
     halves = struct.unpack(f"<{count}I", data.ljust(count * _HALF_BYTES, b"\0"))
-    found = keys.start + len(data) * keys.length + sum(map(mul, keys.halves, halves))
+    found: int = keys.start + len(data) * keys.length + sum(map(mul, keys.halves, halves))
     found = ((found ^ (found & _BITS) >> _SHIFT) * _FACTOR) & _BITS
     return found ^ found >> _SHIFT
 
