@@ -13,7 +13,6 @@ import msgspec
 from agentctl.canonical import digest_of
 from agentctl.domain.policy.atoms import atoms
 from agentctl.domain.policy.builtin import BUILTIN
-from agentctl.ids import CLUSTER
 
 BundleKind = Literal["yaml", "cedar", "broken"]
 """A broken one cannot be read, or says what no policy may say: it denies what it would decide."""
@@ -113,11 +112,6 @@ def policy_set(
         faults=tuple(f"policy.{b.name}: {b.fault}" for b in ordered if b.fault is not None),
         protected=protected,
     )
-
-
-def scope_name(scope: str) -> str:
-    """Returns a scope in words."""
-    return "the cluster" if scope == CLUSTER else scope
 
 
 BUILTIN_SET: Final = PolicySet(digest=digest_of({"builtin": BUILTIN, "bundles": []}))
