@@ -149,10 +149,9 @@ async def test_a_rollback_of_that_rollback_brings_the_rows_again_and_leaves_othe
 
 async def test_a_merge_and_a_mutation_of_a_branch_are_undone(tmp_path: Path) -> None:
     site = await cut(tmp_path)
-    mutation = "query put($name: String) { insert Package { name: $name } }\n"
-    queries = site.bench.path / "queries"
-    file = next(iter(sorted(queries.glob("*.gq"))))
-    file.write_text(file.read_text(encoding="utf-8") + mutation, encoding="utf-8")
+    mutation = "\nquery put($name: String) { insert Package { name: $name } }\n"
+    stored = (site.bench.path / "supply.gq").read_text(encoding="utf-8")
+    site.bench.write({"supply.gq": stored + mutation})
     assert (await of_cluster(site, "apply", intent="a mutation")).ok
     before = await rows(site)
     given = {"query": "supply.put", "params": {"name": "m"}, "branch": "try", "intent": "m"}
