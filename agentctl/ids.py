@@ -55,6 +55,9 @@ SETTINGS_KINDS: Final[frozenset[Kind]] = frozenset(
 SURFACES: Final = frozenset({"mcp", "http"})
 """Where a query can be bound to, besides a dashboard ``ui.<name>``."""
 
+_MAIN: Final = "main"
+"""The branch that every graph has."""
+
 CLUSTER: Final = Address("cluster")
 """The address of the cluster itself; not a resource, but a target of operations and policies."""
 
@@ -90,6 +93,17 @@ def is_resource_id(text: str) -> bool:
 def graph_address(graph: str) -> Address:
     """Returns ``graph.<id>``."""
     return Address(f"graph.{graph}")
+
+
+def branch_address(graph: str, branch: str) -> str:
+    """Returns how an op and a policy name one branch: ``graph.<id>`` is `main`."""
+    return graph_address(graph) if branch == _MAIN else f"{graph_address(graph)}@{branch}"
+
+
+def split_branch(address: str) -> tuple[str, str]:
+    """Returns the graph's id and the branch of what `branch_address` gave."""
+    graph, _, branch = address.removeprefix("graph.").partition("@")
+    return graph, branch or _MAIN
 
 
 def schema_address(graph: str) -> Address:

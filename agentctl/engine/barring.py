@@ -11,11 +11,11 @@ from agentctl.domain.ledger.sidecar import Sidecar
 from agentctl.domain.policy.caller import Caller
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.freezing import FrozenError
-from agentctl.engine.graph_data import split_branch
 from agentctl.engine.leases import Lease, LeaseLostError, StateLockHeldError
 from agentctl.engine.moving import GRAPH_WAIT_S, branch_lease, fence_live
 from agentctl.engine.world import mint_nonce, stamp_now
 from agentctl.graph.port import GraphError, Stamp
+from agentctl.ids import split_branch
 
 
 async def bar_writers(

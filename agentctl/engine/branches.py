@@ -13,14 +13,14 @@ from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.domain.ops.record import OpVerb
 from agentctl.domain.policy.caller import Caller
 from agentctl.engine.cluster import Cluster
-from agentctl.engine.graph_data import branch_address, place_of, recorded
+from agentctl.engine.graph_data import place_of, recorded
 from agentctl.engine.ledger import Head
 from agentctl.engine.writing import BranchWrite, Written, write_branch
 from agentctl.graph.branching.told import MergeReport
 from agentctl.graph.layout import MAIN
 from agentctl.graph.port import BranchInfo, GraphError, Stamp
 from agentctl.graph.refusals import branch_invalid
-from agentctl.ids import graph_address
+from agentctl.ids import branch_address, graph_address
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):

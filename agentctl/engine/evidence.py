@@ -5,10 +5,11 @@ import msgspec
 from agentctl.domain.storage.protocol import BackendError
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.gather import observe_graph
-from agentctl.engine.graph_data import place_of, split_branch
+from agentctl.engine.graph_data import place_of
 from agentctl.engine.recover import Evidence, SeenCommit
 from agentctl.graph.layout import MAIN
 from agentctl.graph.port import CommitInfo, GraphError
+from agentctl.ids import split_branch
 
 HISTORY_MAX = 200
 """How far back commits and ledger objects are read at first; as far as the oldest step goes at last."""

@@ -23,13 +23,14 @@ from agentctl.engine.cluster import Cluster, moved_from
 from agentctl.engine.disposals import standing
 from agentctl.engine.finding import roots_named
 from agentctl.engine.going_back import reverts_of
-from agentctl.engine.graph_data import place_of, split_branch
+from agentctl.engine.graph_data import place_of
 from agentctl.engine.keeping import retention_s
 from agentctl.engine.ledger import Head
 from agentctl.engine.policies import Wanted, impact, lent
 from agentctl.engine.referred import referred_by
 from agentctl.engine.revisions import data_before, load_revision, revision_of
 from agentctl.graph.layout import MAIN
+from agentctl.ids import split_branch
 
 FOLDER = "folder"
 DRAFT_PREFIX = "draft:"

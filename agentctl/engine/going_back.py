@@ -12,9 +12,9 @@ from agentctl.domain.ledger.state import State
 from agentctl.domain.ops.record import DATA_ACTIONS, Op, Snapshot
 from agentctl.domain.plan.reverts import Revert, key_of
 from agentctl.engine.cluster import Cluster
-from agentctl.engine.graph_data import has_data, place_of, split_branch
+from agentctl.engine.graph_data import has_data, place_of
 from agentctl.graph.layout import MAIN
-from agentctl.ids import graph_address, schema_address
+from agentctl.ids import graph_address, schema_address, split_branch
 
 
 def moved_data(op: Op) -> tuple[str, ...]:

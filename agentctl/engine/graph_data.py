@@ -73,17 +73,6 @@ async def recorded(cluster: Cluster, graph: str) -> Head:
     return head
 
 
-def branch_address(graph: str, branch: str) -> str:
-    """Returns how an op and a policy name one branch: ``graph.<id>`` is `main`."""
-    return graph_address(graph) if branch == MAIN else f"{graph_address(graph)}@{branch}"
-
-
-def split_branch(address: str) -> tuple[str, str]:
-    """Returns the graph's id and the branch of what `branch_address` gave."""
-    graph, _, branch = address.removeprefix("graph.").partition("@")
-    return graph, branch or MAIN
-
-
 async def branch_commits(
     cluster: Cluster, graph: str, branch: str, *, limit: int
 ) -> tuple[CommitInfo, ...]:

@@ -19,13 +19,13 @@ from agentctl.engine.bracket import DIED, HISTORY_MAX, fail_op, settle_cluster_o
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.freezing import FrozenError
 from agentctl.engine.gather import observe_graph
-from agentctl.engine.graph_data import branch_address, branch_commits, place_of, split_branch
+from agentctl.engine.graph_data import branch_commits, place_of
 from agentctl.engine.leases import Lease, LeaseLostError, StateLockHeldError
 from agentctl.engine.moving import branch_lease, fence_branch
 from agentctl.engine.world import mint_nonce, stamp_now
 from agentctl.graph.layout import MAIN
 from agentctl.graph.port import GraphError, Stamp
-from agentctl.ids import graph_address
+from agentctl.ids import branch_address, graph_address, split_branch
 
 TOLD_OF_MAX = 50
 """How many of the newest ops are looked at for what to tell."""

@@ -14,13 +14,13 @@ from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.domain.ops.record import Op
 from agentctl.domain.policy.caller import Caller
 from agentctl.engine.cluster import Cluster
-from agentctl.engine.graph_data import branch_address, place_of
+from agentctl.engine.graph_data import place_of
 from agentctl.engine.write_events import OnEvent, while_told
 from agentctl.engine.writing import BranchWrite, write_branch
 from agentctl.graph.layout import MAIN
 from agentctl.graph.loads.sources import LoadOptions, LoadOutcome, Progress, Source
 from agentctl.graph.port import GraphError, LoadReport
-from agentctl.ids import graph_address
+from agentctl.ids import branch_address, graph_address
 
 if TYPE_CHECKING:
     from agentctl.graph.port import Stamp

@@ -23,7 +23,6 @@ from agentctl.engine.cluster import Cluster
 from agentctl.engine.evidence import evidence_of
 from agentctl.engine.freezing import FrozenError
 from agentctl.engine.gather import observe_graph
-from agentctl.engine.graph_data import split_branch
 from agentctl.engine.leases import Lease, LeaseLostError, StateLockHeldError
 from agentctl.engine.recover import recover
 from agentctl.engine.running import Running
@@ -31,7 +30,7 @@ from agentctl.engine.sidecars import write_sidecar
 from agentctl.engine.world import mint_ulid
 from agentctl.graph.layout import MAIN
 from agentctl.graph.port import GraphError, ReadSetConflictError, Stamp
-from agentctl.ids import graph_address
+from agentctl.ids import graph_address, split_branch
 
 FENCE_ATTEMPTS_MAX = 3
 ACT_ATTEMPTS_MAX = 3

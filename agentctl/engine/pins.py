@@ -5,13 +5,12 @@ from typing import Final
 from agentctl.domain.ops.record import GateOutcome, Op, Snapshot
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.gather import known_graphs, observe_graph
-from agentctl.engine.graph_data import split_branch
 from agentctl.engine.leases import CLUSTER
 from agentctl.engine.ledger import Head
 from agentctl.engine.world import mint_nonce, stamp_now
 from agentctl.graph.layout import MAIN
 from agentctl.graph.port import Stamp
-from agentctl.ids import parse_address
+from agentctl.ids import parse_address, split_branch
 
 MAIN_PREFIX: Final = "main:"
 _EMPTY: Final = frozenset({"absent", "detached", "purged"})

@@ -32,9 +32,8 @@ from agentctl.engine.advance import (
     with_recovery,
     with_statuses,
 )
-from agentctl.engine.graph_data import split_branch
 from agentctl.graph.layout import MAIN
-from agentctl.ids import graph_address, schema_address
+from agentctl.ids import graph_address, schema_address, split_branch
 
 
 class SeenCommit(msgspec.Struct, frozen=True, kw_only=True):

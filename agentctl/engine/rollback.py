@@ -16,7 +16,7 @@ from agentctl.engine.apply import apply
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.events import OnEvent
 from agentctl.engine.going_back import moved_data, number_at, other_schemas, reverts_at
-from agentctl.engine.graph_data import branch_address, place_of, split_branch
+from agentctl.engine.graph_data import place_of
 from agentctl.engine.ledger import Head
 from agentctl.engine.planning import Planned, make_plan
 from agentctl.engine.prepare import ApplyRequest
@@ -24,6 +24,7 @@ from agentctl.engine.results import ApplyResult, PlanResult
 from agentctl.engine.revisions import RollbackOf
 from agentctl.graph.layout import MAIN
 from agentctl.graph.port import GraphError
+from agentctl.ids import branch_address, split_branch
 
 HISTORY_MAX = 1000
 """How far back the ledger is searched for what an op recorded."""

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from agentctl.domain.ledger.observations import LiveGraph
 from agentctl.domain.ops.record import Snapshot
 from agentctl.engine.advance import recorded_digests
-from agentctl.engine.graph_data import split_branch
 from agentctl.engine.ledger import Head
+from agentctl.ids import split_branch
 
 
 def snapshot(head: Head | None, live: Iterable[LiveGraph]) -> Snapshot:

@@ -18,7 +18,7 @@ from agentctl.domain.policy.caller import Caller
 from agentctl.engine.bracket import Begin, fail_op, new_op
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.gather import observe_graph
-from agentctl.engine.graph_data import branch_address, branch_commits, named, recorded
+from agentctl.engine.graph_data import branch_commits, named, recorded
 from agentctl.engine.leases import Lease
 from agentctl.engine.ledger import Head
 from agentctl.engine.left_writes import abandon, branch_snapshot, settle_branch
@@ -27,7 +27,7 @@ from agentctl.engine.world import mint_nonce, stamp_now
 from agentctl.graph.layout import MAIN
 from agentctl.graph.port import GraphError, ReadSetConflictError, Stamp
 from agentctl.graph.refusals import branch_missing
-from agentctl.ids import graph_address
+from agentctl.ids import branch_address, graph_address
 
 T = TypeVar("T")
 

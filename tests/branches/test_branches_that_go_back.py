@@ -85,7 +85,7 @@ async def undone(site: Site, op: Op) -> Op:
     done: Any = await undo(site, op)
     assert done.ok, done
     assert done.data.applied.converged, done
-    made = await site.cluster.journal.get(done.data.applied.op)
+    made: Op | None = await site.cluster.journal.get(done.data.applied.op)
     assert made is not None
     return made
 

@@ -3,8 +3,8 @@
 import msgspec
 
 from agentctl.engine import branches
-from agentctl.engine.graph_data import branch_address
 from agentctl.graph.port import BranchInfo
+from agentctl.ids import branch_address
 from agentctl_tools.branch_calls import (
     At,
     BranchName,

@@ -1,7 +1,7 @@
 """`branch_delete`: ends a branch of a graph."""
 
 from agentctl.engine import branches
-from agentctl.engine.graph_data import branch_address
+from agentctl.ids import branch_address
 from agentctl_tools.branch_calls import (
     BranchName,
     WriteAnswer,

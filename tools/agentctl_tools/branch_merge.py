@@ -1,8 +1,8 @@
 """`branch_merge`: merges one branch of a graph into another, by one commit or not at all."""
 
 from agentctl.engine import branches
-from agentctl.engine.graph_data import branch_address
 from agentctl.graph.branching.told import MergeReport
+from agentctl.ids import branch_address
 from agentctl_tools.branch_calls import (
     At,
     BranchName,

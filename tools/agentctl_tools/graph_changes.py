@@ -5,8 +5,8 @@ from typing import Annotated
 import msgspec
 
 from agentctl.engine import history_of_graphs
-from agentctl.engine.graph_data import branch_address
 from agentctl.graph.data_port import CommitRef
+from agentctl.ids import branch_address
 from agentctl_tools.branch_calls import At, BranchName
 from agentctl_tools.envelopes import count, done, failed
 from agentctl_tools.fields import GraphId

@@ -7,7 +7,7 @@ the answer at the end only counts them. A face that takes no blocks is refused.
 import msgspec
 
 from agentctl.engine import history_of_graphs
-from agentctl.engine.graph_data import branch_address
+from agentctl.ids import branch_address
 from agentctl_tools.branch_calls import At, BranchName
 from agentctl_tools.envelopes import count, done, failed, refused
 from agentctl_tools.fields import GraphId

@@ -1,8 +1,8 @@
 """`graph_optimize`: small files made one, indexes brought up to date."""
 
 from agentctl.engine import graph_care
-from agentctl.engine.graph_data import branch_address
 from agentctl.graph.data_port import OptimizeReport
+from agentctl.ids import branch_address
 from agentctl_tools.branch_calls import (
     BranchName,
     WriteAnswer,

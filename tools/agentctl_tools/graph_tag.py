@@ -5,9 +5,9 @@ from typing import Annotated
 import msgspec
 
 from agentctl.engine import history_of_graphs
-from agentctl.engine.graph_data import branch_address
 from agentctl.graph.branching.names import NAME_LENGTH_MAX
 from agentctl.graph.branching.tags import Tag
+from agentctl.ids import branch_address
 from agentctl_tools.branch_calls import (
     At,
     BranchName,

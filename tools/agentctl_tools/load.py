@@ -10,7 +10,7 @@ from agentctl.diagnostics.bag import has_errors
 from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.domain.ops.record import Op
 from agentctl.engine import data
-from agentctl.engine.graph_data import branch_address, has_data
+from agentctl.engine.graph_data import has_data
 from agentctl.engine.loading import Loading, LoadTold, load_source
 from agentctl.graph.chunks import lines_of
 from agentctl.graph.loads.sources import (
@@ -22,6 +22,7 @@ from agentctl.graph.loads.sources import (
     ParquetSource,
     Source,
 )
+from agentctl.ids import branch_address
 from agentctl_tools.envelopes import count, done, failed, refused
 from agentctl_tools.fields import Branch, GraphId, Intent
 from agentctl_tools.operation import Call, Envelope, Operation

@@ -11,10 +11,10 @@ import msgspec
 from agentctl.canonical import digest_of
 from agentctl.diagnostics.bag import has_errors
 from agentctl.domain.ops.record import Op
-from agentctl.engine.graph_data import branch_address
 from agentctl.engine.keys_once import Conflicting, Repeated, key_of
 from agentctl.engine.loading import Loading, LoadTold
 from agentctl.graph.loads.sources import REJECTED_MAX, LoadOptions, NdjsonSource
+from agentctl.ids import branch_address
 from agentctl_tools.envelopes import count, done, failed, refused
 from agentctl_tools.fields import Branch, GraphId, IdempotencyKey, Intent
 from agentctl_tools.load import LoadAnswer, loaded

@@ -13,10 +13,10 @@ import msgspec
 from agentctl.canonical import digest_of
 from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.domain.ops.record import Op
-from agentctl.engine.graph_data import branch_address
 from agentctl.engine.keys_once import Conflicting, Repeated, key_of
 from agentctl.engine.mutating import Asked, Mutated, Race, mutate
 from agentctl.graph.writes.report import MutationReport
+from agentctl.ids import branch_address
 from agentctl_tools.envelopes import count, done, failed, refused
 from agentctl_tools.fields import Branch, IdempotencyKey, Intent
 from agentctl_tools.operation import Call, Envelope, Operation

@@ -13,11 +13,10 @@ import msgspec
 from agentctl.diagnostics.diagnostic import error
 from agentctl.domain.policy.decide import authorise
 from agentctl.engine import branches, history_of_graphs
-from agentctl.engine.graph_data import branch_address
 from agentctl.graph.branching.names import parse_commit_id
 from agentctl.graph.data_port import CommitRef
 from agentctl.graph.refusals import NOTHING_THERE, point_missing
-from agentctl.ids import graph_address
+from agentctl.ids import branch_address, graph_address
 from agentctl_tools.envelopes import failed
 from agentctl_tools.operation import Call, Envelope
 from agentctl_tools.policies import policies_for, refused_beside

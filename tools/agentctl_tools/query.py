@@ -4,8 +4,8 @@ from typing import Annotated, Any
 
 import msgspec
 
-from agentctl.engine.graph_data import branch_address
 from agentctl.engine.reading import QueryReply, read_text
+from agentctl.ids import branch_address
 from agentctl_tools.envelopes import failed
 from agentctl_tools.fields import GraphId
 from agentctl_tools.looking import Bounds, permitted_look, told_of

@@ -8,9 +8,9 @@ from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.domain.plan.model import ApprovalNeed, Plan
 from agentctl.domain.plan.reverts import key_of
 from agentctl.engine import rollback as engine
-from agentctl.engine.graph_data import branch_address, split_branch
 from agentctl.engine.moving import GRAPH_WAIT_S
 from agentctl.engine.prepare import ApplyRequest
+from agentctl.ids import branch_address, split_branch
 from agentctl_tools.apply import WAIT_S_MAX, waiting_call
 from agentctl_tools.envelopes import count, done, failed, refused
 from agentctl_tools.fields import IdempotencyKey, Intent

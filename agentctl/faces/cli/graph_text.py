@@ -8,13 +8,11 @@ from agentctl.views.table import table
 from agentctl.views.wording import counted, paragraph, safe, short_digest
 
 if TYPE_CHECKING:
-    from agentctl.engine.data import GraphDetails, GraphSummary
-    from agentctl.graph.data_port import CleanupReport
-    from agentctl.graph.port import CommitInfo
     from agentctl_tools.graph_cleanup import CleanedUp
     from agentctl_tools.graph_optimize import Optimized
     from agentctl_tools.graphs import GraphList
     from agentctl_tools.schema_show import AppliedSchema
+    from agentctl_tools.told import CleanupReport, CommitInfo, GraphDetails, GraphSummary
 
 INTENT_CELLS: Final = 32
 """So that a commit is one line of a terminal of 100 cells, and mostly of one of 80."""

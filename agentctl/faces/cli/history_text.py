@@ -6,13 +6,12 @@ from agentctl.views.table import table
 from agentctl.views.wording import argument, counted, paragraph, safe
 
 if TYPE_CHECKING:
-    from agentctl.engine.history_of_graphs import Changes
-    from agentctl.graph.branching.told import DiffReport, EntityChange, TypeSummary
     from agentctl_tools.branch_create import Branches
     from agentctl_tools.branch_delete import Deleted
     from agentctl_tools.branch_merge import Merged
     from agentctl_tools.graph_changes import Baseline
     from agentctl_tools.graph_tag import Tags
+    from agentctl_tools.told import Changes, DiffReport, EntityChange, TypeSummary
 
 _MAIN: Final = "main"
 _SIGNS: Final = {"inserted": "+", "updated": "~", "deleted": "-"}
