@@ -11,6 +11,8 @@ from agentctl.engine import record
 from agentctl.engine.leases import Leases
 from agentctl.engine.moving import branch_lease
 from agentctl.engine.planning import make_plan
+from agentctl.engine.prepare import ApplyRequest
+from agentctl.engine.rollback import Undone, rollback, undoing
 from agentctl.graph.lance_port import LanceGraphs
 from agentctl.testing.builders import decide
 from agentctl_tools.door import call
@@ -193,13 +195,14 @@ async def test_a_branch_that_somebody_writes_to_goes_back_later(tmp_path: Path) 
     name = branch_lease("supply", "try")
 
     async with site.cluster.leases.hold(name, principal="tom", operation="load"):
-        busy: Any = await of_cluster(
-            site, "rollback", op=wrong.id, intent="it was wrong", wait_s=0.01
-        )
+        seen = await undoing(site.cluster, to=None, op=wrong.id)
+        assert isinstance(seen, Undone)
+        at_once = ApplyRequest(intent="it was wrong", graph_wait_s=0)
+        busy = (await rollback(site.cluster, site.bench.sarah, seen, at_once)).applied
     later: Any = await undo(site, wrong)
 
-    assert "graph_busy" in codes(busy)
-    assert not busy.data.applied.converged
+    assert "graph_busy" in [d.code for d in busy.diagnostics]
+    assert not busy.converged
     assert later.data.applied.converged, later
     assert await rows(site) == before
 
