@@ -29,7 +29,7 @@ from agentctl.ids import graph_address
 async def graph_verify(cluster: Cluster, graph: str) -> VerifyReport:
     """Returns what a look at everything of a recorded graph found."""
     place = await recorded_place(cluster, graph)
-    async with named(graph, place.root):
+    with named(graph, place.root):
         return await place.data.verify(place.root)
 
 
@@ -96,7 +96,7 @@ async def rehearsed_cleanup(
         nonce=mint_nonce(cluster.world),
         at=stamp_now(cluster.world),
     )
-    async with named(graph, place.root):
+    with named(graph, place.root):
         return await place.data.cleanup(
             place.root, retention, now=cluster.world.now(), stamp=stamp, rehearse=True
         )

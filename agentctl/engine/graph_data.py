@@ -5,8 +5,8 @@ too. Here is the way from it to `GraphData`, the data plane of an installed engi
 to, points to read at, plans to be told.
 """
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import cast
 
 import msgspec
@@ -87,8 +87,8 @@ async def branch_commits(
     return await place.data.commits(place.root, branch=branch, limit=limit)
 
 
-@asynccontextmanager
-async def named(graph: str, root: str) -> AsyncIterator[None]:
+@contextmanager
+def named(graph: str, root: str) -> Iterator[None]:
     """Tells what the engine says of a root as of the graph that has it."""
     try:
         yield

@@ -3,7 +3,7 @@
 Source: graph-engine 4, 5. Reads take a point: a branch, and a commit's number, id, tag or time.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 import msgspec
 
@@ -50,7 +50,7 @@ async def graph_diff(
 ) -> DiffReport:
     """Returns what differs between two points of a recorded graph."""
     place = await recorded_place(cluster, graph)
-    async with named(graph, place.root):
+    with named(graph, place.root):
         return await place.data.diff(place.root, before, after, branch=branch, sample=sample)
 
 
@@ -63,7 +63,7 @@ async def graph_changes(
     """
     place = await recorded_place(cluster, graph)
     found: list[CommitChanges] = []
-    async with named(graph, place.root):
+    with named(graph, place.root):
         at = await place.data.commit_at(place.root, branch=branch)
         cursor, count = (at.id if since == "now" else since), 0
         async for page in place.data.changes(place.root, since=since, branch=branch, page=limit):
@@ -80,7 +80,7 @@ async def graph_point(
 ) -> CommitRef:
     """Returns the commit that a point of a recorded graph names."""
     place = await recorded_place(cluster, graph)
-    async with named(graph, place.root):
+    with named(graph, place.root):
         return await place.data.commit_at(place.root, branch=branch, at=at)
 
 
@@ -89,16 +89,16 @@ async def graph_schema(
 ) -> SchemaText:
     """Returns the text of the schema at a point of a recorded graph."""
     place = await recorded_place(cluster, graph)
-    async with named(graph, place.root):
+    with named(graph, place.root):
         return await place.data.schema_text_at(place.root, branch=branch, at=at)
 
 
 async def graph_export(
     cluster: Cluster, graph: str, *, branch: str = MAIN, at: str | None = None
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes]:
     """Gives the rows at a point as NDJSON that a load reads, in blocks of whole lines."""
     place = await recorded_place(cluster, graph)
-    async with named(graph, place.root):
+    with named(graph, place.root):
         async for block in place.data.export(place.root, branch=branch, at=at):
             yield block
 
@@ -106,7 +106,7 @@ async def graph_export(
 async def graph_tags(cluster: Cluster, graph: str) -> tuple[Tag, ...]:
     """Returns the tags of a recorded graph, by name."""
     place = await recorded_place(cluster, graph)
-    async with named(graph, place.root):
+    with named(graph, place.root):
         return await place.data.tags(place.root)
 
 

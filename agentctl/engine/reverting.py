@@ -64,7 +64,7 @@ async def _revert_held(running: Running, change: Change, revert: Revert, held: H
                 revert.graph, revert.commit, observed=observed, stamp=stamp
             )
         place = await place_of(cluster, revert.graph)
-        async with named(revert.graph, place.root):
+        with named(revert.graph, place.root):
             return await place.data.revert(
                 place.root, revert.commit, branch=revert.branch, observed=observed, stamp=stamp
             )

@@ -97,7 +97,7 @@ async def seen_at(cluster: Cluster, live: LiveGraph, point: Point) -> LiveGraph:
         GraphError: there is no such point, or no data plane.
     """
     place = await place_of(cluster, live.graph_id)
-    async with named(live.graph_id, place.root):
+    with named(live.graph_id, place.root):
         ir = await place.data.schema_at(place.root, branch=point.branch, at=point.at)
     return msgspec.structs.replace(live, ir=ir)
 

@@ -154,7 +154,7 @@ async def _held(
         return Written(diagnostics=(why_not,))
     op = await _begin(cluster, writing, live, op_id)
     try:
-        async with named(write.graph, writing.root):
+        with named(write.graph, writing.root):
             value = await act(writing.stamp(cluster, op_id))
     except GraphError as failure:
         await fail_op(cluster, op, lease, failure.diagnostic.message)

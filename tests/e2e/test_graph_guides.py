@@ -162,7 +162,7 @@ def test_a_graph_is_cared_for_as_the_guide_says(tmp_path: Path) -> None:
 
     assert "before-the-move" in told
     assert "Whole: " in told
-    assert '"rehearsal": true' in told
+    assert "A cleanup would let go of the data of 1 commit. Nothing was done." in told
 
 
 def test_a_script_of_ones_own_uses_graphs_as_the_guide_says(tmp_path: Path) -> None:

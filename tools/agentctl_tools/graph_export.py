@@ -4,6 +4,8 @@ The lines go out as they are read, each block by `notify` to the face that asked
 the answer at the end only counts them. A face that takes no blocks is refused.
 """
 
+from contextlib import aclosing
+
 import msgspec
 
 from agentctl.engine import history_of_graphs
@@ -55,10 +57,11 @@ async def _export(call: Call) -> Envelope:
     if isinstance(commit, Envelope):
         return commit
     rows, size = 0, 0
-    blocks = history_of_graphs.graph_export(call.cluster, given.graph, at=commit.id)
-    async for lines in blocks:
-        await call.notify(Block(lines=lines))
-        rows, size = rows + lines.count(b"\n"), size + len(lines)
+    exporting = history_of_graphs.graph_export(call.cluster, given.graph, at=commit.id)
+    async with aclosing(exporting) as blocks:
+        async for lines in blocks:
+            await call.notify(Block(lines=lines))
+            rows, size = rows + lines.count(b"\n"), size + len(lines)
     exported = Exported(graph=given.graph, commit=commit.id, rows=rows, bytes=size)
     return done(f"Exported {count(rows, 'row')}.", data=exported)
 
