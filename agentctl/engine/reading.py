@@ -19,6 +19,7 @@ from agentctl.engine.stored import seen_at, stored_query, wrong_kind
 from agentctl.graph.asking import NEWEST, Point
 from agentctl.graph.layout import MAIN
 from agentctl.graph.port import GraphError, ReadReply
+from agentctl.graph.reads.explained import Explained
 from agentctl.graph.reads.options import MEMORY_BYTES, ReadOptions
 from agentctl.ids import graph_address
 from agentctl.languages.query.params import bind_params
@@ -55,36 +56,10 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
         return (self.branch, self.at, self.explain) == (MAIN, None, None)
 
 
-class PlanStep(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One operator of a plan; its inputs follow it, one level deeper."""
-
-    depth: int
-    operator: str
-    detail: str
-    estimate: int
-    """About how many rows it gives."""
-    executor: str | None = None
-    rows: int | None = None
-    """What it gave; None where it was not run."""
-    ms: float | None = None
-
-
-class PlanTold(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The plan of a read, the result first."""
-
-    query_name: str
-    steps: tuple[PlanStep, ...]
-    analyzed: bool
-    """Whether it was run."""
-    rows: int | None = None
-    ms: float | None = None
-    peak_bytes: int | None = None
-
-
 class QueryReply(ReadReply, frozen=True, kw_only=True, omit_defaults=True):
     """The rows of a read, or its plan."""
 
-    plan: PlanTold | None = None
+    plan: Explained | None = None
     """Where it was asked for; there are no rows then."""
 
 
@@ -209,7 +184,7 @@ async def _read(
         columns=(),
         rows=(),
         graph_commit_id=commit.id,
-        plan=msgspec.convert(told, PlanTold, from_attributes=True),
+        plan=told,
     )
 
 

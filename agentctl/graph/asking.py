@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from agentctl.graph.embedder import Embedder
-    from agentctl.graph.reads.explaining import Explained
+    from agentctl.graph.reads.explained import Explained
     from agentctl.graph.search.embedding import Vectors
     from agentctl.graph.snapshot import Snapshot
 

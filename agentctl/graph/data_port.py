@@ -30,7 +30,7 @@ from agentctl.languages.schema.ir import SchemaIr
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from agentctl.graph.reads.explaining import Explained
+    from agentctl.graph.reads.explained import Explained
 
 
 class CommitRef(msgspec.Struct, frozen=True, kw_only=True):

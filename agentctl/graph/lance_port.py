@@ -64,7 +64,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from agentctl.graph.embedder import Embedder
-    from agentctl.graph.reads.explaining import Explained
+    from agentctl.graph.reads.explained import Explained
     from agentctl.graph.tables import Tables
 
 ATTEMPT_COUNT_MAX: Final = 3

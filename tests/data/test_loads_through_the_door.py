@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from agentctl.engine.cluster import Cluster
-from agentctl.graph.port import Stamp
 from agentctl.testing.builders import ROWS, Bench, folder_files
 from agentctl_tools.door import call
 from agentctl_tools.operation import Envelope
+from tests.data.data_rig import cut
 
 BAD = b'{"type": "Package", "data": {"name": 1}}\n'
 
@@ -68,16 +68,7 @@ async def test_bad_lines_are_set_aside_up_to_the_bound_that_is_given(tmp_path: P
 async def test_a_load_into_a_branch_leaves_main(tmp_path: Path) -> None:
     bench = Bench(tmp_path, where="lance")
     cluster = await begun(bench)
-    stamp = Stamp(
-        op="o",
-        actor="sarah",
-        on_behalf_of=None,
-        intent="a branch",
-        epoch=1,
-        nonce="0" * 32,
-        at="2026-11-21T12:00:00.000Z",
-    )
-    await cluster.graphs.branch_create("supply", "trial", stamp=stamp)
+    await cut(cluster, "trial")
     file = tmp_path / "rows.ndjson"
     file.write_bytes(ROWS)
 

@@ -7,10 +7,10 @@ from typing import Any
 import msgspec
 
 from agentctl.engine.cluster import Cluster
-from agentctl.graph.port import Stamp
 from agentctl.testing.builders import QUERY, SCHEMA, Bench, cluster_yaml, folder_files
 from agentctl_tools.door import call
 from agentctl_tools.operation import Envelope
+from tests.data.data_rig import cut
 
 ADD = "query add($name: String) { insert Package { name: $name } }\n"
 TEXT = "query q($n: String) { match { $p: Package $p.name >= $n } return { $p.name } order { $p.name asc } }"
@@ -36,16 +36,7 @@ async def begun(bench: Bench, files: Mapping[str, str] | None = None) -> Cluster
     assert (await call(cluster, bench.sarah, "apply", {"intent": "begin"})).ok
     for name in ("a", "b"):
         await add(cluster, bench, name, "main")
-    stamp = Stamp(
-        op="o",
-        actor="sarah",
-        on_behalf_of=None,
-        intent="a branch",
-        epoch=1,
-        nonce="0" * 32,
-        at="2026-11-21T12:00:00.000Z",
-    )
-    await cluster.graphs.branch_create("supply", "trial", stamp=stamp)
+    await cut(cluster, "trial")
     await add(cluster, bench, "c", "trial")
     return cluster
 

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from agentctl.engine.cluster import Cluster
-from agentctl.graph.port import Stamp
 from agentctl.testing.builders import QUERY, SCHEMA, Bench, cluster_yaml, folder_files
 from agentctl_tools.door import call
 from agentctl_tools.operation import Envelope
+from tests.data.data_rig import cut
 
 ADD = """\
 query add($name: String, $version: String?) {
@@ -38,19 +38,6 @@ async def begun(bench: Bench, files: Mapping[str, str] | None = None) -> Cluster
     applied = await call(cluster, bench.sarah, "apply", {"intent": "begin"})
     assert applied.ok, applied
     return cluster
-
-
-async def cut(cluster: Cluster, branch: str) -> None:
-    stamp = Stamp(
-        op="o",
-        actor="sarah",
-        on_behalf_of=None,
-        intent="a branch",
-        epoch=1,
-        nonce="0" * 32,
-        at="2026-11-21T12:00:00.000Z",
-    )
-    await cluster.graphs.branch_create("supply", branch, stamp=stamp)
 
 
 async def add(cluster: Cluster, bench: Bench, name: str, **more: object) -> Envelope:

@@ -6,11 +6,10 @@ The plan that is told is the one that runs. In a worker thread. Source: graph-en
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-import msgspec
-
 from agentctl.graph.reads.caches import ReadCaches
 from agentctl.graph.reads.cost import Statistics, chosen, estimated_rows, statistics_of
 from agentctl.graph.reads.executors.csr import at_hand
+from agentctl.graph.reads.explained import Explained, Step
 from agentctl.graph.reads.logical import Expand, Plan, Reach
 from agentctl.graph.reads.options import ReadOptions
 from agentctl.graph.reads.running import NO_VECTORS, STANDARD, Prepared, prepared
@@ -22,38 +21,6 @@ from agentctl.languages.query.plan import CheckedQuery
 
 ROWS_MAX: Final = 1e15
 """Estimates beyond it are told as this."""
-
-
-class Step(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One operator of a plan."""
-
-    depth: int
-    """How many operators use its rows, one over the other; 0 is the result."""
-    operator: str
-    detail: str
-    """What it works on; names and values of the query in printable ASCII."""
-    estimate: int
-    """About how many rows it gives, by what the commit says."""
-    executor: str | None = None
-    """How edges are followed: as the cost has it, or, after a run, as it was."""
-    rows: int | None = None
-    """What it gave; None where it was not run."""
-    ms: float | None = None
-    """How long it took, with all below it."""
-
-
-class Explained(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The plan of a read, the result first, an operator's input below it."""
-
-    query_name: str
-    steps: tuple[Step, ...]
-    analyzed: bool
-    rows: int | None = None
-    """Of the result."""
-    ms: float | None = None
-    """Of the whole run."""
-    peak_bytes: int | None = None
-    """The most that an operator's rows took, as Arrow counts them."""
 
 
 def explained(  # noqa: PLR0913  # what a read is given
