@@ -1,23 +1,19 @@
-"""What the operations on branches of graphs share: their arguments, their answers, and keys that count once.
+"""What the operations on branches of graphs share: their arguments and their answers."""
 
-A request that is sent again under its key is answered as it was, and does nothing again; where the
-answer was never kept, its op tells what became of it.
-"""
-
+import functools
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, TypeVar
 
 import msgspec
 
-from agentctl.canonical import digest_of
 from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.domain.ops.record import Op
 from agentctl.engine import branches
-from agentctl.engine.keys_once import Conflicting, Repeated, key_of
 from agentctl.engine.writing import Written
 from agentctl.graph.branching.names import NAME_LENGTH_MAX
-from agentctl_tools.envelopes import done, failed, refused
+from agentctl_tools.envelopes import done, failed
 from agentctl_tools.fields import GraphId, IdempotencyKey, Intent
+from agentctl_tools.keyed import keyed
 from agentctl_tools.operation import Call, Envelope
 from agentctl_tools.served import withheld
 from agentctl_tools.waiting import WaitS
@@ -76,35 +72,11 @@ async def once(
     told: Callable[[AnswerT], str],
 ) -> Envelope:
     """Writes once for each key; *told* is the line about an answer that is good."""
-    given, cluster = call.arguments, call.cluster
-    held_back = await withheld(cluster, given.graph)
+    held_back = await withheld(call.cluster, call.arguments.graph)
     if held_back is not None:
         return failed((held_back,))
-    if given.idempotency_key is None:
-        return _envelope(await act(None), told)
-    digest = digest_of(given)
-    claimed = await cluster.keys.claim(
-        principal=call.caller.id,
-        operation=operation,
-        key=given.idempotency_key,
-        request_digest=digest,
-        op=cluster.journal.mint_id(call.caller.nid),
-    )
-    if isinstance(claimed, Conflicting):
-        return failed((claimed.diagnostic,))
-    where = key_of(call.caller.id, operation, given.idempotency_key)
-    if isinstance(claimed, Repeated):
-        kept = await cluster.keys.kept_result(where, request_digest=digest, op=claimed.op)
-        if kept is not None:
-            return _envelope(msgspec.json.decode(kept, type=kind), told)
-        begun = await cluster.journal.get(claimed.op)
-        if begun is not None:
-            return _begun(begun)
-    answer = await act(claimed.op)
-    await cluster.keys.keep_result(
-        where, request_digest=digest, op=claimed.op, result=msgspec.json.encode(answer)
-    )
-    return _envelope(answer, told)
+    shown = functools.partial(_envelope, told=told)
+    return await keyed(call, operation, kind, act, shown=shown, succeeded=_succeeded)
 
 
 def _envelope(answer: AnswerT, told: Callable[[AnswerT], str]) -> Envelope:
@@ -113,13 +85,5 @@ def _envelope(answer: AnswerT, told: Callable[[AnswerT], str]) -> Envelope:
     return done(told(answer), data=answer, diagnostics=answer.diagnostics, ok=True)
 
 
-def _begun(op: Op) -> Envelope:
-    """Returns what is known of a write whose answer was never kept: its op, as it stands."""
-    if op.status == "success":
-        return done("It was done before; its op tells of it.", ok=True)
-    return refused(
-        "idempotency_conflict",
-        op.id,
-        f"that request was begun before, as an op that is {op.status}",
-        remedy="See the op, and use a fresh key where it is over and failed.",
-    )
+def _succeeded(_: Op) -> Envelope:
+    return done("It was done before; its op tells of it.", ok=True)

@@ -4,19 +4,19 @@
 no file and no path of anyone.
 """
 
+import functools
 from typing import Annotated, Final, Literal
 
 import msgspec
 
-from agentctl.canonical import digest_of
 from agentctl.diagnostics.bag import has_errors
 from agentctl.domain.ops.record import Op
-from agentctl.engine.keys_once import Conflicting, Repeated, key_of
 from agentctl.engine.loading import Loading, LoadTold
 from agentctl.graph.loads.sources import REJECTED_MAX, LoadOptions, NdjsonSource
 from agentctl.ids import branch_address
-from agentctl_tools.envelopes import count, done, failed, refused
+from agentctl_tools.envelopes import count, done, failed
 from agentctl_tools.fields import Branch, GraphId, IdempotencyKey, Intent
+from agentctl_tools.keyed import keyed
 from agentctl_tools.load import LoadAnswer, loaded
 from agentctl_tools.operation import Call, Envelope, Operation
 from agentctl_tools.served import withheld
@@ -51,51 +51,13 @@ async def _handle(call: Call) -> Envelope:
     told = await withheld(call.cluster, given.graph)
     if told is not None:
         return failed((told,))
-    if given.idempotency_key is None:
-        return _envelope(await _load(call, None))
-    return await _once(call)
 
-
-async def _once(call: Call) -> Envelope:
-    """Loads under a key: a repeated request is answered, and loads nothing again."""
-    given, cluster = call.arguments, call.cluster
-    digest = digest_of(given)
-    claimed = await cluster.keys.claim(
-        principal=call.caller.id,
-        operation="load_rows",
-        key=given.idempotency_key,
-        request_digest=digest,
-        op=cluster.journal.mint_id(call.caller.nid),
-    )
-    if isinstance(claimed, Conflicting):
-        return failed((claimed.diagnostic,))
-    where = key_of(call.caller.id, "load_rows", given.idempotency_key)
-    if isinstance(claimed, Repeated):
-        kept = await cluster.keys.kept_result(where, request_digest=digest, op=claimed.op)
-        if kept is not None:
-            return _envelope(msgspec.json.decode(kept, type=LoadAnswer))
-        begun = await cluster.journal.get(claimed.op)
-        if begun is not None:
-            return _begun(given, begun)
-    answer = await _load(call, claimed.op)
-    await cluster.keys.keep_result(
-        where, request_digest=digest, op=claimed.op, result=msgspec.json.encode(answer)
-    )
-    return _envelope(answer)
-
-
-def _begun(given: Arguments, op: Op) -> Envelope:
-    """Returns what is known of a load whose answer was never kept: its op, as it stands."""
-    if op.status == "success":
-        report = LoadTold(commit=None, rows={})
-        answer = _answer(given, report, op, ok=True)
+    def succeeded(op: Op) -> Envelope:
+        answer = _answer(given, LoadTold(commit=None, rows={}), op, ok=True)
         return done("It was loaded before; the op tells by which commit.", data=answer)
-    return refused(
-        "idempotency_conflict",
-        op.id,
-        f"that request was begun before, as an op that is {op.status}",
-        remedy="See the op, and use a fresh key where it is over and failed.",
-    )
+
+    act = functools.partial(_load, call)
+    return await keyed(call, "load_rows", LoadAnswer, act, shown=_envelope, succeeded=succeeded)
 
 
 async def _load(call: Call, op_id: str | None) -> LoadAnswer:

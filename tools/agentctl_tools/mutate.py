@@ -4,21 +4,19 @@ Policy is asked twice: whether the caller may invoke the query, and whether they
 graph's branch. Whoever may not invoke it is told what they are told of a query that is not there.
 """
 
+import functools
 import re
-from collections.abc import Iterable
 from typing import Annotated, Any, Final
 
 import msgspec
 
-from agentctl.canonical import digest_of
-from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.domain.ops.record import Op
-from agentctl.engine.keys_once import Conflicting, Repeated, key_of
-from agentctl.engine.mutating import Asked, Mutated, Race, mutate
+from agentctl.engine.mutating import Asked, Race, mutate
 from agentctl.graph.writes.report import MutationReport
 from agentctl.ids import branch_address
 from agentctl_tools.envelopes import count, done, failed, refused
 from agentctl_tools.fields import Branch, IdempotencyKey, Intent
+from agentctl_tools.keyed import keyed
 from agentctl_tools.operation import Call, Envelope, Operation
 from agentctl_tools.policies import as_unknown, refused_beside
 from agentctl_tools.run_query import graph_of, query_address
@@ -76,55 +74,19 @@ async def _handle(call: Call) -> Envelope:
     barred = await refused_beside(call, "change", about, {"branch": given.branch})
     if barred is not None:
         return barred
-    if given.idempotency_key is None:
-        return await _run(call, None)
-    return await _once(call)
 
-
-async def _once(call: Call) -> Envelope:
-    """Changes under a key: a repeated request is answered, and changes nothing again."""
-    given, cluster = call.arguments, call.cluster
-    digest = digest_of(given)
-    claimed = await cluster.keys.claim(
-        principal=call.caller.id,
-        operation="mutate",
-        key=given.idempotency_key,
-        request_digest=digest,
-        op=cluster.journal.mint_id(call.caller.nid),
-    )
-    if isinstance(claimed, Conflicting):
-        return failed((claimed.diagnostic,))
-    where = key_of(call.caller.id, "mutate", given.idempotency_key)
-    if isinstance(claimed, Repeated):
-        kept = await cluster.keys.kept_result(where, request_digest=digest, op=claimed.op)
-        if kept is not None:
-            return _envelope(msgspec.json.decode(kept, type=MutateAnswer), ())
-        begun = await cluster.journal.get(claimed.op)
-        if begun is not None:
-            return _begun(given, begun)
-    envelope = await _run(call, claimed.op)
-    if envelope.ok:
-        result = msgspec.json.encode(envelope.data)
-        await cluster.keys.keep_result(where, request_digest=digest, op=claimed.op, result=result)
-    return envelope
-
-
-def _begun(given: Arguments, op: Op) -> Envelope:
-    """Returns what is known of a change whose answer was not kept: its op, as it stands."""
-    if op.status == "success":
+    def succeeded(op: Op) -> Envelope:
         answer = MutateAnswer(
             ok=True, query=given.query, branch=given.branch, report=None, op=op, race=None
         )
         return done("It was done before; the op tells by which commit.", data=answer)
-    return refused(
-        "idempotency_conflict",
-        op.id,
-        f"that request was begun before, as an op that is {op.status}",
-        remedy="See the op, and use a fresh key where it is over and failed.",
-    )
+
+    act = functools.partial(_run, call)
+    return await keyed(call, "mutate", MutateAnswer, act, shown=_done, succeeded=succeeded)
 
 
-async def _run(call: Call, op_id: str | None) -> Envelope:
+async def _run(call: Call, op_id: str | None) -> MutateAnswer | Envelope:
+    """Returns the answer of what was changed; or what is told where nothing was."""
     given = call.arguments
     address = query_address(given.query)
     asked = Asked(
@@ -140,11 +102,7 @@ async def _run(call: Call, op_id: str | None) -> Envelope:
     became = await mutate(call.cluster, call.caller, asked)
     if any(d.code == "query_not_found" for d in became.diagnostics):
         return failed((await as_unknown(call.cluster, call.caller, address),))
-    return _envelope(_answer(given, became), became.diagnostics)
-
-
-def _answer(given: Arguments, became: Mutated) -> MutateAnswer:
-    return MutateAnswer(
+    answer = MutateAnswer(
         ok=became.ok,
         query=given.query,
         branch=given.branch,
@@ -152,16 +110,19 @@ def _answer(given: Arguments, became: Mutated) -> MutateAnswer:
         op=became.op,
         race=became.race,
     )
-
-
-def _envelope(answer: MutateAnswer, diagnostics: Iterable[Diagnostic]) -> Envelope:
-    report = answer.report
-    if not answer.ok or report is None:
+    if not answer.ok or answer.report is None:
         summary = "Nothing was changed." if answer.op is not None else None
-        return failed(diagnostics, summary=summary, data=answer)
+        return failed(became.diagnostics, summary=summary, data=answer)
+    return answer
+
+
+def _done(answer: MutateAnswer) -> Envelope:
+    report = answer.report
+    assert report is not None, "nothing was changed without one"
     nodes, edges = count(report.affected_nodes, "node"), count(report.affected_edges, "edge")
     by = f"by commit {report.commit}" if report.commit is not None else "and made no commit"
-    return done(f"Changed {nodes} and {edges} {by}.", data=answer, diagnostics=diagnostics)
+    told = report.diagnostics
+    return done(f"Changed {nodes} and {edges} {by}.", data=answer, diagnostics=told)
 
 
 OPERATION = Operation(
