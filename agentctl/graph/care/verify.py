@@ -13,6 +13,7 @@ import msgspec
 
 from agentctl.canonical import sha256_hex
 from agentctl.diagnostics.diagnostic import Diagnostic, error
+from agentctl.domain.storage.protocol import UnavailableError
 from agentctl.graph.branching.names import parse_commit_id
 from agentctl.graph.care.survey import Survey, survey
 from agentctl.graph.collected import has_let_go
@@ -148,8 +149,11 @@ async def _look_at_versions(
             if not tables.has(type_id, state):
                 said.append(f"{where} is not there.")
                 continue
-            if tables.open(type_id, state).count_rows() != state.rows:
-                said.append(f"{where} does not have {state.rows} rows.")
+            try:
+                if tables.open(type_id, state).count_rows() != state.rows:
+                    said.append(f"{where} does not have {state.rows} rows.")
+            except (OSError, ValueError) as failure:
+                said.append(f"{where} cannot be counted ({str(failure)[:_SAID_MAX]}).")
             if type_id not in pinned:
                 pinned[type_id] = tables.pinned(type_id)
             if tuple(place) not in pinned[type_id]:
@@ -174,7 +178,10 @@ async def _look_at_rows(roots: GraphRoots, graph_id: str, head: Commit, problems
         found = await roots.on_snapshot(graph_id, head, look)
     except GraphError as failure:
         found = (failure.diagnostic,)
-    except (OSError, ValueError) as failure:  # As Lance tells of a file that is not there or torn.
+    except UnavailableError as failure:  # as Lance tells of a file that is not there or torn, too
+        await roots.head(
+            graph_id, head.branch
+        )  # fails where it is the storage that does not answer
         said, found = str(failure)[:_SAID_MAX], ()
         problems.add(f"{branch}: its rows cannot be read ({said}).")
     for one in found:

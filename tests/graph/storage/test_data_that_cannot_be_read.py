@@ -48,3 +48,18 @@ async def test_a_deletion_file_that_is_gone_is_told_by_every_read(
             [batch async for batch in graph.stream(ALL)]
         with pytest.raises(UnavailableError, match="_deletions"):
             [line async for line in graph.export()]
+
+
+@pytest.mark.parametrize("lost", ["_deletions/*", "data/*.lance"])
+async def test_verify_names_the_branch_whose_rows_cannot_be_read(tmp_path: Path, lost: str) -> None:
+    place = tmp_path / "graphs/staff.omni"
+    async with people(place, 9) as graph:
+        await graph.mutate(FIRE)
+    for file in place.rglob(lost):
+        file.unlink()
+
+    async with open_graph(place) as graph:
+        report = await graph.verify()
+
+    assert {found.code for found in report.problems} == {"graph_corrupt"}
+    assert any("main:3: its rows cannot be read" in found.message for found in report.problems)
