@@ -4,7 +4,7 @@ The manifests of a Lance branch name, as an absolute place, the dataset that it 
 root was copied or moved they name the old one: its files would be read there, or not at all. Here
 each is given the place where it lies now. Only that one string changes; a manifest is a Protocol
 Buffers message behind its length and before a footer that says where it begins, so what lies before
-it stays where it is. Repeating it is harmless, and it goes through the store, without Lance.
+it stays where it is. Repeating it is harmless, and Lance is not needed.
 """
 
 import re
@@ -15,10 +15,7 @@ from typing import Final
 import msgspec
 
 from agentctl.domain.storage.protocol import ObjectStore
-from agentctl.graph.layout import data_prefix
 from agentctl.graph.location import data_folder
-from agentctl.graph.refusals import corrupt
-from agentctl.graph.roots import GraphRoots
 
 _BASE_PATHS: Final = 18
 """The field of Lance's ``Manifest`` message that holds its ``BasePath`` messages."""
@@ -48,31 +45,6 @@ class _Field(msgspec.Struct, frozen=True, kw_only=True):
     """As it stands, its key included."""
     value: bytes
     """Of wire type 2: what stands behind the length; else empty."""
-
-
-async def rehome(roots: GraphRoots, graph_id: str, incarnation: str) -> int:
-    """Gives every Lance branch of an incarnation's datasets its present place.
-
-    Returns how many manifests were written anew. Nobody may use the graph meanwhile.
-
-    Raises:
-        GraphError: `graph_corrupt` where a manifest cannot be read.
-    """
-    written = 0
-    for key in await roots.store.list(data_prefix(graph_id, incarnation) + "/"):
-        if not _MANIFEST.fullmatch(key):
-            continue
-        found = await roots.store.read(key)
-        if found is None:
-            continue
-        try:
-            data = at_home(roots.store, key, found.data)
-        except NotAManifestError as failure:
-            raise corrupt(graph_id, f"{key}: {failure}") from failure
-        if data != found.data:
-            await roots.store.replace(key, data)
-            written += 1
-    return written
 
 
 def at_home(store: ObjectStore, key: str, data: bytes) -> bytes:

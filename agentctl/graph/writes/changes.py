@@ -11,7 +11,6 @@ from typing import Protocol
 import msgspec
 import pyarrow as pa
 
-from agentctl.graph.columns import LINE, physical_schema
 from agentctl.languages.schema.ir import IrType
 
 
@@ -101,24 +100,6 @@ class RowsInMemory:
         """Gives all rows in the columns of *schema*, null in those that the table lacks."""
         for batch in self._table.to_batches():
             yield fitted(batch, schema)
-
-
-def staged_from(ir_type: IrType, columns: Mapping[str, Sequence[object]]) -> RowsInMemory:
-    """Returns rows of *ir_type* from Python values by column; columns that are not given are null.
-
-    ``LINE`` may be among them. Meant for few rows.
-    """
-    schema = physical_schema(ir_type)
-    if LINE in columns:
-        schema = schema.append(pa.field(LINE, pa.int64()))
-    count = len(columns["id"])
-    arrays = [
-        pa.array(columns[field.name], type=field.type)
-        if field.name in columns
-        else pa.nulls(count, field.type)
-        for field in schema
-    ]
-    return RowsInMemory(pa.Table.from_arrays(arrays, schema=schema))
 
 
 def fitted(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:

@@ -16,9 +16,10 @@ from agentctl.graph.roots import tag_of
 from agentctl.graph.snapshot import Snapshot
 from agentctl.graph.tables import Tables
 from agentctl.graph.writes.applying import apply_changes
-from agentctl.graph.writes.changes import Changes, TypeChange, staged_from
+from agentctl.graph.writes.changes import Changes, TypeChange
 from agentctl.graph.writing import reshape_types
 from agentctl.languages.schema.ir import IrType
+from agentctl.testing.staged_rows import staged_from
 from tests.graph.merging.merge_model import Graph, Sort, broken
 from tests.graph.storage.storage_rig import Rig
 

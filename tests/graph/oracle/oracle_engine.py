@@ -23,11 +23,11 @@ from agentctl.graph.roots import tag_of
 from agentctl.graph.search.embedding import query_vectors
 from agentctl.graph.snapshot import Snapshot
 from agentctl.graph.tables import Tables
-from agentctl.graph.writes.changes import staged_from
 from agentctl.ids import ulid
 from agentctl.languages.schema.compile import compile_schema
 from agentctl.languages.schema.ir import IrType, SchemaIr, evolve_ir
 from agentctl.languages.schema.ir import catalog_of as catalog_of_ir
+from agentctl.testing.staged_rows import staged_from
 from tests.graph.oracle.oracle_asking import Answer, Question, catalog_of, line_of
 from tests.graph.oracle.oracle_graph import Entity, Graph
 

@@ -15,10 +15,11 @@ from agentctl.graph.care.stored_rows import BATCH_ROWS, StoredRows
 from agentctl.graph.columns import physical_schema
 from agentctl.graph.snapshot import Snapshot
 from agentctl.graph.violations import VIOLATION_COUNT_MAX, Violations
-from agentctl.graph.writes.changes import Changes, RowsInMemory, TypeChange, staged_from
+from agentctl.graph.writes.changes import Changes, RowsInMemory, TypeChange
 from agentctl.graph.writes.checking import check
 from agentctl.languages.schema.ir import IrType, SchemaIr
 from agentctl.testing.sampling import LONG, seed_of_run
+from agentctl.testing.staged_rows import staged_from
 from tests.graph.storage.storage_rig import payload
 
 SCHEMA = """

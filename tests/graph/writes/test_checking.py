@@ -11,11 +11,12 @@ import pytest
 
 from agentctl.graph.snapshot import Snapshot
 from agentctl.graph.violations import VIOLATION_COUNT_MAX, Violations
-from agentctl.graph.writes.changes import Changes, TypeChange, staged_from
+from agentctl.graph.writes.changes import Changes, TypeChange
 from agentctl.graph.writes.checking import check
 from agentctl.ids import ulid
 from agentctl.languages.schema.ir import IrType, SchemaIr
 from agentctl.testing.sampling import LONG, seed_of_run
+from agentctl.testing.staged_rows import staged_from
 from tests.graph.writes.writes_bench import Bench
 
 SCHEMA = """
