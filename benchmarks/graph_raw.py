@@ -136,6 +136,17 @@ def durable(path: Path, data: bytes) -> None:
         os.close(handle)
 
 
+def durable_in_a_new_folder(folder: Path, data: bytes) -> None:
+    """Writes *data* durably as the only file of *folder*, which is made: what no branch is without."""
+    folder.mkdir()
+    durable(folder / "0", data)
+    handle = os.open(folder.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def decode_lines(place: Path) -> int:
     """Decodes every line into the form of its type; returns how many there were."""
     line = msgspec.json.Decoder(Line)

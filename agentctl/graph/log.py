@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 
 from agentctl.adapters.backends.drive import drive
+from agentctl.domain.storage.effects import Machine, list_keys, read
 from agentctl.domain.storage.numbered import Lost, append, newest, numbers_in, read_one
 from agentctl.domain.storage.protocol import ObjectStore
 from agentctl.graph.commit import ENDED, Commit, decode_commit, encode_commit, nonce_of
@@ -57,11 +58,21 @@ class CommitLog:
             self._store,
             newest(commits_prefix(graph_id, branch), self._hints.get((graph_id, branch), 0)),
         )
-        if found is None:
-            return None
-        number, data = found
-        self._hints[graph_id, branch] = number
-        return _decoded(graph_id, branch, number, data)
+        return self._seen(graph_id, branch, found)
+
+    async def main_of_ours(self, graph_id: str) -> Commit | None:
+        """Returns the newest commit of `main` of a root that is ours, or None where there is none.
+
+        Raises:
+            GraphError: `foreign_graph_format`, where another program wrote the root; or it is no
+                commit of this version.
+        """
+        problem, found = await drive(
+            self._store, _ours_and_newest(graph_id, self._hints.get((graph_id, MAIN), 0))
+        )
+        if problem is not None:
+            raise foreign(graph_id, problem)
+        return self._seen(graph_id, MAIN, found)
 
     async def at(self, graph_id: str, number: int, branch: str = MAIN) -> Commit:
         """Returns one commit that must be there."""
@@ -128,6 +139,13 @@ class CommitLog:
         self._hints[graph_id, commit.branch] = commit.n
         return commit.n
 
+    def _seen(self, graph_id: str, branch: str, found: tuple[int, bytes] | None) -> Commit | None:
+        if found is None:
+            return None
+        number, data = found
+        self._hints[graph_id, branch] = number
+        return _decoded(graph_id, branch, number, data)
+
 
 def _decoded(graph_id: str, branch: str, number: int, data: bytes) -> Commit:
     key = commit_key(graph_id, number, branch)
@@ -142,9 +160,22 @@ def _decoded(graph_id: str, branch: str, number: int, data: bytes) -> Commit:
 
 async def format_problem(store: ObjectStore, graph_id: str) -> str | None:
     """Returns why the root is foreign, or None where it is ours or there is nothing."""
-    found = await store.read(format_key(graph_id))
+    return await drive(store, _format_problem(graph_id))
+
+
+def _ours_and_newest(
+    graph_id: str, hint: int
+) -> Machine[tuple[str | None, tuple[int, bytes] | None]]:
+    problem = yield from _format_problem(graph_id)
+    if problem is not None:
+        return problem, None
+    return None, (yield from newest(commits_prefix(graph_id, MAIN), hint))
+
+
+def _format_problem(graph_id: str) -> Machine[str | None]:
+    found = yield from read(format_key(graph_id))
     if found is None:
-        others = await store.list(root(graph_id) + "/")
+        others = yield from list_keys(root(graph_id) + "/")
         return f"it holds {others[0]} and no format.json" if others else None
     try:
         written = msgspec.json.decode(found.data, type=Format)

@@ -12,7 +12,7 @@ import msgspec
 
 from agentctl.graph.branching.branches import revive_branches
 from agentctl.graph.commit import Commit, next_commit
-from agentctl.graph.log import check_epoch, check_format, check_observed
+from agentctl.graph.log import check_epoch, check_observed
 from agentctl.graph.port import ReadSetConflictError, Stamp
 from agentctl.graph.refusals import came_back, given_up, not_detached, restore_refused
 from agentctl.graph.roots import GraphRoots
@@ -25,8 +25,7 @@ async def purge(
     roots: GraphRoots, graph_id: str, *, incarnation: str, observed: int, stamp: Stamp
 ) -> None:
     """Removes the data of a detached incarnation, after a commit that says so; all commits stay."""
-    await check_format(roots.store, graph_id)
-    head = await roots.log.head(graph_id)
+    head = await roots.log.main_of_ours(graph_id)
     if head is None:
         return
     claim = claim_of(graph_id, head, incarnation, observed=observed, stamp=stamp)

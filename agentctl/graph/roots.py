@@ -23,7 +23,6 @@ from agentctl.graph.log import (
     RECENT_COUNT,
     CommitLog,
     check_epoch,
-    check_format,
     check_observed,
     require_live,
 )
@@ -84,8 +83,7 @@ class GraphRoots:
             GraphError: `foreign_graph_format`, `graph_root_missing`, `graph_detached`,
                 `graph_branch_missing`.
         """
-        await check_format(self.store, graph_id)
-        main = await self.log.head(graph_id)
+        main = await self.log.main_of_ours(graph_id)
         if main is None:
             raise root_missing(graph_id)
         if branch == MAIN:

@@ -14,11 +14,13 @@ import secrets
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, TypeVar, assert_never
 
 from anyio import to_thread
 
 from agentctl.adapters.backends.disk import Disk, RealDisk
+from agentctl.domain.storage import effects
+from agentctl.domain.storage.effects import Effect, Machine, Reply
 from agentctl.domain.storage.keys import is_key, is_prefix
 from agentctl.domain.storage.protocol import (
     BackendError,
@@ -105,12 +107,36 @@ class LocalStore:
         keys = await self.list(prefix)
         return await _in_thread(lambda: sum(self._size(self.path_of(key)) for key in keys))
 
+    async def performed(self, machine: Machine[T]) -> T:
+        """Returns what *machine* returns, all its effects performed in one go in a worker thread."""
+        return await _in_thread(lambda: effects.performed(machine, self._perform))
+
     async def clock(self) -> datetime | None:
         """Returns None: a disk has the clock of the machine that asks."""
         return None
 
     async def aclose(self) -> None:
         """Does nothing: there is no connection."""
+
+    def _perform(self, effect: Effect) -> Reply:
+        try:
+            match effect:
+                case effects.Read(key=key):
+                    data = self._read(self.path_of(key))
+                    return None if data is None else StoredObject(key=key, data=data)
+                case effects.Create(key=key, data=data):
+                    return self._create(self.path_of(key), data)
+                case effects.Replace(key=key, data=data):
+                    self._replace(self.path_of(key), data, durable=key not in COPIES)
+                case effects.Delete(key=key):
+                    self._delete(self.path_of(key))
+                case effects.ListKeys(prefix=prefix, after=after):
+                    return self._list(prefix, after)
+                case _:
+                    assert_never(effect)
+        except OSError as failure:
+            raise _failure(failure) from failure
+        return None
 
     def _create(self, path: Path, data: bytes) -> bool:
         with self._temporary(path.parent, data) as temporary:

@@ -4,12 +4,12 @@ A machine is a generator: it yields an effect and is sent the reply. `agentctl.a
 performs it over an `ObjectStore`; a test performs it over a dict.
 """
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import TypeVar
 
 import msgspec
 
-from agentctl.domain.storage.protocol import StoredObject
+from agentctl.domain.storage.protocol import BackendError, StoredObject
 
 
 class Read(msgspec.Struct, frozen=True, kw_only=True, tag="read"):
@@ -81,3 +81,23 @@ def list_keys(prefix: str, *, after: str = "") -> Machine[tuple[str, ...]]:
     reply = yield ListKeys(prefix=prefix, after=after)
     assert isinstance(reply, tuple)
     return reply
+
+
+def performed(machine: Machine[T], perform: Callable[[Effect], Reply]) -> T:
+    """Returns what *machine* returns after *perform* answered each of its effects, in order.
+
+    A failure of the store is thrown into the machine, which may know what to do about it (an
+    unknown outcome is read again); one that it does not handle comes out here.
+    """
+    try:
+        effect = next(machine)
+        while True:
+            try:
+                reply = perform(effect)
+            except BackendError as failure:
+                effect = machine.throw(failure)
+            else:
+                effect = machine.send(reply)
+    except StopIteration as end:
+        result: T = end.value
+        return result
