@@ -156,7 +156,7 @@ def changed_at(monkeypatch: pytest.MonkeyPatch, *, modified_ns: int, changed_ns:
         (LONG_AGO_NS, LONG_AGO_NS, True),
         (SECOND_NS, LONG_AGO_NS, True),
         (LONG_AGO_NS // SECOND_NS * SECOND_NS, LONG_AGO_NS // SECOND_NS * SECOND_NS, False),
-        (LONG_AGO_NS, time.time_ns() + 3_600 * SECOND_NS, False),
+        (LONG_AGO_NS, time.time_ns() + 365 * 86_400 * SECOND_NS, False),
     ],
     ids=["long ago", "set by hand to a whole second", "a clock of whole seconds", "in the future"],
 )
