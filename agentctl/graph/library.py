@@ -59,6 +59,8 @@ from agentctl.languages.query.params import bind_params
 from agentctl.languages.query.plan import CheckedQuery
 from agentctl.languages.schema.compile import compile_schema
 from agentctl.languages.schema.ir import SchemaIr, catalog_of, evolve_ir
+from agentctl.languages.schema.shape import shape_digest
+from agentctl.languages.schema.types import Catalog
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -295,7 +297,7 @@ class Graph:
         head = await self._roots.head(self._id)
         before = await self._roots.ir(self._id, head)
         payload = _payload(schema, before)
-        migration = plan_migration(before, catalog_of(payload.ir))
+        migration = plan_migration(before, _catalog(schema))
         if not migration.supported:
             steps = "; ".join(str(s["reason"]) for s in migration.steps if "reason" in s)
             said = f"No migration leads to this schema: {steps}."
@@ -464,16 +466,26 @@ def _place(uri: str) -> tuple[str, str]:
 
 
 def _payload(text: str, before: SchemaIr | None) -> SchemaPayload:
+    catalog = _catalog(text)
     source = text.encode()
-    compiled = compile_schema(source, file="schema.pg")
-    if compiled.catalog is None or compiled.shape_digest is None:
-        raise RefusedError(compiled.diagnostics)
     return SchemaPayload(
         source=source,
         source_digest=sha256_hex(source),
-        shape_digest=compiled.shape_digest,
-        ir=evolve_ir(before, compiled.catalog, _mint),
+        shape_digest=shape_digest(catalog),
+        ir=evolve_ir(before, catalog, _mint),
     )
+
+
+def _catalog(text: str) -> Catalog:
+    """Returns what a schema declares, its hints of renames included.
+
+    Raises:
+        RefusedError: it is not right.
+    """
+    compiled = compile_schema(text.encode(), file="schema.pg")
+    if compiled.catalog is None:
+        raise RefusedError(compiled.diagnostics)
+    return compiled.catalog
 
 
 def _refuse(diagnostics: tuple[Diagnostic, ...]) -> None:

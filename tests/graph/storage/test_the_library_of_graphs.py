@@ -51,6 +51,20 @@ async def test_a_graph_is_made_filled_asked_branched_and_proven(tmp_path: Path) 
         assert (await graph.optimize()).commit in (None, "main:5")
 
 
+async def test_a_type_that_edges_name_is_renamed_with_all_its_rows(tmp_path: Path) -> None:
+    renamed = (
+        'node Human @rename_from("Person") { name: String @key  age: I32? }\n'
+        "edge Knows: Human -> Human\n"
+    )
+    ask = "query all() { match { $a: Human  $b: Human  $a knows $b } return { $b.name as name } }"
+    async with create_graph(tmp_path / "graphs/a.omni", SCHEMA) as graph:
+        await graph.load(PEOPLE)
+
+        await graph.migrate(renamed)
+
+        assert (await graph.query(ask)).rows == ({"name": "bob"},)
+
+
 async def test_an_export_loaded_elsewhere_is_the_same_graph(tmp_path: Path) -> None:
     async with create_graph(tmp_path / "graphs/a.omni", SCHEMA) as graph:
         await graph.load(PEOPLE)
