@@ -11,20 +11,11 @@ from agentctl.engine.cluster import Cluster
 from agentctl.engine.freezing import CACHE_S
 from agentctl.engine.write_events import LoadEvent, WriteBegun, load_event, while_told
 from agentctl.graph.loads.sources import ColumnMapping, CsvSource, LoadOptions, Progress
-from agentctl.graph.port import Stamp
 from agentctl.testing.builders import ROWS, Bench, folder_files
 from agentctl_tools.door import call
+from tests.data.data_rig import STAMP
 
 CSV = "name,version\n" + "".join(f"p{n:05d},1\n" for n in range(10_000))
-STAMP = Stamp(
-    op="o",
-    actor="sarah",
-    on_behalf_of=None,
-    intent="a branch",
-    epoch=1,
-    nonce="0" * 32,
-    at="2026-11-21T12:00:00.000Z",
-)
 
 
 async def begun(bench: Bench) -> Cluster:
