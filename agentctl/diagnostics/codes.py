@@ -367,6 +367,20 @@ _AGENT: Final = {
     "agent_session_unusable": "The file is no session, or is one that cannot go on here; the message says why.",
 }
 
+_SANDBOX_RUNNERS: Final = {
+    "readonly_command_refused": "A command line that may only read holds something that could write, start a program or hide one.",
+    "sandbox_create_failed": "A step of making the sandbox failed; what the steps before had made was taken away.",
+    "sandbox_source_unknown": "The provider has no source of that name to make a sandbox from.",
+    "sandbox_command_invalid": "What was to be run in a sandbox is no command, or asks for a folder or a variable that it may not have.",
+    "sandbox_runner_unavailable": "Bubblewrap is not installed, or cannot make its namespaces on this machine; nothing was run.",
+    "sandbox_not_held": "The provider holds no sandbox of that id.",
+    "sandbox_not_started": "The sandbox was not started, or was stopped; everything in it is kept.",
+    "sandbox_over_quota": "The sandbox's files are more than it may have.",
+    "sandbox_file_refused": "A special file, or a folder too deep, can be neither copied nor kept in a snapshot.",
+    "sandbox_snapshot_missing": "The sandbox has no such snapshot, or its content is damaged.",
+    "sandbox_storage_failed": "A step on the files of a sandbox failed; nothing is half done.",
+}
+
 CODES: Final[dict[str, Code]] = _table(
     _CONFIG
     | _FOLDER
@@ -378,5 +392,6 @@ CODES: Final[dict[str, Code]] = _table(
     | _GRAPH
     | _SERVING
     | _AGENT
+    | _SANDBOX_RUNNERS
 )
 """Every code, by name."""

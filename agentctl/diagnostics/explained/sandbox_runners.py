@@ -1,0 +1,60 @@
+"""Paragraphs for what runs commands in a sandbox. A code, then what happened, why it matters, what to do."""
+
+from typing import Final
+
+EXPLAINED: Final[dict[str, str]] = {
+    "readonly_command_refused": (
+        "A command line that only reads may hold commands of a fixed list, joined by pipes, with "
+        "arguments that were looked at one by one. This one holds something else: another command, "
+        "an argument by which a command writes or starts another, a redirection, a substitution or "
+        "a second line. It was refused before anything was sent. The message names the segment and "
+        "the reason; write a line that only reads, or work in a sandbox, where anything may be run."
+    ),
+    "sandbox_create_failed": (
+        "A step of making the sandbox failed, for instance because the disk is full. What the "
+        "steps before had made was taken away again, so that nothing is left of it, and the same "
+        "call may be repeated. The message names the step."
+    ),
+    "sandbox_source_unknown": (
+        "A sandbox of files is a copy of one of the folders that the operator configured, and the "
+        "caller names one of them, never a path: else a sandbox would be a way to read any file of "
+        "the host. Name one that is configured."
+    ),
+    "sandbox_command_invalid": (
+        "What was to be run is no command: it has no words, a zero byte, a name of an environment "
+        "variable that is none or that would change how programs are loaded, a folder outside the "
+        "sandbox, or no time. Nothing was started."
+    ),
+    "sandbox_runner_unavailable": (
+        "Commands of a sandbox run in namespaces that bubblewrap makes. It is not installed, or "
+        "this machine does not let it make them. Install it (`apt-get install bubblewrap`); in a "
+        "container, user namespaces have to be permitted. Nothing is ever run without them."
+    ),
+    "sandbox_not_held": (
+        "The provider holds no sandbox of that id: it was never made, or it was destroyed. "
+        "`agentctl sandbox list` shows what there is."
+    ),
+    "sandbox_not_started": (
+        "Commands run only in a sandbox that was started and not stopped since; everything in a "
+        "stopped one is kept. Start it again."
+    ),
+    "sandbox_over_quota": (
+        "The files of the sandbox are more bytes, or more entries, than it may have. A command that "
+        "goes over is ended at once; the next is not begun. Restore an earlier snapshot, or destroy "
+        "the sandbox and make one with more room."
+    ),
+    "sandbox_file_refused": (
+        "A copy or a snapshot holds files, folders and symbolic links. A device, a pipe or a socket, "
+        "or a folder too deep to be told by its path, cannot be kept, and to leave it out silently "
+        "would make the snapshot untrue. Remove what the message names."
+    ),
+    "sandbox_snapshot_missing": (
+        "The sandbox has no snapshot of that reference, or what was kept of it is not what it was. "
+        "References come from the call that made the snapshot; one of another sandbox does not count."
+    ),
+    "sandbox_storage_failed": (
+        "A step on the files of the sandbox failed, for instance because the disk is full. Nothing "
+        "is half done: a snapshot is there whole or not at all, and a restored sandbox is as before "
+        "or as it was at the snapshot. Mend what the message names and repeat the call."
+    ),
+}
