@@ -1,0 +1,75 @@
+"""What became of the queries, policies, bindings and providers of a config between two snapshots.
+
+A service is a resource as a plan has it, by its address and its digest: all but graphs and schemas,
+whose types are listed, and of a graph its own settings. Source: sandboxes 4, Diff.
+"""
+
+from collections.abc import Iterator
+
+from agentctl.domain.config.model import DesiredCluster, DesiredGraph
+from agentctl.domain.sandbox.difference import ServiceChange
+from agentctl.ids import CLUSTER, graph_address, policy_address
+
+_Services = dict[str, object]
+"""What makes each of them the same one, by name."""
+
+
+def service_difference(
+    before: DesiredCluster | None, after: DesiredCluster | None, *, same_files: bool = False
+) -> tuple[ServiceChange, ...]:
+    """Returns what differs, by name.
+
+    Args:
+        before: None where the config had errors, so that nobody knows what it declares.
+        after: as *before*; where either is None, all that is told is that ``cluster`` changed, with
+            `enabled` for whether the config holds now.
+        same_files: whether the files are the same, so that nothing can differ.
+    """
+    if same_files:
+        return ()
+    if before is None or after is None:
+        return (ServiceChange(name=CLUSTER, enabled=after is not None, state="changed"),)
+    was, now = dict(_services(before)), dict(_services(after))
+    return tuple(
+        _change(name, is_there=name in now, was_there=name in was)
+        for name in sorted({*was, *now})
+        if was.get(name) != now.get(name)
+    )
+
+
+def _change(name: str, *, is_there: bool, was_there: bool) -> ServiceChange:
+    if not is_there:
+        return ServiceChange(name=name, enabled=False, state="removed")
+    return ServiceChange(name=name, enabled=True, state="changed" if was_there else "added")
+
+
+def _services(config: DesiredCluster) -> Iterator[tuple[str, object]]:
+    yield CLUSTER, _settings(config)
+    for resource in config.resources:
+        if resource.kind not in {"graph", "schema"}:
+            yield resource.address, resource.digest
+    for graph in config.graphs:
+        yield graph_address(graph.id), _graph_settings(graph)
+    for policy in config.policies:
+        for scope in policy.applies_to:
+            yield f"{policy_address(policy.name)} -> {scope}", True
+
+
+def _settings(config: DesiredCluster) -> object:
+    """Returns what cluster.yaml says of no resource, without places."""
+    return (
+        config.name,
+        config.storage,
+        config.lock,
+        config.env_file,
+        config.apply.concurrency,
+        tuple((group.name, group.members) for group in config.apply.groups),
+        config.protect,
+        tuple((move.source, move.target) for move in config.moved),
+        config.forget,
+    )
+
+
+def _graph_settings(graph: DesiredGraph) -> object:
+    """Returns what a graph has besides its schema and its queries."""
+    return graph.embedding_provider, graph.external_blobs
