@@ -29,9 +29,10 @@ Kind = Literal[
     "alias",
     "binding",
     "approval",
+    "remote",
     "ops",
 ]
-"""The kinds of resources; the last nine are agentctl's own. Source: control-plane 1.2 and 3.1."""
+"""The kinds of resources; the last ten are agentctl's own. Source: control-plane 1.2 and 3.1."""
 
 PROVIDER_KINDS: Final[Mapping[str, Kind]] = {
     "embedding": "embedding_provider",
@@ -43,12 +44,15 @@ PROVIDER_KINDS: Final[Mapping[str, Kind]] = {
 _PROVIDER_FAMILIES: Final[Mapping[Kind, str]] = {kind: f for f, kind in PROVIDER_KINDS.items()}
 
 NAMED_KINDS: Final[frozenset[Kind]] = frozenset(
-    {"policy", "pipeline", "embedding", "ui", "alias", "approval"}
+    {"policy", "pipeline", "embedding", "ui", "alias", "approval", "remote"}
 )
 """Kinds whose addresses are ``<kind>.<name>`` and belong to no graph."""
 
 SETTINGS_KINDS: Final[frozenset[Kind]] = frozenset(
-    {"approval", "ops", "alias", "binding", "embedding", "source_provider", "storage_provider"}
+    {
+        *("approval", "ops", "alias", "binding", "embedding", "remote"),
+        *("source_provider", "storage_provider"),
+    }
 )
 """Kinds that are applied by being recorded: the ledger has their digest, the catalog their fields."""
 

@@ -22,6 +22,7 @@ WORDS: Final[Mapping[Kind, str]] = {
     "alias": "aliases",
     "binding": "bindings",
     "approval": "approval rules",
+    "remote": "remotes",
 }
 """What several resources of a kind are called, in the order told; ``ops`` is one and not counted."""
 SINGULARS: Final = {"queries": "query", "policies": "policy", "aliases": "alias"}

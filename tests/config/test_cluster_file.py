@@ -88,8 +88,8 @@ def test_an_unknown_field_is_told_with_the_one_that_was_meant() -> None:
     )
     assert remedy("version: 1\nzzz: 1\n") == (
         "Take it out; the fields are version, metadata, storage, state, env_file, providers, graphs,"
-        " policies, apply, pipelines, embeddings, ui, aliases, bindings, approvals, ops, protect,"
-        " moved, forget."
+        " policies, apply, pipelines, embeddings, ui, aliases, bindings, approvals, ops,"
+        " publication, protect, moved, forget."
     )
 
 

@@ -39,6 +39,9 @@ bindings:
   - {query: query.g.one, surface: ui.d, name: first}
 approvals: {r: {match: {classes: [irreversible, authority, authority]}}}
 ops: {retention: {detached: 0}}
+publication:
+  remotes:
+    r: {url: 'git@h:o/r.git', forge: {kind: gitea, api: 'https://h/api/v1', repo: o/r, token: '${T}'}}
 protect: [ops, graph.g]
 moved: [{from: query.old.one, to: query.g.one}, {from: graph.old, to: graph.g}]
 forget: [policy.gone, pipeline.gone]
@@ -110,6 +113,14 @@ FIELDS: dict[str, tuple[str, dict[str, Any]]] = {
         },
     ),
     "provider.storage.c": ("storage-provider", {"kind": "file", "uri": "file:///srv/cold"}),
+    "remote.r": (
+        "remote",
+        {
+            "url": "git@h:o/r.git",
+            "branch_base": "main",
+            "forge": {"kind": "gitea", "api": "https://h/api/v1", "repo": "o/r", "token": "${T}"},
+        },
+    ),
     "ui.d": ("ui", {"file": sha(b"{}"), "queries": ["query.g.all_names"]}),
 }
 
@@ -189,7 +200,7 @@ async def test_the_new_sections_follow_policies_in_the_config_digest(load: Any) 
     assert list(document) == [
         "version", "metadata", "storage", "state", "providers", "graphs", "policies",
         "providers.source", "providers.storage", "apply", "pipelines", "embeddings", "ui", "aliases",
-        "bindings", "approvals", "ops", "protect", "moved", "forget",
+        "bindings", "approvals", "ops", "publication", "protect", "moved", "forget",
     ]  # fmt: skip
     assert document["providers"] == {"embedding": {"e": {"kind": "mock"}}}
     assert document["bindings"][0] == {"query": "one", "surface": "mcp"}
@@ -216,6 +227,7 @@ async def test_spelling_a_default_or_a_reference_otherwise_changes_no_resource(l
         ("pipeline.p", ParsedAddress(kind="pipeline", name="p")),
         ("ui.d", ParsedAddress(kind="ui", name="d")),
         ("ops", ParsedAddress(kind="ops", name="ops")),
+        ("remote.r", ParsedAddress(kind="remote", name="r")),
         (
             "binding.query.g.q->ui.d",
             ParsedAddress(kind="binding", name="ui.d", graph="g", query=query_address("g", "q")),

@@ -121,6 +121,32 @@ async def test_what_was_allowed_and_bound_is_taken_back_without_asking(tmp_path:
     assert refreshed.ok
 
 
+async def test_a_remote_waits_for_a_person_who_sees_where_changes_and_the_token_go(
+    tmp_path: Path,
+) -> None:
+    bench = Bench(tmp_path)
+    forge = "forge: {kind: gitea, api: 'https://h/api/v1', repo: o/r, token: '${T}'}"
+    more = f"publication: {{remotes: {{origin: {{url: 'git@h:o/r.git', {forge}}}}}}}\n"
+    cluster = await bench.begun(folder_files("supply") | {"cluster.yaml": yaml(more=more)})
+
+    waiting = await apply(cluster, bench.agent, wanting())
+    await decide(cluster, await ask(cluster, bench.agent, "remote.origin"))
+    applied = await apply(cluster, bench.agent, wanting())
+    bench.write({"cluster.yaml": yaml()})
+    taken = await apply(cluster, bench.agent, wanting())
+
+    assert [(n.resource, n.reason) for n in waiting.approvals_required] == [
+        (
+            "remote.origin",
+            "changes may be published to git@h:o/r.git, and secret ${T} will be sent to"
+            " https://h/api/v1",
+        )
+    ]
+    assert applied.converged, applied.diagnostics
+    assert taken.converged, taken.diagnostics
+    assert "remote.origin" not in (await recorded(cluster)).applied_revision.resources
+
+
 async def test_a_kind_without_a_step_is_told_and_never_recorded(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
     more = "ui: {dashboards: {deps: {file: d.json}}}\n"

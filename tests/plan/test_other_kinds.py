@@ -142,6 +142,7 @@ def test_a_kind_without_a_step_is_deferred_with_a_warning_and_the_rest_goes_on()
         ("ops", "ops", {"retention": {}}, ("authority",)),
         ("provider.source.s", "source_provider", {"kind": "http"}, ("authority",)),
         ("provider.storage.s", "storage_provider", {"kind": "s3"}, ("authority",)),
+        ("remote.r", "remote", {"url": "/srv/r.git"}, ("authority",)),
         (
             "pipeline.p",
             "pipeline",

@@ -66,6 +66,9 @@ approvals:
     tolerance: {percent: 1, rows: 100}
     expires: 24h
 ops: {archive: {backend: local}, retention: {keep_last: 50, detached: 7d}}
+publication:
+  remotes:
+    origin: {url: "git@host:o/r.git", forge: {kind: github, api: "https://host", repo: o/r, token: "${T}"}}
 protect: [graph.supply]
 moved: [{from: graph.old, to: graph.supply}]
 forget: [graph.gone]

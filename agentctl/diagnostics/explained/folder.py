@@ -105,6 +105,13 @@ EXPLAINED: Final[dict[str, str]] = {
         "`file` takes `file:///folder` and has neither `endpoint` nor `region`. Correct the field "
         "that the message names."
     ),
+    "invalid_remote": (
+        "A remote of `publication` is reached by git over a file path or SSH, and its forge by "
+        "https (or http on this machine). Anything else is refused, and so is a user or password in "
+        "an address: ssh takes its key, the forge a `token` that is a reference. Correct the field "
+        "that the message names.\n\n"
+        "    publication: {remotes: {origin: {url: 'git@host:owner/name.git'}}}"
+    ),
     "invalid_pipeline": (
         "A pipeline does not fit the graph that it writes to: the type or a property of `map` is "
         "not in its schema, or `merge` is asked of a node type without a `@key`. Each run would "

@@ -22,6 +22,7 @@ from agentctl.domain.config.forms import (
     UntaggedForm,
     VersionForm,
 )
+from agentctl.domain.config.publication_table import PUBLICATION
 from agentctl.domain.config.sections_table import (
     ALIAS,
     APPLY,
@@ -286,6 +287,9 @@ CLUSTER: Final = Section(
         ),
         "ops": Field(
             form=OPS, about="How long operations and detached graphs are kept, and where."
+        ),
+        "publication": Field(
+            form=PUBLICATION, about="Where changes that were tried in a sandbox may be published."
         ),
         "protect": Field(form=PROTECT, about="Resources whose loss is always gated."),
         "moved": Field(

@@ -103,8 +103,8 @@ def config_json(written: WrittenCluster) -> bytes:
 
 _PROVIDER_SECTIONS: Final = ("source", "storage")
 _SECTIONS: Final = (
-    "apply", "pipelines", "embeddings", "ui", "aliases", "bindings", "approvals", "ops", "protect",
-    "moved", "forget",
+    "apply", "pipelines", "embeddings", "ui", "aliases", "bindings", "approvals", "ops", "publication",
+    "protect", "moved", "forget",
 )  # fmt: skip
 """In the order of the table of control-plane 3.1; `env_file` is in no digest."""
 

@@ -18,6 +18,7 @@ from agentctl.domain.config.given import Entries, Fieldset, Literal
 from agentctl.domain.config.model import DesiredGraph, DesiredQuery
 from agentctl.domain.config.paths import CLUSTER_FILE
 from agentctl.domain.config.references import Declared
+from agentctl.domain.config.remotes import api_fault, remote_url_fault
 from agentctl.domain.config.storage_root import storage_root
 from agentctl.ids import Address, Kind, parse_address
 from agentctl.languages.query.params import bind_params
@@ -205,6 +206,20 @@ def _approval(one: Checked) -> None:
         one.bag.add(warning(code, one.address, message, where=text.where, remedy=remedy))
 
 
+def _remote(one: Checked) -> None:
+    url, api = one.given.text("url"), one.given.section("forge").text("api")
+    fault = remote_url_fault(url.text) if url is not None else None
+    if url is not None and fault is not None:
+        remedy = "Write a whole path, `ssh://user@host/path` or `user@host:path`."
+        one.fault(f"`url` of a remote {fault}", url.where, remedy)
+    fault = api_fault(api.text) if api is not None else None
+    if api is not None and fault is not None:
+        one.fault(f"`api` of a forge {fault}", api.where)
+    base = one.given.text("branch_base")
+    if base is not None and (".." in base.text or base.text.endswith((".", ".lock"))):
+        one.fault(f"`{base.text}` is no name of a branch for git", base.where)
+
+
 CHECKS: Final[Mapping[Kind, Callable[[Checked], None]]] = {
     "source_provider": _source_provider,
     "storage_provider": _storage_provider,
@@ -212,4 +227,5 @@ CHECKS: Final[Mapping[Kind, Callable[[Checked], None]]] = {
     "embedding": _embedding,
     "alias": _alias,
     "approval": _approval,
+    "remote": _remote,
 }

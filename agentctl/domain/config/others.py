@@ -17,6 +17,7 @@ from agentctl.domain.config.kind_checks import CHECKS, Checked
 from agentctl.domain.config.model import Dependency, DesiredGraph, DesiredResource
 from agentctl.domain.config.normal import Normal, Surroundings, kind_digest
 from agentctl.domain.config.paths import CLUSTER_FILE
+from agentctl.domain.config.publication_table import REMOTE
 from agentctl.domain.config.sections_table import (
     ALIAS,
     APPROVAL,
@@ -56,6 +57,7 @@ NAMED_SECTIONS: Final = (
     NamedSection(("ui", "dashboards"), "ui", DASHBOARD),
     NamedSection(("aliases",), "alias", ALIAS),
     NamedSection(("approvals",), "approval", APPROVAL),
+    NamedSection(("publication", "remotes"), "remote", REMOTE),
 )
 """In the order of the table of 3.1; `bindings` and `ops` have no names of their own."""
 

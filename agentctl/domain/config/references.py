@@ -31,6 +31,7 @@ KIND_WORDS: dict[Kind, str] = {
     "alias": "alias",
     "binding": "binding",
     "approval": "approval rule",
+    "remote": "remote",
     "ops": "section `ops`",
 }
 """What each kind is called in messages."""

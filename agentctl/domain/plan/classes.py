@@ -27,7 +27,7 @@ _DESTINATION: Final = ("kind", "base_url", "api_key")
 _AUTHORITY_KINDS: Final[frozenset[Kind]] = frozenset({"approval", "ops"})
 """Kinds of which every change is one of authority."""
 _SOURCE_KINDS: Final[frozenset[Kind]] = frozenset(
-    {"source_provider", "storage_provider", "pipeline"}
+    {"source_provider", "storage_provider", "pipeline", "remote"}
 )
 """Kinds that say where data comes from or goes to; taking one away opens nothing."""
 

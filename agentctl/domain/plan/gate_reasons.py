@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from agentctl.domain.config.model import DesiredCluster
+from agentctl.domain.config.model import DesiredCluster, DesiredResource
 from agentctl.domain.plan.disposals import Disposal
 from agentctl.domain.plan.model import Change
 from agentctl.domain.plan.statement import Effect
@@ -27,6 +27,8 @@ def settings_reason(change: Change, desired: DesiredCluster) -> str:
     if other is not None and other.kind == "embedding":
         fields = other.fields
         return f"texts of {fields['property']} in {fields['graph']} go to {fields['provider']}"
+    if other is not None and other.kind == "remote":
+        return _remote_reason(other)
     if other is None or other.kind not in {"source_provider", "storage_provider"}:
         return _REASONS.get(change.resource.partition(".")[0], "changes who may do or read more")
     where = other.fields.get("base_url") or other.fields.get("uri") or other.fields.get("kind")
@@ -34,6 +36,15 @@ def settings_reason(change: Change, desired: DesiredCluster) -> str:
     if secret is not None:
         return f"secret {secret} will be sent to {where}"
     return f"data may be read from or written to {where}"
+
+
+def _remote_reason(remote: DesiredResource) -> str:
+    """Returns where configuration may go, and which secret with it."""
+    told = f"changes may be published to {remote.fields.get('url')}"
+    forge = remote.fields.get("forge")
+    if isinstance(forge, Mapping):
+        told += f", and secret {forge.get('token')} will be sent to {forge.get('api')}"
+    return told
 
 
 def covering_effect(change: Change, disposals: Iterable[Disposal]) -> Effect:

@@ -94,7 +94,7 @@ _PREFIXED: Final = {
 _OF_CLUSTER: Final = frozenset(
     {
         "cluster", "policy", "provider", "pipeline", "embedding", "ui", "alias", "binding",
-        "approval", "ops",
+        "approval", "ops", "remote",
     }
 )  # fmt: skip
 """First parts of addresses that are decided over as the cluster."""

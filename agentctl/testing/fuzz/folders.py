@@ -11,7 +11,7 @@ from agentctl.testing.fuzz.grammar import Grammar, derive, grammar_of
 CLUSTER: Final = grammar_of("""
     file := '{' version section* '}'
     version := 'version:' VERSION ','
-    section := metadata | storage | state | graphs | graphs | policies | providers | embeddings | pipelines | ui | aliases | bindings | approvals | ops | listed | moved | apply | env
+    section := metadata | storage | state | graphs | graphs | policies | providers | embeddings | pipelines | ui | aliases | bindings | approvals | ops | publication | listed | moved | apply | env
     metadata := 'metadata:' '{' 'name:' TEXT '}' ','
     storage := 'storage:' STORAGE ','
     state := 'state:' '{' 'backend:' ID ',' 'lock:' BOOL '}' ','
@@ -40,6 +40,8 @@ CLUSTER: Final = grammar_of("""
     approvals := 'approvals:' '{' ID ':' '{' approval* '}' '}' ','
     approval := 'match:' '{' 'classes:' '[' CLASS ']' ',' 'resources:' addresses '}' ',' | 'need:' '{' 'count:' NUMBER '}' ',' | 'separate:' BOOL ',' | 'assurance:' ASSURANCE ',' | 'expires:' DURATION ','
     ops := 'ops:' '{' 'retention:' '{' 'detached:' DURATION '}' '}' ','
+    publication := 'publication:' '{' 'remotes:' '{' ID ':' '{' 'url:' URI ',' 'branch_base:' ID ',' forge? '}' '}' '}' ','
+    forge := 'forge:' '{' 'kind:' KIND ',' 'api:' URI ',' 'repo:' TEXT ',' 'token:' SECRET '}' ','
     listed := 'protect:' addresses ',' | 'forget:' addresses ','
     moved := 'moved:' '[' '{' 'from:' REFERENCE ',' 'to:' REFERENCE '}' ']' ','
 """)
