@@ -383,6 +383,18 @@ _SANDBOX_RUNNERS: Final = {
     "sandbox_storage_failed": "A step on the files of a sandbox failed; nothing is half done.",
 }
 
+_SANDBOX_STORE: Final = {
+    "sandbox_record_not_found": "The store of sandboxes has no record of that id or name.",
+    "sandbox_record_exists": "A record that may be there once is there already; the message says which.",
+    "sandbox_record_conflict": "No move leads from the record's state to the wanted one, or somebody moved it meanwhile.",
+    "sandbox_record_invalid": "A record or a request has a value that the store of sandboxes does not take.",
+    "sandbox_store_read_only": "The store of sandboxes was opened for reading; nothing that changes it is done.",
+    "sandbox_store_url_invalid": "The URL of the store of sandboxes is none of SQLite's files or PostgreSQL's databases.",
+    "sandbox_store_unavailable": "The database of sandboxes did not answer, or failed at what it was asked.",
+    "sandbox_store_newer": "The database of sandboxes was made by a later release of agentctl.",
+    "sandbox_store_outdated": "The tables of sandboxes are missing or of an earlier release, and may not be changed here.",
+    "sandbox_no_capacity": "No host that was heard of lately has what the sandbox needs.",
+}
 CODES: Final[dict[str, Code]] = _table(
     _CONFIG
     | _FOLDER
@@ -394,6 +406,7 @@ CODES: Final[dict[str, Code]] = _table(
     | _GRAPH
     | _SERVING
     | _AGENT
+    | _SANDBOX_STORE
     | _SANDBOX_RUNNERS
 )
 """Every code, by name."""

@@ -19,6 +19,7 @@ from agentctl.diagnostics.explained import (
     http,
     ledger,
     ops,
+    sandbox_store,
     sandbox_runners,
     storage,
     tokens,
@@ -35,6 +36,7 @@ EXPLANATIONS: Final[dict[str, str]] = (
     | graph.EXPLAINED
     | http.EXPLAINED
     | ops.EXPLAINED
+    | sandbox_store.EXPLAINED
     | sandbox_runners.EXPLAINED
     | storage.EXPLAINED
     | tokens.EXPLAINED
