@@ -383,6 +383,16 @@ _SANDBOX_RUNNERS: Final = {
     "sandbox_storage_failed": "A step on the files of a sandbox failed; nothing is half done.",
 }
 
+_MACHINES: Final = {
+    "machine_unavailable": "Qemu or one of its programs is not installed, or did not do what it was asked.",
+    "machine_silent": "The agent in the machine did not answer in time, or not as it should; the machine was switched off.",
+    "machine_busy": "Another command or a step of the machine is under way.",
+    "machine_source_changed": "The golden image is no longer what it was when the machine was made, so its disk holds nothing certain.",
+    "machine_source_unprepared": "The source machine was prepared for another authority of certificates, or never.",
+    "machine_list_missing": "A snapshot was made while the machine could not list its files, so it can be restored and not compared.",
+    "machine_snapshot_exists": "The machine has a snapshot of that name, or the name is none.",
+}
+
 _SANDBOX_STORE: Final = {
     "sandbox_record_not_found": "The store of sandboxes has no record of that id or name.",
     "sandbox_record_exists": "A record that may be there once is there already; the message says which.",
@@ -408,5 +418,6 @@ CODES: Final[dict[str, Code]] = _table(
     | _AGENT
     | _SANDBOX_STORE
     | _SANDBOX_RUNNERS
+    | _MACHINES
 )
 """Every code, by name."""

@@ -23,7 +23,7 @@ from agentctl.graph.collected import (
 from agentctl.graph.commit import Commit, TypeState, next_commit
 from agentctl.graph.layout import MAIN, data_prefix
 from agentctl.graph.log import check_epoch
-from agentctl.graph.pinning import pins
+from agentctl.graph.pinning import all_pins
 from agentctl.graph.port import Stamp
 from agentctl.graph.refusals import pinned
 from agentctl.graph.roots import GraphRoots, tag_of
@@ -62,7 +62,7 @@ async def _refuse_kept(roots: GraphRoots, graph_id: str, main: Commit, *, below:
     Raises:
         GraphError: `graph_pinned`.
     """
-    kept = [p.op for p in await pins(roots, graph_id) if p.incarnation == main.incarnation]
+    kept = [p.op for p in await all_pins(roots, graph_id) if p.incarnation == main.incarnation]
     for name, head in (await heads(roots, graph_id, main)).items():
         start = cut_from(await started_by(roots, graph_id, head))
         if name != MAIN and (start is None or start[0] != MAIN or start[1] < below):

@@ -6,6 +6,7 @@ from datetime import datetime
 from agentctl.graph import exporting
 from agentctl.graph.branching import branches, merging, points, tags, unmerged
 from agentctl.graph.branching import feed as feeding
+from agentctl.graph.branching.names import RESERVED, check_not_reserved
 from agentctl.graph.branching.tags import Tag
 from agentctl.graph.branching.told import DiffReport, FeedPage, MergeReport
 from agentctl.graph.care.cleanup import Asked, cleanup
@@ -105,8 +106,17 @@ class LanceData:
         )
         return branches.branch_info(commit)
 
+    async def trunk_create(
+        self, graph_id: str, name: str, *, base: int, stamp: Stamp
+    ) -> BranchInfo:
+        """Cuts the trunk of a sandbox from commit *base* of `main`; nobody else's branch is called so."""
+        assert name.startswith(RESERVED), name
+        commit = await branches.cut_branch(self._roots, graph_id, name, at=str(base), stamp=stamp)
+        return branches.branch_info(commit)
+
     async def branch_delete(self, graph_id: str, name: str, *, observed: int, stamp: Stamp) -> int:
         """Ends a branch; returns the number of its tombstone."""
+        check_not_reserved(graph_id, name)
         return await branches.delete_branch(
             self._roots, graph_id, name, observed=observed, stamp=stamp
         )
@@ -150,6 +160,7 @@ class LanceData:
         stamp: Stamp,
     ) -> MergeReport:
         """Merges branch *source* into *into* by one commit `merge`, or tells the conflicts."""
+        check_not_reserved(graph_id, into)
         return await merging.merge(
             self._roots, graph_id, source, into=into, stamp=stamp, if_commit=if_commit
         )
@@ -182,6 +193,7 @@ class LanceData:
 
     async def optimize(self, graph_id: str, *, branch: str = MAIN, stamp: Stamp) -> OptimizeReport:
         """Compacts small files and brings the indexes up to date, by one commit `write`, or none."""
+        check_not_reserved(graph_id, branch)
         return await optimize(self._roots, graph_id, branch=branch, stamp=stamp)
 
     async def cleanup(

@@ -18,6 +18,7 @@ from agentctl.domain.storage.protocol import BackendError, ObjectStore
 from agentctl.graph import erasing, pinning, purging
 from agentctl.graph.asking import NEWEST, Point, Read, explain, run, stream
 from agentctl.graph.branching.branches import end_branches, heads
+from agentctl.graph.branching.names import check_not_reserved
 from agentctl.graph.commit import (
     ENDED,
     Commit,
@@ -89,6 +90,17 @@ class LanceGraphs(LanceData):
         )
         self._mint = mint or mint_ulid
 
+    def seen_through(self, store: ObjectStore, outside: Callable[[str], str]) -> "LanceGraphs":
+        """Returns these graphs as *store*, a view of theirs, shows them; as `GraphRoots.seen_through`."""
+        seen = LanceGraphs(store, mint=self._mint)
+        seen._roots = self._roots.seen_through(store, outside)
+        return seen
+
+    @property
+    def store(self) -> ObjectStore:
+        """Where the graphs lie."""
+        return self._roots.store
+
     def uri(self, graph_id: str) -> str:
         """Returns the graph root's location."""
         return f"{self._roots.store.uri}/{root(graph_id)}"
@@ -152,6 +164,7 @@ class LanceGraphs(LanceData):
         branch: str = MAIN,
     ) -> int:
         """Makes *schema* the one in force by one commit `schema` on top of commit *observed*."""
+        check_not_reserved(graph_id, branch)
         return await migrating.migrate(
             self._roots, graph_id, schema=schema, observed=observed, stamp=stamp, branch=branch
         )
@@ -221,6 +234,7 @@ class LanceGraphs(LanceData):
         stamp: Stamp,
     ) -> LoadOutcome:
         """Loads NDJSON, CSV and Parquet sources together by one commit, or nothing at all."""
+        check_not_reserved(graph_id, branch)
         return await load_from(
             self._roots,
             graph_id,
@@ -242,6 +256,7 @@ class LanceGraphs(LanceData):
         stamp: Stamp,
     ) -> MutationReport:
         """Runs a mutation with bound parameters by one commit of a branch, or none."""
+        check_not_reserved(graph_id, branch)
         mutation = Mutation(
             query=query, params=params, branch=branch, if_commit=if_commit, stamp=stamp
         )
@@ -316,6 +331,7 @@ class LanceGraphs(LanceData):
         self, graph_id: str, number: int, *, branch: str = MAIN, observed: int, stamp: Stamp
     ) -> int:
         """Makes what commit *number* of a branch named its newest again, by one commit `revert`."""
+        check_not_reserved(graph_id, branch)
         return await pinning.revert(
             self._roots, graph_id, number, branch=branch, observed=observed, stamp=stamp
         )

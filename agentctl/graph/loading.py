@@ -29,7 +29,7 @@ from agentctl.graph.loads.sources import (
 )
 from agentctl.graph.log import check_epoch, require_live
 from agentctl.graph.port import GraphError, LoadReport, ReadSetConflictError, Stamp
-from agentctl.graph.roots import ATTEMPT_COUNT_MAX, GraphRoots, require_engine, tag_of
+from agentctl.graph.roots import ATTEMPT_COUNT_MAX, GraphRoots, require_engine
 from agentctl.graph.threads import in_thread
 from agentctl.ids import graph_address
 
@@ -156,7 +156,7 @@ async def _settled_again(loading: _Loading, branch: str, number: int) -> "Settle
 async def _write_once(loading: _Loading, head: Commit) -> tuple[int | None, "Settled"]:
     roots, graph_id, spool, options, stamp, _ = loading
     ir = await roots.ir(graph_id, head)
-    tag = tag_of(head.n + 1, stamp, head.branch)
+    tag = roots.tag(head.n + 1, stamp, head.branch)
 
     def write(tables: "Tables") -> tuple["Settled", Mapping[str, TypeState] | None]:
         from agentctl.graph.loads.settling import settle

@@ -25,6 +25,7 @@ from agentctl.graph.layout import (
     commits_prefix,
     commits_root,
     format_key,
+    names_prefix,
     root,
 )
 from agentctl.graph.refusals import (
@@ -175,7 +176,8 @@ def _ours_and_newest(
 def _format_problem(graph_id: str) -> Machine[str | None]:
     found = yield from read(format_key(graph_id))
     if found is None:
-        others = yield from list_keys(root(graph_id) + "/")
+        keys = yield from list_keys(root(graph_id) + "/")
+        others = [key for key in keys if not key.startswith(names_prefix(graph_id))]
         return f"it holds {others[0]} and no format.json" if others else None
     try:
         written = msgspec.json.decode(found.data, type=Format)

@@ -71,7 +71,12 @@ async def unpin(roots: GraphRoots, graph_id: str, number: int, *, op: str) -> No
 
 
 async def pins(roots: GraphRoots, graph_id: str) -> tuple[Pin, ...]:
-    """Returns every pin, by commit."""
+    """Returns every pin of `main`, by commit."""
+    return tuple(one for one in await all_pins(roots, graph_id) if one.branch == MAIN)
+
+
+async def all_pins(roots: GraphRoots, graph_id: str) -> tuple[Pin, ...]:
+    """Returns every pin, those of sandboxes too."""
     found: list[Pin] = []
     for key in await roots.store.list(pins_prefix(graph_id)):
         stored = await roots.store.read(key)

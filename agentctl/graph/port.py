@@ -116,7 +116,8 @@ class Pin(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     version: Literal[1] = 1
     commit: int
-    """Of `main`."""
+    branch: str = MAIN
+    """Whose commit it is; of another than `main` in a sandbox alone."""
     incarnation: str
     op: str
     """The op that needs it; no other lets go of it."""

@@ -64,15 +64,35 @@ class GraphRoots:
         *,
         before_table_write: BeforeWrite | None = None,
         index_rows_min: int | None = None,
+        outside: Callable[[str], str] | None = None,
     ) -> None:
         self.store = store
         self.log = CommitLog(store)
         self.before_write = before_table_write or _ignore
         self._index_rows_min = index_rows_min
+        self._outside = outside
         self._identity: S3Identity | None = None
         self._irs: dict[tuple[str, str], SchemaIr] = {}
         self._session: LanceSession | None = None
         self._has_engine = False
+
+    def seen_through(self, store: ObjectStore, outside: Callable[[str], str]) -> "GraphRoots":
+        """Returns the roots as *store* shows them, where branches have other names.
+
+        Args:
+            store: a view of this one's store, at the same location.
+            outside: gives the name by which the datasets know a branch.
+        """
+        return GraphRoots(
+            store,
+            before_table_write=self.before_write,
+            index_rows_min=self._index_rows_min,
+            outside=outside,
+        )
+
+    def tag(self, number: int, stamp: Stamp, branch: str) -> str:
+        """Returns the name that pins what commit *number* of a branch names, as `tag_of`."""
+        return tag_of(number, stamp, branch if self._outside is None else self._outside(branch))
 
     async def head(self, graph_id: str, branch: str = MAIN) -> Commit:
         """Returns the newest commit of a root that is ours and has one.

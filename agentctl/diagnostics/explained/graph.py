@@ -51,6 +51,12 @@ EXPLAINED: Final[dict[str, str]] = {
         "beginning and ending with a letter or digit, without `..`, at most 100 characters in "
         "all. `main` is there always: it is neither created nor deleted as a branch."
     ),
+    "not_in_a_sandbox": (
+        "A sandbox has branches of the real graphs, and may do with them whatever a cluster may. "
+        "What belongs to the whole of a real graph is not the sandbox's: tags, cleanups, the "
+        "removal of data. Do it in the cluster itself, where it is planned and gated; or to a "
+        "graph that was created in the sandbox, which is the sandbox's own."
+    ),
     "branch_unmerged": (
         "What was written to the branch since it was cut is on no other branch, and goes with the "
         "next cleanup once the branch is deleted. Merge it first, or say that it is meant. Of a "

@@ -45,15 +45,31 @@ async def create_branch(  # what is cut, from where, and by whom
     at: str | None = None,
     stamp: Stamp,
 ) -> Commit:
+    """Cuts a branch that anybody may have; as `cut_branch`.
+
+    Raises:
+        GraphError: `graph_branch_invalid` for the name, and as `cut_branch`.
+    """
+    check_name(graph_id, name, "branch")
+    return await cut_branch(roots, graph_id, name, source=source, at=at, stamp=stamp)
+
+
+async def cut_branch(  # what is cut, from where, and by whom
+    roots: GraphRoots,
+    graph_id: str,
+    name: str,
+    *,
+    source: str = MAIN,
+    at: str | None = None,
+    stamp: Stamp,
+) -> Commit:
     """Cuts a branch from a point of the history of *source*; returns its commit `branch`.
 
     Repeating it with the same nonce is harmless.
 
     Raises:
-        GraphError: `graph_branch_invalid` for the name, `graph_branch_exists`, `graph_collected`,
-            and as `resolve` for the point.
+        GraphError: `graph_branch_exists`, `graph_collected`, and as `resolve` for the point.
     """
-    check_name(graph_id, name, "branch")
     start = await resolve(roots, graph_id, branch=source, at=at)
     head = await roots.log.head(graph_id, name)
     if head is not None:
@@ -65,7 +81,7 @@ async def create_branch(  # what is cut, from where, and by whom
     commit = branch_commit(name, start, stamp, n=head.n + 1 if head is not None else 1)
     await roots.log.append(graph_id, commit, head=head)
     if has_let_go(await newest_cleanup(roots.store, graph_id), start):
-        await _end(roots, graph_id, commit, stamp)
+        await end_branch(roots, graph_id, commit, stamp)
         raise collected(graph_id, start)
     return commit
 
@@ -101,7 +117,7 @@ async def end_branches(roots: GraphRoots, graph_id: str, tombstone: Commit, stam
     """
     for name, head in (await heads(roots, graph_id, tombstone)).items():
         if name != MAIN:
-            await _end(roots, graph_id, head, stamp)
+            await end_branch(roots, graph_id, head, stamp)
 
 
 async def revive_branches(
@@ -143,7 +159,7 @@ def branch_info(head: Commit) -> BranchInfo:
     return BranchInfo(name=head.branch, head=commit_info(head), schema=head.schema.shape_digest)
 
 
-async def _end(roots: GraphRoots, graph_id: str, head: Commit, stamp: Stamp) -> None:
+async def end_branch(roots: GraphRoots, graph_id: str, head: Commit, stamp: Stamp) -> None:
     """Writes the tombstone of a branch, above whatever was written meanwhile."""
     for attempt in range(END_ATTEMPT_COUNT_MAX):
         try:

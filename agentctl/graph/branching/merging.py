@@ -23,7 +23,7 @@ from agentctl.graph.layout import MAIN, commit_id
 from agentctl.graph.log import check_epoch, require_live
 from agentctl.graph.port import GraphError, ReadSetConflictError, Stamp
 from agentctl.graph.refusals import collected, conflict, corrupt
-from agentctl.graph.roots import ATTEMPT_COUNT_MAX, GraphRoots, tag_of
+from agentctl.graph.roots import ATTEMPT_COUNT_MAX, GraphRoots
 from agentctl.ids import graph_address
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ async def _fast_forward(
 ) -> Mapping[str, TypeState]:
     """Returns the types of their commit, pinned for ours: no row is read or written."""
     irs = [await roots.ir(graph_id, commit) for commit in (met.ours, met.theirs)]
-    tag = tag_of(met.ours.n + 1, stamp, met.ours.branch)
+    tag = roots.tag(met.ours.n + 1, stamp, met.ours.branch)
 
     def pin(tables: "Tables") -> Mapping[str, TypeState]:
         from agentctl.graph.branching.merge import pin_new
@@ -178,7 +178,7 @@ async def _merged(
     """Decides, and writes what was decided where there is no conflict."""
     commits = (met.base, met.ours, met.theirs, *met.crossed)
     irs: list[SchemaIr] = [await roots.ir(graph_id, commit) for commit in commits]
-    tag = tag_of(met.ours.n + 1, stamp, met.ours.branch)
+    tag = roots.tag(met.ours.n + 1, stamp, met.ours.branch)
 
     def act(tables: "Tables") -> tuple["MergePlan", Mapping[str, TypeState]]:
         from agentctl.graph.branching.merge import Three, planned, written

@@ -10,6 +10,8 @@ from agentctl.graph.layout import MAIN
 from agentctl.graph.refusals import branch_invalid
 
 NAME_LENGTH_MAX: Final = 100
+RESERVED: Final = "sandbox/"
+"""What the branches of sandboxes begin with."""
 _PART: Final = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 _NAME: Final = re.compile(rf"{_PART}(?:/{_PART})*")
 _ID: Final = re.compile(rf"({_PART}(?:/{_PART})*):([1-9][0-9]{{0,18}})")
@@ -51,11 +53,24 @@ def check_name(graph_id: str, name: str, what: Literal["branch", "tag"]) -> None
         problem = "it is a number, as commits have one"
     if problem is None and what == "tag" and time_named(name) is not None:
         problem = "it is a time, which stands for the newest commit made by then"
+    if problem is None and name.startswith(RESERVED):
+        problem = f"what begins with {RESERVED!r} is of sandboxes"
     if problem is not None:
         said = f"No {what} can be called {name!r}: {problem}"
         raise branch_invalid(
             graph_id, said, remedy="Choose another name: letters, digits, . - _ and /"
         )
+
+
+def check_not_reserved(graph_id: str, branch: str) -> None:
+    """Refuses to write to the branch of a sandbox but through the sandbox.
+
+    Raises:
+        GraphError: `graph_branch_invalid`.
+    """
+    if branch.startswith(RESERVED):
+        said = f"The branch {branch!r} is of a sandbox, and is written in the sandbox alone"
+        raise branch_invalid(graph_id, said, remedy="agentctl sandbox list")
 
 
 def parse_commit_id(text: str) -> CommitId | None:

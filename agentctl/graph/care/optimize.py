@@ -12,7 +12,7 @@ from agentctl.graph.data_port import OptimizeReport
 from agentctl.graph.layout import MAIN, commit_id
 from agentctl.graph.log import check_epoch, require_live
 from agentctl.graph.port import Stamp
-from agentctl.graph.roots import GraphRoots, tag_of
+from agentctl.graph.roots import GraphRoots
 
 if TYPE_CHECKING:
     from agentctl.graph.tables import Tables
@@ -39,10 +39,10 @@ async def optimize(
         types, said = dict(head.types), Done()
         for ir_type in ir.types:
             state, done = tables.compact(
-                ir_type, types[ir_type.id], tag=tag_of(head.n + 1, stamp, branch)
+                ir_type, types[ir_type.id], tag=roots.tag(head.n + 1, stamp, branch)
             )
             if done:
-                tables.pin(ir_type, state, tag_of(head.n + 1, stamp, branch))
+                tables.pin(ir_type, state, roots.tag(head.n + 1, stamp, branch))
                 types[ir_type.id], said[ir_type.name] = state, done
         return types, said
 

@@ -12,7 +12,7 @@ from agentctl.graph.collected import Cleanup, newest_cleanup, numbers_of
 from agentctl.graph.commit import Commit
 from agentctl.graph.layout import MAIN
 from agentctl.graph.log import require_live
-from agentctl.graph.pinning import pins
+from agentctl.graph.pinning import all_pins
 from agentctl.graph.roots import GraphRoots
 from agentctl.graph.threads import each_of
 
@@ -49,8 +49,8 @@ async def survey(roots: GraphRoots, graph_id: str) -> Survey:
         commits[branch] = tuple(c for c in found if c.incarnation == main.incarnation)
     named = {parse_commit_id(tag.commit) for tag in await tags(roots, graph_id)}
     kept = {(n.branch, n.n) for n in named if n is not None}
-    found_pins = await pins(roots, graph_id)
-    kept |= {(MAIN, pin.commit) for pin in found_pins if pin.incarnation == main.incarnation}
+    found_pins = await all_pins(roots, graph_id)
+    kept |= {(pin.branch, pin.commit) for pin in found_pins if pin.incarnation == main.incarnation}
     # Newer than `live` only by what was written meanwhile, which `commits` has then.
     newest = {b: (commits.get(b) or (head,))[-1] for b, head in live.items()}
     return Survey(

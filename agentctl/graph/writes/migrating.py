@@ -14,7 +14,7 @@ from agentctl.graph.judging import Asked, judgements, refuse_broken
 from agentctl.graph.layout import MAIN
 from agentctl.graph.migration import check_migration, check_types
 from agentctl.graph.port import SchemaPayload, Stamp
-from agentctl.graph.roots import GraphRoots, tag_of
+from agentctl.graph.roots import GraphRoots
 
 if TYPE_CHECKING:
     from agentctl.graph.tables import Tables
@@ -48,7 +48,7 @@ async def migrate(
     if asked:
         await _judge(roots, graph_id, head, asked)
     ref = await roots.write_schema(graph_id, schema)
-    tag = tag_of(head.n + 1, stamp, head.branch)
+    tag = roots.tag(head.n + 1, stamp, head.branch)
 
     def reshape(tables: "Tables") -> Mapping[str, TypeState]:
         from agentctl.graph.writing import reshape_types

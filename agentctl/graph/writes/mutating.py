@@ -14,7 +14,7 @@ from agentctl.graph.commit import Commit, TypeState, next_commit
 from agentctl.graph.layout import MAIN, commit_id
 from agentctl.graph.log import check_epoch, require_live
 from agentctl.graph.port import ReadSetConflictError, Stamp
-from agentctl.graph.roots import ATTEMPT_COUNT_MAX, GraphRoots, tag_of
+from agentctl.graph.roots import ATTEMPT_COUNT_MAX, GraphRoots
 from agentctl.graph.violations import Violations
 from agentctl.graph.writes.refusing import moved, schema_moved
 from agentctl.graph.writes.report import MutationReport
@@ -104,7 +104,7 @@ async def _once(
     mint: Callable[[], str],
 ) -> MutationReport:
     ir = await _ir(roots, graph_id, mutation, head)
-    tag = tag_of(head.n + 1, mutation.stamp, head.branch)
+    tag = roots.tag(head.n + 1, mutation.stamp, head.branch)
 
     def write(tables: "Tables") -> _Made:
         from agentctl.graph.snapshot import Snapshot
