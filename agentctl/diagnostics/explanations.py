@@ -18,9 +18,10 @@ from agentctl.diagnostics.explained import (
     graph,
     http,
     ledger,
+    machines,
     ops,
-    sandbox_store,
     sandbox_runners,
+    sandbox_store,
     storage,
     tokens,
 )
@@ -35,6 +36,7 @@ EXPLANATIONS: Final[dict[str, str]] = (
     | door.EXPLAINED
     | graph.EXPLAINED
     | http.EXPLAINED
+    | machines.EXPLAINED
     | ops.EXPLAINED
     | sandbox_store.EXPLAINED
     | sandbox_runners.EXPLAINED
