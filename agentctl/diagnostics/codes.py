@@ -371,6 +371,10 @@ _AGENT: Final = {
 
 _SANDBOX_RUNNERS: Final = {
     "readonly_command_refused": "A command line that may only read holds something that could write, start a program or hide one.",
+    "sandbox_not_found": "There is no open sandbox of that id that you may use.",
+    "sandbox_exists": "The draft is a sandbox already, or another sandbox has that name.",
+    "sandbox_not_opened": "The sandbox could not be opened; nothing is left of it.",
+    "graph_not_live": "A graph that is recorded is not there, so it cannot be lent to a sandbox.",
     "sandbox_create_failed": "A step of making the sandbox failed; what the steps before had made was taken away.",
     "sandbox_source_unknown": "The provider has no source of that name to make a sandbox from.",
     "sandbox_command_invalid": "What was to be run in a sandbox is no command, or asks for a folder or a variable that it may not have.",
