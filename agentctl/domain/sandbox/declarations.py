@@ -1,7 +1,8 @@
 """A stored type or property as `.pg` declares it, on one line; the formatter would write it so.
 
 A key, unique or index of one property stands behind it, every other constraint in the type's body.
-Properties are declarations of their own, so the body of a type leaves them out.
+Properties are declarations of their own, so the body of a type leaves them out. Constraints and
+interfaces are sorted: their order declares nothing.
 """
 
 import json
@@ -28,7 +29,7 @@ def type_declaration(ir_type: IrType) -> str:
     if ir_type.kind == "edge":
         named += f": {ir_type.source} -> {ir_type.target}{_card(ir_type.cardinality)}"
     told = _told("description", ir_type.description) + _told("instruction", ir_type.instruction)
-    faces = f" implements {', '.join(ir_type.implements)}" if ir_type.implements else ""
+    faces = f" implements {', '.join(sorted(ir_type.implements))}" if ir_type.implements else ""
     body = " ".join(_body(ir_type))
     braces = f" {{ {body} }}" if body else "" if ir_type.kind == "edge" else " {}"
     return f"{named}{told}{_opaques(ir_type.opaque)}{faces}{braces}"
@@ -53,9 +54,11 @@ def _body(ir_type: IrType) -> Iterator[str]:
     if len(ir_type.key) > 1:
         yield f"@key({', '.join(ir_type.key)})"
     marked = {(kind, (p.name,)) for p in ir_type.properties for kind in _marks(p)}
-    for stored in ir_type.constraints:
-        if (stored.kind, stored.columns) not in marked:
-            yield _constraint(stored)
+    yield from sorted(
+        _constraint(stored)
+        for stored in ir_type.constraints
+        if (stored.kind, stored.columns) not in marked
+    )
 
 
 def _marks(prop: IrProperty) -> tuple[str, ...]:

@@ -5,13 +5,21 @@ whose types are listed, and of a graph its own settings. Source: sandboxes 4, Di
 """
 
 from collections.abc import Iterator
+from typing import Final
+
+import msgspec
 
 from agentctl.domain.config.model import DesiredCluster, DesiredGraph
 from agentctl.domain.sandbox.difference import ServiceChange
 from agentctl.ids import CLUSTER, graph_address, policy_address
 
-_Services = dict[str, object]
-"""What makes each of them the same one, by name."""
+_OF_RESOURCES: Final = frozenset(
+    {
+        *("graphs", "policies", "embedding_providers", "others", "resources", "dependencies"),
+        *("files", "source_digest", "config_digest"),
+    }
+)
+"""Fields of a config that say nothing besides resources and files; all others are settings."""
 
 
 def service_difference(
@@ -57,17 +65,16 @@ def _services(config: DesiredCluster) -> Iterator[tuple[str, object]]:
 
 def _settings(config: DesiredCluster) -> object:
     """Returns what cluster.yaml says of no resource, without places."""
-    return (
-        config.name,
-        config.storage,
-        config.lock,
-        config.env_file,
-        config.apply.concurrency,
-        tuple((group.name, group.members) for group in config.apply.groups),
-        config.protect,
-        tuple((move.source, move.target) for move in config.moved),
-        config.forget,
-    )
+    fields = (name for name in config.__struct_fields__ if name not in _OF_RESOURCES)
+    return [(name, _placeless(msgspec.to_builtins(getattr(config, name)))) for name in fields]
+
+
+def _placeless(value: object) -> object:
+    if isinstance(value, dict):
+        return {name: _placeless(item) for name, item in value.items() if name != "where"}
+    if isinstance(value, list | tuple):
+        return [_placeless(item) for item in value]
+    return value
 
 
 def _graph_settings(graph: DesiredGraph) -> object:

@@ -76,7 +76,7 @@ def test_everything_of_a_declaration_is_told() -> None:
         [
             "interface Named {}",
             "name: String @index",
-            'node Person @description("Who \\"is\\"\\nthere") @owner("a", since=3) implements Named { @key(first, last) @range(age, 0..) @check(email, "@") @index(age, first) }',
+            'node Person @description("Who \\"is\\"\\nthere") @owner("a", since=3) implements Named { @key(first, last) @check(email, "@") @index(age, first) @range(age, 0..) }',
             "email: String @unique",
             "first: String",
             "last: String",
