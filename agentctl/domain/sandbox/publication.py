@@ -14,11 +14,14 @@ Event = Literal["commit", "open_pr", "merge", "fail", "retry"]
 Stage = Literal["PENDING", "COMMITTED", "PR_CREATED", "MERGED"]
 
 STAGES: Final[tuple[Stage, ...]] = ("PENDING", "COMMITTED", "PR_CREATED", "MERGED")
-_LEADS: Final[dict[Event, tuple[Stage, Stage]]] = {
-    "commit": ("PENDING", "COMMITTED"),
-    "open_pr": ("COMMITTED", "PR_CREATED"),
-    "merge": ("PR_CREATED", "MERGED"),
+_LEADS: Final[dict[Event, tuple[tuple[Stage, ...], Stage]]] = {
+    "commit": (("PENDING",), "COMMITTED"),
+    "open_pr": (("COMMITTED", "PR_CREATED"), "PR_CREATED"),
+    "merge": (("COMMITTED", "PR_CREATED"), "MERGED"),
 }
+"""From where, and where to. A pull request that was closed may be followed by another one; a remote
+that is no forge has none, and its branch is merged all the same."""
+_MOVES: Final = frozenset((before, to) for befores, to in _LEADS.values() for before in befores)
 
 
 class Rejection(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,8 +52,8 @@ def step(publication: Publication, event: Event) -> PublicationStatus | Rejectio
         case "retry":
             return stage if at == "FAILED" else refused
         case "commit" | "open_pr" | "merge":
-            before, after = _LEADS[event]
-            return after if at == before else refused
+            befores, after = _LEADS[event]
+            return after if at in befores else refused
         case _:
             assert_never(event)
 
@@ -63,13 +66,13 @@ def move(publication: Publication, to: PublicationStatus) -> PublicationStatus |
         return refused if at == "MERGED" else to
     if at == "FAILED" and to == stage:
         return to
-    return to if (stage, to) in _LEADS.values() else refused
+    return to if (stage, to) in _MOVES else refused
 
 
 def lacks(publication: Publication) -> str | None:
     """Returns the field that a publication of its status has to have and this one has not."""
     if publication.status in {"COMMITTED", "PR_CREATED", "MERGED"} and not publication.commit_sha:
         return "commit_sha"
-    if publication.status in {"PR_CREATED", "MERGED"} and not publication.pr_url:
+    if publication.status == "PR_CREATED" and not publication.pr_url:
         return "pr_url"
     return None
