@@ -409,6 +409,21 @@ _SANDBOX_STORE: Final = {
     "sandbox_store_outdated": "The tables of sandboxes are missing or of an earlier release, and may not be changed here.",
     "sandbox_no_capacity": "No host that was heard of lately has what the sandbox needs.",
 }
+_PUBLICATION: Final = {
+    "publication_remote_unknown": "No remote of that name is applied; a caller names one, never an address.",
+    "publication_secret_missing": "The variable that a forge's token is in is not set, so nothing was published.",
+    "publication_no_repository": "The cluster folder lies in no git repository that has committed it; publish to the folder.",
+    "publication_nothing": "No file would change by the publication.",
+    "publication_base_moved": "A file is not any more what the sandbox started from, so its change is not put over it.",
+    "publication_branch_moved": "The branch of the publication holds what agentctl did not put there; nothing is overwritten.",
+    "publication_commit_failed": "git could not make the commit; the message says why.",
+    "publication_push_refused": "The remote refused the branch; the commit is kept, and a retry makes no second one.",
+    "publication_unreachable": "The remote could not be reached, or git failed there; the commit is kept.",
+    "publication_forge_failed": "The forge did not open the pull request, or could not be asked; what was reached is kept.",
+    "publication_closed": "The pull request was closed or deleted without a merge; to publish again opens another.",
+    "publication_folder_failed": "The folder could not be written; every file is as it was.",
+}
+
 CODES: Final[dict[str, Code]] = _table(
     _CONFIG
     | _FOLDER
@@ -420,6 +435,7 @@ CODES: Final[dict[str, Code]] = _table(
     | _GRAPH
     | _SERVING
     | _AGENT
+    | _PUBLICATION
     | _SANDBOX_STORE
     | _SANDBOX_RUNNERS
     | _MACHINES

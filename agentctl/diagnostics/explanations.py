@@ -20,6 +20,7 @@ from agentctl.diagnostics.explained import (
     ledger,
     machines,
     ops,
+    publication,
     sandbox_runners,
     sandbox_store,
     storage,
@@ -38,6 +39,7 @@ EXPLANATIONS: Final[dict[str, str]] = (
     | http.EXPLAINED
     | machines.EXPLAINED
     | ops.EXPLAINED
+    | publication.EXPLAINED
     | sandbox_store.EXPLAINED
     | sandbox_runners.EXPLAINED
     | storage.EXPLAINED
