@@ -130,23 +130,28 @@ async def run_in_folder(
         raise ProviderError(fault)
     words = bubblewrap_words(folder, order, limits=limits, writable=writable, readable=readable)
     outputs = _Kept(order.output_bytes_max), _Kept(order.output_bytes_max)
-    with _pipe() as (status, report), _in_memory(words) as options, counted(limits.processes) as by:
-        call = (*by, _program(), "--args", str(options), "--json-status-fd", str(report))
-        process = await anyio.open_process(
-            (*call, "--", *limited_words(order, limits)),
-            env={},
-            cwd="/",
-            pass_fds=(options, report),
-            start_new_session=True,
-        )
-        running = _Running(process, status)
-        try:
-            await _attended(running, order, outputs, (folder, limits) if writable else None, halt)
-        finally:
-            running.kill("killed")
-            with anyio.CancelScope(shield=True):  # it was killed, so this ends; nobody else reaps
-                await process.aclose()
-        return _outcome(running, outputs)
+    async with counted(limits.processes) as by:
+        with _pipe() as (status, report), _in_memory(words) as options:
+            call = (*by, _program(), "--args", str(options), "--json-status-fd", str(report))
+            process = await anyio.open_process(
+                (*call, "--", *limited_words(order, limits)),
+                env={},
+                cwd="/",
+                pass_fds=(options, report),
+                start_new_session=True,
+            )
+            running = _Running(process, status)
+            try:
+                await _attended(
+                    running, order, outputs, (folder, limits) if writable else None, halt
+                )
+            finally:
+                running.kill("killed")
+                with anyio.CancelScope(
+                    shield=True
+                ):  # it was killed, so this ends; nobody else reaps
+                    await process.aclose()
+            return _outcome(running, outputs)
 
 
 async def _attended(

@@ -78,12 +78,14 @@ def bubblewrap_words(
         words += ["--symlink", f"usr/{name}", f"/{name}"]
     for shared in ("/etc/alternatives", "/etc/ld.so.cache", "/etc/ssl/certs"):
         words += ["--ro-bind-try", shared, shared]
-    for one in readable:
-        words += ["--ro-bind", str(one), str(one)]
     words += [
         *("--proc", "/proc", "--dev", "/dev"),
         *("--size", scratch, "--tmpfs", "/dev/shm"),  # noqa: S108  # the sandbox's own
         *("--perms", "1777", "--size", scratch, "--tmpfs", "/tmp"),  # noqa: S108  # the same
+    ]
+    for one in readable:
+        words += ["--ro-bind", str(one), str(one)]
+    words += [
         *("--bind" if writable else "--ro-bind", str(folder), HOME),
         *("--remount-ro", "/proc", "--remount-ro", "/dev", "--remount-ro", "/"),
         *("--chdir", str(PurePosixPath(HOME, order.cwd)), "--clearenv"),

@@ -6,20 +6,29 @@ no control groups to write, only the time limit bounds them.
 """
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final
 from uuid import uuid4
+
+import anyio
 
 _HIERARCHIES: Final = (Path("/sys/fs/cgroup/pids"), Path("/sys/fs/cgroup"))
 """Where version 1 counts processes, and version 2."""
 _JOIN: Final = 'echo $$ >"$0" && exec "$@"'
 
 
-@contextmanager
-def counted(processes_max: int) -> Iterator[tuple[str, ...]]:
-    """Gives the words to put before a command, so that it and its children are counted."""
+_LEAVE_TRIES: Final = 500
+_LEAVE_EVERY_S: Final = 0.01
+
+
+@asynccontextmanager
+async def counted(processes_max: int) -> AsyncIterator[tuple[str, ...]]:
+    """Gives the words to put before a command, so that it and its children are counted.
+
+    Waits at the end until the last of them is gone, a few seconds at most.
+    """
     group = _made(processes_max) if os.geteuid() == 0 else None
     if group is None:
         yield ()
@@ -27,13 +36,24 @@ def counted(processes_max: int) -> Iterator[tuple[str, ...]]:
     try:
         yield ("/bin/sh", "-c", _JOIN, os.fspath(group / "cgroup.procs"))
     finally:
-        with suppress(OSError):  # what is still in it ends with its namespace
-            group.rmdir()
+        with anyio.CancelScope(shield=True):  # a group that is left behind is nobody's to remove
+            await _remove(group)
+
+
+async def _remove(group: Path) -> None:
+    for _ in range(_LEAVE_TRIES):
+        try:
+            group.rmdir()  # noqa: ASYNC240  # in memory
+        except OSError:  # killed processes are still on their way out
+            await anyio.sleep(_LEAVE_EVERY_S)
+        else:
+            return
 
 
 def _made(processes_max: int) -> Path | None:
     for above in _HIERARCHIES:
-        group = above / f"agentctl-{uuid4().hex}"
+        _sweep(above)
+        group = above / f"agentctl-{os.getpid()}-{uuid4().hex}"
         try:
             group.mkdir()
         except OSError:
@@ -45,3 +65,12 @@ def _made(processes_max: int) -> Path | None:
             continue
         return group
     return None
+
+
+def _sweep(above: Path) -> None:
+    """Removes the groups of processes that died before they could."""
+    for group in above.glob("agentctl-*-*"):
+        maker = group.name.split("-")[1]
+        if not Path("/proc", maker).exists():
+            with suppress(OSError):  # somebody else was quicker
+                group.rmdir()
