@@ -424,6 +424,12 @@ _PUBLICATION: Final = {
     "publication_folder_failed": "The folder could not be written; every file is as it was.",
 }
 
+_CHANGE_SETS: Final = {
+    "change_set_conflict": "A change set's patch does not fit the files; none of them was changed.",
+    "change_set_not_text": "A file that differs is no text in UTF-8, so that no patch can change it.",
+    "change_set_diverged": "The files of a replayed change set do not have the digests that it promises.",
+}
+
 CODES: Final[dict[str, Code]] = _table(
     _CONFIG
     | _FOLDER
@@ -437,6 +443,7 @@ CODES: Final[dict[str, Code]] = _table(
     | _AGENT
     | _PUBLICATION
     | _SANDBOX_STORE
+    | _CHANGE_SETS
     | _SANDBOX_RUNNERS
     | _MACHINES
 )

@@ -75,6 +75,8 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True):
     make_store: MakeStore
     graphs: NamedGraphs
     """By the ids that the ledger gives them."""
+    make_graphs: MakeGraphs
+    """Opens the graphs of another storage root: of a sandbox's own."""
     world: World
     verify: Verify
     ledger: Ledger
@@ -99,6 +101,8 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True):
     """How the engine waits."""
     name: str | None = None
     """`metadata.name` of the folder, where cluster.yaml could be read."""
+    sandbox: str | None = None
+    """The sandbox that this is the cluster of; None for the real one."""
 
     @property
     def config_dir(self) -> str:
@@ -144,15 +148,65 @@ async def open_cluster(
     store = root.store
     principals = Principals(store, world, verify)
     await _bind(home, root, principals)
+    return wired(
+        folder,
+        home=home,
+        store=store,
+        storage=root.written,
+        make_store=make_store,
+        make_graphs=make_graphs,
+        graphs=make_graphs(store),
+        world=world,
+        verify=verify,
+        principals=principals,
+        sleep=sleep,
+        name=parsed.name,
+    )
+
+
+def wired(  # noqa: PLR0913  # what a cluster is made of
+    folder: Folder,
+    *,
+    home: ObjectStore,
+    store: ObjectStore,
+    storage: str,
+    make_store: MakeStore,
+    make_graphs: MakeGraphs,
+    graphs: GraphPort,
+    world: World,
+    verify: Verify,
+    principals: Principals,
+    sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
+    name: str | None = None,
+    sandbox: str | None = None,
+) -> Cluster:
+    """Returns the engine's collaborators over one storage root; touches nothing.
+
+    Args:
+        folder: the folder of the cluster.
+        home: the folder's own objects.
+        store: the storage root.
+        storage: the same as written.
+        make_store: opens other roots.
+        make_graphs: opens the graphs of a root.
+        graphs: those of *store*, by root.
+        world: time and chance.
+        verify: checks signatures.
+        principals: the chain that holds here.
+        sleep: how the engine waits.
+        name: `metadata.name`.
+        sandbox: whose cluster it is.
+    """
     freezes = Freezes(store, world, thaw_check(principals.registry, verify))
     audit, ledger = AuditLog(store, world), Ledger(store, world, freezes)
     return Cluster(
         folder=folder,
         home=home,
         store=store,
-        storage=root.written,
+        storage=storage,
         make_store=make_store,
-        graphs=NamedGraphs(make_graphs(store), ledger),
+        make_graphs=make_graphs,
+        graphs=NamedGraphs(graphs, ledger),
         world=world,
         verify=verify,
         ledger=ledger,
@@ -166,7 +220,8 @@ async def open_cluster(
         drafts=Drafts(store, folder, world),
         catalog=Catalog(store),
         sleep=sleep,
-        name=parsed.name,
+        name=name,
+        sandbox=sandbox,
     )
 
 

@@ -17,6 +17,7 @@ from agentctl.domain.ledger.sidecar import Sidecar
 from agentctl.domain.ledger.state import State
 from agentctl.domain.plan.inputs import PlanInputs
 from agentctl.domain.policy.caller import Caller
+from agentctl.domain.sandbox.lending import sandbox_of
 from agentctl.domain.storage.protocol import BackendError
 from agentctl.engine.approval_rules import applied_rules
 from agentctl.engine.cluster import Cluster, moved_from
@@ -44,7 +45,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     """The folder, or a draft over it, as a command found it."""
 
     name: str
-    """``folder``, ``draft:<id>``, ``revision:<seq>`` or ``commit:<id>``."""
+    """``folder``, ``draft:<id>``, ``sandbox:<id>``, ``revision:<seq>`` or ``commit:<id>``."""
     desired: DesiredCluster | None
     """None exactly where the diagnostics have an error."""
     diagnostics: tuple[Diagnostic, ...]
@@ -81,7 +82,7 @@ async def load_target(
     Args:
         cluster: the opened cluster.
         caller: whom it is for.
-        name: ``folder`` or ``draft:<id>``.
+        name: ``folder`` or ``draft:<id>``; ``sandbox:<id>`` is the folder of that sandbox's cluster.
         remembered: whether the cache may answer for files that did not change; only for a look.
     """
     seq = revision_of(name)
@@ -93,7 +94,8 @@ async def load_target(
         loaded = await to_thread.run_sync(load_commit, cluster.folder.path, commit)
         return _judged(cluster, name, loaded)
     overlay: Mapping[str, bytes | None] | None = None
-    confined = not caller.at_terminal
+    confined = not caller.at_terminal or cluster.sandbox is not None
+    assert sandbox_of(name) in {None, cluster.sandbox}, "a sandbox is planned in its own cluster"
     draft_id = draft_of(name)
     if draft_id is not None:
         found = await cluster.drafts.overlay(draft_id)

@@ -10,6 +10,26 @@ EXPLAINED: Final[dict[str, str]] = {
         "a second line. It was refused before anything was sent. The message names the segment and "
         "the reason; write a line that only reads, or work in a sandbox, where anything may be run."
     ),
+    "sandbox_not_found": (
+        "A call named a sandbox that is not there, that ended, whose time is over, or that somebody "
+        "else opened: to an agent those look the same. Nothing was done. List your own and name one "
+        "of them, or open another:\n\n    agentctl sandbox list"
+    ),
+    "sandbox_exists": (
+        "A draft becomes a sandbox once, and names of living sandboxes are unique. Use the one that "
+        "is there, or open one under another name."
+    ),
+    "sandbox_not_opened": (
+        "One of the steps that open a sandbox failed, or the folder is one that no sandbox can hold "
+        "a copy of. The message names the step and why. What was made until then was taken away "
+        "again, so the same call may be repeated."
+    ),
+    "graph_not_live": (
+        "A sandbox has every graph that the ledger records, and one of these is detached, gone or "
+        "cannot be read. A sandbox without it would not be a copy of the cluster. See what became "
+        "of it, then bring the ledger and the graphs together:\n\n"
+        "    agentctl refresh\n    agentctl plan"
+    ),
     "sandbox_create_failed": (
         "A step of making the sandbox failed, for instance because the disk is full. What the "
         "steps before had made was taken away again, so that nothing is left of it, and the same "

@@ -94,6 +94,30 @@ def remove_waste(tables: Tables, type_id: str, waste: Waste, grace: timedelta) -
     return gone
 
 
+def drop_refs(
+    tables: Tables, type_id: str, names: Collection[str], needed: Collection[Place]
+) -> None:
+    """Removes tags and Lance branches of those names, but for what is among *needed*.
+
+    A Lance branch goes with its files; one that another was cut from stays while that one does.
+    """
+    base = tables.newest(type_id)
+    for name, tag in sorted(base.tags.list().items()):
+        if name in names and (tag["branch"] or MAIN, tag["version"]) not in needed:
+            tables.before_write(f"unpin {type_id}")
+            base.tags.delete(name)
+    there = base.branches.list()
+    used = {branch for branch, _ in needed}
+    going = [name for name in there if name in names and name not in used]
+    for name in sorted(going, key=lambda name: -len(there[name]["branch_identifier"])):
+        tables.before_write(f"drop {type_id} {name}")
+        try:
+            base.branches.delete(name)
+        except OSError as failure:
+            if "conflict" not in str(failure):
+                raise
+
+
 def forget(tables: Tables, type_id: str, *, below: int, live: Collection[str]) -> None:
     """Removes all that only commits of `main` below that number named, and deleted branches.
 
