@@ -12,6 +12,7 @@ from agentctl.diagnostics.explained import (
     agent,
     apply,
     approvals,
+    change_sets,
     config,
     door,
     folder,
@@ -41,6 +42,7 @@ EXPLANATIONS: Final[dict[str, str]] = (
     | ops.EXPLAINED
     | publication.EXPLAINED
     | sandbox_store.EXPLAINED
+    | change_sets.EXPLAINED
     | sandbox_runners.EXPLAINED
     | storage.EXPLAINED
     | tokens.EXPLAINED

@@ -191,7 +191,7 @@ def _conflict(path: str, message: str, *, remedy: str | None = None) -> Diagnost
 
 def refused_path(path: str, names: Wanted) -> Diagnostic | None:
     """Returns why a draft whose cluster.yaml names *names* may not hold *path*, or None."""
-    reason = _never_config(path)
+    reason = never_config(path)
     if reason is not None:
         remedy = "Edit cluster.yaml, or a file that it names."
         return error("path_not_config", path, reason, remedy=remedy)
@@ -204,7 +204,8 @@ def refused_path(path: str, names: Wanted) -> Diagnostic | None:
     return error("path_not_config", path, message, remedy=f"Name it in {CLUSTER_FILE} first.")
 
 
-def _never_config(path: str) -> str | None:
+def never_config(path: str) -> str | None:
+    """Returns why no draft and no patch may hold *path*, whatever cluster.yaml names, or None."""
     fault = path_fault(path)
     if fault is not None:
         return fault
