@@ -29,7 +29,7 @@ from agentctl.graph.collected import (
 )
 from agentctl.graph.commit import ENDED, Commit, next_commit
 from agentctl.graph.data_port import CleanupReport
-from agentctl.graph.layout import branch_of_ref, data_prefix, number_of_ref
+from agentctl.graph.layout import MAIN, branch_of_ref, data_prefix, number_of_ref
 from agentctl.graph.log import check_epoch
 from agentctl.graph.port import ReadSetConflictError, Stamp
 from agentctl.graph.refusals import busy
@@ -199,7 +199,9 @@ async def _fence(roots: GraphRoots, graph_id: str, head: Commit, stamp: Stamp) -
     for _ in range(ATTEMPT_COUNT_MAX):
         if head.kind in ENDED:
             return
-        mine = msgspec.structs.replace(stamp, epoch=max(stamp.epoch, head.epoch))
+        # The lease of another branch is not held, and its epochs are its own: the number is enough.
+        epoch = max(stamp.epoch, head.epoch) if head.branch == MAIN else head.epoch
+        mine = msgspec.structs.replace(stamp, epoch=epoch)
         try:
             await roots.log.append(graph_id, next_commit(head, "fence", mine), head=head)
         except ReadSetConflictError:
