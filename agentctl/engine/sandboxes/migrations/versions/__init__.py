@@ -1,0 +1,1 @@
+"""The revisions. One that was released is never edited: the next one changes what it did."""
