@@ -374,6 +374,7 @@ _SANDBOX_RUNNERS: Final = {
     "sandbox_not_found": "There is no open sandbox of that id that you may use.",
     "sandbox_exists": "The draft is a sandbox already, or another sandbox has that name.",
     "sandbox_not_opened": "The sandbox could not be opened; nothing is left of it.",
+    "sandbox_not_ended": "Something of a sandbox that is over could not be taken away; the next sweep goes on.",
     "graph_not_live": "A graph that is recorded is not there, so it cannot be lent to a sandbox.",
     "sandbox_create_failed": "A step of making the sandbox failed; what the steps before had made was taken away.",
     "sandbox_source_unknown": "The provider has no source of that name to make a sandbox from.",

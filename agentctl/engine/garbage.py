@@ -6,6 +6,7 @@ object that something names again stays. Manifests go before the files they name
 leaves the rest, the proposal and the consent for the next apply. Source: control-plane 3.3.
 """
 
+import re
 from collections.abc import Iterable
 from typing import Final
 
@@ -15,7 +16,7 @@ from agentctl.canonical import canonical_bytes, sha256_hex
 from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.domain.config.drafting import SandboxRecord
 from agentctl.domain.config.model import SourceManifest
-from agentctl.domain.ledger.codec import LEDGER_FOLDER
+from agentctl.domain.ledger.codec import LEDGER_FOLDER, decode_envelope
 from agentctl.domain.ledger.state import State, Tombstone
 from agentctl.domain.plan.codec import KeptPlan, decode_kept
 from agentctl.domain.plan.disposals import Disposal
@@ -34,6 +35,8 @@ from agentctl.engine.world import mint_ulid, stamp_now
 SOURCES: Final = "__cluster/sources/"
 RESOURCES: Final = "__cluster/resources/"
 PLANS: Final = "__cluster/plans/"
+_OF_A_SANDBOX: Final = re.compile(r"sandboxes/[^/]+/__cluster/ledger/(\d{20})\.json")
+"""A sandbox reads what its ledger names of the real catalog, where it has none of its own."""
 
 
 class Garbage(msgspec.Struct, frozen=True, kw_only=True):
@@ -179,6 +182,13 @@ async def _of_drafts(store: ObjectStore, named: set[str]) -> set[str]:
     for key in await store.list("sandboxes/"):
         if "/blobs/" in key:
             named.add(file_key(key.rpartition("/")[2]))
+        elif (of_sandbox := _OF_A_SANDBOX.fullmatch(key)) is not None:
+            data = await store.read(key)
+            seq = int(of_sandbox[1])
+            found = decode_envelope(data.data, seq=seq).envelope if data is not None else None
+            if found is not None:
+                named |= _keys_of(found.state)
+                sources |= {found.source.digest} if found.source else set()
         elif key.endswith("/sandbox.json"):
             data = await store.read(key)
             try:

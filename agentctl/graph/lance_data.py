@@ -1,6 +1,6 @@
 """The data of graphs on Lance: `GraphData` as thin methods over the functions of the rooms."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 
 from agentctl.graph import exporting
@@ -10,6 +10,7 @@ from agentctl.graph.branching.names import RESERVED, check_not_reserved
 from agentctl.graph.branching.tags import Tag
 from agentctl.graph.branching.told import DiffReport, FeedPage, MergeReport
 from agentctl.graph.care.cleanup import Asked, cleanup
+from agentctl.graph.care.forgetting import forget_branches
 from agentctl.graph.care.optimize import optimize
 from agentctl.graph.care.verify import verify
 from agentctl.graph.commit import commit_info
@@ -113,6 +114,16 @@ class LanceData:
         assert name.startswith(RESERVED), name
         commit = await branches.cut_branch(self._roots, graph_id, name, at=str(base), stamp=stamp)
         return branches.branch_info(commit)
+
+    async def branch_names(self, graph_id: str) -> tuple[str, ...]:
+        """Returns the names under which commits were ever written, also those of sandboxes, sorted."""
+        return await self._roots.log.branches(graph_id)
+
+    async def forget_branches(
+        self, graph_id: str, is_gone: Callable[[str], bool], *, stamp: Stamp
+    ) -> tuple[str, ...]:
+        """Ends the branches that *is_gone* names and takes away all that only they had; returns them."""
+        return await forget_branches(self._roots, graph_id, is_gone, stamp=stamp)
 
     async def branch_delete(self, graph_id: str, name: str, *, observed: int, stamp: Stamp) -> int:
         """Ends a branch; returns the number of its tombstone."""

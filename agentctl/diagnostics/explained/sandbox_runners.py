@@ -24,6 +24,11 @@ EXPLAINED: Final[dict[str, str]] = {
         "a copy of. The message names the step and why. What was made until then was taken away "
         "again, so the same call may be repeated."
     ),
+    "sandbox_not_ended": (
+        "A sandbox is over, and its branches and objects are taken away. One step of that failed; "
+        "the message says which. Nobody can use the sandbox meanwhile, other sandboxes are not kept "
+        "waiting, and the next sweep, a minute later or at the next start, goes on with it."
+    ),
     "graph_not_live": (
         "A sandbox has every graph that the ledger records, and one of these is detached, gone or "
         "cannot be read. A sandbox without it would not be a copy of the cluster. See what became "

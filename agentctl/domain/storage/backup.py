@@ -33,6 +33,11 @@ _LEFT_OUT: Final = (
     "__cluster/probe",
 )
 """Of the moment or of the old place: who holds what, what was asked, who may call."""
+_LENT: Final = re.compile(
+    r"sandboxes/[^/]+/(?:graphs\.json|ended\.json|__cluster/|ops/|graphs/)"
+    r"|graphs/[^/]+/_graph/(?:commits|pins)/sandbox%2F"
+)
+"""What makes a draft a sandbox: copies of graphs are for the moment. The edits are kept, as a draft."""
 _OF_ORIGIN: Final = ("ledger/", "audit/", "principals/", "approvals/", "freezes/")
 _NOT_RESTORED: Final = ("__cluster/state.json", "__cluster/freeze.json")
 _WRITTEN_ONCE: Final = re.compile(
@@ -82,6 +87,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 def is_backed_up(key: str) -> bool:
     """Returns whether the object goes into a backup."""
+    if _LENT.match(key) is not None:
+        return False
     return key.startswith(PREFIXES) and not key.startswith(_LEFT_OUT)
 
 

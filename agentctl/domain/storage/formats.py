@@ -129,6 +129,8 @@ FORMATS: Final = (
     _format("backup manifest", "backups/<id>.json", rf"backups/{_PART}\.json"),
     _format("draft", "sandboxes/<id>/sandbox.json", rf"sandboxes/{_PART}/sandbox\.json"),
     _format("draft edit", "sandboxes/<id>/edits/<n>.json", rf"sandboxes/{_PART}/edits/{_N}\.json"),
+    _format("lending", "sandboxes/<id>/graphs.json", rf"sandboxes/{_PART}/graphs\.json"),
+    _format("end of a sandbox", "sandboxes/<id>/ended.json", rf"sandboxes/{_PART}/ended\.json"),
     _format(
         "archived bundle",
         "__cluster/archive/<id>.json, ops/<id>/archive.json",
@@ -153,8 +155,8 @@ FORMATS: Final = (
     ),
     _format(
         "pin of a commit",
-        "graphs/<id>.omni/_graph/pins/<n>.<op>.json",
-        rf"graphs/{_PART}\.omni/_graph/pins/{_PART}\.json",
+        "graphs/<id>.omni/_graph/pins/<n>.<op>.json, pins/<branch>/<n>.<op>.json",
+        rf"graphs/{_PART}\.omni/_graph/pins/(?:{_PART}/)?{_PART}\.json",
     ),
     _format(
         "tag of a graph",
@@ -188,13 +190,19 @@ _CONTENT: Final = re.compile(
 """Contents under their digest, and copies of an older cluster: no formats of ours."""
 
 
+_NESTED: Final = re.compile(r"sandboxes/[^/]+/(?=(?:__cluster|ops|graphs)/)")
+"""A sandbox is a storage root of its own, with the objects of one."""
+
+
 def format_of(key: str) -> Format | None:
     """Returns the format of the object *key*; None where it is content, or not ours."""
+    key = _NESTED.sub("", key, count=1)
     return next((f for pattern, f in _COMPILED if pattern.fullmatch(key)), None)
 
 
 def is_ours(key: str) -> bool:
     """Returns whether *key* lies where only objects of a known format may lie."""
+    key = _NESTED.sub("", key, count=1)
     return key.startswith("__cluster/") and _CONTENT.fullmatch(key) is None
 
 
