@@ -37,7 +37,7 @@ class Words(msgspec.Struct, frozen=True, kw_only=True):
     author: str
     email: str
     at: str
-    """RFC 3339."""
+    """RFC 3339, or git's own ``@<seconds> +0000``."""
 
 
 class Committed(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,21 +89,18 @@ class Repository:
             GitFailedError: git refused, or somebody moved the branch meanwhile.
         """
         ref = f"refs/heads/{BRANCHES}{draft_id}"
-        tip = self._commit_of(ref)
+        tip = self.commit_of(ref)
         parent = self.head if tip is None else tip
         if tip is not None and tip == died:
-            parent = self._commit_of(f"{tip}^") or self.head
-        tree = self._tree(parent, files, removed)
-        if tree == self._tree_of(parent):
+            parent = self.commit_of(f"{tip}^") or self.head
+        tree = self.tree(parent, files, removed)
+        if tree == self.tree_of(parent):
             return Committed(
                 commit=parent, branch=f"{BRANCHES}{draft_id}" if tip == parent else None
             )
-        made = self._git(
-            "commit-tree", tree, "-p", parent, "-F", "-",
-            given=words.message.encode(), more=_identity(words),
-        ).strip()  # fmt: skip
+        made = self.commit_tree(tree, parent, words)
         old = tip or "0" * len(made)
-        self._git("update-ref", "-m", "agentctl apply", ref, made, old)
+        self.git("update-ref", "-m", "agentctl apply", ref, made, old)
         return Committed(commit=made, branch=f"{BRANCHES}{draft_id}")
 
     def tip(self, draft_id: str) -> Tip | None:
@@ -112,22 +109,34 @@ class Repository:
         Raises:
             GitFailedError: git refused.
         """
-        commit = self._commit_of(f"refs/heads/{BRANCHES}{draft_id}")
+        commit = self.commit_of(f"refs/heads/{BRANCHES}{draft_id}")
         if commit is None:
             return None
-        told = self._git(
+        told = self.git(
             "log", "-1", f"--format=%ct%n%(trailers:key={OP_TRAILER},valueonly)", commit
         )
         at, *ops = told.split()
         return Tip(commit=commit, at_s=int(at), op=ops[-1] if ops else None)
 
-    def _tree(self, parent: str, files: Mapping[str, bytes], removed: Iterable[str]) -> str:
+    def commit_tree(self, tree: str, parent: str, words: Words) -> str:
+        """Writes a commit object; the same arguments give the same one.
+
+        Raises:
+            GitFailedError: git refused.
+        """
+        utf8 = ("-c", "i18n.commitEncoding=UTF-8")
+        given = words.message.encode()
+        return self.git(
+            *utf8, "commit-tree", tree, "-p", parent, "-F", "-", given=given, more=_identity(words)
+        ).strip()
+
+    def tree(self, parent: str, files: Mapping[str, bytes], removed: Iterable[str]) -> str:
         """Returns the tree of *parent* with *files* in place; written through an index of its own."""
         import tempfile  # slow to load, and only for who commits
 
         with tempfile.TemporaryDirectory(prefix="agentctl-") as scratch:
             index = {"GIT_INDEX_FILE": str(Path(scratch) / "index")}
-            self._git("read-tree", parent, more=index)
+            self.git("read-tree", parent, more=index)
             known = self._entries(index)
             rows = [self._row(self.prefix + p, data, known) for p, data in _inside(files).items()]
             gone = (self.prefix + p for p in removed if p not in files)
@@ -135,13 +144,13 @@ class Repository:
             rows += [f"0 {empty}\t{path}\0" for path in gone if path in known]
             changed = "".join(row for row in rows if row)
             if changed:
-                self._git("update-index", "-z", "--index-info", given=changed.encode(), more=index)
-            return self._git("write-tree", more=index).strip()
+                self.git("update-index", "-z", "--index-info", given=changed.encode(), more=index)
+            return self.git("write-tree", more=index).strip()
 
     def _entries(self, index: Mapping[str, str]) -> dict[str, tuple[str, str]]:
         """Returns mode and object id by path."""
         found: dict[str, tuple[str, str]] = {}
-        for row in self._git("ls-files", "-s", "-z", more=index).split("\0"):
+        for row in self.git("ls-files", "-s", "-z", more=index).split("\0"):
             facts, tab, path = row.partition("\t")
             if tab:
                 mode, object_id, _ = facts.split(" ")
@@ -153,16 +162,19 @@ class Repository:
         wanted = _blob_id(data, sha256=len(self.head) > 40)
         if object_id == wanted and mode in _PLAIN:
             return ""
-        self._git("hash-object", "-w", "--no-filters", "--stdin", given=data)
+        self.git("hash-object", "-w", "--no-filters", "--stdin", given=data)
         return f"{mode if mode in _PLAIN else _FILE} {wanted}\t{path}\0"
 
-    def _commit_of(self, name: str) -> str | None:
+    def commit_of(self, name: str) -> str | None:
+        """Returns the commit that *name* names; None where it names none."""
         return _commit_of(self.folder, name)
 
-    def _tree_of(self, commit: str) -> str:
-        return self._git("rev-parse", "--verify", f"{commit}^{{tree}}").strip()
+    def tree_of(self, commit: str) -> str:
+        """Returns the tree of a commit."""
+        return self.git("rev-parse", "--verify", f"{commit}^{{tree}}").strip()
 
-    def _git(self, *words: str, given: bytes = b"", more: Mapping[str, str] | None = None) -> str:
+    def git(self, *words: str, given: bytes = b"", more: Mapping[str, str] | None = None) -> str:
+        """Runs git in the folder and returns what it printed; `GitFailedError` where it refuses."""
         return _git(self.folder, *words, given=given, more=more)
 
 
