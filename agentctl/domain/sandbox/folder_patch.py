@@ -107,9 +107,11 @@ def _rendered(path: str, old: bytes | None, new: bytes | None) -> str:
 
 def _sections(patch: str) -> Iterator[_Section]:
     """Yields the sections; each path once."""
-    lines = patch.removesuffix("\n").split("\n") if patch else []
+    if not patch:
+        return
+    lines = patch.removesuffix("\n").split("\n")
     begins = [at for at, line in enumerate(lines) if line.startswith(_SECTION)]
-    if lines and begins[:1] != [0]:
+    if begins[:1] != [0]:
         msg = "the patch does not begin with a file"
         raise _RefusedError(_PATCH, msg)
     seen: set[str] = set()

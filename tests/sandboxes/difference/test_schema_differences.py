@@ -203,7 +203,8 @@ def touched(before: Schemas, after: Schemas) -> set[str]:
     found = schema_difference(before, after)
     was, now = identities(before), identities(after)
     return {
-        *(now[info.name] for info in (*found.added, *found.changed)),
+        *(now[info.name] for info in found.added),
+        *(now[change.name] for change in found.changed),
         *(was[info.name] for info in found.removed),
     }
 
