@@ -394,7 +394,6 @@ _MACHINES: Final = {
     "machine_busy": "Another command or a step of the machine is under way.",
     "machine_source_changed": "The golden image is no longer what it was when the machine was made, so its disk holds nothing certain.",
     "machine_source_unprepared": "The source machine was prepared for another authority of certificates, or never.",
-    "machine_list_missing": "A snapshot was made while the machine could not list its files, so it can be restored and not compared.",
     "machine_snapshot_exists": "The machine has a snapshot of that name, or the name is none.",
 }
 

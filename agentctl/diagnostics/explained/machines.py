@@ -30,12 +30,6 @@ EXPLAINED: Final[dict[str, str]] = {
         "fingerprint is on record. The authority was replaced since, or the machine was never "
         "prepared, so nobody can look at it with a certificate of today. Prepare it again."
     ),
-    "machine_list_missing": (
-        "A difference of two snapshots of a machine is made from lists of its files, which the "
-        "machine itself makes at each snapshot, and when it is stopped. When this one was made, the "
-        "machine had not run yet, or had crashed, so there is no list. The snapshot can be "
-        "restored. Start the machine before its first snapshot."
-    ),
     "machine_snapshot_exists": (
         "A snapshot is never written over: its name is unique within the machine, of one to 64 "
         "letters, digits, dots, dashes and underscores. Choose another name; another machine may "

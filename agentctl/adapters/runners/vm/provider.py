@@ -208,8 +208,8 @@ class VmProvider:
             await self._check_ref(home, ref)
             found = read_list(home, ref)
             if found is None:
-                message = f"the snapshot {ref} of the machine {sandbox_id} has no list of its files"
-                raise ProviderError(error("machine_list_missing", sandbox_id, message))
+                message = f"the list of the files of the snapshot {ref} is gone"
+                raise ProviderError(error("sandbox_snapshot_missing", sandbox_id, message))
             lists.append(found)
         return difference(*lists)
 
