@@ -1,0 +1,44 @@
+"""What is kept and shown of a command's output: text, without secrets. Pure. Acceptance case 9."""
+
+import msgspec
+
+from agentctl.domain.sandbox.provider import CommandOutcome
+from agentctl.domain.sandbox.secret_tokens import Register
+
+
+class RecordedOutput(msgspec.Struct, frozen=True, kw_only=True):
+    """A command's two streams as they are stored, shown and sent to a model."""
+
+    stdout: str
+    stderr: str
+    register: Register
+    """Knows the tokens in both."""
+
+
+def recorded(outcome: CommandOutcome, register: Register) -> RecordedOutput:
+    """Returns the streams as text with tokens; a byte that is no UTF-8 is written as an escape.
+
+    Where output was dropped, a line at its end says how much. Both streams are redacted until each
+    knows the secrets of the other, so that one named in stderr is not shown in stdout.
+    """
+    out, err = _text(outcome.stdout), _text(outcome.stderr)
+    _, register = register.redact(out, fresh=True)
+    _, register = register.redact(err, fresh=True)
+    stdout, register = register.redact(out, fresh=True)
+    stderr, register = register.redact(err, fresh=True)
+    return RecordedOutput(
+        stdout=_told(stdout, outcome.stdout_dropped),
+        stderr=_told(stderr, outcome.stderr_dropped),
+        register=register,
+    )
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "backslashreplace")
+
+
+def _told(text: str, dropped: int) -> str:
+    if not dropped:
+        return text
+    line_end = "" if not text or text.endswith("\n") else "\n"
+    return f"{text}{line_end}[{dropped} more bytes were dropped]\n"
