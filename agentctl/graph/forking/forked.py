@@ -5,13 +5,13 @@ comes out is one of the sandbox's; what would change the real root besides its b
 """
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from agentctl.domain.ledger.observations import LiveGraph
 from agentctl.domain.ledger.peeks import Peek
+from agentctl.domain.storage.protocol import BackendError
 from agentctl.graph.asking import NEWEST, Point
 from agentctl.graph.embedder import Embedder
 from agentctl.graph.forking.fork import Fork
@@ -66,19 +66,20 @@ class ForkedGraphs(ForkedData):
 
     async def observe(self, graph_id: str) -> LiveGraph:
         """Returns what a graph holds; never raises for what it finds there."""
-        return await self.observe_branch(graph_id, MAIN)
+        live = await (await self._seen_on(graph_id)).observe(graph_id)
+        return msgspec.structs.replace(live, uri=self.uri(graph_id))
 
     async def observe_branch(self, graph_id: str, branch: str) -> LiveGraph:
         """Returns what a branch holds, as `observe` does of `main`; never raises for what it finds."""
-        side = self._sides.own  # which tells of itself what cannot be read
-        with suppress(GraphError):
-            side = await self._sides.of(graph_id)
-        live = (
-            await side.observe(graph_id)
-            if branch == MAIN
-            else await side.observe_branch(graph_id, branch)
-        )
+        live = await (await self._seen_on(graph_id)).observe_branch(graph_id, branch)
         return msgspec.structs.replace(live, uri=self.uri(graph_id))
+
+    async def _seen_on(self, graph_id: str) -> LanceGraphs:
+        """Returns the place where a graph lies; its own, which tells of it, where that is unreadable."""
+        try:
+            return await self._sides.of(graph_id)
+        except (GraphError, BackendError, OSError):
+            return self._sides.own
 
     async def create(
         self, graph_id: str, *, schema: SchemaPayload, incarnation: str, stamp: Stamp
