@@ -1,22 +1,11 @@
 """What is kept and shown of a command's output: text, without secrets. Pure. Acceptance case 9."""
 
-import msgspec
-
 from agentctl.domain.sandbox.provider import CommandOutcome
 from agentctl.domain.sandbox.secret_tokens import Register
 
 
-class RecordedOutput(msgspec.Struct, frozen=True, kw_only=True):
-    """A command's two streams as they are stored, shown and sent to a model."""
-
-    stdout: str
-    stderr: str
-    register: Register
-    """Knows the tokens in both."""
-
-
-def recorded(outcome: CommandOutcome, register: Register) -> RecordedOutput:
-    """Returns the streams as text with tokens; a byte that is no UTF-8 is written as an escape.
+def recorded(outcome: CommandOutcome, register: Register) -> tuple[str, str, Register]:
+    """Returns stdout and stderr as text with tokens, and the register that knows them; a byte that is no UTF-8 is escaped.
 
     Where output was dropped, a line at its end says how much. Both streams are redacted until each
     knows the secrets of the other, so that one named in stderr is not shown in stdout.
@@ -26,11 +15,8 @@ def recorded(outcome: CommandOutcome, register: Register) -> RecordedOutput:
     _, register = register.redact(err, fresh=True)
     stdout, register = register.redact(out, fresh=True)
     stderr, register = register.redact(err, fresh=True)
-    return RecordedOutput(
-        stdout=_told(stdout, outcome.stdout_dropped),
-        stderr=_told(stderr, outcome.stderr_dropped),
-        register=register,
-    )
+    stdout, stderr = _told(stdout, outcome.stdout_dropped), _told(stderr, outcome.stderr_dropped)
+    return stdout, stderr, register
 
 
 def _text(data: bytes) -> str:

@@ -53,8 +53,10 @@ _SCHEME: Final = r"(?:(?:Bearer|Basic|Token|Digest|Negotiate)[ \t]+)?+"
 _FIELD: Final = re.compile(
     r"(?<![A-Za-z0-9_.-])(?P<name>[A-Za-z0-9_.-]++)(?:\\*[\"'])?[ \t]*(?:=>|:=|[:=])[ \t]*"
     + _SCHEME
-    + r"(?:(?P<open>\\*[\"'])(?P<quoted>(?:(?!(?P=open))(?:\\[^\n]|[^\\\n])){0,8192})(?:(?P=open)|$)"
-    r"|(?P<bare>[^\s\"',;&)}\]]+))",
+)
+_VALUE: Final = re.compile(
+    r"(?P<open>\\*[\"'])(?P<quoted>(?:(?!(?P=open))(?:\\[^\n]|[^\\\n])){0,8192})(?:(?P=open)|$)"
+    r"|(?P<bare>(?:\$\{\w*\}|[^\s\"',;&)}\]])+)",
     re.MULTILINE,
 )
 _LINE: Final = re.compile(
@@ -123,7 +125,11 @@ def by_value(text: str) -> Iterator[Span]:
 
 def by_name(text: str) -> Iterator[Span]:
     """Yields what a name promises to be a secret: fields, options, headers, keys in hexadecimal."""
-    for pattern in (_FIELD, _LINE, _BLOCK, _OPTION):
+    for field in _FIELD.finditer(text):
+        value = _VALUE.match(text, field.end()) if promises(field["name"]) else None
+        if value is not None:
+            yield from _span(value, named(field["name"]))
+    for pattern in (_LINE, _BLOCK, _OPTION):
         for found in pattern.finditer(text):
             if promises(found["name"]):
                 yield from _span(found, named(found["name"]))

@@ -14,12 +14,12 @@ import msgspec
 
 from agentctl.domain.sandbox.secret_tokens import Register
 
-SEGMENT_LENGTH_MAX: Final = 1 << 18
+SEGMENT_LENGTH_MAX: Final = 1 << 16
 """Characters after which text that never comes to such an end is covered whole."""
 OVERSIZED: Final = "OVERSIZED"
 
-_KEY_BEGINS: Final = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")
-_KEY_ENDS: Final = re.compile(r"-----END [A-Z ]*PRIVATE KEY-----")
+_KEY_WORDS: Final = "-----BEGIN "
+_KEY_ENDS: Final = re.compile(r"-----END [A-Z ]*-----")
 _BASE64_LINE: Final = re.compile(r"[ \t]*[A-Za-z0-9+/_-]{60,}[ \t\r]*")
 _OPEN_BLOCK: Final = re.compile(
     r"^(?P<indent>[ ]*)(?:-[ ]+)?[\"']?[\w.-]+[\"']?[ ]*:[ ]*[|>][+-]?[ ]*\n"
@@ -82,14 +82,10 @@ class StreamRedactor(msgspec.Struct, frozen=True, kw_only=True):
 
 def _is_open(segment: str, register: Register) -> bool:
     """Returns whether a secret may go on after a segment, which ends with a line's end."""
-    begun = None
-    for begun in _KEY_BEGINS.finditer(segment):
-        pass
-    if begun is not None and _KEY_ENDS.search(segment, begun.end()) is None:
-        return True
     last = segment[segment.rfind("\n", 0, -1) + 1 : -1]
-    return (
-        _BASE64_LINE.fullmatch(last) is not None
-        or _OPEN_BLOCK.search(segment) is not None
-        or register.may_go_on(segment)
-    )
+    if _BASE64_LINE.fullmatch(last) is not None:
+        return True
+    begun = segment.rfind(_KEY_WORDS)
+    if begun >= 0 and _KEY_ENDS.search(segment, begun) is None:
+        return True
+    return _OPEN_BLOCK.search(segment) is not None or register.may_go_on(segment)

@@ -38,6 +38,10 @@ DEPTH_MAX: Final = 64
 
 _LITERAL: Final = "LITERAL"
 _PASSES_MAX: Final = 16
+_PLAIN_WORDS: Final = frozenset(
+    {"authorization", "credential", "credentials", "passphrase", "password", "required", "username"}
+)
+"""A bad secret; if it went everywhere, the names of fields would go."""
 _CATEGORY: Final = re.compile(r"[A-Z][A-Z0-9_]*")
 
 
@@ -81,7 +85,6 @@ class TokenDigests(msgspec.Struct, frozen=True, kw_only=True):
 class _Secret(msgspec.Struct, frozen=True, kw_only=True):
     token: str
     text: str
-    spreads: bool
     is_json: bool = False
     """The text is a number, and comes back as one."""
 
@@ -108,8 +111,7 @@ class Register:
         self._patterns = tuple(_compiled(one) for one in self._rules.patterns)
         for one in self._rules.known:
             _check_category(one.category)
-            if len(one.value) >= KNOWN_LENGTH_MIN and one.value not in self._rules.allowed:
-                self._learn(one.value, one.category, spreads=True)
+            self._spread(one.value, one.category, length_min=KNOWN_LENGTH_MIN)
 
     def __repr__(self) -> str:
         return f"<Register of {len(self._by_token)} secrets>"
@@ -137,7 +139,13 @@ class Register:
     def redact_value(self, value: object, *, fresh: bool = False) -> "tuple[object, Register]":
         """Returns a JSON value with tokens, at any depth, keys too; tuples come back as lists."""
         register = self._copy()
-        return register._redacted_value(value, fresh=fresh, depth=0), register  # noqa: SLF001
+        redacted = register._redacted_value(value, fresh=fresh, depth=0)  # noqa: SLF001  # our own copy
+        for _ in range(_PASSES_MAX):
+            again = register._redacted_value(redacted, fresh=False, depth=0)  # noqa: SLF001
+            if again == redacted:
+                break
+            redacted = again
+        return redacted, register
 
     def restore(self, value: object) -> object:
         """Returns a text or JSON value with the secrets; for the call of a tool and nothing else.
@@ -218,9 +226,10 @@ class Register:
         return value
 
     def _field(self, name: str, value: object, *, fresh: bool, depth: int) -> object:
-        if not promises(name):
+        if not promises(TOKEN.sub("", name)):
             return self._redacted_value(value, fresh=fresh, depth=depth)
         if isinstance(value, str) and not self._is_left(value, fresh=fresh):
+            self._spread(value, named(name))
             return self._learn(value, named(name)).token
         if isinstance(value, int | float) and not isinstance(value, bool):
             return self._learn(json.dumps(value), named(name), is_json=True).token
@@ -241,7 +250,7 @@ class Register:
             for part in _apart(span, ours):
                 value = text[part.start : part.end]
                 if value not in self._rules.allowed and not is_harmless(value):
-                    self._learn(value, part.category)
+                    self._spread(value, part.category)
                     found.append(part)
         for span in (*self._forms.spans(text), *by_encoding(text, self._forms.are_in)):
             parts = _apart(span, ours)
@@ -272,22 +281,22 @@ class Register:
             position = span.end
         return "".join((*parts, text[position:]))
 
-    def _learn(
-        self, text: str, category: str, *, spreads: bool = False, is_json: bool = False
-    ) -> _Secret:
+    def _learn(self, text: str, category: str, *, is_json: bool = False) -> _Secret:
         """Returns the secret of that text, which has one token whatever it was found as."""
         secret = self._by_text.get((text, is_json))
         if secret is None:
             number = self._counts[category] = self._counts.get(category, 0) + 1
-            secret = _Secret(
-                token=f"[REDACTED_{category}_{number}]", text=text, spreads=spreads, is_json=is_json
-            )
-            self._by_text[text, is_json] = self._by_token[secret.token] = secret
-        is_told = category not in {_LITERAL, "ENCODED"}
-        if spreads or (is_told and len(text.strip()) >= SPREAD_LENGTH_MIN):
+            token = f"[REDACTED_{category}_{number}]"
+            secret = _Secret(token=token, text=text, is_json=is_json)
+            self._by_text[text, is_json] = self._by_token[token] = secret
+        return secret
+
+    def _spread(self, text: str, category: str, *, length_min: int = SPREAD_LENGTH_MIN) -> None:
+        """Makes a text a secret wherever it occurs, unless it is too short to be told from others."""
+        is_word = text.lower() in _PLAIN_WORDS
+        if len(text.strip()) >= length_min and not is_word and text not in self._rules.allowed:
             for form in _written(text):
                 self._forms.add(form, category)
-        return secret
 
 
 def _written(text: str) -> set[str]:
