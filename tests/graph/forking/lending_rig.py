@@ -55,6 +55,10 @@ class Lending:
         mine = CrashingStore(self.own_store, at if own else NEVER, how)
         return ForkedGraphs(graphs_on(real), graphs_on(mine), self.fork), mine if own else real
 
+    def dying(self, at: int, how: How) -> LanceGraphs:
+        """Returns the real graphs anew; they die at write *at*."""
+        return graphs_on(CrashingStore(self.store, at, how))
+
     def stamp(self, *, epoch: int = 1) -> Stamp:
         """Returns the next one."""
         number = next(self._numbers)
