@@ -82,12 +82,9 @@ def checked_url(url: str, number: int) -> str:
         ForgeError: it is no address of that pull request.
     """
     plain = len(url) <= _URL_LENGTH_MAX and url.isascii() and url.isprintable()
-    # Another scheme than the API's may be right behind a proxy, so only its own form is judged.
-    if (
-        plain
-        and pull_number(url) == number
-        and (url.startswith("http://") or api_fault(url) is None)
-    ):
+    # Behind a proxy a forge may know itself by http; nothing is sent there, so that does no harm.
+    as_https = f"https://{url.removeprefix('http://')}" if url.startswith("http://") else url
+    if plain and pull_number(url) == number and api_fault(as_https) is None:
         return url
     msg = "the forge gave no address for the pull request"
     raise ForgeError(msg)

@@ -148,9 +148,9 @@ class Repository:
             return self.git("write-tree", more=index).strip()
 
     def _entries(self, index: Mapping[str, str]) -> dict[str, tuple[str, str]]:
-        """Returns mode and object id by path."""
+        """Returns mode and object id by path, of the folder's files, from the root of the repository."""
         found: dict[str, tuple[str, str]] = {}
-        for row in self.git("ls-files", "-s", "-z", more=index).split("\0"):
+        for row in self.git("ls-files", "--full-name", "-s", "-z", more=index).split("\0"):
             facts, tab, path = row.partition("\t")
             if tab:
                 mode, object_id, _ = facts.split(" ")
