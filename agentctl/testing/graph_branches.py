@@ -7,7 +7,7 @@ from typing import Protocol
 import msgspec
 
 from agentctl.graph.branching.branches import branch_info, cut_from
-from agentctl.graph.branching.names import CommitId, check_name, parse_commit_id
+from agentctl.graph.branching.names import CommitId, check_name, check_not_reserved, parse_commit_id
 from agentctl.graph.commit import ENDED, Commit, CommitKind, branch_commit, next_commit
 from agentctl.graph.layout import MAIN, commit_id
 from agentctl.graph.location import BeforeWrite
@@ -60,6 +60,7 @@ class MemoryBranches(ABC):
 
     async def branch_delete(self, graph_id: str, name: str, *, observed: int, stamp: Stamp) -> int:
         """Ends a branch; returns the number of its tombstone."""
+        check_not_reserved(graph_id, name)
         if name == MAIN:
             raise branch_invalid(graph_id, "The branch 'main' is not deleted but with its graph")
         root, _ = self._head(graph_id)

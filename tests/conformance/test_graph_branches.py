@@ -102,6 +102,10 @@ async def test_what_cannot_be_a_branch_is_refused(ports: Ports) -> None:
     assert await code(port.branch_create("g", "dev", stamp=stamp(4))) == "graph_branch_exists"
     assert await code(port.branch_create("g", "main", stamp=stamp(4))) == "graph_branch_invalid"
     assert await code(port.branch_create("g", "a b", stamp=stamp(4))) == "graph_branch_invalid"
+    of_a_sandbox = port.branch_create("g", "sandbox/x", stamp=stamp(4))
+    assert await code(of_a_sandbox) == "graph_branch_invalid"
+    not_ours = port.branch_delete("g", "sandbox/x", observed=1, stamp=stamp(4))
+    assert await code(not_ours) == "graph_branch_invalid"
     nowhere = port.branch_create("g", "x", source="nope", stamp=stamp(4))
     assert await code(nowhere) == "graph_branch_missing"
     unheard = port.branch_create("g", "x", at="main:7", stamp=stamp(4))

@@ -49,7 +49,8 @@ EXPLAINED: Final[dict[str, str]] = {
     "graph_branch_invalid": (
         "A branch is named by letters, digits, `.`, `-`, `_` and `/`, each part between slashes "
         "beginning and ending with a letter or digit, without `..`, at most 100 characters in "
-        "all. `main` is there always: it is neither created nor deleted as a branch."
+        "all. `main` is there always: it is neither created nor deleted as a branch. What begins "
+        "with `sandbox/` is the branch of a sandbox, and is written in the sandbox alone."
     ),
     "not_in_a_sandbox": (
         "A sandbox has branches of the real graphs, and may do with them whatever a cluster may. "

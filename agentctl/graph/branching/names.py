@@ -6,12 +6,13 @@ from typing import Final, Literal
 
 import msgspec
 
+from agentctl.domain.sandbox.lending import BRANCH_PREFIX
 from agentctl.graph.layout import MAIN
 from agentctl.graph.refusals import branch_invalid
 
 NAME_LENGTH_MAX: Final = 100
-RESERVED: Final = "sandbox/"
-"""What the branches of sandboxes begin with."""
+RESERVED: Final = BRANCH_PREFIX
+"""What the branches of sandboxes begin with; no user has one that does."""
 _PART: Final = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 _NAME: Final = re.compile(rf"{_PART}(?:/{_PART})*")
 _ID: Final = re.compile(rf"({_PART}(?:/{_PART})*):([1-9][0-9]{{0,18}})")

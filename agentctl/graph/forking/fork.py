@@ -9,7 +9,8 @@ from typing import Final
 
 import msgspec
 
-from agentctl.graph.branching.names import NAME_LENGTH_MAX, RESERVED, name_problem
+from agentctl.domain.sandbox.lending import trunk_of
+from agentctl.graph.branching.names import NAME_LENGTH_MAX, name_problem
 from agentctl.graph.layout import MAIN
 
 _BETWEEN: Final = "/"
@@ -39,7 +40,7 @@ class Fork(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def trunk(self) -> str:
         """The real branch that is `main` inside."""
-        return f"{RESERVED}{self.sandbox}"
+        return trunk_of(self.sandbox)
 
     @property
     def name_length_max(self) -> int:
