@@ -22,8 +22,9 @@ class ControlError(Exception):
 class Control:
     """One connection to a running machine."""
 
-    def __init__(self, stream: anyio.abc.ByteStream) -> None:
+    def __init__(self, stream: anyio.abc.ByteStream, *, within_s: float) -> None:
         self._stream = stream
+        self._within_s = within_s
         self._received = BufferedByteReceiveStream(stream)
 
     async def greet(self) -> None:
@@ -55,7 +56,7 @@ class Control:
 
     async def _line(self) -> dict[str, Any]:
         try:
-            with anyio.fail_after(ANSWER_WITHIN_S):
+            with anyio.fail_after(self._within_s):
                 line = await self._received.receive_until(b"\n", LINE_BYTES_MAX)
             told = json.loads(line)
         except (
@@ -66,7 +67,7 @@ class Control:
             msg = "qemu went away"
             raise ControlError(msg) from failure
         except TimeoutError as failure:
-            msg = f"qemu did not answer within {ANSWER_WITHIN_S:g} s"
+            msg = f"qemu did not answer within {self._within_s:g} s"
             raise ControlError(msg) from failure
         except ValueError as failure:
             msg = "qemu said something that is no JSON"
@@ -76,8 +77,10 @@ class Control:
 
 
 @asynccontextmanager
-async def control_of(folder: Path, name: str) -> AsyncIterator[Control]:
-    """Gives a connection to the control socket *name* in *folder*.
+async def control_of(
+    folder: Path, name: str, *, within_s: float = ANSWER_WITHIN_S
+) -> AsyncIterator[Control]:
+    """Gives a connection to the control socket *name* in *folder*; every answer has so much time.
 
     Raises:
         ControlError: Nobody listens there, or not as qemu does.
@@ -88,6 +91,6 @@ async def control_of(folder: Path, name: str) -> AsyncIterator[Control]:
         msg = "qemu does not listen"
         raise ControlError(msg) from failure
     async with stream:
-        control = Control(stream)
+        control = Control(stream, within_s=within_s)
         await control.greet()
         yield control

@@ -32,8 +32,11 @@ from agentctl.adapters.runners.vm.sockets import connected
 from agentctl.domain.sandbox.provider import CommandOrder, CommandOutcome
 
 CHUNK_BYTES: Final = 1 << 16
-HELLO_AGAIN_S: Final = 5.0
-"""A `hello` may be swallowed as the rest of a request that was cut short; then it is said again."""
+HELLO_AGAIN_S: Final = 2.0
+"""A `hello` may be swallowed as the rest of a request that was cut short; then it is said again, and
+waited for twice as long each time."""
+HANG_UP_S: Final = 0.3
+"""So long the line stays down before that, for the agent to notice."""
 
 _Answer = TypeVar("_Answer", Done, Ended, Listed)
 
@@ -133,22 +136,25 @@ async def line_to(folder: Path, *, within_s: float) -> AsyncIterator[Line]:
 
 
 async def _greeted(folder: Path, within_s: float) -> anyio.abc.SocketStream:
-    left_s = within_s
+    ends_at = anyio.current_time() + within_s
+    wait_s = HELLO_AGAIN_S
     while True:
         try:
             stream = await connected(folder, AGENT_SOCKET)
         except OSError as failure:
             msg = "nobody listens"
             raise LineDownError(msg) from failure
+        left_s = ends_at - anyio.current_time()
         try:
-            await Line(stream).hello(within_s=min(left_s, HELLO_AGAIN_S))
+            await Line(stream).hello(within_s=min(left_s, wait_s))
         except BaseException as failure:
             await anyio.aclose_forcefully(stream)
-            left_s -= HELLO_AGAIN_S
-            if not isinstance(failure, SilentError) or left_s <= 0:
+            if not isinstance(failure, SilentError) or left_s <= wait_s:
                 raise
         else:
             return stream
+        await anyio.sleep(HANG_UP_S)
+        wait_s *= 2
 
 
 def _new_id() -> str:

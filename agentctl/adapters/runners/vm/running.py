@@ -4,13 +4,13 @@ Used for a sandbox's machine and for the copy that lists the files of a stopped 
 """
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 import anyio
 
-from agentctl.adapters.runners.vm.control import ControlError, control_of
+from agentctl.adapters.runners.vm.control import Control, ControlError, control_of
 from agentctl.adapters.runners.vm.launch import (
     AGENT_SOCKET,
     CONSOLE,
@@ -156,7 +156,7 @@ class Running:
     async def _console(self) -> str:
         """Returns the last words of the console; the guest chose them."""
         with suppress(ControlError):
-            async with control_of(self._folder, CONTROL_SOCKET) as control:
+            async with self._control() as control:
                 told = await control.execute("ringbuf-read", device=CONSOLE, size=CONSOLE_BYTES)
                 return " ".join(str(told).split())[-SAID_MAX:]
         return ""
@@ -168,17 +168,21 @@ class Running:
             return "it said nothing"
         return " ".join(said.decode(errors="replace").split())[-SAID_MAX:] or "it said nothing"
 
+    def _control(self) -> AbstractAsyncContextManager[Control]:
+        within_s = self._settings.halt_within_s
+        return control_of(self._folder, CONTROL_SOCKET, within_s=within_s)
+
     async def _ask_agent(self) -> None:
         within_s = min(self._settings.answer_within_s, self._settings.halt_within_s)
         async with line_to(self._folder, within_s=within_s) as line:
             await line.halt(within_s=within_s)
 
     async def _press_button(self) -> None:
-        async with control_of(self._folder, CONTROL_SOCKET) as control:
+        async with self._control() as control:
             await control.execute("system_powerdown")
 
     async def _ask_qemu(self) -> None:
-        async with control_of(self._folder, CONTROL_SOCKET) as control:
+        async with self._control() as control:
             await control.execute("quit")
 
     async def _all_gone(self, pids: tuple[int, ...]) -> bool:
