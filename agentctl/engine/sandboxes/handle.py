@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 import anyio
 import msgspec
 from sqlalchemy import Executable, Row, Select, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncTransaction
 
 from agentctl.domain.sandbox.listing import Listed, ListOptions, Unlistable, page
@@ -25,7 +25,7 @@ from agentctl.engine.sandboxes.errors import (
     invalid,
     not_found,
 )
-from agentctl.engine.sandboxes.failures import columns_of, violation_of
+from agentctl.engine.sandboxes.failures import columns_of, told, violation_of
 from agentctl.instants import format_instant
 
 SETTLED_WITHIN_S: Final = 30.0
@@ -157,7 +157,9 @@ async def settled(transaction: AsyncTransaction) -> AsyncIterator[None]:
         yield
     except BaseException:
         with anyio.move_on_after(SETTLED_WITHIN_S, shield=True):
-            await transaction.rollback()
+            # The connection may be what failed; why is told already.
+            with contextlib.suppress(SQLAlchemyError, OSError):
+                await transaction.rollback()
         raise
-    with anyio.fail_after(SETTLED_WITHIN_S, shield=True):
+    with told(), anyio.fail_after(SETTLED_WITHIN_S, shield=True):
         await transaction.commit()

@@ -1,23 +1,32 @@
 """Brings a database's tables to this release, or says why it does not.
 
 Everything happens in one transaction under one lock, so two processes that migrate at once do it
-one after the other, and the second finds it done.
+one after the other, and the second finds it done. Alembic is loaded only where there is something
+to migrate.
 """
 
 from typing import Final
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+from sqlalchemy import Column, Connection, MetaData, Table, Text, inspect, select, text
 
-from agentctl.diagnostics.diagnostic import error
+from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.engine.sandboxes.errors import SchemaError
 
+REVISIONS: Final = ("records_0001",)
+"""Every revision that this release knows, the first one first; those of `migrations/versions`."""
 VERSION_TABLE: Final = "sandbox_store_revision"
+_VERSIONS: Final = Table(VERSION_TABLE, MetaData(), Column("version_num", Text))
 _LOCK: Final = 0x61676374_6C736278
 """PostgreSQL's advisory lock: ``agctlsbx``."""
+
+
+def is_current(connection: Connection) -> bool:
+    """Returns whether the tables are what this release wants.
+
+    Raises:
+        SchemaError: a later release made them.
+    """
+    return _revision(connection) == REVISIONS[-1]
 
 
 def migrate(connection: Connection) -> None:
@@ -28,45 +37,30 @@ def migrate(connection: Connection) -> None:
     """
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-    config = _config(connection)
-    if _revision(connection, ScriptDirectory.from_config(config)) != _head(config):
-        command.upgrade(config, "head")
+    if is_current(connection):
+        return
+    from alembic import command
+    from alembic.config import Config
 
-
-def require_current(connection: Connection) -> None:
-    """Raises unless the tables are what this release wants.
-
-    Raises:
-        SchemaError: an earlier or a later release made them, or none did.
-    """
-    config = _config(connection)
-    revision = _revision(connection, ScriptDirectory.from_config(config))
-    if revision != _head(config):
-        found = f"of revision {revision}" if revision else "missing"
-        message = f"the tables of sandboxes are {found}; this release wants {_head(config)}"
-        remedy = "Open the store once where it may be written, with auto_migrate."
-        raise SchemaError(error("sandbox_store_outdated", "sandbox_store", message, remedy=remedy))
-
-
-def _config(connection: Connection) -> Config:
     config = Config()
     config.set_main_option("script_location", "agentctl.engine.sandboxes:migrations")
     config.attributes["connection"] = connection
-    return config
+    command.upgrade(config, REVISIONS[-1])
 
 
-def _head(config: Config) -> str:
-    head = ScriptDirectory.from_config(config).get_current_head()
-    assert head is not None, "there is a first revision"
-    return head
+def outdated() -> Diagnostic:
+    """Returns what is told where the tables are not current and may not be changed."""
+    message = f"the tables of sandboxes are missing or older than revision {REVISIONS[-1]}"
+    remedy = "Open the store once where it may be written, with auto_migrate."
+    return error("sandbox_store_outdated", "sandbox_store", message, remedy=remedy)
 
 
-def _revision(connection: Connection, script: ScriptDirectory) -> str | None:
+def _revision(connection: Connection) -> str | None:
     """Returns the revision of the tables, one that this release knows, or None where there are none."""
-    context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
-    revision = context.get_current_revision()
-    known = {step.revision for step in script.walk_revisions()}
-    if revision is not None and revision not in known:
+    if not inspect(connection).has_table(VERSION_TABLE):
+        return None
+    revision = connection.execute(select(_VERSIONS.c.version_num)).scalar_one_or_none()
+    if revision is not None and revision not in REVISIONS:
         message = f"a later release of agentctl made the tables of sandboxes: revision {revision}"
         remedy = "Use that release, or another database."
         raise SchemaError(error("sandbox_store_newer", "sandbox_store", message, remedy=remedy))

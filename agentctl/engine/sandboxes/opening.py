@@ -3,25 +3,30 @@
 import os
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
 
+import anyio
 from sqlalchemy import Connection, event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from agentctl.diagnostics.diagnostic import error
 from agentctl.engine.sandboxes.address import DatabaseAddress, database_address
-from agentctl.engine.sandboxes.errors import UnavailableError
+from agentctl.engine.sandboxes.errors import SchemaError, UnavailableError
 from agentctl.engine.sandboxes.failures import told
-from agentctl.engine.sandboxes.handle import settled
-from agentctl.engine.sandboxes.migration import migrate, require_current
+from agentctl.engine.sandboxes.handle import SETTLED_WITHIN_S, settled
+from agentctl.engine.sandboxes.migration import is_current, migrate, outdated
 from agentctl.engine.sandboxes.settings import StoreConfig
 from agentctl.engine.sandboxes.store import WRITES, Store
+
+T = TypeVar("T")
 
 
 class _DriverConnection(Protocol):
     isolation_level: str | None
 
     def cursor(self) -> Any: ...  # noqa: ANN401  # of whichever driver
+    def close(self) -> None: ...
 
 
 async def open_store(config: StoreConfig, *, clock: Callable[[], datetime]) -> Store:
@@ -42,16 +47,30 @@ async def open_store(config: StoreConfig, *, clock: Callable[[], datetime]) -> S
     try:
         if migrates and address.file is not None:
             with told():
-                _make_private(address)
+                _make_private(address.file)
         with told():
-            async with engine.connect() as connection:
-                await connection.execution_options(**{WRITES: migrates})
-                async with settled(await connection.begin()):
-                    await connection.run_sync(migrate if migrates else require_current)
+            await _make_current(engine, migrates=migrates)
     except BaseException:
-        await engine.dispose()
+        with anyio.move_on_after(SETTLED_WITHIN_S, shield=True):
+            await engine.dispose()
         raise
     return Store(engine, config, clock)
+
+
+async def _make_current(engine: AsyncEngine, *, migrates: bool) -> None:
+    """Looks first, without a lock: most of the time there is nothing to do."""
+    if await _within(engine, is_current, writes=False):
+        return
+    if not migrates:
+        raise SchemaError(outdated())
+    await _within(engine, migrate, writes=True)
+
+
+async def _within(engine: AsyncEngine, act: Callable[[Connection], T], *, writes: bool) -> T:
+    async with engine.connect() as connection:
+        await connection.execution_options(**{WRITES: writes})
+        async with settled(await connection.begin()):
+            return await connection.run_sync(act)
 
 
 def _engine(address: DatabaseAddress, config: StoreConfig) -> AsyncEngine:
@@ -84,12 +103,16 @@ def _prepare_sqlite(engine: AsyncEngine, *, read_only: bool) -> None:
     """Makes transactions of SQLite real ones: a writer takes its lock at once, not halfway."""
 
     def connected(connection: _DriverConnection, _: object) -> None:
-        connection.isolation_level = None
-        cursor = connection.cursor()
-        cursor.execute("PRAGMA foreign_keys = ON")
-        if not read_only:
-            cursor.execute("PRAGMA journal_mode = WAL")
-        cursor.close()
+        try:
+            connection.isolation_level = None
+            cursor = connection.cursor()
+            cursor.execute("PRAGMA foreign_keys = ON")
+            if not read_only:
+                cursor.execute("PRAGMA journal_mode = WAL")
+            cursor.close()
+        except BaseException:
+            connection.close()  # nobody else knows of it yet
+            raise
 
     def begin(connection: Connection) -> None:
         writes = connection.get_execution_options().get(WRITES, False)
@@ -99,11 +122,10 @@ def _prepare_sqlite(engine: AsyncEngine, *, read_only: bool) -> None:
     event.listen(engine.sync_engine, "begin", begin)
 
 
-def _make_private(address: DatabaseAddress) -> None:
+def _make_private(file: Path) -> None:
     """Makes the file such that only its owner reads it; one that is there stays as it is."""
-    assert address.file is not None
     try:
-        handle = os.open(address.file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        handle = os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     except FileExistsError:
         return
     os.close(handle)

@@ -4,6 +4,7 @@ Whatever places a task first locks its playbook, so that two that are placed at 
 the other.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 
 import msgspec
@@ -180,7 +181,7 @@ def _require_permutation(given: Sequence[str], there: set[str]) -> None:
     """Raises where *given* are not *there*, each once; the message names one that is wrong."""
     strange = [task_id for task_id in given if task_id not in there]
     missing = sorted(there - set(given))
-    doubled = sorted({task_id for task_id in given if given.count(task_id) > 1})
+    doubled = sorted(task_id for task_id, times in Counter(given).items() if times > 1)
     for what, ids in (("is no task of it", strange), ("is missing", missing), ("twice", doubled)):
         if ids:
             message = f"an order names every task of the playbook once: {ids[0]} {what}"

@@ -109,14 +109,16 @@ class Store(DataStore):
     @contextlib.asynccontextmanager
     async def _reading(self) -> AsyncIterator[Work]:
         async with self._connected(write=False) as connection:
-            yield Work(connection=connection, clock=self._clock)
+            with told():
+                yield Work(connection=connection, clock=self._clock)
 
     @contextlib.asynccontextmanager
     async def _writing(self) -> AsyncIterator[Work]:
         if self._config.read_only:
             raise InvalidError(read_only())
         async with self._connected(write=True) as connection:
-            yield Work(connection=connection, clock=self._clock)
+            with told():
+                yield Work(connection=connection, clock=self._clock)
 
     @contextlib.asynccontextmanager
     async def _connected(self, *, write: bool) -> AsyncIterator[AsyncConnection]:
@@ -127,13 +129,15 @@ class Store(DataStore):
         async with self._one_writer if write else contextlib.nullcontext():
             with told():
                 connection = await self._engine.connect()
-                try:
-                    await connection.execution_options(**{WRITES: write})
-                    async with settled(await connection.begin()):
-                        yield connection
-                finally:
-                    with anyio.move_on_after(SETTLED_WITHIN_S, shield=True):
-                        await connection.close()
+            try:
+                await connection.execution_options(**{WRITES: write})
+                with told():
+                    transaction = await connection.begin()
+                async with settled(transaction):
+                    yield connection
+            finally:
+                with anyio.move_on_after(SETTLED_WITHIN_S, shield=True):
+                    await connection.close()
 
 
 class _InTransaction(DataStore):
@@ -151,13 +155,14 @@ class _InTransaction(DataStore):
     async def _reading(self) -> AsyncIterator[Work]:
         async with self._one_at_a_time:
             with told():
-                yield Work(connection=self._connection, clock=self._clock)
+                savepoint = await self._connection.begin_nested()
+            async with settled(savepoint):
+                with told():
+                    yield Work(connection=self._connection, clock=self._clock)
 
     @contextlib.asynccontextmanager
     async def _writing(self) -> AsyncIterator[Work]:
         if not self._writes:
             raise InvalidError(read_only())
-        async with self._one_at_a_time:
-            with told():
-                async with settled(await self._connection.begin_nested()):
-                    yield Work(connection=self._connection, clock=self._clock)
+        async with self._reading() as work:
+            yield work
