@@ -181,6 +181,8 @@ class _Branch:
         if len(facts) != 3:
             return None
         mode, kind, object_id = facts
+        if kind == "tree":
+            return None  # A folder is no file; git refuses one in its place while it holds any.
         if kind != "blob" or not mode.startswith("100"):
             return f"{kind} of mode {mode}"
         data = self._found.git("cat-file", "blob", object_id)

@@ -138,10 +138,11 @@ class Repository:
             index = {"GIT_INDEX_FILE": str(Path(scratch) / "index")}
             self.git("read-tree", parent, more=index)
             known = self._entries(index)
-            rows = [self._row(self.prefix + p, data, known) for p, data in _inside(files).items()]
             gone = (self.prefix + p for p in removed if p not in files)
             empty = "0" * len(parent)
-            rows += [f"0 {empty}\t{path}\0" for path in gone if path in known]
+            # What goes comes first: a file may take the place of a folder that is empty then.
+            rows = [f"0 {empty}\t{path}\0" for path in gone if path in known]
+            rows += [self._row(self.prefix + p, data, known) for p, data in _inside(files).items()]
             changed = "".join(row for row in rows if row)
             if changed:
                 self.git("update-index", "-z", "--index-info", given=changed.encode(), more=index)

@@ -158,6 +158,8 @@ def _path_reason(path: str) -> str | None:
     fault = path_fault(path)
     if fault is not None:
         return fault
+    if any("\ud800" <= c <= "\udfff" for c in path):
+        return "the path is not text in UTF-8"
     if leaves_folder(path) or normal_path(path) != path or "\\" in path or path == ".":
         return "the path is not one inside the folder, written plainly"
     if is_state_path(path) or any(part.startswith(".") for part in path.split("/")):

@@ -19,7 +19,7 @@ async def main(folder: str, remote: str, kept: str) -> None:
     where = msgspec.json.decode(remote, type=Remote)
 
     async def keep(publication: Publication) -> None:
-        Path(kept).write_bytes(msgspec.json.encode(publication))
+        await anyio.Path(kept).write_bytes(msgspec.json.encode(publication))
 
     world = PublicationWorld(Path(folder), where, os.environ)
     await publish(order(), world, begin(order(), where), keep)

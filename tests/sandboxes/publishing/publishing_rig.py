@@ -83,7 +83,7 @@ def order(
 class Desk:
     """Who publishes, from one folder to one remote."""
 
-    def __init__(self, place: Path, remote: Remote | None = None) -> None:
+    def __init__(self, place: Path, *, object_format: str = "sha1") -> None:
         self.place = place
         self.origin = place / "origin.git"
         self.folder = place / "cluster"
@@ -96,12 +96,13 @@ class Desk:
             TOKEN_NAME: TOKEN,
         }
         self.folder.mkdir()
-        run_git(place, "init", "-q", "--bare", "-b", "main", str(self.origin))
-        run_git(self.folder, "init", "-q", "-b", "main")
+        made = ("init", "-q", "-b", "main", f"--object-format={object_format}")
+        run_git(place, *made, "--bare", str(self.origin))
+        run_git(self.folder, *made)
         self.write({"cluster.yaml": CLUSTER, "supply.pg": SCHEMA})
         self.commit("begin")
         run_git(self.folder, "push", "-q", str(self.origin), "main")
-        self.remote = remote or Remote(name="origin", url=str(self.origin))
+        self.remote = Remote(name="origin", url=str(self.origin))
 
     def write(self, files: Mapping[str, bytes]) -> None:
         for path, data in files.items():

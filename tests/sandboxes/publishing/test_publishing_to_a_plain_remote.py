@@ -407,7 +407,16 @@ def lives(pid: int) -> bool:
 
 
 async def test_a_path_that_is_no_configuration_is_never_published(desk: Desk) -> None:
-    paths = ("../out.pg", "/etc/x", ".git/hooks/pre-push", "graphs/g/x", ".env", "a/../b", "a\nb")
+    paths = (
+        "../out.pg",
+        "/etc/x",
+        ".git/hooks/pre-push",
+        "graphs/g/x",
+        ".env",
+        "a/../b",
+        "a\nb",
+        "a\ud800",
+    )
     refused = await desk.publish(order(dict.fromkeys(paths, (None, b"x"))))
 
     assert codes(refused.diagnostics) == ["path_not_config"] * len(paths)
@@ -426,3 +435,42 @@ async def test_a_shallow_clone_can_be_published_from(desk: Desk) -> None:
 
     assert published.ok, published.diagnostics
     assert len(desk.made(desk.origin)) == 1
+
+
+async def test_a_file_takes_the_place_of_a_folder_and_a_folder_that_of_a_file(desk: Desk) -> None:
+    desk.write({"queries/names.gq": QUERY, "old": b"x"})
+    desk.commit("more files")
+    wanted = {
+        "queries": (None, QUERY),
+        "queries/names.gq": (QUERY, None),
+        "old": (b"x", None),
+        "old/names.gq": (None, QUERY),
+    }
+
+    published = await desk.publish(order(wanted))
+
+    assert published.ok, published.diagnostics
+    listed = run_git(desk.folder, "ls-tree", "-r", "--name-only", "agentctl/try-1")
+    assert listed.split() == ["cluster.yaml", "old/names.gq", "queries", "supply.pg"]
+
+
+async def test_a_worktree_of_a_repository_is_published_like_the_repository(desk: Desk) -> None:
+    run_git(desk.folder, "worktree", "add", "-q", "--detach", str(desk.place / "tree"))
+    desk.folder = desk.place / "tree"
+
+    published = await desk.publish()
+
+    assert published.ok, published.diagnostics
+    assert desk.made(desk.origin) == [published.publication.commit_sha]
+
+
+async def test_a_repository_of_sha256_is_published_from(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, object_format="sha256")
+
+    published = await desk.publish()
+    run_git(desk.origin, "update-ref", "refs/heads/main", BRANCH)
+    merged = await desk.state()
+
+    assert published.ok, published.diagnostics
+    assert len(published.publication.commit_sha or "") == 64
+    assert merged.publication.status == "MERGED"
