@@ -84,6 +84,36 @@ async def fold_row_stream(
     return fold.changes()
 
 
+def counted_rows(  # where, how many of each kind, and which
+    graph: str,
+    type_name: str,
+    *,
+    added: int,
+    changed: int,
+    removed: int,
+    sample: Iterable[ChangedRow],
+) -> RowChanges:
+    """Returns what became of the rows of a type where somebody else counted them, as `graph diff` does.
+
+    Args:
+        graph: its id.
+        type_name: the type's name afterwards.
+        added: how many rows.
+        changed: likewise.
+        removed: likewise.
+        sample: some of them, in any order; those with the least keys of each kind are shown.
+    """
+    shown = fold_rows(msgspec.structs.replace(r, graph=graph, type_name=type_name) for r in sample)
+    return RowChanges(
+        graph=graph,
+        type_name=type_name,
+        added=added,
+        changed=changed,
+        removed=removed,
+        sample=shown[0].sample if shown else (),
+    )
+
+
 class _Kept:
     """How many rows there were, and those with the least keys."""
 

@@ -15,6 +15,7 @@ from agentctl.domain.sandbox.row_difference import (
     TEXT_CHARACTERS_MAX,
     ChangedRow,
     RowFold,
+    counted_rows,
     fold_row_stream,
     fold_rows,
 )
@@ -134,6 +135,17 @@ def test_memory_is_bounded_by_the_sample_and_not_by_the_rows() -> None:
     peak(100)
 
     assert peak(4_000) < 2 * peak(200) + 50_000
+
+
+def test_rows_that_were_counted_elsewhere_have_a_sample_like_any() -> None:
+    many = [row(f"{i:03d}", None, {"token": "abc"}) for i in range(SAMPLE_ROWS_MAX + 5)]
+
+    found = counted_rows("g", "A", added=900, changed=0, removed=2, sample=reversed(many))
+
+    assert (found.graph, found.type_name, found.added, found.removed) == ("g", "A", 900, 2)
+    assert [r.key for r in found.sample] == [f"{i:03d}" for i in range(SAMPLE_ROWS_MAX)]
+    assert found.sample[0].after == {"token": REDACTED}
+    assert counted_rows("g", "A", added=1, changed=0, removed=0, sample=()).sample == ()
 
 
 async def test_a_stream_is_folded_as_its_rows_are() -> None:
