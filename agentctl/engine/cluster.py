@@ -32,6 +32,7 @@ from agentctl.engine.binding import Binding, bind, moved_root, other_cluster, re
 from agentctl.engine.catalog import Catalog
 from agentctl.engine.drafts import Drafts
 from agentctl.engine.freezing import Freezes, thaw_check
+from agentctl.engine.history import History
 from agentctl.engine.journal import Journal
 from agentctl.engine.keys_once import KeysOnce
 from agentctl.engine.leases import Leases
@@ -103,6 +104,8 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True):
     """`metadata.name` of the folder, where cluster.yaml could be read."""
     sandbox: str | None = None
     """The sandbox that this is the cluster of; None for the real one."""
+    history: History | None = None
+    """What was done in sandboxes; None where this process writes none."""
 
     @property
     def config_dir(self) -> str:

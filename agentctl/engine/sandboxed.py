@@ -4,8 +4,6 @@ Whoever does something in a sandbox does it in the `Cluster` that `inside` gives
 engine knows that it is not the real one, but for what `Cluster.sandbox` tells: gates are open.
 """
 
-import shutil
-import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -14,7 +12,6 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
-from anyio import to_thread
 
 from agentctl.adapters.backends.sharing import SharingStore
 from agentctl.adapters.sources.directory import Folder
@@ -38,16 +35,14 @@ from agentctl.engine.lending import (
     prepare_lending,
 )
 from agentctl.engine.principals import Principals
+from agentctl.engine.temporary import TemporaryFolder
 from agentctl.engine.world import mint_ulid
-from agentctl.graph.forking.fork import Fork, LentGraph
-from agentctl.graph.forking.forked import ForkedGraphs
 from agentctl.ids import is_ulid
 from agentctl.instants import format_instant
 
 LIFE: Final = timedelta(hours=24)
 """How long a sandbox lives, from its opening. Source: sandboxes 1."""
 LIFE_MAX: Final = timedelta(days=30)
-_TEMPORARY: Final = "agentctl-sandbox-"
 
 
 class Opening(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,7 +95,7 @@ async def inside(cluster: Cluster, sandbox_id: str) -> AsyncIterator[Cluster]:
     """
     lending = await require_open(cluster, sandbox_id)
     files = await _files(cluster, lending)
-    with await to_thread.run_sync(_Temporary, files) as path:
+    async with TemporaryFolder(files) as path:
         yield over(cluster, lending, Folder(path))
 
 
@@ -114,7 +109,7 @@ async def drafting(cluster: Cluster, sandbox_id: str) -> AsyncIterator[Drafts]:
     """
     lending = await require_open(cluster, sandbox_id)
     base = await _base_files(cluster, lending)
-    with await to_thread.run_sync(_Temporary, base) as path:
+    async with TemporaryFolder(base) as path:
         yield Drafts(cluster.store, Folder(path), cluster.world)
 
 
@@ -148,6 +143,9 @@ async def require_open(cluster: Cluster, sandbox_id: str) -> Lending:
 
 def over(cluster: Cluster, lending: Lending, folder: Folder) -> Cluster:
     """Returns the cluster of a sandbox over a folder that holds its files; touches nothing."""
+    from agentctl.graph.forking.fork import Fork, LentGraph
+    from agentctl.graph.forking.forked import ForkedGraphs
+
     store = SharingStore(cluster.store, room_of(lending.sandbox))
     fork = Fork(
         sandbox=lending.sandbox,
@@ -265,20 +263,3 @@ async def _files(cluster: Cluster, lending: Lending) -> Mapping[str, bytes]:
         else:
             files[path] = content
     return files
-
-
-class _Temporary:
-    """A temporary folder with *files*, which goes with the block."""
-
-    def __init__(self, files: Mapping[str, bytes]) -> None:
-        self.path = Path(tempfile.mkdtemp(prefix=_TEMPORARY))
-        for name, data in files.items():
-            target = self.path / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(data)
-
-    def __enter__(self) -> Path:
-        return self.path
-
-    def __exit__(self, *_: object) -> None:
-        shutil.rmtree(self.path, ignore_errors=True)

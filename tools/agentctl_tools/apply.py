@@ -251,6 +251,7 @@ OPERATION = Operation(
     result=ApplyResult,
     brief=_brief,
     brief_result=ApplyBrief,
+    inside=True,
     mcp_tool="apply",
     idempotent=True,
     destructive=True,

@@ -12,7 +12,7 @@ from agentctl.engine import branches
 from agentctl.engine.writing import Written
 from agentctl.graph.branching.names import NAME_LENGTH_MAX
 from agentctl_tools.envelopes import done, failed
-from agentctl_tools.fields import GraphId, IdempotencyKey, Intent
+from agentctl_tools.fields import GraphId, IdempotencyKey, Inside, Intent
 from agentctl_tools.keyed import keyed
 from agentctl_tools.operation import Call, Envelope
 from agentctl_tools.served import withheld
@@ -34,6 +34,7 @@ At = Annotated[
 class WriteArguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What every write takes."""
 
+    within: Inside = msgspec.field(default="cluster", name="in")
     graph: GraphId
     intent: Intent
     wait_s: WaitS = 0.0

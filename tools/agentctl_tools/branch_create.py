@@ -15,7 +15,7 @@ from agentctl_tools.branch_calls import (
     once,
 )
 from agentctl_tools.envelopes import count, done, failed
-from agentctl_tools.fields import GraphId
+from agentctl_tools.fields import GraphId, Inside
 from agentctl_tools.operation import Call, Envelope, Operation
 from agentctl_tools.points import permitted_branches, permitted_point, refused_on
 from agentctl_tools.policies import refused_beside
@@ -25,6 +25,7 @@ from agentctl_tools.served import withheld
 class ListArguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What `branch_list` takes."""
 
+    within: Inside = msgspec.field(default="cluster", name="in")
     graph: GraphId
 
 
@@ -105,6 +106,7 @@ LIST = Operation(
     arguments=ListArguments,
     handler=_list,
     describe="Look. The branches of a graph, with their newest commits.",
+    inside=True,
     resource=lambda given: f"graph.{given.graph}",
     result=Branches,
     idempotent=True,
@@ -116,6 +118,7 @@ CREATE = Operation(
     arguments=CreateArguments,
     handler=_create,
     describe="Real. Cuts a branch of a graph from a commit; copies nothing.",
+    inside=True,
     resource=lambda given: branch_address(given.graph, given.branch),
     context=lambda given: {"branch": given.source, "target_branch": given.branch},
     result=Created,

@@ -50,6 +50,7 @@ DELETE = Operation(
     arguments=DeleteArguments,
     handler=_delete,
     describe="Real. Deletes a branch of a graph; what no other branch has only where told to.",
+    inside=True,
     resource=lambda given: branch_address(given.graph, given.branch),
     context=lambda given: {"target_branch": given.branch},
     result=Deleted,

@@ -72,6 +72,7 @@ MERGE = Operation(
     arguments=MergeArguments,
     handler=_merge,
     describe="Real. Merges a branch of a graph into another by one commit, or tells the conflicts.",
+    inside=True,
     resource=lambda given: branch_address(given.graph, given.into),
     context=lambda given: {"branch": given.source, "target_branch": given.into},
     result=Merged,

@@ -84,6 +84,7 @@ OPERATION = Operation(
     describe="Look. Finds the lines of the configuration that hold a text.",
     resource=lambda given: resource_of(given.within),
     result=SearchResult,
+    inside=True,
     mcp_tool="config_search",
     idempotent=True,
 )

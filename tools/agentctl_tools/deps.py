@@ -63,6 +63,7 @@ OPERATION = Operation(
     arguments=Arguments,
     handler=_handle,
     describe="Look. What depends on what among the declared resources.",
+    inside=True,
     resource=lambda given: resource_of(given.within),
     result=DependencyGraph,
     idempotent=True,

@@ -18,6 +18,7 @@ from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.domain.audit.record import AuditActor
 from agentctl.domain.policy.caller import Caller
 from agentctl.domain.policy.decide import Decision, authorise, denial
+from agentctl.domain.sandbox.lending import sandbox_of, target_of
 from agentctl.engine.auditlog import AuditUnavailableError
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.principals import Signer
@@ -65,24 +66,18 @@ async def call(  # noqa: PLR0913  # the door takes what a face knows, and nothin
     if outside is not None:
         return outside
     decoded = decode(operation, arguments)
-    refusal = (
-        failed((decoded,))
-        if isinstance(decoded, Diagnostic)
-        else await _refusal(cluster, caller, operation, decoded)
+    if isinstance(decoded, Diagnostic):
+        return failed((decoded,))
+    made = Call(
+        caller=caller,
+        cluster=cluster,
+        arguments=decoded,
+        signer=signer,
+        notify=notify,
+        is_interrupted=is_interrupted,
     )
-    if refusal is not None:
-        return refusal
     try:
-        return await operation.handler(
-            Call(
-                caller=caller,
-                cluster=cluster,
-                arguments=decoded,
-                signer=signer,
-                notify=notify,
-                is_interrupted=is_interrupted,
-            )
-        )
+        return await _made(made, operation)
     except Exception as failure:
         known = diagnostics_of(failure)
         if known is None:
@@ -90,10 +85,54 @@ async def call(  # noqa: PLR0913  # the door takes what a face knows, and nothin
         return failed(known)
 
 
+async def _made(made: Call, operation: Operation) -> Envelope:
+    """Decides, records and runs a call, in the cluster or in the sandbox that it names."""
+    sandbox = sandbox_named(made.arguments)
+    if sandbox is not None and not operation.enters:
+        return await _in_sandbox(made, operation, sandbox)
+    refusal = await _refusal(made.cluster, made.caller, operation, made.arguments)
+    return refusal or await operation.handler(made)
+
+
+async def _in_sandbox(made: Call, operation: Operation, sandbox_id: str) -> Envelope:
+    """Makes a call in a sandbox: the real cluster's policy decides, its audit log records."""
+    from agentctl_tools import insides
+
+    missing = _missing_of_real(made.caller, made.arguments)
+    if missing is not None:
+        return failed((missing,))
+    decision = await insides.admitted_inside(made, operation, sandbox_id)
+    if isinstance(decision, Envelope):
+        return decision
+    if operation.operation_class != "read":
+        unrecorded = await _record(
+            made.cluster,
+            made.caller,
+            action=insides.action_inside(operation),
+            resource=target_of(sandbox_id),
+            decision=decision,
+            request_digest=_request_digest(made.arguments),
+        )
+        if unrecorded is not None:
+            return unrecorded
+    return await insides.run(made, operation, sandbox_id)
+
+
 async def leave(cluster: Cluster) -> None:
     """Ends a face's work with a cluster: writes what the audit log still counts, where it can."""
     with suppress(AuditUnavailableError):
         await cluster.audit.flush()
+
+
+def sandbox_named(arguments: object) -> str | None:
+    """Returns the sandbox that a call's `in` names; None for a call about anything else.
+
+    Args:
+        arguments: decoded, or as they came.
+    """
+    given = arguments.get("in") if isinstance(arguments, Mapping) else None
+    given = getattr(arguments, "within", given)
+    return sandbox_of(given) if isinstance(given, str) else None
 
 
 def decode(operation: Operation, arguments: Arguments) -> msgspec.Struct | Diagnostic:
@@ -153,6 +192,8 @@ async def _out_of_scope(
 ) -> Envelope | None:
     """Refuses, and records, what the caller's token is not good for, whatever policy permits."""
     word = operation.describe.partition(".")[0].lower()
+    if word == "real" and sandbox_named(arguments) is not None:
+        word = "try"
     if caller.scopes is None or word in caller.scopes:
         return None
     unrecorded = await _record(

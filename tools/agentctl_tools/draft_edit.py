@@ -7,6 +7,9 @@ import msgspec
 from agentctl.diagnostics.bag import has_errors
 from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.engine.drafts import EditResult
+from agentctl.engine.sandboxed import drafting
+from agentctl.engine.world import stamp_now
+from agentctl_tools import insides
 from agentctl_tools.envelopes import count, failed
 from agentctl_tools.fields import In
 from agentctl_tools.operation import Call, Envelope, Next, Operation
@@ -51,6 +54,8 @@ async def _handle(call: Call) -> Envelope:
     change = _change(given)
     if isinstance(change, Diagnostic):
         return failed((change,))
+    if given.within.startswith("sandbox:"):
+        return await _in_sandbox(call, change)
     target = target_of(given.within)
     refusal = await refusal_of(call.cluster, call.caller, target)
     if refusal is not None:
@@ -64,6 +69,21 @@ async def _handle(call: Call) -> Envelope:
             await drafts.discard(draft_id)
         return failed(edited.diagnostics, summary="Nothing was changed.")
     return _edited(draft_id, given.path, edited, opened=named is None)
+
+
+async def _in_sandbox(call: Call, change: dict[str, Any]) -> Envelope:
+    """Edits a file of a sandbox, over the folder as it was when that was opened."""
+    given, started_at = call.arguments, stamp_now(call.cluster.world)
+    sandbox_id = await insides.enter(call)
+    if isinstance(sandbox_id, Envelope):
+        return sandbox_id
+    async with drafting(call.cluster, sandbox_id) as drafts:
+        edited = await drafts.edit(sandbox_id, given.path, by=call.caller.id, **change)
+    if has_errors(edited.diagnostics):
+        envelope = failed(edited.diagnostics, summary="Nothing was changed.")
+    else:
+        envelope = _edited(given.within, given.path, edited, opened=False)
+    return await insides.noted(call, OPERATION, sandbox_id, envelope, started_at=started_at)
 
 
 def _edited(draft_id: str, path: str, edited: EditResult, *, opened: bool) -> Envelope:
@@ -126,6 +146,7 @@ OPERATION = Operation(
         "lacks; nothing real changes. Send one of content, old with new, diff, remove."
     ),
     resource=lambda given: resource_of(given.within),
+    enters=True,
     result=DraftEdited,
     mcp_tool="draft_edit",
 )

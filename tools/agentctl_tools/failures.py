@@ -11,7 +11,9 @@ from agentctl.engine.freezing import FrozenError
 from agentctl.engine.journal import OpRejectedError
 from agentctl.engine.leases import LeaseLostError, StateLockHeldError
 from agentctl.engine.ledger import LedgerError
+from agentctl.engine.lending import SandboxError
 from agentctl.engine.principals import PrincipalsBrokenError
+from agentctl.engine.sandboxes.errors import StoreError
 from agentctl.graph.port import GraphError
 
 
@@ -31,6 +33,8 @@ def diagnostics_of(  # noqa: PLR0911  # one return a family of failures
             | AuditUnavailableError()
             | OpRejectedError()
             | DamagedBackupError()
+            | SandboxError()
+            | StoreError()
         ):
             return (failure.diagnostic,)
         case NoTerminalError():

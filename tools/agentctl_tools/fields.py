@@ -9,7 +9,10 @@ PAGE_ROWS_MAX: int = 200
 
 In = Annotated[
     str,
-    msgspec.Meta(description="`cluster` (the folder) or a draft id.", min_length=1, max_length=160),
+    msgspec.Meta(description="`cluster`, a draft or `sandbox:ID`.", min_length=1, max_length=160),
+]
+Inside = Annotated[
+    str, msgspec.Meta(description="`cluster` or `sandbox:ID`.", min_length=1, max_length=160)
 ]
 GraphId = Annotated[str, msgspec.Meta(description="Graph id.", min_length=1, max_length=200)]
 Branch = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]

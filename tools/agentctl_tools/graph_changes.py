@@ -9,7 +9,7 @@ from agentctl.graph.data_port import CommitRef
 from agentctl.ids import branch_address
 from agentctl_tools.branch_calls import At, BranchName
 from agentctl_tools.envelopes import count, done, failed
-from agentctl_tools.fields import GraphId
+from agentctl_tools.fields import GraphId, Inside
 from agentctl_tools.operation import Call, Envelope, Operation
 from agentctl_tools.points import permitted_point
 from agentctl_tools.served import withheld
@@ -21,6 +21,7 @@ CURSOR_MAX = 4_000
 class ChangesArguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What `graph_changes` takes."""
 
+    within: Inside = msgspec.field(default="cluster", name="in")
     graph: GraphId
     branch: BranchName = "main"
     since: Annotated[
@@ -81,6 +82,7 @@ CHANGES = Operation(
     arguments=ChangesArguments,
     handler=_changes,
     describe="Look. What commits of a branch did to the rows, in order, from a point on.",
+    inside=True,
     resource=lambda given: branch_address(given.graph, given.branch),
     context=lambda given: {"branch": given.branch},
     result=history_of_graphs.Changes,

@@ -9,7 +9,7 @@ from agentctl.graph.branching.told import DiffReport
 from agentctl.ids import branch_address
 from agentctl_tools.branch_calls import At, BranchName
 from agentctl_tools.envelopes import count, done, failed
-from agentctl_tools.fields import GraphId
+from agentctl_tools.fields import GraphId, Inside
 from agentctl_tools.operation import Call, Envelope, Operation
 from agentctl_tools.points import permitted_point
 from agentctl_tools.served import withheld
@@ -20,6 +20,7 @@ SAMPLE_MAX = 1_000
 class DiffArguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What `graph_diff` takes; `after` is the head of `branch` where it is not given."""
 
+    within: Inside = msgspec.field(default="cluster", name="in")
     graph: GraphId
     before: At
     after: At | None = None
@@ -58,6 +59,7 @@ DIFF = Operation(
     arguments=DiffArguments,
     handler=_diff,
     describe="Look. What differs between two points of a graph: counts, and some of it.",
+    inside=True,
     resource=lambda given: branch_address(given.graph, given.branch),
     context=lambda given: {"branch": given.branch},
     result=DiffReport,

@@ -12,7 +12,7 @@ from agentctl.engine import history_of_graphs
 from agentctl.ids import branch_address
 from agentctl_tools.branch_calls import At, BranchName
 from agentctl_tools.envelopes import count, done, failed, refused
-from agentctl_tools.fields import GraphId
+from agentctl_tools.fields import GraphId, Inside
 from agentctl_tools.operation import Call, Envelope, Operation
 from agentctl_tools.points import permitted_point
 from agentctl_tools.served import withheld
@@ -21,6 +21,7 @@ from agentctl_tools.served import withheld
 class ExportArguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What `graph_export` takes."""
 
+    within: Inside = msgspec.field(default="cluster", name="in")
     graph: GraphId
     branch: BranchName = "main"
     at: At | None = None
@@ -73,6 +74,7 @@ EXPORT = Operation(
     arguments=ExportArguments,
     handler=_export,
     describe="Look. All rows of a graph at a point, as lines that a load reads.",
+    inside=True,
     resource=lambda given: branch_address(given.graph, given.branch),
     context=lambda given: {"branch": given.branch},
     result=Exported,

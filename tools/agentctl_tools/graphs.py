@@ -6,7 +6,7 @@ from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.domain.plan.disposals import Disposal
 from agentctl.engine import data, detached, erasure
 from agentctl_tools.envelopes import answer, count, done, failed, refused
-from agentctl_tools.fields import GraphId, Intent
+from agentctl_tools.fields import GraphId, Inside, Intent
 from agentctl_tools.nearness import nearest
 from agentctl_tools.operation import Call, Envelope, Next, Operation
 from agentctl_tools.waiting import WaitS
@@ -15,10 +15,13 @@ from agentctl_tools.waiting import WaitS
 class ListArguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`graph_list` takes no arguments."""
 
+    within: Inside = msgspec.field(default="cluster", name="in")
+
 
 class ShowArguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What `graph_show` takes."""
 
+    within: Inside = msgspec.field(default="cluster", name="in")
     graph: GraphId
 
 
@@ -105,6 +108,7 @@ LIST = Operation(
     arguments=ListArguments,
     handler=_list,
     describe="Look. Every graph: live, detached or purged.",
+    inside=True,
     resource=lambda _: "cluster",
     result=GraphList,
     idempotent=True,
@@ -116,6 +120,7 @@ SHOW = Operation(
     arguments=ShowArguments,
     handler=_show,
     describe="Look. One graph: its rows, its schema, its newest commits.",
+    inside=True,
     resource=lambda given: f"graph.{given.graph}",
     result=data.GraphDetails,
     idempotent=True,

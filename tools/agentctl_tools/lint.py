@@ -64,6 +64,7 @@ OPERATION = Operation(
     result=LintResult,
     brief=_brief,
     brief_result=LintBrief,
+    inside=True,
     mcp_tool="lint",
     idempotent=True,
 )

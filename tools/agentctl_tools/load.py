@@ -24,7 +24,7 @@ from agentctl.graph.loads.sources import (
 )
 from agentctl.ids import branch_address
 from agentctl_tools.envelopes import count, done, failed, refused
-from agentctl_tools.fields import Branch, GraphId, Intent
+from agentctl_tools.fields import Branch, GraphId, Inside, Intent
 from agentctl_tools.operation import Call, Envelope, Operation
 from agentctl_tools.waiting import WaitS
 
@@ -32,6 +32,7 @@ from agentctl_tools.waiting import WaitS
 class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What `load` takes."""
 
+    within: Inside = msgspec.field(default="cluster", name="in")
     graph: GraphId
     file: Annotated[str, msgspec.Meta(description="NDJSON, CSV or Parquet.")]
     mode: Literal["append", "merge", "overwrite"] = "append"
@@ -203,6 +204,7 @@ OPERATION = Operation(
     arguments=Arguments,
     handler=_handle,
     describe="Real. Loads rows into a graph by one commit, or nothing at all.",
+    inside=True,
     resource=lambda given: branch_address(given.graph, given.branch),
     context=lambda given: {"branch": given.branch},
     result=LoadAnswer,

@@ -15,7 +15,7 @@ from agentctl.engine.loading import Loading, LoadTold
 from agentctl.graph.loads.sources import REJECTED_MAX, LoadOptions, NdjsonSource
 from agentctl.ids import branch_address
 from agentctl_tools.envelopes import count, done, failed
-from agentctl_tools.fields import Branch, GraphId, IdempotencyKey, Intent
+from agentctl_tools.fields import Branch, GraphId, IdempotencyKey, Inside, Intent
 from agentctl_tools.keyed import keyed
 from agentctl_tools.load import LoadAnswer, loaded
 from agentctl_tools.operation import Call, Envelope, Operation
@@ -28,6 +28,7 @@ ROWS_CHARACTERS_MAX: Final = 32 << 20
 class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What `load_rows` takes."""
 
+    within: Inside = msgspec.field(default="cluster", name="in")
     graph: GraphId
     rows: Annotated[
         str, msgspec.Meta(description="NDJSON, one row a line.", max_length=ROWS_CHARACTERS_MAX)
@@ -99,6 +100,7 @@ OPERATION = Operation(
     arguments=Arguments,
     handler=_handle,
     describe="Real. Loads the given rows into a graph by one commit, or nothing at all.",
+    inside=True,
     resource=lambda given: branch_address(given.graph, given.branch),
     context=lambda given: {"branch": given.branch},
     result=LoadAnswer,

@@ -7,6 +7,7 @@ import msgspec
 from agentctl.engine.reading import Look, QueryOutcome
 from agentctl.graph.reads.options import MEMORY_BYTES
 from agentctl_tools.envelopes import count, done, failed
+from agentctl_tools.fields import Inside
 from agentctl_tools.operation import Call, Envelope
 from agentctl_tools.points import permitted_point, refused_on
 
@@ -30,6 +31,7 @@ MemoryBytes = Annotated[int, msgspec.Meta(ge=1 << 20, le=MEMORY_BYTES)]
 class Bounds(msgspec.Struct, frozen=True, kw_only=True):
     """The arguments of every read."""
 
+    within: Inside = msgspec.field(default="cluster", name="in")
     branch: Annotated[str, msgspec.Meta(min_length=1, max_length=200)] = "main"
     at: At = None
     explain: Explain = None

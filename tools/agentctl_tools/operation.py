@@ -83,5 +83,9 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """The name of its MCP projection; None where it has none."""
     toolset: str | None = None
     """The set of tools that its projection is of; None is the agent role's, which is always there."""
+    inside: bool = False
+    """Whether it is done in a sandbox that its argument `in` names, in that sandbox's own cluster."""
+    enters: bool = False
+    """Whether its handler goes into the sandbox that `in` names by itself."""
     idempotent: bool = False
     destructive: bool = False

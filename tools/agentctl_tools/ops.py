@@ -15,7 +15,7 @@ from agentctl.engine.ledger import LedgerError
 from agentctl.engine.left_writes import left_writes
 from agentctl.foreign import Foreign, show
 from agentctl_tools.envelopes import count, done, failed
-from agentctl_tools.fields import PAGE_ROWS, Limit
+from agentctl_tools.fields import PAGE_ROWS, Inside, Limit
 from agentctl_tools.operation import Call, Envelope, Operation
 
 INTENT_CELLS_MAX = 160
@@ -26,6 +26,7 @@ LINEAGE_SHOWN = 100
 class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What `ops` takes."""
 
+    within: Inside = msgspec.field(default="cluster", name="in")
     id: Annotated[str, msgspec.Meta(description="One op.", max_length=200)] | None = None
     limit: Limit = PAGE_ROWS
     before: Annotated[str, msgspec.Meta(description="Older ones.", max_length=200)] | None = None
@@ -179,6 +180,7 @@ OPERATION = Operation(
     arguments=Arguments,
     handler=_handle,
     describe="Look. Changes made so far, newest first; or one by id, with its lineage.",
+    inside=True,
     resource=lambda _: "cluster",
     result=OpList | OpShown,
     brief=_brief,

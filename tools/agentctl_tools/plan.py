@@ -154,6 +154,7 @@ OPERATION = Operation(
     result=PlanAnswer,
     brief=_brief,
     brief_result=PlanBrief,
+    inside=True,
     mcp_tool="plan",
     idempotent=True,
 )

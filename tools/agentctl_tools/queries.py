@@ -9,7 +9,7 @@ from agentctl.foreign import Foreign, show
 from agentctl.ids import parse_address
 from agentctl.languages.query.descriptor import Descriptor
 from agentctl_tools.envelopes import count, done
-from agentctl_tools.fields import PAGE_ROWS, Limit, Offset
+from agentctl_tools.fields import PAGE_ROWS, Inside, Limit, Offset
 from agentctl_tools.operation import Call, Envelope, Next, Operation
 from agentctl_tools.policies import permitted_queries, policies_for
 
@@ -19,6 +19,7 @@ QUOTED_CELLS_MAX = 300
 class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What `queries` takes."""
 
+    within: Inside = msgspec.field(default="cluster", name="in")
     search: Annotated[
         str, msgspec.Meta(description="Words in the name or description.", max_length=200)
     ] = ""
@@ -111,6 +112,7 @@ OPERATION = Operation(
     arguments=Arguments,
     handler=_handle,
     describe="Look. Finds stored queries with their parameters. Run one with run_query.",
+    inside=True,
     resource=lambda given: f"graph.{given.graph}" if given.graph else "cluster",
     result=QueryList,
     mcp_tool="queries",

@@ -78,6 +78,7 @@ OPERATION = Operation(
     describe="Look. The schema of a graph: node and edge types with their properties.",
     resource=lambda given: f"graph.{given.graph}",
     result=SchemaText,
+    inside=True,
     mcp_tool="schema",
     idempotent=True,
 )

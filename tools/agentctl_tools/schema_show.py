@@ -6,7 +6,7 @@ from agentctl.engine import history_of_graphs
 from agentctl.ids import graph_address
 from agentctl_tools.branch_calls import At, BranchName
 from agentctl_tools.envelopes import done, failed
-from agentctl_tools.fields import GraphId
+from agentctl_tools.fields import GraphId, Inside
 from agentctl_tools.operation import Call, Envelope, Operation
 from agentctl_tools.points import permitted_point, refused_on
 from agentctl_tools.served import withheld
@@ -15,6 +15,7 @@ from agentctl_tools.served import withheld
 class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What `schema_show` takes."""
 
+    within: Inside = msgspec.field(default="cluster", name="in")
     graph: GraphId
     branch: BranchName = "main"
     at: At | None = None
@@ -56,6 +57,7 @@ OPERATION = Operation(
     arguments=Arguments,
     handler=_handle,
     describe="Look. The schema that a graph has on a branch, or had at a commit, tag or time.",
+    inside=True,
     resource=lambda given: graph_address(given.graph),
     result=AppliedSchema,
     idempotent=True,

@@ -8,6 +8,7 @@ from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.domain.audit.record import AuditActor
 from agentctl.domain.config.load import LoadedCluster
 from agentctl.domain.policy.caller import Caller
+from agentctl.domain.sandbox.lending import sandbox_of
 from agentctl.engine.auditlog import AuditUnavailableError
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.gather import commit_named, is_of_another
@@ -19,6 +20,8 @@ _WIRES: Final = frozenset({"mcp", "http"})
 _DRAFT: Final = "draft:"
 _REVISION: Final = "revision:"
 """Of a rollback: an earlier revision, which nobody else's and no folder's words are in."""
+_SANDBOX: Final = "sandbox:"
+"""Of a call in a sandbox: the folder of the sandbox's own cluster."""
 _COMMIT: Final = "commit:"
 """Of a reconciler: the folder as a git commit has it."""
 
@@ -27,7 +30,8 @@ def target_of(text: str) -> str:
     """Returns ``folder`` or ``draft:<id>`` for what a caller wrote; whether it exists is not asked."""
     if text in {"cluster", FOLDER}:
         return FOLDER
-    return text if text.startswith((_DRAFT, _REVISION, _COMMIT)) else f"{_DRAFT}{text}"
+    known = (_DRAFT, _SANDBOX, _REVISION, _COMMIT)
+    return text if text.startswith(known) else f"{_DRAFT}{text}"
 
 
 def draft_of(target: str) -> str | None:
@@ -37,7 +41,11 @@ def draft_of(target: str) -> str | None:
 
 def shown(target: str) -> str:
     """Returns *target* as a caller would write it in `in`."""
-    return target if target.startswith((_REVISION, _COMMIT)) else draft_of(target) or "cluster"
+    return (
+        target
+        if target.startswith((_SANDBOX, _REVISION, _COMMIT))
+        else draft_of(target) or "cluster"
+    )
 
 
 def resource_of(text: str) -> str:
@@ -58,11 +66,8 @@ async def refusal_of(
     A draft of somebody else looks like one that is not there, and that it was tried is recorded. An
     earlier revision is only for what looks at a rollback, with *revisions*.
     """
-    if target.startswith(_COMMIT):
-        known = commit_named(target) is not None
-        return None if known and caller.via not in _WIRES else _no_target(target)
-    if target.startswith(_REVISION):
-        return None if revisions and revision_of(target) is not None else _no_target(target)
+    if target.startswith((_SANDBOX, _REVISION, _COMMIT)):
+        return None if _is_open_to(cluster, caller, target, revisions) else _no_target(target)
     draft_id = draft_of(target)
     if draft_id is None:
         return None
@@ -71,12 +76,21 @@ async def refusal_of(
         return draft
     if caller.kind == "human" or draft.owner == caller.id:
         return None
-    await _record_theft(cluster, caller, target)
+    await record_theft(cluster, caller, "draft_read", target)
     return error("draft_not_found", target, "there is no draft of that id that you may use")
 
 
-async def _record_theft(cluster: Cluster, caller: Caller, target: str) -> None:
-    """Records that *caller* named somebody else's draft: policy permitted it, whose it is did not.
+def _is_open_to(cluster: Cluster, caller: Caller, target: str, revisions: bool) -> bool:  # noqa: FBT001
+    """Returns whether what is no draft may be meant here."""
+    if target.startswith(_SANDBOX):
+        return cluster.sandbox is not None and sandbox_of(target) == cluster.sandbox
+    if target.startswith(_COMMIT):
+        return commit_named(target) is not None and caller.via not in _WIRES
+    return revisions and revision_of(target) is not None
+
+
+async def record_theft(cluster: Cluster, caller: Caller, action: str, target: str) -> None:
+    """Records that *caller* named what is somebody else's: policy permitted it, whose it is did not.
 
     Where no record can be written the caller is refused all the same.
     """
@@ -87,7 +101,7 @@ async def _record_theft(cluster: Cluster, caller: Caller, target: str) -> None:
         await cluster.audit.append(
             actor=actor,
             on_behalf_of=caller.on_behalf_of,
-            action="draft_read",
+            action=action,
             resource=target,
             decision="deny",
             policies=(),
@@ -101,7 +115,7 @@ def _no_target(target: str) -> Diagnostic:
         "invalid_arguments",
         "$.in",
         f"`{target}` is nothing that this can be about",
-        remedy="Name `cluster` or a draft. An earlier revision is reached by: agentctl rollback --to SEQ",
+        remedy="Name `cluster`, a draft, or a sandbox as `sandbox:ID`. An earlier revision is reached by: agentctl rollback --to SEQ",
     )
 
 
@@ -112,7 +126,8 @@ async def loaded_of(cluster: Cluster, caller: Caller, target: str) -> LoadedClus
         return refusal
     draft_id = draft_of(target)
     if draft_id is None:
-        return await cluster.folder.load(confined=not caller.at_terminal, remembered=True)
+        confined = not caller.at_terminal or cluster.sandbox is not None
+        return await cluster.folder.load(confined=confined, remembered=True)
     overlay = await cluster.drafts.overlay(draft_id)
     if isinstance(overlay, Diagnostic):
         return overlay

@@ -77,6 +77,7 @@ OPERATION = Operation(
     result=ValidateResult,
     brief=_brief,
     brief_result=ValidateBrief,
+    inside=True,
     mcp_tool="validate",
     idempotent=True,
 )

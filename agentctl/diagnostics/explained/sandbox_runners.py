@@ -29,6 +29,21 @@ EXPLAINED: Final[dict[str, str]] = {
         "the message says which. Nobody can use the sandbox meanwhile, other sandboxes are not kept "
         "waiting, and the next sweep, a minute later or at the next start, goes on with it."
     ),
+    "sandbox_snapshot_name": (
+        "The name of a snapshot is letters, digits, dots, hyphens and underscores, at most 64, and "
+        "begins and ends with a letter or digit. `base` is the sandbox as it was opened and `now` "
+        "as it is, so nothing else is called that. Nothing was kept."
+    ),
+    "sandbox_snapshot_exists": (
+        "Names of snapshots are unique within a sandbox, and a snapshot never changes. The one "
+        "that is there is as it was. Take another name."
+    ),
+    "sandbox_history_unavailable": (
+        "Each call in a sandbox is written to a database, which differences, playbooks and the "
+        "timeline are made from. It did not answer, so this call is missing there; what it did in "
+        "the sandbox stands. See that the file, or the server that AGENTCTL_HISTORY names, can be "
+        "reached and written."
+    ),
     "graph_not_live": (
         "A sandbox has every graph that the ledger records, and one of these is detached, gone or "
         "cannot be read. A sandbox without it would not be a copy of the cluster. See what became "

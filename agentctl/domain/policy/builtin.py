@@ -125,6 +125,17 @@ permit (
   resource
 );
 
+@id("builtin:anyone-may-try-in-a-sandbox")
+permit (
+  principal,
+  action in [
+    AgentCtl::Action::"sandbox_create",
+    AgentCtl::Action::"sandbox_use",
+    AgentCtl::Action::"sandbox_publish"
+  ],
+  resource
+);
+
 @id("builtin:humans-do-what-is-reversible")
 permit (
   principal is AgentCtl::Human,

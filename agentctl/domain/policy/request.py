@@ -58,7 +58,7 @@ ACTIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "op_archive_prune": ("Cluster",),
     "admin": ("Cluster", *DATA),
     # where work is tried
-    "draft_edit": ("Cluster", "Draft"),
+    "draft_edit": ("Cluster", "Draft", "Sandbox"),
     "sandbox_create": ("Cluster",),
     "sandbox_use": ("Sandbox",),
     "sandbox_publish": ("Sandbox",),

@@ -39,6 +39,7 @@ from agentctl.domain.policy.principals import FirstHuman
 from agentctl.domain.policy.public_key import is_hardware
 from agentctl.domain.storage.protocol import ObjectStore
 from agentctl.engine.cluster import Cluster, ClusterOpenError, open_cluster
+from agentctl.engine.history import History, history_config
 from agentctl.engine.identity import key_path, principal_name
 from agentctl.engine.principals import Signer
 from agentctl.engine.world import SystemWorld, World
@@ -75,6 +76,7 @@ class Composition:
         self.world = world
         self._wrap_store = wrap_store
         self._stores: list[ObjectStore] = []
+        self._histories: list[History] = []
 
     async def open(self, config: Path, *, cached: bool = True) -> Cluster:
         """Opens the cluster of a folder.
@@ -93,8 +95,14 @@ class Composition:
             world=self.world,
             verify=verify,
         )
+        where = history_config(os.environ, Path.home(), cluster.store.uri)
+        self._histories.append(History(where, self.world.now))
         return msgspec.structs.replace(
-            cluster, tell=self._tell, make_archive=_make_archive, make_embedder=_make_embedder
+            cluster,
+            tell=self._tell,
+            make_archive=_make_archive,
+            make_embedder=_make_embedder,
+            history=self._histories[-1],
         )
 
     async def _tell(self, notice: Notice) -> tuple[Diagnostic, ...]:
@@ -103,7 +111,9 @@ class Composition:
         return await tell(notice, os.environ, Path.home())
 
     async def aclose(self) -> None:
-        """Closes the connections of all stores that were opened."""
+        """Closes the connections of all stores and histories that were opened."""
+        while self._histories:
+            await self._histories.pop().aclose()
         while self._stores:
             await self._stores.pop().aclose()
 

@@ -1,0 +1,181 @@
+"""Calls in a sandbox: who may make them, and the cluster that they are made in. Source: sandboxes 4, ADR 27.
+
+The real cluster's policy decides, about the sandbox, and about reading each graph that it was lent:
+a right that was taken away since it was opened is gone inside as well. What is then done in the
+sandbox is nobody's to refuse, because nothing of it is real.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import anyio
+import msgspec
+
+from agentctl.diagnostics.diagnostic import Diagnostic, error
+from agentctl.domain.policy.caller import Caller
+from agentctl.domain.policy.decide import Decision, authorise, denial
+from agentctl.domain.policy.request import ACTIONS
+from agentctl.domain.sandbox.lending import Lending, sandbox_of, target_of
+from agentctl.engine.cluster import Cluster
+from agentctl.engine.gather import known_graphs
+from agentctl.engine.lending import SandboxError, lending_of, record_of
+from agentctl.engine.sandbox_quotas import CALL_S_MAX, over_quota
+from agentctl.engine.sandboxed import inside
+from agentctl.engine.world import stamp_now
+from agentctl.ids import branch_address, graph_address
+from agentctl_tools.envelopes import failed, refused
+from agentctl_tools.operation import Call, Envelope, Operation
+from agentctl_tools.policies import policies_for, refused_beside
+from agentctl_tools.sandbox_history import record_command
+from agentctl_tools.targets import record_theft
+
+CONTEXT: Final[Mapping[str, object]] = {"sandbox": True}
+
+
+def action_inside(operation: Operation) -> str:
+    """Returns the action that policy is asked about a sandbox."""
+    return operation.action if "Sandbox" in ACTIONS[operation.action] else "sandbox_use"
+
+
+async def admitted(
+    call: Call, sandbox_id: str, *, action: str = "sandbox_use"
+) -> Decision | Envelope:
+    """Returns the decision that lets the caller use a sandbox, or why they may not.
+
+    Agents use their own, humans any. One of somebody else looks like one that is not there, and that
+    it was tried is recorded.
+    """
+    cluster, caller = call.cluster, call.caller
+    unknown = not_found(sandbox_id)
+    record = await record_of(cluster.store, sandbox_id)
+    lending = await lending_of(cluster.store, sandbox_id)
+    if record is None or lending is None:
+        return failed((unknown,))
+    if caller.kind != "human" and record.owner != caller.id:
+        await record_theft(cluster, caller, "sandbox_use", target_of(sandbox_id))
+        return failed((unknown,))
+    barred = await refused_beside(call, action, target_of(sandbox_id), CONTEXT)
+    barred = barred or await may_read(call, lending)
+    if barred is not None:
+        return barred
+    policies = await policies_for(cluster, caller)
+    if isinstance(policies, Envelope):
+        return policies
+    return authorise(caller, action, target_of(sandbox_id), CONTEXT, policies=policies)
+
+
+async def enter(call: Call) -> str | Envelope:
+    """Returns the id of the sandbox that a call's `in` names and its caller may use, or why not."""
+    written = call.arguments.within
+    sandbox_id = named(written)
+    if isinstance(sandbox_id, Diagnostic):
+        return failed((sandbox_id,))
+    decision = await admitted(call, sandbox_id)
+    return decision if isinstance(decision, Envelope) else sandbox_id
+
+
+async def may_read_all(call: Call) -> Envelope | None:
+    """Returns why the caller may not have a copy of the cluster; None where all of it may be read."""
+    head = await call.cluster.ledger.head()
+    graphs = known_graphs(None, head.envelope.state) if head is not None else frozenset[str]()
+    return await _unread(call, graphs)
+
+
+async def may_read(call: Call, lending: Lending) -> Envelope | None:
+    """Returns why the caller may not read a graph that was lent; None where all may be read."""
+    return await _unread(call, (lent.graph for lent in lending.graphs.values()))
+
+
+async def _unread(call: Call, graphs: Iterable[str]) -> Envelope | None:
+    policies = await policies_for(call.cluster, call.caller)
+    if isinstance(policies, Envelope):
+        return policies
+    for graph in sorted(graphs):
+        for about in (graph_address(graph), branch_address(graph, "main")):
+            decision = authorise(call.caller, "read", about, CONTEXT, policies=policies)
+            told = denial(decision, caller=call.caller, action="read", resource=about)
+            if told is not None:
+                await refused_beside(call, "read", about, CONTEXT)
+                return failed((told,))
+    return None
+
+
+async def admitted_inside(call: Call, operation: Operation, sandbox_id: str) -> Decision | Envelope:
+    """Returns the decision that lets a call be made in a sandbox, or why it is not made."""
+    if not operation.inside:
+        return refused(
+            "not_in_a_sandbox",
+            operation.name,
+            f"`{operation.name}` is about the cluster itself, and not done in a sandbox",
+            remedy="Leave out `in`.",
+        )
+    return await admitted(call, sandbox_id, action=action_inside(operation))
+
+
+async def run(call: Call, operation: Operation, sandbox_id: str) -> Envelope:
+    """Makes a call in the sandbox's own cluster, as one command of the sandbox.
+
+    Raises:
+        SandboxError: it is not open any more.
+    """
+    cluster, started_at = call.cluster, stamp_now(call.cluster.world)
+    async with inside(cluster, sandbox_id) as inner:
+        made = msgspec.structs.replace(call, cluster=inner)
+        full = None
+        if operation.operation_class != "read":
+            full = await _no_room(cluster, inner, sandbox_id)
+        envelope = full or await _in_time(operation, made, sandbox_id)
+    return await noted(call, operation, sandbox_id, envelope, started_at=started_at)
+
+
+async def noted(
+    call: Call, operation: Operation, sandbox_id: str, envelope: Envelope, *, started_at: str
+) -> Envelope:
+    """Returns *envelope* once the call is written down as a command of the sandbox."""
+    warned = await record_command(call, operation, sandbox_id, envelope, started_at=started_at)
+    if warned is None:
+        return envelope
+    return msgspec.structs.replace(envelope, diagnostics=(*envelope.diagnostics, warned))
+
+
+async def _in_time(operation: Operation, made: Call, sandbox_id: str) -> Envelope:
+    with anyio.move_on_after(CALL_S_MAX):
+        return await operation.handler(made)
+    return refused(
+        "sandbox_over_quota",
+        target_of(sandbox_id),
+        f"`{operation.name}` took longer than {CALL_S_MAX:.0f} s, and was ended",
+        remedy="Do less at a time.",
+    )
+
+
+async def _no_room(cluster: Cluster, inner: Cluster, sandbox_id: str) -> Envelope | None:
+    lending = await lending_of(cluster.store, sandbox_id)
+    full = await over_quota(cluster, inner, lending) if lending is not None else None
+    return failed((full,)) if full is not None else None
+
+
+def not_found(sandbox_id: str) -> Diagnostic:
+    """Returns what is told of a sandbox that is not there, or that the caller may not know of."""
+    return error(
+        "sandbox_not_found",
+        target_of(sandbox_id),
+        f"there is no open sandbox {sandbox_id} that you may use",
+        remedy="agentctl sandbox list",
+    )
+
+
+def named(text: str) -> str | Diagnostic:
+    """Returns the id of a sandbox as a caller wrote it: alone, or behind ``sandbox:``."""
+    found = sandbox_of(text) or sandbox_of(f"sandbox:{text}")
+    return found if found is not None else not_found(text)
+
+
+def told(failure: SandboxError) -> Envelope:
+    """Returns the envelope of what could not be done with a sandbox."""
+    return failed((failure.diagnostic,))
+
+
+def caller_may_see(caller: Caller, owner: str) -> bool:
+    """Returns whether a sandbox is told to *caller*: their own, and to a human any."""
+    return caller.kind == "human" or owner == caller.id

@@ -1,0 +1,226 @@
+"""`sandbox_snapshot`, `sandbox_diff`: a sandbox kept as it is under a name, and what changed in it."""
+
+from typing import Annotated
+
+import msgspec
+
+from agentctl.diagnostics.diagnostic import Diagnostic
+from agentctl.domain.sandbox.difference import ChangeDiff
+from agentctl.domain.sandbox.lending import target_of
+from agentctl.domain.sandbox.manifest import SnapshotManifest, content_digest
+from agentctl.domain.sandbox.records import Command, Diff, Snapshot
+from agentctl.engine.lending import lending_of
+from agentctl.engine.sandboxed import inside
+from agentctl.engine.sandboxes.errors import AlreadyExistsError, NotFoundError, StoreError
+from agentctl.engine.snapshotting import (
+    BASE,
+    NOW,
+    RESERVED,
+    difference,
+    snapshot_named,
+    take_snapshot,
+)
+from agentctl.engine.world import mint_ulid, stamp_now
+from agentctl_tools import insides
+from agentctl_tools.envelopes import count, done
+from agentctl_tools.fields import Inside
+from agentctl_tools.operation import Call, Envelope, Operation
+from agentctl_tools.sandbox_history import (
+    commands_of,
+    history_of,
+    not_written,
+    remember_opening,
+    summaries,
+)
+
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+
+
+class SnapshotArguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What `sandbox_snapshot` takes."""
+
+    within: Inside = msgspec.field(name="in")
+    name: Name
+
+
+class DiffArguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What `sandbox_diff` takes."""
+
+    within: Inside = msgspec.field(name="in")
+    before: Annotated[
+        str, msgspec.Meta(description="A snapshot; `base`: as it was opened.", max_length=64)
+    ] = BASE
+    after: Annotated[str, msgspec.Meta(description="A snapshot, or `now`.", max_length=64)] = NOW
+
+
+class SnapshotTaken(msgspec.Struct, frozen=True, kw_only=True):
+    """A snapshot."""
+
+    sandbox: str
+    name: str
+    content_digest: str
+    files: int
+    graphs: int
+
+
+class SandboxDiff(msgspec.Struct, frozen=True, kw_only=True):
+    """What changed between two snapshots of a sandbox."""
+
+    sandbox: str
+    before: str
+    after: str
+    changes: ChangeDiff
+
+
+async def _snapshot(call: Call) -> Envelope:
+    entered = await insides.enter(call)
+    if isinstance(entered, Envelope):
+        return entered
+    started_at = stamp_now(call.cluster.world)
+    envelope = await _taken(call, entered)
+    return await insides.noted(call, SNAPSHOT, entered, envelope, started_at=started_at)
+
+
+async def _taken(call: Call, sandbox_id: str) -> Envelope:
+    cluster, name = call.cluster, call.arguments.name
+    try:
+        commands: tuple[Command, ...] = await commands_of(cluster, sandbox_id)
+    except StoreError:
+        commands = ()
+    async with inside(cluster, sandbox_id) as inner:
+        taken = await take_snapshot(cluster, inner, name, by=call.caller.id, commands=len(commands))
+    told = SnapshotTaken(
+        sandbox=target_of(sandbox_id),
+        name=name,
+        content_digest=content_digest(taken),
+        files=len(taken.files),
+        graphs=len(taken.graphs),
+    )
+    warned = await _remember(call, sandbox_id, taken)
+    return done(f"Snapshot {name} is kept.", data=told, diagnostics=warned)
+
+
+async def _remember(call: Call, sandbox_id: str, taken: SnapshotManifest) -> list[Diagnostic]:
+    kept = Snapshot(
+        id=mint_ulid(call.cluster.world),
+        sandbox_id=sandbox_id,
+        name=taken.name,
+        ref=content_digest(taken),
+        created_at=taken.at,
+    )
+    try:
+        store = await history_of(call.cluster)
+        if store is None:
+            return []
+        await remember_opening(call.cluster, sandbox_id)
+        await store.create_snapshot(kept)
+    except AlreadyExistsError:
+        return []
+    except StoreError as failure:
+        return [not_written(failure)]
+    return []
+
+
+async def _diff(call: Call) -> Envelope:
+    sandbox_id = await insides.enter(call)
+    if isinstance(sandbox_id, Envelope):
+        return sandbox_id
+    given = call.arguments
+    stored = await _stored(call, sandbox_id)
+    changes = stored if stored is not None else await _computed(call, sandbox_id)
+    told = SandboxDiff(
+        sandbox=target_of(sandbox_id), before=given.before, after=given.after, changes=changes
+    )
+    return done(_summary(changes), data=told)
+
+
+async def _computed(call: Call, sandbox_id: str) -> ChangeDiff:
+    cluster, given = call.cluster, call.arguments
+    lending = await lending_of(cluster.store, sandbox_id)
+    assert lending is not None, "it was entered"
+    commands = await commands_of(cluster, sandbox_id)
+    async with inside(cluster, sandbox_id) as inner:
+        before = await snapshot_named(cluster, inner, lending, given.before)
+        after = await snapshot_named(cluster, inner, lending, given.after)
+        between = summaries(commands[before.commands : after.commands])
+        changes = await difference(inner, before, after, commands=between)
+    if not {given.before, given.after} & RESERVED:
+        await _keep(call, sandbox_id, changes)
+    return changes
+
+
+async def _stored(call: Call, sandbox_id: str) -> ChangeDiff | None:
+    """Returns the difference where it was made before: of named snapshots it is made once."""
+    given = call.arguments
+    if {given.before, given.after} & RESERVED:
+        return None
+    store = await history_of(call.cluster)
+    if store is None:
+        return None
+    try:
+        found = await store.get_diff_by_snapshots(sandbox_id, given.before, given.after)
+    except NotFoundError:
+        return None
+    return found.diff_json
+
+
+async def _keep(call: Call, sandbox_id: str, changes: ChangeDiff) -> None:
+    store = await history_of(call.cluster)
+    if store is None:
+        return
+    given = call.arguments
+    kept = Diff(
+        id=mint_ulid(call.cluster.world),
+        sandbox_id=sandbox_id,
+        from_snapshot=given.before,
+        to_snapshot=given.after,
+        diff_json=changes,
+        created_at=stamp_now(call.cluster.world),
+    )
+    try:
+        await store.save_diff(kept)
+    except (AlreadyExistsError, NotFoundError):
+        return
+
+
+def _summary(changes: ChangeDiff) -> str:
+    files = len(changes.files_added) + len(changes.files_modified) + len(changes.files_removed)
+    types = (
+        len(changes.packages_added) + len(changes.packages_changed) + len(changes.packages_removed)
+    )
+    rows = sum(r.added + r.changed + r.removed for r in changes.rows)
+    services = len(changes.services_changed)
+    return (
+        f"{count(files, 'file')}, {count(types, 'type or property', 'types and properties')},"
+        f" {count(services, 'query or policy', 'queries and policies')}, {count(rows, 'row')}"
+        " differ."
+    )
+
+
+SNAPSHOT = Operation(
+    name="sandbox_snapshot",
+    operation_class="write",
+    action="sandbox_use",
+    arguments=SnapshotArguments,
+    handler=_snapshot,
+    describe="Try. Keeps a sandbox as it is now under a name.",
+    resource=lambda given: given.within,
+    context=lambda _: insides.CONTEXT,
+    result=SnapshotTaken,
+    enters=True,
+    mcp_tool="sandbox_snapshot",
+)
+DIFF = Operation(
+    name="sandbox_diff",
+    operation_class="read",
+    action="sandbox_use",
+    arguments=DiffArguments,
+    handler=_diff,
+    describe="Look. What changed in a sandbox: files, types, queries, rows, commands.",
+    resource=lambda given: given.within,
+    context=lambda _: insides.CONTEXT,
+    result=SandboxDiff,
+    enters=True,
+    mcp_tool="sandbox_diff",
+    idempotent=True,
+)

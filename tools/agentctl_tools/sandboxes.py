@@ -1,0 +1,240 @@
+"""`sandbox_list`, `sandbox_show`, `sandbox_commands`, `sandbox_close`, `sandbox_sweep`: sandboxes as people handle them."""
+
+from typing import Literal
+
+import msgspec
+
+from agentctl.domain.sandbox.lending import ROOM, Lending, target_of
+from agentctl.domain.sandbox.records import Command
+from agentctl.engine.lending import ended_of, lending_of, record_of, take_back
+from agentctl.engine.sandbox_quotas import usage
+from agentctl.engine.sandbox_sweep import SweptSandboxes, sweep_sandboxes
+from agentctl.engine.sandboxed import inside
+from agentctl.engine.snapshotting import snapshot_names
+from agentctl.ids import is_ulid
+from agentctl_tools import insides
+from agentctl_tools.envelopes import count, done
+from agentctl_tools.fields import Inside, Limit, Offset
+from agentctl_tools.operation import Call, Envelope, Operation
+from agentctl_tools.sandbox_history import commands_of, remember_end
+
+Standing = Literal["open", "opening", "ending"]
+
+
+class NoArguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`sandbox_list` and `sandbox_sweep` take no arguments."""
+
+
+class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the others take."""
+
+    within: Inside = msgspec.field(name="in")
+
+
+class CommandsArguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What `sandbox_commands` takes."""
+
+    within: Inside = msgspec.field(name="in")
+    limit: Limit = 50
+    offset: Offset = 0
+
+
+class SandboxListed(msgspec.Struct, frozen=True, kw_only=True):
+    """One sandbox in a list."""
+
+    sandbox: str
+    name: str
+    owner: str
+    standing: Standing
+    base: str
+    graphs: tuple[str, ...]
+    created_at: str
+    expires_at: str
+    intent: str
+    """Foreign text."""
+
+
+class SandboxList(msgspec.Struct, frozen=True, kw_only=True):
+    """The sandboxes that there are, oldest first."""
+
+    sandboxes: tuple[SandboxListed, ...]
+
+
+class SandboxShown(msgspec.Struct, frozen=True, kw_only=True):
+    """One sandbox."""
+
+    listed: SandboxListed
+    edits: int
+    snapshots: tuple[str, ...]
+    bytes: int
+    rows: int
+    commands: int
+
+
+class CommandList(msgspec.Struct, frozen=True, kw_only=True):
+    """What was done in a sandbox, oldest first."""
+
+    commands: tuple[Command, ...]
+    total: int
+
+
+class SandboxClosed(msgspec.Struct, frozen=True, kw_only=True):
+    """A sandbox that is gone."""
+
+    sandbox: str
+
+
+async def _list(call: Call) -> Envelope:
+    found = await listed(call)
+    return done(f"{count(len(found), 'sandbox', 'sandboxes')}.", data=SandboxList(sandboxes=found))
+
+
+async def listed(call: Call) -> tuple[SandboxListed, ...]:
+    """Returns the sandboxes that the caller may know of."""
+    store = call.cluster.store
+    found: list[SandboxListed] = []
+    for sandbox_id in await store.folders(ROOM):
+        lending = await lending_of(store, sandbox_id) if is_ulid(sandbox_id) else None
+        one = await _one(call, lending) if lending is not None else None
+        if one is not None and insides.caller_may_see(call.caller, one.owner):
+            found.append(one)
+    return tuple(sorted(found, key=lambda s: (s.created_at, s.sandbox)))
+
+
+async def _one(call: Call, lending: Lending) -> SandboxListed | None:
+    store = call.cluster.store
+    record = await record_of(store, lending.sandbox)
+    if record is None:
+        return None
+    gone = await ended_of(store, lending.sandbox) is not None
+    begun = await store.list(f"{ROOM}{lending.sandbox}/__cluster/ledger/")
+    return SandboxListed(
+        sandbox=target_of(lending.sandbox),
+        name=lending.name,
+        owner=record.owner,
+        standing="ending" if gone else "open" if begun else "opening",
+        base=lending.base.image,
+        graphs=tuple(sorted(lent.graph for lent in lending.graphs.values())),
+        created_at=record.created_at,
+        expires_at=record.expires_at,
+        intent=lending.intent,
+    )
+
+
+async def _show(call: Call) -> Envelope:
+    sandbox_id = await insides.enter(call)
+    if isinstance(sandbox_id, Envelope):
+        return sandbox_id
+    cluster = call.cluster
+    lending = await lending_of(cluster.store, sandbox_id)
+    assert lending is not None, "it was entered"
+    one = await _one(call, lending)
+    assert one is not None, "it was entered"
+    async with inside(cluster, sandbox_id) as inner:
+        used = await usage(cluster, inner, lending)
+    draft = await cluster.drafts.show(sandbox_id)
+    shown = SandboxShown(
+        listed=one,
+        edits=len(getattr(draft, "edits", ())),
+        snapshots=await snapshot_names(cluster, sandbox_id),
+        bytes=used.bytes,
+        rows=used.rows,
+        commands=len(await commands_of(cluster, sandbox_id)),
+    )
+    return done(f"Sandbox {one.name}, {one.standing}.", data=shown)
+
+
+async def _commands(call: Call) -> Envelope:
+    sandbox_id = await insides.enter(call)
+    if isinstance(sandbox_id, Envelope):
+        return sandbox_id
+    found = await commands_of(call.cluster, sandbox_id)
+    given = call.arguments
+    page = found[given.offset : given.offset + given.limit]
+    data = CommandList(commands=page, total=len(found))
+    return done(f"{count(len(found), 'command')}.", data=data)
+
+
+async def _close(call: Call) -> Envelope:
+    sandbox_id = await insides.enter(call)
+    if isinstance(sandbox_id, Envelope):
+        return sandbox_id
+    await take_back(call.cluster, sandbox_id, by=call.caller.id, reason="closed")
+    warned = await remember_end(call.cluster, sandbox_id)
+    return done(
+        f"Sandbox {sandbox_id} is closed; nothing of it is left.",
+        data=SandboxClosed(sandbox=target_of(sandbox_id)),
+        diagnostics=() if warned is None else (warned,),
+    )
+
+
+async def _sweep(call: Call) -> Envelope:
+    swept = await sweep_sandboxes(call.cluster)
+    told = list(swept.diagnostics)
+    for ending in swept.ended:
+        warned = await remember_end(call.cluster, ending.sandbox)
+        told += [] if warned is None else [warned]
+    summary = f"{count(len(swept.ended), 'sandbox', 'sandboxes')} taken away."
+    return done(summary, data=swept, diagnostics=told)
+
+
+LIST = Operation(
+    name="sandbox_list",
+    operation_class="read",
+    action="draft_read",
+    arguments=NoArguments,
+    handler=_list,
+    describe="Look. The sandboxes that are open.",
+    resource=lambda _: "cluster",
+    result=SandboxList,
+    idempotent=True,
+)
+SHOW = Operation(
+    name="sandbox_show",
+    operation_class="read",
+    action="sandbox_use",
+    arguments=Arguments,
+    handler=_show,
+    describe="Look. One sandbox: what it stands on, its snapshots, what it uses up.",
+    resource=lambda given: given.within,
+    context=lambda _: insides.CONTEXT,
+    result=SandboxShown,
+    enters=True,
+    idempotent=True,
+)
+COMMANDS = Operation(
+    name="sandbox_commands",
+    operation_class="read",
+    action="sandbox_use",
+    arguments=CommandsArguments,
+    handler=_commands,
+    describe="Look. What was done in a sandbox, command by command.",
+    resource=lambda given: given.within,
+    context=lambda _: insides.CONTEXT,
+    result=CommandList,
+    enters=True,
+    idempotent=True,
+)
+CLOSE = Operation(
+    name="sandbox_close",
+    operation_class="write",
+    action="sandbox_use",
+    arguments=Arguments,
+    handler=_close,
+    describe="Try. Closes a sandbox; nothing of it is left.",
+    resource=lambda given: given.within,
+    context=lambda _: insides.CONTEXT,
+    result=SandboxClosed,
+    enters=True,
+    mcp_tool="sandbox_close",
+)
+SWEEP = Operation(
+    name="sandbox_sweep",
+    operation_class="write",
+    action="draft_edit",
+    arguments=NoArguments,
+    handler=_sweep,
+    describe="Try. Takes away every sandbox whose time is over, and what was left of others.",
+    resource=lambda _: "cluster",
+    result=SweptSandboxes,
+)
