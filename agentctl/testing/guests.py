@@ -184,6 +184,7 @@ def _cpio(entries: Iterable[tuple[str, int, bytes]]) -> bytes:
 
 def _make_disk(folder: Path, disk: Path) -> None:
     tree = folder / "tree"
+    shutil.rmtree(tree, ignore_errors=True)  # of a build that was cut short
     for name in ("bin", "sbin", "dev", "proc", "sys", "run", "tmp", "work", "var/lib/dpkg"):
         (tree / name).mkdir(parents=True)
     busybox = tree / "bin/busybox"

@@ -1,5 +1,6 @@
 """Machines that crash, hang or outlive who started them. Source: sandboxes 1, recovery; 5, case 5."""
 
+import hashlib
 import os
 import signal
 import subprocess
@@ -19,6 +20,7 @@ from tests.sandboxes.vm.conftest import SETTINGS
 pytestmark = pytest.mark.slow
 
 FIRST = "01K00000000000000000000031"
+SCRATCH = "01K00000000000000000000032"
 STARTER = """
 import anyio, sys, msgspec
 from pathlib import Path
@@ -128,8 +130,20 @@ async def test_a_guest_without_an_agent_does_not_count_as_started(
 
     with pytest.raises(ProviderError) as refused:
         await provider.start(FIRST)
+    with pytest.raises(ProviderError) as unprepared:
+        await provider.prepare("golden", scratch_id=SCRATCH)
     (held,) = await provider.inventory()
     await provider.destroy(FIRST)
 
     assert refused.value.diagnostic.code == "machine_silent"
-    assert not held.running
+    assert unprepared.value.diagnostic.code == "machine_silent"
+    assert (held.id, held.running) == (FIRST, False)
+
+
+async def test_a_source_is_prepared_when_a_copy_of_it_ran_a_command(
+    provider: VmProvider, golden: GoldenImage
+) -> None:
+    digest = await provider.prepare("golden", scratch_id=SCRATCH)
+
+    assert digest == hashlib.sha256(golden.image.read_bytes()).hexdigest()
+    assert await provider.inventory() == ()

@@ -1,8 +1,12 @@
 """Machines are made whole or not at all; nothing is started here. Source: sandboxes 5, case 2."""
 
+import errno
 import hashlib
+import os
 import shutil
 import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -10,6 +14,7 @@ import pytest
 
 from agentctl.adapters.runners.vm.homes import read_record
 from agentctl.adapters.runners.vm.launch import GoldenImage, VmSettings
+from agentctl.adapters.runners.vm.processes import is_alive
 from agentctl.adapters.runners.vm.provider import STEPS_OF_CREATE, VmProvider
 from agentctl.domain.sandbox.provider import Creation, Holding, ProviderError
 
@@ -38,10 +43,6 @@ def changed(image: Path) -> None:
         file.write(b"\0")
 
 
-class NoRoomLeftError(OSError):
-    strerror = "No space left on device"
-
-
 class StopsAt:
     """Fails at one step, as a full disk does."""
 
@@ -50,7 +51,7 @@ class StopsAt:
 
     def __call__(self, step: str) -> None:
         if step == self.step:
-            raise NoRoomLeftError
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def provider_of(tmp_path: Path, image: Path, **more: object) -> VmProvider:
@@ -200,3 +201,27 @@ async def test_a_machine_that_qemu_does_not_start_says_why(tmp_path: Path, image
     assert refused.value.diagnostic.code == "machine_unavailable"
     assert "no-such-accelerator" in refused.value.diagnostic.message
     assert not (await provider.inventory())[0].running
+
+
+@pytest.fixture
+def left_behind(tmp_path: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    """A process in the folder where a stopped machine is looked at, whose starter died."""
+    look = tmp_path / "machines" / FIRST / "look"
+    look.mkdir(parents=True)
+    command = [sys.executable, "-c", "import sys; sys.stdin.read()", "agentctl-left"]
+    with subprocess.Popen(command, cwd=look, stdin=subprocess.PIPE) as process:
+        yield process
+        process.kill()
+
+
+async def test_a_process_that_works_in_the_folder_of_a_machine_ends_with_it(
+    tmp_path: Path, image: Path, left_behind: "subprocess.Popen[bytes]"
+) -> None:
+    provider = provider_of(tmp_path, image)
+
+    (found,) = await provider.inventory()
+    await provider.destroy(FIRST)
+
+    assert (found.running, found.detail) == (True, f"process {left_behind.pid}")
+    assert not is_alive(left_behind.pid)
+    assert await provider.inventory() == ()

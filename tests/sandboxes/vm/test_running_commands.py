@@ -86,7 +86,7 @@ async def test_a_command_over_its_time_is_ended_with_all_that_it_started(
 ) -> None:
     script = "(trap '' TERM; setsid sleep 4711) & echo begun; sleep 4712"
 
-    ran = await shared.run(SHARED, shell(script, timeout=timedelta(seconds=1)))
+    ran = await shared.run(SHARED, shell(script, timeout=timedelta(seconds=3)))
     left = await shared.run(SHARED, shell("ps | grep -c '[s]leep 471'"))
 
     assert (ran.ending, ran.exit_code, ran.stdout) == ("timed_out", 124, b"begun\n")

@@ -9,10 +9,12 @@ A `create` that fails leaves nothing; any other call that fails leaves the disk 
 machine perhaps off.
 """
 
+import hashlib
 import os
 import secrets
 from collections.abc import Callable, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -74,6 +76,8 @@ if TYPE_CHECKING:
 
 SNAPSHOT_COMMAND: Final = "blockdev-snapshot-internal-sync"
 """Of qemu's control socket."""
+PREPARED_WITHIN: Final = timedelta(seconds=30)
+"""How long the command may take that a copy of a source is tried with."""
 Before = Callable[[str], None]
 STEPS_OF_CREATE: Final = (
     "look at the golden image",
@@ -251,9 +255,36 @@ class VmProvider:
         """Returns what there is, by id; whether a machine runs is seen by its process, not by a file."""
         return await anyio.to_thread.run_sync(self._inventory)
 
+    async def prepare(self, source: str, *, scratch_id: str) -> str:
+        """Returns the digest of a golden image of which a copy starts and runs a command.
+
+        Args:
+            source: its name.
+            scratch_id: a ULID for the copy, which is destroyed again.
+
+        Raises:
+            ProviderError: The image cannot be read, or a copy of it does not start.
+        """
+        golden = self._golden(source, scratch_id)
+        try:
+            with self._told(scratch_id, "read the golden image"):
+                digest = await anyio.to_thread.run_sync(_sha256, golden.image)
+            await self.create(Creation(id=scratch_id, name="prepare", source=source))
+            await self.start(scratch_id)
+            order = CommandOrder(argv=("true",), timeout=PREPARED_WITHIN)
+            ran = await self.run(scratch_id, order)
+        finally:
+            with anyio.CancelScope(shield=True):  # bounded by the time that a kill may take
+                await self.destroy(scratch_id)
+        if ran.exit_code != 0:
+            message = f"a copy of the source {source} ended a command with {ran.exit_code}"
+            raise ProviderError(error("machine_unavailable", scratch_id, message))
+        return digest
+
     async def _start(self, home: Path) -> None:
         machine = read_record(home)
         golden = self._check_golden(home, machine)
+        await self._running(home / LOOK).off()
         remove(home / LOOK)
         await self._running(home).start(machine_commands(machine, golden, self._settings))
 
@@ -378,6 +409,11 @@ def _holding(name: str, folders: list[Path], alive: Mapping[int, Path]) -> Holdi
         storage_bytes=sum(map(storage_bytes, folders)),
         detail="; ".join(text for text, holds in said.items() if holds),
     )
+
+
+def _sha256(image: Path) -> str:
+    with image.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _reason(failure: Exception) -> str:

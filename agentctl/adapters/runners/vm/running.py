@@ -97,13 +97,11 @@ class Running:
     async def halt(self) -> None:
         """Switches it off as gently as it lets itself: by its agent, its power button, qemu, a signal."""
         pids = self.pids()
-        if not pids:
-            return
-        for ask in (self._ask_agent, self._press_button, self._ask_qemu):
+        for ask in (self._ask_agent, self._press_button, self._ask_qemu) if pids else ():
             with suppress(LineDownError, SilentError, ControlError):
                 await ask()
                 if await self._all_gone(pids):
-                    return
+                    break
         await self.off()
 
     async def off(self) -> None:
