@@ -4,7 +4,7 @@ import re
 from itertools import count
 
 import msgspec
-from hypothesis import given
+from hypothesis import given, settings
 from inline_snapshot import snapshot
 
 from agentctl.domain.sandbox.declarations import property_declaration, type_declaration
@@ -99,6 +99,7 @@ def test_everything_of_a_declaration_is_told() -> None:
 
 
 @given(catalogs())
+@settings(max_examples=40)
 def test_the_formatter_has_nothing_to_change(catalog: Catalog) -> None:
     for t in ir_of(catalog).types:
         body = [property_declaration(t, p) for p in t.properties]
@@ -111,6 +112,7 @@ def test_the_formatter_has_nothing_to_change(catalog: Catalog) -> None:
 
 
 @given(catalogs())
+@settings(max_examples=40)
 def test_what_is_printed_declares_the_same(catalog: Catalog) -> None:
     ir = ir_of(catalog)
     parts = []
@@ -125,11 +127,3 @@ def test_what_is_printed_declares_the_same(catalog: Catalog) -> None:
 
     assert again is not None, parts
     assert shape_of(again) == shape_of(catalog_of(ir))
-
-
-@given(catalogs())
-def test_equal_declarations_are_equal_text_whatever_their_ids(catalog: Catalog) -> None:
-    one, other = ir_of(catalog), ir_of(catalog)
-    renumbered = [msgspec.structs.replace(t, id=f"x{t.id}") for t in other.types]
-
-    assert [type_declaration(t) for t in one.types] == [type_declaration(t) for t in renumbered]
