@@ -99,10 +99,8 @@ def ended(root: Root, stamp: Stamp) -> None:
     """Writes the tombstones of the branches of a graph that was just detached."""
     for name, head in live_heads(root).items():
         if name != MAIN:
-            epoch = max(stamp.epoch, head.epoch)
-            _append(
-                root, next_commit(head, "tombstone", msgspec.structs.replace(stamp, epoch=epoch))
-            )
+            own = msgspec.structs.replace(stamp, epoch=head.epoch)
+            _append(root, next_commit(head, "tombstone", own))
 
 
 def revived(root: Root, tombstone: Commit, stamp: Stamp) -> None:
@@ -110,8 +108,8 @@ def revived(root: Root, tombstone: Commit, stamp: Stamp) -> None:
     for log in list(root.branches.values()):
         head = log[-1]
         if head.kind == "tombstone" and head.nonce == tombstone.nonce:
-            epoch = max(stamp.epoch, head.epoch)
-            _append(root, next_commit(head, "restore", msgspec.structs.replace(stamp, epoch=epoch)))
+            own = msgspec.structs.replace(stamp, epoch=head.epoch)
+            _append(root, next_commit(head, "restore", own))
 
 
 def kept_for(root: Root, *, below: int) -> list[str]:

@@ -144,14 +144,15 @@ async def test_branches_end_with_their_graph_and_come_back_with_it(ports: Ports)
     await branched(port)
     await port.branch_create("g", "old", stamp=stamp(4))
     await port.branch_delete("g", "old", observed=1, stamp=stamp(5))
-    await port.detach("g", observed=2, stamp=stamp(6))
+    await port.detach("g", observed=2, stamp=stamp(6, epoch=7))
     detached = await ports().observe("g")
     refused = await code(port.branch_create("g", "new", stamp=stamp(7)))
 
-    await port.restore("g", incarnation=INCARNATION, stamp=stamp(8))
+    await port.restore("g", incarnation=INCARNATION, stamp=stamp(8, epoch=7))
 
     assert (detached.branches, refused) == (("main",), "graph_detached")
     assert await heads(ports()) == [("main", "main:4", "restore"), ("dev", "dev:3", "restore")]
+    assert await ports().fence("g", observed=3, branch="dev", stamp=stamp(9)) == 4
 
 
 async def test_a_new_graph_of_that_id_has_none_of_the_old_ones_branches(ports: Ports) -> None:

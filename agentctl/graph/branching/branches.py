@@ -113,11 +113,13 @@ async def end_branches(roots: GraphRoots, graph_id: str, tombstone: Commit, stam
     """Writes the tombstones that the other branches of a detached graph lack.
 
     The tombstone of `main` has decided by then, and bars every writer that begins; one that was
-    under way may still get a commit in, above which the tombstone is tried again.
+    under way may still get a commit in, above which the tombstone is tried again. Epochs of the
+    lease of `main` say nothing of the leases of other branches, which go on with their own.
     """
+    own = msgspec.structs.replace(stamp, epoch=0)
     for name, head in (await heads(roots, graph_id, tombstone)).items():
         if name != MAIN:
-            await end_branch(roots, graph_id, head, stamp)
+            await end_branch(roots, graph_id, head, own)
 
 
 async def revive_branches(
@@ -132,7 +134,8 @@ async def revive_branches(
         if head is None or head.kind != "tombstone" or head.incarnation != tombstone.incarnation:
             continue
         if head.nonce == tombstone.nonce:
-            commit = next_commit(head, "restore", _under(stamp, head))
+            own = msgspec.structs.replace(stamp, epoch=head.epoch)
+            commit = next_commit(head, "restore", own)
             with suppress(ReadSetConflictError):  # whoever repeats the restore was faster
                 await roots.log.append(graph_id, commit, head=head)
 

@@ -291,11 +291,12 @@ async def test_a_real_graph_is_not_erased_under_a_sandbox(rig: Lending) -> None:
 
 
 async def test_a_real_graph_that_is_deleted_takes_the_sandboxs_with_it(rig: Lending) -> None:
-    await rig.real.detach("g", observed=2, stamp=rig.stamp())
+    await rig.real.detach("g", observed=2, stamp=rig.stamp(epoch=40))
     assert (await rig.inside.observe("g")).presence == "detached"
 
-    await rig.real.restore("g", incarnation=INCARNATIONS[0], stamp=rig.stamp())
+    await rig.real.restore("g", incarnation=INCARNATIONS[0], stamp=rig.stamp(epoch=41))
     assert (await rig.inside.observe("g")).presence == "live"
+    assert await rig.load(rig.inside, person("cyd"), epoch=1) == "main:4", "leases are its own"
 
 
 async def test_users_write_to_no_branch_of_a_sandbox(rig: Lending) -> None:
