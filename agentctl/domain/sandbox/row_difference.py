@@ -84,7 +84,7 @@ async def fold_row_stream(
     return fold.changes()
 
 
-def counted_rows(  # where, how many of each kind, and which
+def counted_rows(
     graph: str,
     type_name: str,
     *,
