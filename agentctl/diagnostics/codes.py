@@ -378,6 +378,7 @@ _SANDBOX_RUNNERS: Final = {
     "sandbox_snapshot_name": "No snapshot can have that name.",
     "sandbox_snapshot_exists": "The sandbox has a snapshot of that name already.",
     "sandbox_history_unavailable": "What was done in a sandbox could not be written to its history; it was done all the same.",
+    "sandbox_not_restored": "The sandbox cannot be made what it was at that snapshot; nothing was changed.",
     "graph_not_live": "A graph that is recorded is not there, so it cannot be lent to a sandbox.",
     "sandbox_create_failed": "A step of making the sandbox failed; what the steps before had made was taken away.",
     "sandbox_source_unknown": "The provider has no source of that name to make a sandbox from.",

@@ -35,6 +35,7 @@ from agentctl.engine.lending import (
     prepare_lending,
 )
 from agentctl.engine.principals import Principals
+from agentctl.engine.sandbox_restore import begin_restore, finish_restore, restoring_of
 from agentctl.engine.temporary import TemporaryFolder
 from agentctl.engine.world import mint_ulid
 from agentctl.ids import is_ulid
@@ -94,6 +95,7 @@ async def inside(cluster: Cluster, sandbox_id: str) -> AsyncIterator[Cluster]:
         BackendError: the storage root failed.
     """
     lending = await require_open(cluster, sandbox_id)
+    await _settle(cluster, lending)
     files = await _files(cluster, lending)
     async with TemporaryFolder(files) as path:
         yield over(cluster, lending, Folder(path))
@@ -108,9 +110,34 @@ async def drafting(cluster: Cluster, sandbox_id: str) -> AsyncIterator[Drafts]:
         BackendError: the storage root failed.
     """
     lending = await require_open(cluster, sandbox_id)
+    await _settle(cluster, lending)
     base = await _base_files(cluster, lending)
     async with TemporaryFolder(base) as path:
         yield Drafts(cluster.store, Folder(path), cluster.world)
+
+
+async def restore_snapshot(cluster: Cluster, sandbox_id: str, name: str, *, by: str) -> None:
+    """Makes a sandbox what it was at a snapshot; `base` is as it was opened.
+
+    Raises:
+        SandboxError: there is no such snapshot, or a graph of it was made anew since.
+    """
+    async with inside(cluster, sandbox_id) as inner:
+        lending = await require_open(cluster, sandbox_id)
+        await begin_restore(cluster, inner, lending, name, by=by)
+    await _settle(cluster, lending)
+
+
+async def _settle(cluster: Cluster, lending: Lending) -> None:
+    """Finishes a restore that somebody began."""
+    intent = await restoring_of(cluster, lending.sandbox)
+    if intent is None:
+        return
+    base = await _base_files(cluster, lending)
+    files = await _files(cluster, lending)
+    async with TemporaryFolder(base) as under, TemporaryFolder(files) as path:
+        drafts = Drafts(cluster.store, Folder(under), cluster.world)
+        await finish_restore(cluster, over(cluster, lending, Folder(path)), drafts, lending, intent)
 
 
 async def require_open(cluster: Cluster, sandbox_id: str) -> Lending:

@@ -123,6 +123,7 @@ _ALL: Final = (
     sandbox_open.OPERATION,
     sandbox_write.OPERATION,
     sandbox_snapshot.SNAPSHOT,
+    sandbox_snapshot.RESTORE,
     sandbox_snapshot.DIFF,
     sandboxes.LIST,
     sandboxes.SHOW,

@@ -10,7 +10,7 @@ from agentctl.domain.sandbox.lending import target_of
 from agentctl.domain.sandbox.manifest import SnapshotManifest, content_digest
 from agentctl.domain.sandbox.records import Command, Diff, Snapshot
 from agentctl.engine.lending import lending_of
-from agentctl.engine.sandboxed import inside
+from agentctl.engine.sandboxed import inside, restore_snapshot
 from agentctl.engine.sandboxes.errors import AlreadyExistsError, NotFoundError, StoreError
 from agentctl.engine.snapshotting import (
     BASE,
@@ -63,6 +63,13 @@ class SnapshotTaken(msgspec.Struct, frozen=True, kw_only=True):
     graphs: int
 
 
+class SandboxRestored(msgspec.Struct, frozen=True, kw_only=True):
+    """A sandbox that is what it was at a snapshot."""
+
+    sandbox: str
+    name: str
+
+
 class SandboxDiff(msgspec.Struct, frozen=True, kw_only=True):
     """What changed between two snapshots of a sandbox."""
 
@@ -98,6 +105,17 @@ async def _taken(call: Call, sandbox_id: str) -> Envelope:
     )
     warned = await _remember(call, sandbox_id, taken)
     return done(f"Snapshot {name} is kept.", data=told, diagnostics=warned)
+
+
+async def _restore(call: Call) -> Envelope:
+    sandbox_id = await insides.enter(call)
+    if isinstance(sandbox_id, Envelope):
+        return sandbox_id
+    started_at, name = stamp_now(call.cluster.world), call.arguments.name
+    await restore_snapshot(call.cluster, sandbox_id, name, by=call.caller.id)
+    restored = SandboxRestored(sandbox=target_of(sandbox_id), name=name)
+    envelope = done(f"The sandbox is what it was at {name}.", data=restored)
+    return await insides.noted(call, RESTORE, sandbox_id, envelope, started_at=started_at)
 
 
 async def _remember(call: Call, sandbox_id: str, taken: SnapshotManifest) -> list[Diagnostic]:
@@ -209,6 +227,19 @@ SNAPSHOT = Operation(
     result=SnapshotTaken,
     enters=True,
     mcp_tool="sandbox_snapshot",
+)
+RESTORE = Operation(
+    name="sandbox_restore",
+    operation_class="write",
+    action="sandbox_use",
+    arguments=SnapshotArguments,
+    handler=_restore,
+    describe="Try. Makes a sandbox what it was at a snapshot; `base` is as it was opened.",
+    resource=lambda given: given.within,
+    context=lambda _: insides.CONTEXT,
+    result=SandboxRestored,
+    enters=True,
+    mcp_tool="sandbox_restore",
 )
 DIFF = Operation(
     name="sandbox_diff",

@@ -44,6 +44,11 @@ EXPLAINED: Final[dict[str, str]] = {
         "the sandbox stands. See that the file, or the server that AGENTCTL_HISTORY names, can be "
         "reached and written."
     ),
+    "sandbox_not_restored": (
+        "A snapshot names the graphs that there were. One of them was deleted since, and another "
+        "made under its id; the older one cannot be brought back from under it. Nothing was "
+        "changed. Open another sandbox, or go back to a later snapshot."
+    ),
     "graph_not_live": (
         "A sandbox has every graph that the ledger records, and one of these is detached, gone or "
         "cannot be read. A sandbox without it would not be a copy of the cluster. See what became "

@@ -34,7 +34,7 @@ _LEFT_OUT: Final = (
 )
 """Of the moment or of the old place: who holds what, what was asked, who may call."""
 _LENT: Final = re.compile(
-    r"sandboxes/[^/]+/(?:graphs\.json|ended\.json|__cluster/|ops/|graphs/)"
+    r"sandboxes/[^/]+/(?:graphs\.json|ended\.json|restoring\.json|snapshots/|__cluster/|ops/|graphs/)"
     r"|graphs/[^/]+/_graph/(?:commits|pins)/sandbox%2F"
 )
 """What makes a draft a sandbox: copies of graphs are for the moment. The edits are kept, as a draft."""

@@ -130,6 +130,16 @@ FORMATS: Final = (
     _format("draft", "sandboxes/<id>/sandbox.json", rf"sandboxes/{_PART}/sandbox\.json"),
     _format("draft edit", "sandboxes/<id>/edits/<n>.json", rf"sandboxes/{_PART}/edits/{_N}\.json"),
     _format("lending", "sandboxes/<id>/graphs.json", rf"sandboxes/{_PART}/graphs\.json"),
+    _format(
+        "snapshot of a sandbox",
+        "sandboxes/<id>/snapshots/<name>.json",
+        rf"sandboxes/{_PART}/snapshots/{_PART}\.json",
+    ),
+    _format(
+        "restore of a sandbox",
+        "sandboxes/<id>/restoring.json",
+        rf"sandboxes/{_PART}/restoring\.json",
+    ),
     _format("end of a sandbox", "sandboxes/<id>/ended.json", rf"sandboxes/{_PART}/ended\.json"),
     _format(
         "archived bundle",

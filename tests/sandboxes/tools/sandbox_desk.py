@@ -25,18 +25,24 @@ class Desk:
         self.cluster = cluster
         self.agent: Caller = msgspec.structs.replace(bench.agent, via="http")
 
-    async def ask(self, operation: str, /, *, by: Caller | None = None, **arguments: object) -> Envelope:
+    async def ask(
+        self, operation: str, /, *, by: Caller | None = None, **arguments: object
+    ) -> Envelope:
         """Returns what an operation answers; ``in_`` is `in`."""
         given = {key.rstrip("_"): value for key, value in arguments.items()}
         return await call(self.cluster, by or self.agent, operation, given)
 
-    async def must(self, operation: str, /, *, by: Caller | None = None, **arguments: object) -> Any:
+    async def must(
+        self, operation: str, /, *, by: Caller | None = None, **arguments: object
+    ) -> Any:
         """Returns the data of a call that has to succeed."""
         envelope = await self.ask(operation, by=by, **arguments)
         assert envelope.ok, (operation, envelope.summary, envelope.diagnostics)
         return envelope.data
 
-    async def codes(self, operation: str, /, *, by: Caller | None = None, **arguments: object) -> list[str]:
+    async def codes(
+        self, operation: str, /, *, by: Caller | None = None, **arguments: object
+    ) -> list[str]:
         """Returns the codes of a call that has to be refused."""
         envelope = await self.ask(operation, by=by, **arguments)
         assert not envelope.ok, (operation, envelope)
