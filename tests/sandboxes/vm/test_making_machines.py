@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import anyio
 import msgspec
 import pytest
 
@@ -225,3 +226,42 @@ async def test_a_process_that_works_in_the_folder_of_a_machine_ends_with_it(
     assert (found.running, found.detail) == (True, f"process {left_behind.pid}")
     assert not is_alive(left_behind.pid)
     assert await provider.inventory() == ()
+
+
+@pytest.mark.parametrize("call", ["start", "snapshot"])
+async def test_a_call_that_is_cancelled_leaves_nothing_running(
+    tmp_path: Path, image: Path, call: str
+) -> None:
+    qemu = a_qemu_that_never_listens(tmp_path)
+    settings = VmSettings(qemu=str(qemu), accelerators=("tcg",))
+    provider = provider_of(tmp_path, image, settings=settings)
+    await provider.create(CREATION)
+    words = {"start": (provider.start, FIRST), "snapshot": (provider.snapshot, FIRST, "one")}
+
+    with anyio.fail_after(20):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(*words[call])
+            said = await anyio.to_thread.run_sync(begun_of(qemu).read_text)
+            running = [one.running for one in await provider.inventory()]
+            tasks.cancel_scope.cancel()
+
+    assert (said, running) == ("begun\n", [True])
+    assert [one.running for one in await provider.inventory()] == [False]
+    assert not looked_at(tmp_path)
+
+
+def a_qemu_that_never_listens(folder: Path) -> Path:
+    qemu = folder / "qemu"
+    for name in ("begun", "never"):
+        os.mkfifo(folder / name)
+    qemu.write_text(f"#!/bin/sh\necho begun >{folder}/begun\nread word <{folder}/never\n")
+    qemu.chmod(0o755)
+    return qemu
+
+
+def begun_of(qemu: Path) -> Path:
+    return qemu.with_name("begun")
+
+
+def looked_at(folder: Path) -> bool:
+    return (folder / "machines" / FIRST / "look").exists()

@@ -134,17 +134,21 @@ class AnswerReader:
         """
         *ended, rest = data.split(b"\n")
         for part in ended:
-            line = b"".join((*self._parts, part))
+            self._hold(part)
+            line = b"".join(self._parts)
             self._parts, self._held = [], 0
             found = self._answer(line)
             if found is not None:
                 return found
-        self._parts.append(rest)
-        self._held += len(rest)
+        self._hold(rest)
+        return None
+
+    def _hold(self, part: bytes) -> None:
+        self._parts.append(part)
+        self._held += len(part)
         if self._held > self._bytes_max:
             msg = f"an answer of more than {self._bytes_max} bytes"
             raise FrameError(msg)
-        return None
 
     def _answer(self, line: bytes) -> bytes | None:
         found = _FRAME.fullmatch(line)
