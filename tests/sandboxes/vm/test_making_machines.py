@@ -6,7 +6,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -236,11 +237,14 @@ async def test_a_call_that_is_cancelled_leaves_nothing_running(
     settings = VmSettings(qemu=str(qemu), accelerators=("tcg",))
     provider = provider_of(tmp_path, image, settings=settings)
     await provider.create(CREATION)
-    words = {"start": (provider.start, FIRST), "snapshot": (provider.snapshot, FIRST, "one")}
+    calls: dict[str, Callable[[], Awaitable[object]]] = {
+        "start": partial(provider.start, FIRST),
+        "snapshot": partial(provider.snapshot, FIRST, "one"),
+    }
 
     with anyio.fail_after(20):
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(*words[call])
+            tasks.start_soon(calls[call])
             said = await anyio.to_thread.run_sync(begun_of(qemu).read_text)
             running = [one.running for one in await provider.inventory()]
             tasks.cancel_scope.cancel()
