@@ -14,16 +14,18 @@ from typing import Final
 import msgspec
 
 from agentctl.adapters.backends.sharing import SharingStore
+from agentctl.adapters.embedding.asked import Asked as Embedding
 from agentctl.adapters.sources.directory import Folder
 from agentctl.canonical import canonical_bytes
 from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.domain.config.drafting import DraftBase, SandboxRecord
 from agentctl.domain.config.load import LoadedCluster
+from agentctl.domain.config.model import EmbeddingProfile
 from agentctl.domain.policy.caller import Caller
 from agentctl.domain.sandbox.lending import Lending, record_key, room_of, target_of
 from agentctl.domain.storage.protocol import BackendError, ObjectStore, UnsuitableError
 from agentctl.engine.catalog import Catalog
-from agentctl.engine.cluster import Cluster, wired
+from agentctl.engine.cluster import Cluster, MakeEmbedder, wired
 from agentctl.engine.drafts import Drafts
 from agentctl.engine.lending import (
     Asked,
@@ -198,7 +200,33 @@ def over(cluster: Cluster, lending: Lending, folder: Folder) -> Cluster:
         name=cluster.name,
         sandbox=lending.sandbox,
     )
-    return msgspec.structs.replace(made, make_embedder=cluster.make_embedder)
+    if cluster.make_embedder is None:
+        return made
+    return msgspec.structs.replace(made, make_embedder=partial(_mock, cluster.make_embedder))
+
+
+async def with_providers(cluster: Cluster, inner: Cluster) -> Cluster:
+    """Returns a sandbox's cluster with the embedding providers that are applied for real.
+
+    For a caller to whom policy grants them. One that was edited in the sandbox is a mock all the
+    same: else a key would go to an address of the caller's choosing.
+    """
+    head = await cluster.ledger.head()
+    make = cluster.make_embedder
+    if head is None or make is None:
+        return inner
+    applied = head.envelope.state.applied_revision.resources.values()
+    known = frozenset(r.digest for r in applied if r.embedding_profile is not None)
+
+    def opened(profile: EmbeddingProfile, digest: str) -> Embedding:
+        return make(profile, digest) if digest in known else _mock(make, profile, digest)
+
+    return msgspec.structs.replace(inner, make_embedder=opened)
+
+
+def _mock(make: MakeEmbedder, profile: EmbeddingProfile, digest: str) -> Embedding:
+    """Opens the mock in the place of a provider: in a sandbox none is asked that needs a secret."""
+    return make(EmbeddingProfile(kind="mock", model=profile.model), digest)
 
 
 def _only_its_own(cluster: Cluster, store: SharingStore, written: str, folder: Path) -> ObjectStore:

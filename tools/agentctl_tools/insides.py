@@ -20,7 +20,7 @@ from agentctl.engine.cluster import Cluster
 from agentctl.engine.gather import known_graphs
 from agentctl.engine.lending import SandboxError, lending_of, record_of
 from agentctl.engine.sandbox_quotas import CALL_S_MAX, over_quota
-from agentctl.engine.sandboxed import inside
+from agentctl.engine.sandboxed import inside, with_providers
 from agentctl.engine.world import stamp_now
 from agentctl.ids import branch_address, graph_address
 from agentctl_tools.envelopes import failed, refused
@@ -120,6 +120,8 @@ async def run(call: Call, operation: Operation, sandbox_id: str) -> Envelope:
     """
     cluster, started_at = call.cluster, stamp_now(call.cluster.world)
     async with inside(cluster, sandbox_id) as inner:
+        if await _may_embed(call, sandbox_id):
+            inner = await with_providers(cluster, inner)  # noqa: PLW2901  # the same cluster
         made = msgspec.structs.replace(call, cluster=inner)
         full = None
         if operation.operation_class != "read":
@@ -136,6 +138,18 @@ async def noted(
     if warned is None:
         return envelope
     return msgspec.structs.replace(envelope, diagnostics=(*envelope.diagnostics, warned))
+
+
+async def _may_embed(call: Call, sandbox_id: str) -> bool:
+    """Returns whether policy grants the caller the embedding providers of every graph that was lent."""
+    policies = await policies_for(call.cluster, call.caller)
+    lending = await lending_of(call.cluster.store, sandbox_id)
+    if isinstance(policies, Envelope) or lending is None or not policies.bundles:
+        return False
+    about = [graph_address(lent.graph) for lent in lending.graphs.values()]
+    return bool(about) and all(
+        authorise(call.caller, "embed", a, CONTEXT, policies=policies).allow for a in about
+    )
 
 
 async def _in_time(operation: Operation, made: Call, sandbox_id: str) -> Envelope:
