@@ -20,6 +20,9 @@ class KnownForms:
         for form, category in (categories or {}).items():
             self.add(form, category)
 
+    def __len__(self) -> int:
+        return len(self._categories)
+
     def copy(self) -> "KnownForms":
         """Returns one with the same texts."""
         return KnownForms(self._categories)

@@ -176,6 +176,10 @@ class Register:
         """Returns whether a secret of several lines that is known may go on after *text*."""
         return self._forms.begins_at_end(text)
 
+    def knows_more_than(self, other: "Register") -> bool:
+        """Returns whether something was learned since *other*, of which this one came."""
+        return len(self._forms) > len(other._forms)  # noqa: SLF001  # of the same class
+
     def digests(self, salt: bytes) -> TokenDigests:
         """Returns what may be stored. Keep *salt* elsewhere: with it a short secret can be guessed."""
         return TokenDigests(

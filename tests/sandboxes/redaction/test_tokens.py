@@ -424,7 +424,7 @@ def test_a_commands_output_is_kept_without_secrets_and_says_what_was_dropped() -
     outcome = CommandOutcome(
         ending="exited",
         exit_code=1,
-        stdout=b"hunter2hunter2 \xff [REDACTED_PASSWORD_1]",
+        stdout=b"hunter2hunter2 \xff [REDACTED_PASSWORD_1] hunter2hun",
         stderr=b"password=hunter2hunter2\n",
         stdout_dropped=7,
     )
@@ -432,7 +432,8 @@ def test_a_commands_output_is_kept_without_secrets_and_says_what_was_dropped() -
 
     assert stderr == "password=[REDACTED_PASSWORD_1]\n"
     assert (
-        stdout == "[REDACTED_PASSWORD_1] \\xff [REDACTED_LITERAL_1]\n[7 more bytes were dropped]\n"
+        stdout
+        == "[REDACTED_PASSWORD_1] \\xff [REDACTED_LITERAL_1] \n[17 more bytes were dropped]\n"
     )
     assert register.restore(stderr) == "password=hunter2hunter2\n"
 
