@@ -75,7 +75,8 @@ def push_commit(talk: Talk, sha: str, environ: Mapping[str, str]) -> None:
             if scratch.holds(f"refs/heads/{talk.publication.branch}", _THEIRS, sha):
                 return
             raise _diverged(talk)
-        raise _refused(talk, rejected["why"], ended)
+        if not scratch.is_there(sha):  # Somebody else may have pushed the same commit meanwhile.
+            raise _refused(talk, rejected["why"], ended)
 
 
 def is_merged_at(talk: Talk, sha: str, environ: Mapping[str, str]) -> bool:
@@ -103,6 +104,12 @@ class _Scratch:
     def talk(self, words: tuple[str, ...]) -> Ended:
         """Runs git there, with the remote."""
         return self.run(words, deadline_s=self._talk.deadline_s)
+
+    def is_there(self, sha: str) -> bool:
+        """Returns whether the remote's branch is at the commit; False where it does not say."""
+        branch = f"refs/heads/{self._talk.publication.branch}"
+        listed = self.talk(("ls-remote", "--", self._talk.url, branch))
+        return listed.code == 0 and listed.out.split() == [sha, branch]
 
     def holds(self, theirs: str, kept: str, sha: str) -> bool:
         """Returns whether a branch of the remote, fetched as *kept*, holds the commit."""

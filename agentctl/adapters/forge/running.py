@@ -5,11 +5,12 @@ with it. Blocking.
 """
 
 import os
+import selectors
 import signal
 import subprocess  # git has no other interface
+import time
 from collections.abc import Mapping
 from pathlib import Path
-from threading import Thread
 from typing import IO, Final
 
 import msgspec
@@ -20,7 +21,8 @@ OUTPUT_BYTES_MAX: Final = 64 * 1024
 """Of each stream; what came before is dropped, the end tells why."""
 CONNECT_S: Final = 15
 _CHUNK: Final = 8 * 1024
-_DRAIN_S: Final = 2.0
+_LOOK_S: Final = 0.1
+"""How often it is seen whether git has ended, where something else keeps its streams open."""
 _KEPT: Final = (
     "PATH", "HOME", "USER", "LOGNAME", "LANG", "TMPDIR", "SSH_AUTH_SOCK", "XDG_CONFIG_HOME",
     "XDG_RUNTIME_DIR", "GIT_SSH", "GIT_SSH_VARIANT", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM",
@@ -81,20 +83,44 @@ def run_git(
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        bufsize=0,
         start_new_session=True,
     ) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         out, err = _Tail(process.stdout), _Tail(process.stderr)
         try:
-            code = process.wait(deadline_s)
+            _listen(process, (out, err), until=time.monotonic() + deadline_s)
         except subprocess.TimeoutExpired as late:
             msg = f"git did not end within {deadline_s:g} s"
             raise GitTimeoutError(msg) from late
         finally:
             _end(process)
-            told = out.text(), err.text()
-    return Ended(code=code, out=told[0], err=told[1])
+    return Ended(code=process.returncode, out=out.text, err=err.text)
+
+
+def _listen(
+    process: "subprocess.Popen[bytes]", tails: "tuple[_Tail, ...]", *, until: float
+) -> None:
+    """Reads what is said until the process ends; what still holds the streams then is not waited for.
+
+    An ssh that stays for the next call keeps them open.
+    """
+    with selectors.DefaultSelector() as selector:
+        for tail in tails:
+            os.set_blocking(tail.stream.fileno(), False)
+            selector.register(tail.stream, selectors.EVENT_READ, tail)
+        while selector.get_map() and process.poll() is None:
+            left = until - time.monotonic()
+            if left <= 0:
+                raise subprocess.TimeoutExpired(process.args, 0)
+            for key, _ in selector.select(min(left, _LOOK_S)):
+                if not key.data.read():
+                    selector.unregister(key.fileobj)
+        process.wait(max(until - time.monotonic(), 0))
+    for tail in tails:
+        while tail.read(ended=True):
+            pass
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
@@ -106,19 +132,22 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
 
 
 class _Tail:
-    """Reads a stream to its end, and keeps only the last of it."""
+    """The last of what a stream said."""
 
     def __init__(self, stream: IO[bytes]) -> None:
-        self._stream = stream
+        self.stream = stream
         self._kept = b""
-        self._thread = Thread(target=self._read, daemon=True)
-        self._thread.start()
 
+    @property
     def text(self) -> str:
-        """Returns the end of what was said."""
-        self._thread.join(_DRAIN_S)
+        """What was kept."""
         return self._kept.decode("utf-8", "replace")
 
-    def _read(self) -> None:
-        while chunk := self._stream.read1(_CHUNK):  # type: ignore[attr-defined]  # of a pipe
-            self._kept = (self._kept + chunk)[-OUTPUT_BYTES_MAX:]
+    def read(self, *, ended: bool = False) -> bool:
+        """Takes what is there; returns whether more may come, or is there where all has ended."""
+        try:
+            chunk = os.read(self.stream.fileno(), _CHUNK)
+        except BlockingIOError:
+            return not ended
+        self._kept = (self._kept + chunk)[-OUTPUT_BYTES_MAX:]
+        return bool(chunk)

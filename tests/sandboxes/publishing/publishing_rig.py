@@ -1,6 +1,7 @@
 """A committed cluster folder, a bare repository to publish to, and a publisher that may be stopped."""
 
 import os
+import select
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -39,6 +40,16 @@ def run_git(folder: Path, *words: str) -> str:
         check=True,
     )
     return done.stdout.rstrip("\n")
+
+
+def ends(pid: int) -> bool:
+    """Returns whether a process has ended, or does so within a moment."""
+    try:
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    with os.fdopen(handle, "rb") as process:
+        return bool(select.select([process], [], [], 10)[0])
 
 
 def hook(repository: Path, name: str, script: str) -> None:

@@ -18,6 +18,7 @@ from tests.sandboxes.publishing.publishing_rig import (
     WIDER,
     Desk,
     StoppedError,
+    ends,
     hook,
     order,
     run_git,
@@ -398,12 +399,7 @@ async def test_a_remote_that_does_not_answer_in_time_is_left_and_nothing_goes_on
     assert codes(refused.diagnostics) == ["publication_unreachable"]
     assert "within 1 s" in (refused.diagnostics[0].detail or "")
     pid = (desk.place / "pid").read_text().strip()
-    assert not lives(int(pid))
-
-
-def lives(pid: int) -> bool:
-    state = Path(f"/proc/{pid}/stat")
-    return state.exists() and state.read_text().rpartition(")")[2].split()[0] != "Z"
+    assert ends(int(pid))
 
 
 async def test_a_path_that_is_no_configuration_is_never_published(desk: Desk) -> None:
