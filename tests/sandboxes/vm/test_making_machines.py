@@ -6,9 +6,10 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import anyio
 import msgspec
@@ -237,7 +238,7 @@ async def test_a_call_that_is_cancelled_leaves_nothing_running(
     settings = VmSettings(qemu=str(qemu), accelerators=("tcg",))
     provider = provider_of(tmp_path, image, settings=settings)
     await provider.create(CREATION)
-    calls: dict[str, Callable[[], Awaitable[object]]] = {
+    calls: dict[str, Callable[[], Coroutine[Any, Any, Any]]] = {
         "start": partial(provider.start, FIRST),
         "snapshot": partial(provider.snapshot, FIRST, "one"),
     }
