@@ -11,7 +11,14 @@ from agentctl.graph.data_port import GraphData, Retention
 from agentctl.graph.forking.cutting import cut_trunk
 from agentctl.graph.forking.forked import ForkedGraphs
 from agentctl.graph.forking.view import ForkStore
-from agentctl.graph.layout import MAIN, commit_key, format_key, ir_key
+from agentctl.graph.layout import (
+    MAIN,
+    branch_of_ref,
+    commit_key,
+    format_key,
+    ir_key,
+    number_of_ref,
+)
 from agentctl.graph.loads.sources import LoadOptions, NdjsonSource
 from agentctl.graph.naming import write_name
 from agentctl.graph.port import GraphError, GraphPort, ReadSetConflictError
@@ -114,6 +121,32 @@ async def test_everything_done_inside_leaves_the_base_as_it_was(rig: Lending) ->
     assert slugs(await rows(rig.inside)) == {"ann", "bob", "cyd"}
     assert (await rig.real.verify("g")).is_whole
     assert (await rig.inside.verify("g")).is_whole
+
+
+async def test_datasets_know_what_a_sandbox_writes_by_its_real_branches(rig: Lending) -> None:
+    """By these names a cleanup, and the end of the sandbox, tell whose a version is."""
+    before = await refs(rig)
+
+    await rig.load(rig.inside, person("cyd"))
+    await rig.inside.branch_create("g", "dev", stamp=rig.stamp())
+    insert = checked('query q() { insert Person { slug: "dee" } }', BASE)
+    await rig.inside.mutate("g", insert, {}, branch="dev", stamp=rig.stamp())
+    await rig.load(rig.inside, person("eve"))
+    await rig.inside.merge("g", "dev", stamp=rig.stamp())
+    schema = payload(WIDER, payload(BASE).ir)
+    await rig.inside.migrate("g", schema=schema, observed=4, stamp=rig.stamp())
+    await rig.inside.optimize("g", stamp=rig.stamp())
+
+    written = await refs(rig) - before
+    assert {branch_of_ref(name) for name in written} == {rig.fork.trunk, f"{rig.fork.trunk}/dev"}
+    numbers = {number_of_ref(n) for n in written if branch_of_ref(n) == rig.fork.trunk}
+    assert numbers >= {2, 3, 4, 5}
+
+
+async def refs(rig: Lending) -> set[str]:
+    """Returns the names of all tags and Lance branches of the real graph's datasets."""
+    keys = await rig.store.list("graphs/g.omni/data/")
+    return {key.rpartition("/")[2].removesuffix(".json") for key in keys if "/_refs/" in key}
 
 
 async def test_commits_are_named_as_they_are_inside_in_every_answer(rig: Lending) -> None:
