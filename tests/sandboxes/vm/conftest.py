@@ -14,12 +14,16 @@ import pytest
 from agentctl.adapters.runners.vm.launch import GoldenImage, VmSettings
 from agentctl.adapters.runners.vm.provider import VmProvider
 from agentctl.domain.sandbox.machines import MachineBounds
-from agentctl.domain.sandbox.provider import Creation
+from agentctl.domain.sandbox.provider import Creation, SandboxProvider
 from agentctl.testing.guests import Guest, NoGuestError, built_guest, missing_programs
 
 SHARED = "01K00000000000000000000001"
 BOUNDS = MachineBounds(vcpus_default=1, memory_mb_default=192, memory_mb_min=128)
 SETTINGS = VmSettings(bounds=BOUNDS, accelerators=("tcg",), answer_within_s=60)
+
+
+OF_THE_ENGINE: type[SandboxProvider] = VmProvider
+"""What the engine asks of a provider; the type checker compares them."""
 
 
 def needs(missing: str) -> None:

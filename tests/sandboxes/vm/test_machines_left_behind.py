@@ -8,6 +8,7 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
+import anyio
 import msgspec
 import pytest
 
@@ -62,6 +63,13 @@ def started_by_a_process_that_dies(root: Path, golden: GoldenImage) -> str:
     return said
 
 
+async def run_until_lost(provider: VmProvider, lost: list[str]) -> None:
+    try:
+        await provider.run(FIRST, order("sleep", "600", seconds=600))
+    except ProviderError as failure:
+        lost.append(failure.diagnostic.code)
+
+
 async def test_a_machine_outlives_the_process_that_started_it_and_is_found_by_the_next(
     provider: VmProvider, golden: GoldenImage, tmp_path: Path
 ) -> None:
@@ -80,13 +88,20 @@ async def test_a_machine_outlives_the_process_that_started_it_and_is_found_by_th
     await provider.start(FIRST)
     again = await provider.run(FIRST, order("cat", "kept"))
     (running,) = working_below(tmp_path / "machines")
-    await provider.destroy(FIRST)
+    lost: list[str] = []
+    with anyio.fail_after(20):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(run_until_lost, provider, lost)
+            await anyio.wait_all_tasks_blocked()
+            await provider.destroy(FIRST)
 
     assert said == "started\n"
     assert (found.id, found.running, ran.stdout) == (FIRST, True, b"well\n")
     assert (crashed.running, crashed.detail) == (False, "its process ended without being told to")
     assert off.value.diagnostic.code == "sandbox_not_started"
     assert again.stdout == b"kept\n"
+    # Destroy does not wait for the command; when the machine went decides what its caller is told.
+    assert lost in (["machine_silent"], ["sandbox_not_started"])
     assert not is_alive(running)
     assert await provider.inventory() == ()
 
