@@ -2,6 +2,7 @@
 
 from agentctl.engine.data import GraphDetails, GraphSummary
 from agentctl.engine.history_of_graphs import Changes
+from agentctl.engine.sandbox_sweep import SweptSandboxes
 from agentctl.graph.branching.told import DiffReport, EntityChange, TypeSummary
 from agentctl.graph.data_port import CleanupReport
 from agentctl.graph.port import CommitInfo
@@ -14,5 +15,6 @@ __all__ = [
     "EntityChange",
     "GraphDetails",
     "GraphSummary",
+    "SweptSandboxes",
     "TypeSummary",
 ]

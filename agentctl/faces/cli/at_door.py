@@ -6,6 +6,7 @@ from typing import Any
 from agentctl.domain.policy.caller import Caller
 from agentctl.faces.cli.compose import Cluster, Composition
 from agentctl.faces.cli.options import Settings
+from agentctl.faces.cli.sandbox_named import unresolved, with_id
 from agentctl_tools.door import call
 from agentctl_tools.operation import Envelope, Notify
 
@@ -44,7 +45,31 @@ class Session:
         notify: Notify | None = None,
         is_interrupted: Callable[[], bool] = bool,
     ) -> Envelope:
-        """Calls an operation of the registry as this operator."""
+        """Calls an operation of the registry as this operator; a sandbox's name in `in` is its id."""
+        meant = await self._meant(arguments)
+        if isinstance(meant, Envelope):
+            return meant
+        return await self._ask(
+            operation, meant, signer=signer, notify=notify, is_interrupted=is_interrupted
+        )
+
+    async def _meant(self, arguments: Mapping[str, object]) -> Mapping[str, object] | Envelope:
+        """Returns the arguments with the id of the sandbox that `in` names, or why there is none."""
+        name = unresolved(arguments)
+        if name is None:
+            return arguments
+        listed = await self._ask("sandbox_list", {})
+        return with_id(arguments, name, listed, caller=self.caller.id)
+
+    async def _ask(
+        self,
+        operation: str,
+        arguments: Mapping[str, object],
+        *,
+        signer: Any = None,  # noqa: ANN401  # a Signer, which a face knows by its door only
+        notify: Notify | None = None,
+        is_interrupted: Callable[[], bool] = bool,
+    ) -> Envelope:
         assert self._cluster is not None
         return await call(
             self._cluster,

@@ -60,7 +60,7 @@ class RemoteSession(Session):
         """The context, which is what this operator calls the cluster."""
         return self.name
 
-    async def call(
+    async def _ask(
         self,
         operation: str,
         arguments: Mapping[str, object],

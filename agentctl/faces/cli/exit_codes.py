@@ -52,6 +52,7 @@ _BY_CODE: Final[dict[str, ExitCode]] = (
             "server_answer_unreadable",
             "agent_model_unavailable",
             "agent_tools_lost",
+            "sandbox_store_unavailable",
         ),
         ExitCode.UNAVAILABLE,
     )
@@ -65,6 +66,7 @@ _BY_CODE: Final[dict[str, ExitCode]] = (
             "approval_stale",
             "idempotency_conflict",
             "graph_busy",
+            "sandbox_record_conflict",
         ),
         ExitCode.RACE,
     )
@@ -73,6 +75,7 @@ _BY_CODE: Final[dict[str, ExitCode]] = (
             "denied",
             "human_only",
             "frozen",
+            "sandbox_store_read_only",
             "policy_evaluation_error",
             "storage_root_moved",
             "unauthenticated",

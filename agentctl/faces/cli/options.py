@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 import click
 
 F = TypeVar("F", bound=Callable[..., Any])
+SANDBOX: Final = "sandbox:"
+"""What the target of a call in a sandbox begins with."""
 
 
 class Settings(NamedTuple):
@@ -83,6 +85,41 @@ def wait_option(command: F) -> F:
     return click.option("--wait", "wait_s", metavar="SECONDS", type=float, default=0.0, help=about)(
         command
     )
+
+
+def in_option(command: F) -> F:
+    """Adds ``--in``: the sandbox that the call is made in, by its id or its name."""
+    about = "Do it in a sandbox, by id or name; nothing real changes."
+    return click.option("--in", "within", metavar="SANDBOX", help=about)(command)
+
+
+def place(within: str | None, draft: str | None = None) -> str:
+    """Returns what an operation takes as `in`: a sandbox, a draft, or the cluster where neither is named.
+
+    A sandbox's name stands for its id; the session finds out which it is.
+
+    Raises:
+        click.UsageError: both are named.
+    """
+    if within is None:
+        return draft or "cluster"
+    if draft is not None:
+        msg = "Give --draft or --in, not both: a sandbox has edits of its own."
+        raise click.UsageError(msg)
+    return sandbox_target(within)
+
+
+def sandbox_target(written: str) -> str:
+    """Returns `in` for a sandbox as it was typed: its id or its name, alone or behind ``sandbox:``.
+
+    Raises:
+        click.UsageError: nothing is named.
+    """
+    name = written.removeprefix(SANDBOX)
+    if not name:
+        msg = "A sandbox is named by its id or its name: agentctl sandbox list."
+        raise click.UsageError(msg)
+    return f"{SANDBOX}{name}"
 
 
 def gate_options(command: F) -> F:

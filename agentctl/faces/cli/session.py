@@ -223,12 +223,14 @@ def finish(ended: Ended, settings: Settings) -> NoReturn:
 
 
 def _quotable(settings: Settings) -> Path | None:
-    """Returns the folder whose lines may be quoted; None where a draft was looked at.
+    """Returns the folder whose lines may be quoted; None where a draft or a sandbox was looked at.
 
-    The places of a draft's mistakes are in texts that the folder does not hold.
+    The places of their mistakes are in texts that the folder does not hold.
     """
     context = click.get_current_context(silent=True)
-    return None if _asked("draft") or _within(context, "draft") else settings.config
+    elsewhere = _asked("draft") or _asked("within")
+    elsewhere = elsewhere or _within(context, "draft") or _within(context, "sandbox")
+    return None if elsewhere else settings.config
 
 
 def _asked(option: str) -> object:

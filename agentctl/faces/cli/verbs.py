@@ -38,6 +38,16 @@ SECTIONS: Final[tuple[tuple[str, tuple[Verb, ...]], ...]] = (
                 ("draft_list", "draft_show", "draft_diff", "draft_edit", "draft_discard"),
             ),
             Verb(
+                "sandbox",
+                "sandbox",
+                "Try things in a copy of the whole cluster.",
+                (
+                    *("sandbox_open", "sandbox_list", "sandbox_show", "draft_edit"),
+                    *("sandbox_write", "sandbox_snapshot", "sandbox_restore", "sandbox_diff"),
+                    *("sandbox_commands", "sandbox_close", "sandbox_sweep"),
+                ),
+            ),
+            Verb(
                 "config",
                 "config",
                 "The sources that were applied.",

@@ -5,7 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from agentctl.faces.cli.options import example, gate_options, intent_option, shared
+from agentctl.faces.cli.options import (
+    example,
+    gate_options,
+    in_option,
+    intent_option,
+    place,
+    shared,
+)
 
 if TYPE_CHECKING:
     from agentctl.faces.cli.session import Ended, Session
@@ -27,6 +34,7 @@ if TYPE_CHECKING:
     help="Go on where a fresh plan has the same effects as the one in FILE.",
 )
 @click.option("--draft", metavar="ID", help="Apply a draft, and bring its files home.")
+@in_option
 @click.option("--refresh", is_flag=True, help="Look at live graphs first, and correct drift.")
 @click.option("--all-or-nothing", is_flag=True, help="Do nothing while a gate is open.")
 @click.option(
@@ -62,6 +70,7 @@ def _arguments(  # noqa: PLR0913  # the options of the verb
     plan: str | None,
     same_effects: Path | None,
     draft: str | None,
+    within: str | None,
     all_or_nothing: bool,
     refresh: bool,
     wait_s: float,
@@ -74,6 +83,8 @@ def _arguments(  # noqa: PLR0913  # the options of the verb
         msg = "Give a plan or --same-effects FILE, not both."
         raise click.UsageError(msg)
     target = f"draft {draft}" if draft else "the folder"
+    if within is not None:
+        target = "what the sandbox has"
     arguments: dict[str, object] = {
         "intent": intent if intent is not None else f"apply {target}",
         "without_gated": not all_or_nothing,
@@ -82,8 +93,8 @@ def _arguments(  # noqa: PLR0913  # the options of the verb
         "gates": gates,
         "on_failure": on_failure,
     }
-    if draft:
-        arguments["in"] = draft
+    if draft or within is not None:
+        arguments["in"] = place(within, draft)
     file = same_effects
     if plan is not None and len(plan) == 64 and not Path(plan).exists():
         arguments["plan_id"] = plan

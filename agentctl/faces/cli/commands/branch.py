@@ -2,7 +2,7 @@
 
 import click
 
-from agentctl.faces.cli.options import example, intent_option, shared, wait_option
+from agentctl.faces.cli.options import example, in_option, intent_option, place, shared, wait_option
 
 
 @click.group(
@@ -15,13 +15,15 @@ def command(**_: object) -> None:
 
 @command.command("list", epilog=example("agentctl branch list supply --json"))
 @click.argument("graph", metavar="GRAPH")
+@in_option
 @shared
-def list_branches(graph: str, **_: object) -> None:
+def list_branches(graph: str, within: str | None, **_: object) -> None:
     """List the branches of a graph with their newest commits."""
     from agentctl.faces.cli.history_text import branches_text
     from agentctl.faces.cli.session import run_operation
 
-    run_operation("branch_list", {"graph": graph}, show=lambda found: branches_text(found, graph))
+    asked = {"in": place(within), "graph": graph}
+    run_operation("branch_list", asked, show=lambda found: branches_text(found, graph))
 
 
 @command.command(
@@ -34,14 +36,16 @@ def list_branches(graph: str, **_: object) -> None:
 @click.argument("branch", metavar="BRANCH")
 @click.option("--from", "source", metavar="BRANCH", default="main", help="Cut it from this one.")
 @click.option("--at", metavar="POINT", help="A commit, tag or time of it; default: the newest.")
+@in_option
 @intent_option
 @wait_option
 @shared
-def create(  # a command's options
+def create(  # noqa: PLR0913  # a command's options
     graph: str,
     branch: str,
     source: str,
     at: str | None,
+    within: str | None,
     intent: str | None,
     wait_s: float,
     **_: object,
@@ -51,7 +55,9 @@ def create(  # a command's options
 
     why = intent if intent is not None else f"create branch {branch} of {graph}"
     arguments = {"graph": graph, "branch": branch, "source": source, "at": at}
-    run_operation("branch_create", {**arguments, "intent": why, "wait_s": wait_s})
+    run_operation(
+        "branch_create", {**arguments, "in": place(within), "intent": why, "wait_s": wait_s}
+    )
 
 
 @command.command(
@@ -64,14 +70,16 @@ def create(  # a command's options
 @click.argument("branch", metavar="BRANCH")
 @click.option("--into", metavar="BRANCH", default="main", help="The branch that gets the commit.")
 @click.option("--if-commit", metavar="ID", help="Only where this commit is its newest.")
+@in_option
 @intent_option
 @wait_option
 @shared
-def merge(  # a command's options
+def merge(  # noqa: PLR0913  # a command's options
     graph: str,
     branch: str,
     into: str,
     if_commit: str | None,
+    within: str | None,
     intent: str | None,
     wait_s: float,
     **_: object,
@@ -84,7 +92,7 @@ def merge(  # a command's options
     arguments = {"graph": graph, "source": branch, "into": into, "if_commit": if_commit}
     run_operation(
         "branch_merge",
-        {**arguments, "intent": why, "wait_s": wait_s},
+        {**arguments, "in": place(within), "intent": why, "wait_s": wait_s},
         show=lambda done: merged_text(done, branch, into),
     )
 
@@ -93,6 +101,7 @@ def merge(  # a command's options
 @click.argument("graph", metavar="GRAPH")
 @click.argument("branch", metavar="BRANCH")
 @click.option("--unmerged", is_flag=True, help="Also where it holds what no other branch has.")
+@in_option
 @intent_option
 @wait_option
 @shared
@@ -100,6 +109,7 @@ def delete(  # a command's options
     graph: str,
     branch: str,
     unmerged: bool,  # noqa: FBT001  # a flag of the command line
+    within: str | None,
     intent: str | None,
     wait_s: float,
     **_: object,
@@ -111,5 +121,7 @@ def delete(  # a command's options
     why = intent if intent is not None else f"delete branch {branch} of {graph}"
     arguments = {"graph": graph, "branch": branch, "unmerged": unmerged}
     run_operation(
-        "branch_delete", {**arguments, "intent": why, "wait_s": wait_s}, show=deleted_text
+        "branch_delete",
+        {**arguments, "in": place(within), "intent": why, "wait_s": wait_s},
+        show=deleted_text,
     )

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from agentctl.faces.cli.options import example, shared
+from agentctl.faces.cli.options import example, in_option, place, shared
 
 if TYPE_CHECKING:
     from agentctl.views.deps import DependencyGraph
@@ -23,14 +23,21 @@ if TYPE_CHECKING:
 @click.option("--reverse", is_flag=True, help="Show what needs it, not what it needs.")
 @click.option("--dot", is_flag=True, help="Print a graph in the DOT language.")
 @click.option("--draft", metavar="ID", help="Look at a draft instead of the folder.")
+@in_option
 @shared
 def command(  # click passes each option
-    address: str | None, *, reverse: bool, dot: bool, draft: str | None, **_: object
+    address: str | None,
+    *,
+    reverse: bool,
+    dot: bool,
+    draft: str | None,
+    within: str | None,
+    **_: object,
 ) -> None:
     """Show what each declared resource needs, as trees or as a graph for Graphviz."""
     from agentctl.faces.cli.session import run_operation
 
-    arguments = {"address": address, "reverse": reverse, "in": draft or "cluster"}
+    arguments = {"address": address, "reverse": reverse, "in": place(within, draft)}
     run_operation("deps", arguments, show=_dot if dot else _text)
 
 

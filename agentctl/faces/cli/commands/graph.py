@@ -5,7 +5,14 @@ import click
 from agentctl.faces.cli.commands.graph_care import cleanup, optimize, verify
 from agentctl.faces.cli.commands.graph_export import export
 from agentctl.faces.cli.commands.graph_history import changes, diff, tag
-from agentctl.faces.cli.options import example, intent_option, shared, wait_option
+from agentctl.faces.cli.options import (
+    example,
+    in_option,
+    intent_option,
+    place,
+    shared,
+    wait_option,
+)
 
 
 @click.group("graph", epilog=example("agentctl graph list", "agentctl graph restore modules"))
@@ -15,24 +22,26 @@ def command(**_: object) -> None:
 
 
 @command.command("list", epilog=example("agentctl graph list --json"))
+@in_option
 @shared
-def list_graphs(**_: object) -> None:
+def list_graphs(within: str | None, **_: object) -> None:
     """List every graph: live, detached or purged."""
     from agentctl.faces.cli.graph_text import graphs_text
     from agentctl.faces.cli.session import run_operation
 
-    run_operation("graph_list", {}, show=graphs_text)
+    run_operation("graph_list", {"in": place(within)}, show=graphs_text)
 
 
 @command.command("show", epilog=example("agentctl graph show supply"))
 @click.argument("graph", metavar="ID")
+@in_option
 @shared
-def show(graph: str, **_: object) -> None:
+def show(graph: str, within: str | None, **_: object) -> None:
     """Show one graph: its rows and its newest commits."""
     from agentctl.faces.cli.graph_text import graph_text
     from agentctl.faces.cli.session import run_operation
 
-    run_operation("graph_show", {"graph": graph}, show=graph_text)
+    run_operation("graph_show", {"in": place(within), "graph": graph}, show=graph_text)
 
 
 @command.command("restore", epilog=example("agentctl graph restore modules"))

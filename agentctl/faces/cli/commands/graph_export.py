@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from agentctl.faces.cli.options import example, shared
+from agentctl.faces.cli.options import example, in_option, place, shared
 
 if TYPE_CHECKING:
     from agentctl.faces.cli.session import Ended, Session
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 @click.option("--branch", metavar="BRANCH", default="main", help="Which branch.")
 @click.option("--at", metavar="POINT", help="A commit, tag or time in place of the newest.")
 @click.option("--out", metavar="FILE", type=click.Path(path_type=Path), help="In place of stdout.")
+@in_option
 @shared
 @click.pass_context
 def export(
@@ -32,6 +33,7 @@ def export(
     branch: str,
     at: str | None,
     out: Path | None,
+    within: str | None,
     **_: object,
 ) -> None:
     """Write all rows as lines that load reads: one graph always gives the same bytes."""
@@ -40,7 +42,7 @@ def export(
 
     if out is None and settings_of(context).as_json:
         context.fail("--json tells of an export into a file: add --out FILE.")
-    asked = {"graph": graph, "branch": branch, "at": at}
+    asked = {"in": place(within), "graph": graph, "branch": branch, "at": at}
 
     async def main(session: "Session") -> "Ended":
         if out is None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from agentctl.faces.cli.options import example, intent_option, shared, wait_option
+from agentctl.faces.cli.options import example, in_option, intent_option, place, shared, wait_option
 
 
 @click.command(
@@ -15,13 +15,23 @@ from agentctl.faces.cli.options import example, intent_option, shared, wait_opti
 @click.argument("after", metavar="[POINT]", required=False)
 @click.option("--branch", metavar="BRANCH", default="main", help="Of numbers, times and the head.")
 @click.option("--sample", type=int, default=20, help="Changes shown of each type.")
+@in_option
 @shared
-def diff(graph: str, before: str, after: str | None, branch: str, sample: int, **_: object) -> None:
+def diff(  # a command's options
+    graph: str,
+    before: str,
+    after: str | None,
+    branch: str,
+    sample: int,
+    within: str | None,
+    **_: object,
+) -> None:
     """Show what differs between two commits, tags, branches or times; without the second, the newest."""
     from agentctl.faces.cli.history_text import difference_text
     from agentctl.faces.cli.session import run_operation
 
     asked = {"graph": graph, "before": before, "after": after, "branch": branch, "sample": sample}
+    asked["in"] = place(within)
     run_operation("graph_diff", asked, show=difference_text)
 
 
@@ -38,6 +48,7 @@ def diff(graph: str, before: str, after: str | None, branch: str, sample: int, *
 )
 @click.option("--limit", type=int, default=200, help="About how many changes.")
 @click.option("--baseline", is_flag=True, help="Only say where to export, and to go on from then.")
+@in_option
 @shared
 def changes(
     graph: str,
@@ -45,19 +56,24 @@ def changes(
     since: str,
     limit: int,
     baseline: bool,  # noqa: FBT001  # a flag of the command line
+    within: str | None,
     **_: object,
 ) -> None:
     """Show what commits of a branch did to the rows, in order, from a point on."""
     from agentctl.faces.cli.history_text import baseline_text, changes_text
     from agentctl.faces.cli.session import run_operation
 
+    target = place(within)
     if baseline:
+        if target != "cluster":
+            msg = "Give --baseline or --in, not both: nobody goes on from a sandbox."
+            raise click.UsageError(msg)
         run_operation(
             "graph_baseline",
             {"graph": graph, "branch": branch},
             show=lambda found: baseline_text(found, graph, branch),
         )
-    asked = {"graph": graph, "branch": branch, "since": since, "limit": limit}
+    asked = {"graph": graph, "branch": branch, "since": since, "limit": limit, "in": target}
     run_operation("graph_changes", asked, show=changes_text)
 
 

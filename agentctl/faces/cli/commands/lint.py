@@ -4,7 +4,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from agentctl.faces.cli.options import concise_option, example, no_cache_option, shared
+from agentctl.faces.cli.options import (
+    concise_option,
+    example,
+    in_option,
+    no_cache_option,
+    place,
+    shared,
+)
 
 if TYPE_CHECKING:
     from agentctl.faces.cli.session import Ended, Session
@@ -28,20 +35,30 @@ if TYPE_CHECKING:
     help="Also list what means something else there.",
 )
 @click.option("--draft", metavar="ID", help="Look at a draft instead of the folder.")
+@in_option
 @concise_option
 @no_cache_option
 @shared
-def command(compared_with: str | None, draft: str | None, *, sarif: bool, **_: object) -> None:
+def command(
+    compared_with: str | None,
+    draft: str | None,
+    within: str | None,
+    *,
+    sarif: bool,
+    **_: object,
+) -> None:
     """List mistakes, and what is right and hardly meant: unused names, results without a bound.
 
     Exits 1 where there is a mistake; remarks alone are no failure.
     """
     from agentctl.faces.cli.session import run_command
 
+    target = place(within, draft)
+
     async def main(session: "Session") -> "Ended":
         from agentctl.faces.cli.session import Ended
 
-        envelope = await session.call("lint", {"in": draft or "cluster", "from": compared_with})
+        envelope = await session.call("lint", {"in": target, "from": compared_with})
         if sarif:
             return Ended(envelope=envelope, raw=_log(session, envelope), as_json=True)
         return Ended(envelope=envelope, text=envelope.summary if envelope.data else "")

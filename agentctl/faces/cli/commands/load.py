@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from agentctl.faces.cli.options import example, intent_option, shared, wait_option
+from agentctl.faces.cli.options import example, in_option, intent_option, place, shared, wait_option
 
 if TYPE_CHECKING:
     from agentctl.faces.cli.session import Ended, Session
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 @click.option("--null", metavar="TEXT", help="The cell of a CSV that is no value; default: empty.")
 @click.option("--max-errors", metavar="N", type=int, default=0, help="Bad rows to set aside.")
 @click.option("--rejects", metavar="FILE", help="Where rows that were set aside go.")
+@in_option
 @intent_option
 @wait_option
 @shared
@@ -59,6 +60,7 @@ def command(  # noqa: PLR0913  # its options
     null: str | None,
     max_errors: int,
     rejects: str | None,
+    within: str | None,
     intent: str | None,
     wait_s: float,
     **_: object,
@@ -67,6 +69,7 @@ def command(  # noqa: PLR0913  # its options
     from agentctl.faces.cli.session import run_command
 
     arguments: dict[str, object] = {
+        "in": place(within),
         "graph": graph,
         "file": file,
         "mode": mode,

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from agentctl.faces.cli.options import example, shared
+from agentctl.faces.cli.options import example, in_option, place, shared
 
 if TYPE_CHECKING:
     from agentctl.domain.ops.comparing import SnapshotDiff
@@ -26,10 +26,12 @@ def command(**_: object) -> None:
 @command.command("list", epilog=example("agentctl ops list --limit 5 --json"))
 @_limit
 @_before
+@in_option
 @shared
-def list_ops(limit: int, before: str | None, **_: object) -> None:
+def list_ops(limit: int, before: str | None, within: str | None, **_: object) -> None:
     """List ops on a line each, newest first."""
-    _listed(limit, before, lambda data: _log(data, drawn=False, oneline=True))
+    shown = {"limit": limit, "before": before, "in": place(within)}
+    _listed(shown, lambda data: _log(data, drawn=False, oneline=True))
 
 
 @command.command("log", epilog=example("agentctl ops log --graph --oneline"))
@@ -37,21 +39,24 @@ def list_ops(limit: int, before: str | None, **_: object) -> None:
 @click.option("--oneline", is_flag=True, help="Each op on one line.")
 @_limit
 @_before
+@in_option
 @shared
-def log(limit: int, before: str | None, **given: Any) -> None:  # noqa: ANN401  # the flags above
+def log(limit: int, before: str | None, within: str | None, **given: Any) -> None:  # noqa: ANN401  # the flags above
     """Tell the ops with their words, newest first; `object` is what `rollback --to` takes."""
     drawn, oneline = bool(given["drawn"]), bool(given["oneline"])
-    _listed(limit, before, lambda data: _log(data, drawn=drawn, oneline=oneline))
+    shown = {"limit": limit, "before": before, "in": place(within)}
+    _listed(shown, lambda data: _log(data, drawn=drawn, oneline=oneline))
 
 
 @command.command("show", epilog=example("agentctl ops show 5pqr7abc:01981d2e-…"))
 @click.argument("op", metavar="OP")
+@in_option
 @shared
-def show(op: str, **_: object) -> None:
+def show(op: str, within: str | None, **_: object) -> None:
     """Show one op and where it comes from."""
     from agentctl.faces.cli.session import run_operation
 
-    run_operation("ops", {"id": op}, show=_one)
+    run_operation("ops", {"id": op, "in": place(within)}, show=_one)
 
 
 @command.command("diff", epilog=example("agentctl ops diff 5pqr7abc:01981d2e-…"))
@@ -75,8 +80,9 @@ def diff(op: str, other: str | None, **_: object) -> None:
 )
 @_limit
 @_before
+@in_option
 @shared
-def graph(limit: int, before: str | None, form: str, **_: object) -> None:
+def graph(limit: int, before: str | None, form: str, within: str | None, **_: object) -> None:
     """Print the DAG of ops as a description that other programs draw."""
 
     def drawn(data: "OpList") -> str:
@@ -84,13 +90,13 @@ def graph(limit: int, before: str | None, form: str, **_: object) -> None:
 
         return ops_dag(data.ops, "mermaid" if form == "mermaid" else "dot")
 
-    _listed(limit, before, drawn)
+    _listed({"limit": limit, "before": before, "in": place(within)}, drawn)
 
 
-def _listed(limit: int, before: str | None, shown: Any) -> None:  # noqa: ANN401  # renders the data
+def _listed(asked: dict[str, Any], shown: Any) -> None:  # noqa: ANN401  # renders the data
     from agentctl.faces.cli.session import run_operation
 
-    run_operation("ops", {"limit": limit, "before": before}, show=shown)
+    run_operation("ops", asked, show=shown)
 
 
 def _log(data: "OpList", *, drawn: bool, oneline: bool) -> str:

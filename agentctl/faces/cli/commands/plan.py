@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from agentctl.faces.cli.exit_codes import ExitCode
-from agentctl.faces.cli.options import example, no_cache_option, shared
+from agentctl.faces.cli.options import example, in_option, no_cache_option, place, shared
 
 if TYPE_CHECKING:
     from agentctl.faces.cli.session import Ended, Session
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     ),
 )
 @click.option("--draft", metavar="ID", help="Plan a draft instead of the folder.")
+@in_option
 @click.option(
     "--out",
     metavar="FILE",
@@ -42,7 +43,7 @@ def command(**given: Any) -> None:  # noqa: ANN401  # the options above
     from agentctl.faces.cli.session import run_command
 
     asked = Asked(
-        draft=given["draft"],
+        target=place(given["within"], given["draft"]),
         out=given["out"],
         refresh=given["refresh"],
         peek=given["peek"],
@@ -63,7 +64,8 @@ def command(**given: Any) -> None:  # noqa: ANN401  # the options above
 class Asked(NamedTuple):
     """What the options of the verb say."""
 
-    draft: str | None
+    target: str
+    """What `in` says."""
     out: Path | None
     refresh: bool
     peek: bool
@@ -76,7 +78,7 @@ async def _plan(session: "Session", asked: Asked) -> "Ended":
     from agentctl.faces.cli.session import Ended
 
     arguments = {
-        "in": asked.draft or "cluster",
+        "in": asked.target,
         "keep": asked.out is not None,
         "refresh": asked.refresh,
         "peek": asked.peek,

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from agentctl.faces.cli.options import example, shared
+from agentctl.faces.cli.options import example, in_option, place, shared
 
 if TYPE_CHECKING:
     from agentctl_tools.queries import QueryList
@@ -19,14 +19,15 @@ def command(**_: object) -> None:
 @command.command("list", epilog=example("agentctl queries list --graph supply"))
 @click.option("--graph", metavar="ID", help="Only of this graph.")
 @click.option("--search", metavar="WORDS", default="", help="In the name or the description.")
+@in_option
 @shared
-def list_queries(graph: str | None, search: str, **_: object) -> None:
+def list_queries(graph: str | None, search: str, within: str | None, **_: object) -> None:
     """List stored queries with their parameters."""
     from agentctl.faces.cli.session import run_operation
 
     run_operation(
         "queries",
-        {"graph": graph, "search": search, "limit": 200},
+        {"in": place(within), "graph": graph, "search": search, "limit": 200},
         show=_text,
         raw=lambda data: {"queries": data.queries},
     )

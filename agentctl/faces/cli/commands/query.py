@@ -3,7 +3,7 @@
 import click
 
 from agentctl.faces.cli.json_values import object_of
-from agentctl.faces.cli.options import example, shared
+from agentctl.faces.cli.options import example, in_option, place, shared
 
 
 @click.command(
@@ -36,6 +36,7 @@ from agentctl.faces.cli.options import example, shared
     type=click.IntRange(min=1),
     help="At most; default: 2048.",
 )
+@in_option
 @shared
 def command(  # noqa: PLR0913  # its options
     query: str,
@@ -47,12 +48,14 @@ def command(  # noqa: PLR0913  # its options
     text: str | None,
     deadline_s: float | None,
     memory_mib: int | None,
+    within: str | None,
     **_: object,
 ) -> None:
     """Run a stored query of the applied revision and print its rows."""
     from agentctl.faces.cli.session import run_operation
 
     arguments: dict[str, object] = {
+        "in": place(within),
         "params": object_of(params, "--params"),
         "limit": limit,
         "branch": branch,

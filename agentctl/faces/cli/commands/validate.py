@@ -4,7 +4,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from agentctl.faces.cli.options import concise_option, example, no_cache_option, settings_of, shared
+from agentctl.faces.cli.options import (
+    concise_option,
+    example,
+    in_option,
+    no_cache_option,
+    place,
+    settings_of,
+    shared,
+)
 
 if TYPE_CHECKING:
     from agentctl.views.shapes import ValidateShown
@@ -21,6 +29,7 @@ if TYPE_CHECKING:
     ),
 )
 @click.option("--draft", metavar="ID", help="Check a draft instead of the folder.")
+@in_option
 @click.option(
     "--compat",
     type=click.Choice(["omnigraph-0.10"]),
@@ -36,6 +45,7 @@ def command(  # noqa: PLR0913  # the flags of one verb
     context: click.Context,
     /,
     draft: str | None,
+    within: str | None,
     compat: str | None,
     *,
     no_cache: bool,
@@ -49,13 +59,14 @@ def command(  # noqa: PLR0913  # the flags of one verb
     Files that did not change since the last time are not read again: what was found then is kept in
     your cache folder. No storage is looked at, and nothing else is written.
     """
-    if draft is not None:
+    target = place(within, draft)
+    if target != "cluster":
         if watch:
-            msg = "A draft changes through agentctl only; --watch is for the folder."
+            msg = "A draft or a sandbox changes through agentctl only; --watch is for the folder."
             raise click.UsageError(msg)
         from agentctl.faces.cli.session import run_operation
 
-        run_operation("validate", {"in": draft, "compat": compat}, show=_text)
+        run_operation("validate", {"in": target, "compat": compat}, show=_text)
     from agentctl.faces.cli.folder_checks import Wishes, run_check
 
     wishes = Wishes(
