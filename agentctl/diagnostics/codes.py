@@ -425,6 +425,8 @@ _PUBLICATION: Final = {
     "publication_unreachable": "The remote could not be reached, or git failed there; the commit is kept.",
     "publication_forge_failed": "The forge did not open the pull request, or could not be asked; what was reached is kept.",
     "publication_closed": "The pull request was closed or deleted without a merge; to publish again opens another.",
+    "publication_history_missing": "There is no history of sandboxes to keep a publication's record in, so nothing was published.",
+    "publication_not_yours": "There is no such publication that the caller may see.",
     "publication_folder_failed": "The folder could not be written; every file is as it was.",
 }
 
@@ -432,6 +434,12 @@ _CHANGE_SETS: Final = {
     "change_set_conflict": "A change set's patch does not fit the files; none of them was changed.",
     "change_set_not_text": "A file that differs is no text in UTF-8, so that no patch can change it.",
     "change_set_diverged": "The files of a replayed change set do not have the digests that it promises.",
+    "change_set_not_found": "There is no change set of that digest, or what is there is damaged.",
+    "change_set_invalid": "There can be no change set of the sandbox as it is; the message says why.",
+    "change_set_exists": "The sandbox has a change set already; there is one for each job.",
+    "change_set_stale": "The sandbox was changed after its change set was made.",
+    "sandbox_merge_refused": "The rows of a sandbox cannot come home; the message says why, and nothing was merged.",
+    "sandbox_merge_waits": "The rows of a sandbox come home after the real graph has their schema.",
 }
 
 CODES: Final[dict[str, Code]] = _table(

@@ -21,4 +21,34 @@ EXPLAINED: Final[dict[str, str]] = {
         "have not, so what was tried is not what would be merged. The base is another one, or the "
         "change set was edited; make it again from the sandbox."
     ),
+    "change_set_not_found": (
+        "A change set is named by the digest of its own bytes, and kept in the storage root for "
+        "good. There is none of that digest here, or what lies under its name has another digest. "
+        "`agentctl changeset make` gives the digest of a sandbox's change set."
+    ),
+    "change_set_invalid": (
+        "A change set leads from files that load to files that load. Those of the sandbox, or those "
+        "that it was opened with, have errors, or the sandbox was changed by somebody else while "
+        "its change set was made. Mend what `validate` tells inside, and make it again."
+    ),
+    "change_set_exists": (
+        "Each sandbox has one change set, so that what was reviewed, published and merged is one "
+        "thing under one digest. This sandbox has its own already; the message names it. To change "
+        "more, open another sandbox."
+    ),
+    "change_set_stale": (
+        "Somebody went on working in the sandbox after its change set was made, so the change set "
+        "is not what the sandbox holds now. What would be published is either less than was tried "
+        "or never tried. Publish the change set by its digest, or open another sandbox."
+    ),
+    "sandbox_merge_refused": (
+        "The rows of a graph come home by a merge of the sandbox's branch into `main`. That needs a "
+        "graph that was lent to the sandbox and is still the same one. A graph that was made in the "
+        "sandbox comes home by its declaration and a load."
+    ),
+    "sandbox_merge_waits": (
+        "Definitions come home by the change set: through the folder, a plan and an apply. Rows "
+        "follow when the real graph has the schema that they were written under; a merge never "
+        "brings a schema along. Apply the change first, then merge."
+    ),
 }

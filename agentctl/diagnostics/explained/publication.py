@@ -69,4 +69,14 @@ EXPLAINED: Final = {
         "were written before it were put back, so that the folder holds none of the changes. Mend "
         "what the message says, then publish again."
     ),
+    "publication_history_missing": (
+        "A publication is kept in the history of sandboxes after each step, so that a retry after a "
+        "crash finds the commit and the pull request that were made, and makes no second ones. This "
+        "process has no history, or may only read it, so nothing was published. "
+        "AGENTCTL_HISTORY names the database."
+    ),
+    "publication_not_yours": (
+        "Agents see the publications of their own sandboxes, people see all. One of somebody else "
+        "looks like one that is not there."
+    ),
 }
