@@ -192,7 +192,7 @@ async def abandon_op(
 async def settle_cluster_ops(cluster: Cluster, lease: Lease, unfinished: Iterable[Op]) -> None:
     """Ends those of *unfinished* that are the cluster's: as what the ledger says became of them."""
     horizon = format_instant(cluster.world.now() - LEASELESS_LIFE)
-    leaseless = DECISION_ACTIONS | RECORD_ACTIONS | {"plan"}
+    leaseless = DECISION_ACTIONS | RECORD_ACTIONS | {"plan", "publish"}
     left = [
         o
         for o in unfinished

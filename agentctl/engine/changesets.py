@@ -40,6 +40,7 @@ from agentctl.domain.sandbox.manifest import (
 from agentctl.domain.sandbox.merge_plan import MergePlan, MergeSource, merge_plan
 from agentctl.domain.storage.protocol import BackendError
 from agentctl.engine.cluster import Cluster
+from agentctl.engine.garbage import CHANGE_SETS
 from agentctl.engine.graph_data import Place, place_of
 from agentctl.engine.lending import SandboxError
 from agentctl.engine.snapshotting import (
@@ -57,7 +58,6 @@ from agentctl.engine.temporary import TemporaryFolder
 from agentctl.graph.layout import MAIN
 from agentctl.languages.schema.ir import catalog_of
 
-CHANGE_SETS: Final = "__cluster/changesets/"
 _SNAPSHOT: Final = "change-set-"
 _NAME_DIGITS: Final = 16
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)

@@ -22,6 +22,7 @@ from agentctl.domain.plan.codec import KeptPlan, decode_kept
 from agentctl.domain.plan.disposals import Disposal
 from agentctl.domain.plan.model import Change
 from agentctl.domain.policy.caller import Caller
+from agentctl.domain.sandbox.changeset import ChangeSetError, decode_changeset
 from agentctl.domain.storage.keys import number_of
 from agentctl.domain.storage.protocol import ObjectStore
 from agentctl.engine.advance import payloads_applied
@@ -35,6 +36,7 @@ from agentctl.engine.world import mint_ulid, stamp_now
 SOURCES: Final = "__cluster/sources/"
 RESOURCES: Final = "__cluster/resources/"
 PLANS: Final = "__cluster/plans/"
+CHANGE_SETS: Final = "__cluster/changesets/"
 _OF_A_SANDBOX: Final = re.compile(r"sandboxes/[^/]+/__cluster/ledger/(\d{20})\.json")
 """A sandbox reads what its ledger names of the real catalog, where it has none of its own."""
 
@@ -147,6 +149,7 @@ async def _named(cluster: Cluster) -> frozenset[str]:
             named |= _keys_of(head.envelope.state)
             sources |= {head.envelope.source.digest} if head.envelope.source else set()
     sources |= await _of_drafts(cluster.store, named)
+    sources |= await _of_change_sets(cluster.store)
     await _of_plans(cluster.store, named)
     for request in (await cluster.approvals.records()).requests:
         statement = request.statement
@@ -196,6 +199,19 @@ async def _of_drafts(store: ObjectStore, named: set[str]) -> set[str]:
                     sources.add(msgspec.json.decode(data.data, type=SandboxRecord).base.source)
             except msgspec.DecodeError:
                 continue
+    return sources
+
+
+async def _of_change_sets(store: ObjectStore) -> set[str]:
+    """Returns the sources that change sets stand on; a change set is history, and stays."""
+    sources: set[str] = set()
+    for key in await store.list(CHANGE_SETS):
+        data = await store.read(key)
+        try:
+            if data is not None:
+                sources.add(decode_changeset(data.data).base.source_digest)
+        except ChangeSetError:
+            continue
     return sources
 
 

@@ -42,6 +42,7 @@ STRUCTS = {
     "KeyRecord": "idempotency key",
     "KeptResult": "recorded result",
     "Archived": "archived bundle",
+    "ChangeSetBody": "change set",
     "Disposal": "disposal",
     "HomecomingRecord": "homecoming",
     "Binding": "binding",

@@ -35,13 +35,13 @@ _LEFT_OUT: Final = (
 """Of the moment or of the old place: who holds what, what was asked, who may call."""
 _LENT: Final = re.compile(
     r"sandboxes/[^/]+/(?:graphs\.json|ended\.json|restoring\.json|snapshots/|__cluster/|ops/|graphs/)"
-    r"|graphs/[^/]+/_graph/(?:commits|pins)/sandbox%2F"
+    r"|graphs/[^/]+/_graph/(?:commits|pins|schema)/sandbox%2F"
 )
 """What makes a draft a sandbox: copies of graphs are for the moment. The edits are kept, as a draft."""
 _OF_ORIGIN: Final = ("ledger/", "audit/", "principals/", "approvals/", "freezes/")
 _NOT_RESTORED: Final = ("__cluster/state.json", "__cluster/freeze.json")
 _WRITTEN_ONCE: Final = re.compile(
-    r"__cluster/(?:ledger|audit|principals|resources|sources|origin|approvals)/.+"
+    r"__cluster/(?:ledger|audit|principals|resources|sources|changesets|origin|approvals)/.+"
     r"|graphs/[^/]+/_graph/(?!tags/).+"
     r"|graphs/[^/]+/data/[^/]+/[^/]+/(?:tree/[^/]+/)?"
     r"(?:data|_versions|_transactions|_indices|_deletions)/.+"

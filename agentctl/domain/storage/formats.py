@@ -122,6 +122,11 @@ FORMATS: Final = (
         r"__cluster/keys/[0-9a-f]{64}\.result\.json",
     ),
     _format("homecoming", "__cluster/homecoming/<op>.json", rf"__cluster/homecoming/{_PART}\.json"),
+    _format(
+        "change set",
+        "__cluster/changesets/<digest>.json",
+        r"__cluster/changesets/[0-9a-f]{64}\.json",
+    ),
     _format("disposal", "__cluster/disposals/<id>.json", rf"__cluster/disposals/{_PART}\.json"),
     _format("binding", "__cluster/binding.json", r"__cluster/binding\.json"),
     _format("proof of the store", "__cluster/probe.json", r"__cluster/probe\.json"),
@@ -185,8 +190,8 @@ FORMATS: Final = (
     ),
     _format(
         "schema IR",
-        "graphs/<id>.omni/_graph/schema/<digest>.json",
-        rf"graphs/{_PART}\.omni/_graph/schema/[0-9a-f]{{64}}\.json",
+        "graphs/<id>.omni/_graph/schema/<digest>.json, schema/<branch>/<digest>.json",
+        rf"graphs/{_PART}\.omni/_graph/schema/(?:{_PART}/)?[0-9a-f]{{64}}\.json",
         "version",
         2,
     ),
