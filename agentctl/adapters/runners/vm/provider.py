@@ -255,6 +255,14 @@ class VmProvider:
         """Returns what there is, by id; whether a machine runs is seen by its process, not by a file."""
         return await anyio.to_thread.run_sync(self._inventory)
 
+    def machine(self, sandbox_id: str) -> Machine:
+        """Returns what the machine is: its sizes as they were moved into the bounds, its address.
+
+        Raises:
+            ProviderError: There is no such machine.
+        """
+        return read_record(self._homes.held(sandbox_id))
+
     async def prepare(self, source: str, *, scratch_id: str) -> str:
         """Returns the digest of a golden image of which a copy starts and runs a command.
 
