@@ -22,7 +22,7 @@ from agentctl.graph.data_port import (
     SchemaText,
     VerifyReport,
 )
-from agentctl.graph.layout import MAIN, commit_id, source_key
+from agentctl.graph.layout import MAIN, commit_id
 from agentctl.graph.log import require_live
 from agentctl.graph.port import BranchInfo, CommitInfo, Stamp
 from agentctl.graph.refusals import corrupt
@@ -62,7 +62,7 @@ class LanceData:
         """Returns the text of the schema of the commit that a point names."""
         found = await points.resolve(self._roots, graph_id, branch=branch, at=at)
         digest = found.schema.source_digest
-        kept = await self._roots.store.read(source_key(graph_id, digest))
+        kept = await self._roots.schema_text(graph_id, found)
         if kept is None:
             raise corrupt(graph_id, f"the text {digest} of the schema of {found.branch} is gone")
         return SchemaText(digest=digest, source=kept.data.decode("utf-8", "replace"))

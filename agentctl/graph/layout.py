@@ -62,14 +62,26 @@ def commit_id(number: int, branch: str = MAIN) -> str:
     return f"{branch}:{number}"
 
 
-def source_key(graph_id: str, source_digest: str) -> str:
-    """Returns the key of a schema's exact text."""
-    return f"{root(graph_id)}/_graph/schema/{source_digest}.pg"
+def source_key(graph_id: str, source_digest: str, *, of: str = "") -> str:
+    """Returns the key of a schema's exact text; *of* is `own_schemas` of a sandbox's trunk."""
+    return f"{root(graph_id)}/_graph/schema/{of}{source_digest}.pg"
 
 
-def ir_key(graph_id: str, digest: str) -> str:
-    """Returns the key of a schema's IR."""
-    return f"{root(graph_id)}/_graph/schema/{digest}.json"
+def ir_key(graph_id: str, digest: str, *, of: str = "") -> str:
+    """Returns the key of a schema's IR; *of* is `own_schemas` of a sandbox's trunk."""
+    return f"{root(graph_id)}/_graph/schema/{of}{digest}.json"
+
+
+def own_schemas(branch: str) -> str:
+    """Returns the folder of the schemas that only the sandbox of a real branch has, slash included.
+
+    Empty for a branch that is of no sandbox: its schemas are the graph's.
+    """
+    first, _, rest = branch.partition("/")
+    if first != "sandbox" or not rest:
+        return ""
+    trunk = f"{first}/{rest.partition('/')[0]}"
+    return f"{path_part(trunk)}/"
 
 
 def data_prefix(graph_id: str, incarnation: str) -> str:

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
 
-from agentctl.domain.storage.protocol import ObjectStore, UnavailableError
+from agentctl.domain.storage.protocol import ObjectStore, StoredObject, UnavailableError
 from agentctl.foreign import Foreign, show
 from agentctl.graph.collected import has_let_go, newest_cleanup
 from agentctl.graph.commit import ENDED, Commit, SchemaRef
-from agentctl.graph.layout import MAIN, commit_id, ir_key, ref_name, source_key
+from agentctl.graph.layout import MAIN, commit_id, ir_key, own_schemas, ref_name, source_key
 from agentctl.graph.location import BeforeWrite, DataFolder, data_folder
 from agentctl.graph.log import (
     RECENT_COUNT,
@@ -141,6 +141,14 @@ class GraphRoots:
             source_digest=schema.source_digest, shape_digest=schema.shape_digest, ir_digest=digest
         )
 
+    async def schema_text(self, graph_id: str, commit: Commit) -> StoredObject | None:
+        """Returns the text of the schema that a commit names; None where it is gone."""
+        digest, own = commit.schema.source_digest, own_schemas(commit.branch)
+        found = await self.store.read(source_key(graph_id, digest))
+        if found is None and own:
+            found = await self.store.read(source_key(graph_id, digest, of=own))
+        return found
+
     async def ir(self, graph_id: str, commit: Commit) -> SchemaIr:
         """Returns the schema that a commit names."""
         digest = commit.schema.ir_digest
@@ -148,6 +156,9 @@ class GraphRoots:
         if known is not None:
             return known
         found = await self.store.read(ir_key(graph_id, digest))
+        own = own_schemas(commit.branch)
+        if found is None and own:
+            found = await self.store.read(ir_key(graph_id, digest, of=own))
         if found is None:
             raise corrupt(graph_id, f"schema {digest} is missing")
         try:

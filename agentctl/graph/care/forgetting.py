@@ -44,7 +44,7 @@ async def forget_branches(
     main = await roots.log.head(graph_id)
     if main is not None:
         await _forget_data(roots, graph_id, main.incarnation, is_gone)
-    await _forget_pins(roots, graph_id, is_gone)
+    await _forget_folders(roots, graph_id, is_gone)
     for name in names:
         # The newest is a tombstone and goes last: what is half forgotten has ended.
         for key in await roots.store.list(commits_prefix(graph_id, name)):
@@ -75,13 +75,13 @@ async def _forget_data(roots: GraphRoots, graph_id: str, incarnation: str, is_go
     await roots.on_tables(graph_id, incarnation, remove)
 
 
-async def _forget_pins(roots: GraphRoots, graph_id: str, is_gone: IsGone) -> None:
-    """Lets go of what was pinned in sandboxes that are gone; each has a folder of its own."""
-    prefix = f"{root(graph_id)}/_graph/pins/"
-    for name in await roots.store.folders(prefix):
-        if is_gone(from_path_part(name)):
-            for key in await roots.store.list(f"{prefix}{name}/"):
-                await roots.store.delete(key)
+async def _forget_folders(roots: GraphRoots, graph_id: str, is_gone: IsGone) -> None:
+    """Removes pins and schemas of sandboxes that are gone; each has folders of its own."""
+    for prefix in (f"{root(graph_id)}/_graph/pins/", f"{root(graph_id)}/_graph/schema/"):
+        for name in await roots.store.folders(prefix):
+            if is_gone(from_path_part(name)):
+                for key in await roots.store.list(f"{prefix}{name}/"):
+                    await roots.store.delete(key)
 
 
 async def _refs(roots: GraphRoots, prefix: str) -> tuple[str, ...]:

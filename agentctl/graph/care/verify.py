@@ -19,7 +19,7 @@ from agentctl.graph.care.survey import Survey, survey
 from agentctl.graph.collected import has_let_go
 from agentctl.graph.commit import ENDED, Commit, TypeState
 from agentctl.graph.data_port import VerifyReport
-from agentctl.graph.layout import commit_id, source_key
+from agentctl.graph.layout import commit_id, own_schemas
 from agentctl.graph.port import GraphError
 from agentctl.graph.roots import GraphRoots
 from agentctl.ids import graph_address
@@ -67,8 +67,9 @@ async def verify(roots: GraphRoots, graph_id: str) -> VerifyReport:
     commits = [c for found in seen.logs.commits.values() for c in found]
     for commit in commits:
         await _look_at_record(roots, graph_id, seen, commit, problems)
-    for digest in sorted({c.schema.source_digest for c in commits}):
-        await _look_at_source(roots, graph_id, digest, problems)
+    sources = {(own_schemas(c.branch), c.schema.source_digest): c for c in commits}
+    for _, commit in sorted(sources.items(), key=lambda found: found[0]):
+        await _look_at_source(roots, graph_id, commit, problems)
     versions = await _look_at_versions(roots, graph_id, commits, problems)
     rows = 0
     for head in seen.logs.heads.values():
@@ -112,9 +113,10 @@ async def _look_at_record(
 
 
 async def _look_at_source(
-    roots: GraphRoots, graph_id: str, digest: str, problems: _Problems
+    roots: GraphRoots, graph_id: str, commit: Commit, problems: _Problems
 ) -> None:
-    found = await roots.store.read(source_key(graph_id, digest))
+    digest = commit.schema.source_digest
+    found = await roots.schema_text(graph_id, commit)
     if found is None:
         problems.add(f"The schema's text {digest} is not there.")
     elif sha256_hex(found.data) != digest:

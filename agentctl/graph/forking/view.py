@@ -20,7 +20,7 @@ from agentctl.graph.forking.translating import (
     pin_inside,
     pin_outside,
 )
-from agentctl.graph.layout import GRAPHS, ROOT_SUFFIX, graph_of, root
+from agentctl.graph.layout import GRAPHS, ROOT_SUFFIX, graph_of, own_schemas, root
 from agentctl.ids import from_path_part, path_part
 
 _COMMITS: Final = "_graph/commits/"
@@ -59,8 +59,12 @@ class ForkStore:
     async def read(self, key: str) -> StoredObject | None:
         """Returns the object, in the sandbox's names."""
         there = self._outside(key)
-        found = None if there is None else await self._real.read(there.whole)
-        if there is None or found is None:
+        if there is None:
+            return None
+        found = await self._real.read(there.whole)
+        if found is None and there.rest.startswith(_SCHEMA):
+            found = await self._real.read(self._own_schema(there).whole)
+        if found is None:
             return None
         translate = _reading(there.rest)
         data = found.data if translate is None else translate(self._fork, found.data)
@@ -73,6 +77,11 @@ class ForkStore:
             GraphError: `not_in_a_sandbox`, for what belongs to the whole root.
         """
         there = self._writable(key)
+        if there.rest.startswith(_SCHEMA):
+            # Named by its content: one of the real graph's is the same, and a new one goes with us.
+            if await self._real.read(there.whole) is not None:
+                return False
+            there = self._own_schema(there)
         translate = _writing(there.rest)
         told = data if translate is None else translate(self._fork, data)
         return await self._real.create(there.whole, told)
@@ -149,7 +158,7 @@ class ForkStore:
             return _Key(graph, f"{_COMMITS}{real}/{name}")
         if rest.startswith(_PINS):
             return _Key(graph, f"{_PINS}{self._pins}{rest.removeprefix(_PINS)}")
-        shared = not rest or rest.startswith((*_ONLY_READ, _SCHEMA))
+        shared = not rest or rest.startswith(_ONLY_READ) or _is_schema(rest)
         return _Key(graph, rest) if shared else None
 
     def _inside(self, real: _Key) -> str | None:
@@ -165,12 +174,22 @@ class ForkStore:
             if not own.startswith(self._pins):
                 return None
             return _Key(real.graph, f"{_PINS}{own.removeprefix(self._pins)}").whole
-        return real.whole if real.rest.startswith((*_ONLY_READ, _SCHEMA)) else None
+        return real.whole if real.rest.startswith(_ONLY_READ) or _is_schema(real.rest) else None
+
+    def _own_schema(self, there: _Key) -> _Key:
+        """Returns where the sandbox keeps a schema that the real graph does not have."""
+        own = own_schemas(self._fork.trunk) + there.rest.removeprefix(_SCHEMA)
+        return _Key(there.graph, f"{_SCHEMA}{own}")
 
     @property
     def _pins(self) -> str:
         """The folder of the sandbox's own pins."""
         return f"{path_part(self._fork.trunk)}/"
+
+
+def _is_schema(rest: str) -> bool:
+    """Returns whether a key is of a schema of the graph, not of one that a sandbox has alone."""
+    return rest.startswith(_SCHEMA) and "/" not in rest.removeprefix(_SCHEMA)
 
 
 def _reading(rest: str) -> Translate | None:
