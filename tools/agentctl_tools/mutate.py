@@ -15,7 +15,7 @@ from agentctl.engine.mutating import Asked, Race, mutate
 from agentctl.graph.writes.report import MutationReport
 from agentctl.ids import branch_address
 from agentctl_tools.envelopes import count, done, failed, refused
-from agentctl_tools.fields import Branch, IdempotencyKey, Intent
+from agentctl_tools.fields import Branch, IdempotencyKey, Inside, Intent
 from agentctl_tools.keyed import keyed
 from agentctl_tools.operation import Call, Envelope, Operation
 from agentctl_tools.policies import as_unknown, refused_beside
@@ -29,6 +29,7 @@ _COMMIT: Final = re.compile(r".+:[1-9][0-9]{0,19}", re.ASCII)
 class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What `mutate` takes."""
 
+    within: Inside = msgspec.field(default="cluster", name="in")
     query: Annotated[
         str, msgspec.Meta(description="`graph.name` of a stored mutation.", max_length=400)
     ]
@@ -135,6 +136,7 @@ OPERATION = Operation(
     resource=lambda given: query_address(given.query),
     context=lambda given: {"branch": given.branch},
     result=MutateAnswer,
+    inside=True,
     mcp_tool="mutate",
     idempotent=True,
     destructive=True,
