@@ -1,6 +1,7 @@
 """Snapshots, restores and differences of machines. Source: sandboxes 5, cases 1, 10, 11 and 12."""
 
 import hashlib
+from collections.abc import Awaitable
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from agentctl.adapters.runners.vm.launch import GoldenImage, VmSettings
 from agentctl.adapters.runners.vm.provider import VmProvider
 from agentctl.domain.sandbox.difference import ChangeDiff, PackageChange, PackageInfo
 from agentctl.domain.sandbox.provider import CommandOrder, Creation, ProviderError
-from tests.sandboxes.vm.conftest import BOUNDS, SETTINGS
+from tests.sandboxes.vm.conftest import BOUNDS, SETTINGS, SHARED
 
 pytestmark = pytest.mark.slow
 
@@ -38,15 +39,9 @@ def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-async def code_of_snapshot(provider: VmProvider, name: str) -> str:
+async def code_of(call: Awaitable[object]) -> str:
     with pytest.raises(ProviderError) as refused:
-        await provider.snapshot(FIRST, name)
-    return refused.value.diagnostic.code
-
-
-async def code_of_diff(provider: VmProvider, before: str, after: str) -> str:
-    with pytest.raises(ProviderError) as refused:
-        await provider.diff(FIRST, before, after)
+        await call
     return refused.value.diagnostic.code
 
 
@@ -110,31 +105,33 @@ async def test_a_difference_has_each_change_in_its_list(provider: VmProvider) ->
 
 
 async def test_a_snapshot_is_named_once_in_a_machine_and_again_in_another(
-    provider: VmProvider,
+    shared: VmProvider, provider: VmProvider
 ) -> None:
-    await made(provider, FIRST, start=False)
     await made(provider, SECOND, start=False)
 
-    ref = await provider.snapshot(FIRST, "1")
+    ref = await shared.snapshot(SHARED, "1")
+    again = [await code_of(shared.snapshot(SHARED, name)) for name in ("1", "../1", "")]
+    of_another = await provider.snapshot(SECOND, "1")
 
-    assert await code_of_snapshot(provider, "1") == "machine_snapshot_exists"
-    assert await code_of_snapshot(provider, "../1") == "machine_snapshot_exists"
-    assert await code_of_snapshot(provider, "") == "machine_snapshot_exists"
-    await provider.snapshot(SECOND, "1")
+    assert again == ["machine_snapshot_exists"] * 3
+    assert of_another == ref
     assert await provider.diff(SECOND, ref, ref) == ChangeDiff()
 
 
 async def test_a_snapshot_that_is_not_there_is_neither_compared_nor_restored(
-    provider: VmProvider,
+    shared: VmProvider,
 ) -> None:
-    await made(provider, FIRST, start=False)
-    ref = await provider.snapshot(FIRST, "one")
+    ref = await shared.snapshot(SHARED, "one")
 
-    assert await code_of_diff(provider, ref, "snapshot-two") == "sandbox_snapshot_missing"
-    assert await code_of_diff(provider, "../../x", ref) == "sandbox_snapshot_missing"
-    with pytest.raises(ProviderError) as refused:
-        await provider.restore(FIRST, "1")
-    assert refused.value.diagnostic.code == "sandbox_snapshot_missing"
+    codes = [
+        await code_of(shared.diff(SHARED, ref, "snapshot-two")),
+        await code_of(shared.diff(SHARED, "../../x", ref)),
+        await code_of(shared.restore(SHARED, "1")),
+    ]
+    (held,) = await shared.inventory()
+
+    assert codes == ["sandbox_snapshot_missing"] * 3
+    assert held.running
 
 
 async def test_what_is_restored_leaves_later_snapshots_and_its_power_as_they_were(
