@@ -96,6 +96,7 @@ class Model:
         require(kept is not None, NotFoundError)
         assert kept is not None
         require(kept.deleted_at is None and kept.state == sandbox.state, ConflictError)
+        require(kept.agent_id == sandbox.agent_id, InvalidError)
         others = [s for s in self.living(sandbox.sandbox_name) if s.id != sandbox.id]
         require(not others, AlreadyExistsError)
         self.sandboxes[kept.id] = replaced(sandbox, updated_at=self.now())
