@@ -88,6 +88,12 @@ async def call(  # noqa: PLR0913  # the door takes what a face knows, and nothin
 async def _made(made: Call, operation: Operation) -> Envelope:
     """Decides, records and runs a call, in the cluster or in the sandbox that it names."""
     sandbox = sandbox_named(made.arguments)
+    if operation.recorded or sandbox is not None:
+        from agentctl_tools import insides
+
+        barred = insides.only_read(made.cluster, operation, sandbox)
+        if barred is not None:
+            return barred
     if sandbox is not None and not operation.enters:
         return await _in_sandbox(made, operation, sandbox)
     refusal = await _refusal(made.cluster, made.caller, operation, made.arguments)

@@ -10,6 +10,7 @@ from agentctl.domain.policy.caller import Caller
 from agentctl.engine.cluster import Cluster
 from agentctl_tools.door import call
 from agentctl_tools.operation import Envelope, Notify
+from agentctl_tools.sandbox_history import is_read_only
 
 
 class Entrance:
@@ -24,6 +25,11 @@ class Entrance:
     def principal(self) -> str:
         """Whose limits and lists these are; an agent is another for each human it acts for."""
         return f"{self._caller.id}\n{self._caller.on_behalf_of or ''}"
+
+    @property
+    def only_reads_sandboxes(self) -> bool:
+        """Whether nothing that changes a sandbox is done here."""
+        return is_read_only(self._cluster)
 
     async def __call__(
         self,

@@ -9,10 +9,11 @@ PAGE_ROWS_MAX: int = 200
 
 In = Annotated[
     str,
-    msgspec.Meta(description="`cluster`, a draft or `sandbox:ID`.", min_length=1, max_length=160),
+    msgspec.Meta(description="Or a draft, or `sandbox:ID`.", min_length=1, max_length=160),
 ]
-Inside = Annotated[
-    str, msgspec.Meta(description="`cluster` or `sandbox:ID`.", min_length=1, max_length=160)
+Inside = Annotated[str, msgspec.Meta(description="Or `sandbox:ID`.", min_length=1, max_length=160)]
+SandboxNamed = Annotated[
+    str, msgspec.Meta(description="`sandbox:ID`.", min_length=1, max_length=160)
 ]
 GraphId = Annotated[str, msgspec.Meta(description="Graph id.", min_length=1, max_length=200)]
 Branch = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]

@@ -6,7 +6,7 @@ sandbox is nobody's to refuse, because nothing of it is real.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Any, Final
 
 import anyio
 import msgspec
@@ -15,18 +15,19 @@ from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.domain.policy.caller import Caller
 from agentctl.domain.policy.decide import Decision, authorise, denial
 from agentctl.domain.policy.request import ACTIONS
-from agentctl.domain.sandbox.lending import Lending, sandbox_of, target_of
+from agentctl.domain.sandbox.lending import TARGET_PREFIX, Lending, sandbox_of, target_of
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.gather import known_graphs
 from agentctl.engine.lending import SandboxError, lending_of, record_of
 from agentctl.engine.sandbox_quotas import CALL_S_MAX, over_quota
 from agentctl.engine.sandboxed import inside, with_providers
+from agentctl.engine.sandboxes.errors import read_only
 from agentctl.engine.world import stamp_now
 from agentctl.ids import branch_address, graph_address
 from agentctl_tools.envelopes import failed, refused
 from agentctl_tools.operation import Call, Envelope, Operation
 from agentctl_tools.policies import policies_for, refused_beside
-from agentctl_tools.sandbox_history import record_command
+from agentctl_tools.sandbox_history import is_read_only, record_command
 from agentctl_tools.targets import record_theft
 
 CONTEXT: Final[Mapping[str, object]] = {"sandbox": True}
@@ -169,6 +170,21 @@ async def _no_room(cluster: Cluster, inner: Cluster, sandbox_id: str) -> Envelop
     return failed((full,)) if full is not None else None
 
 
+def only_read(cluster: Cluster, operation: Operation, sandbox_id: str | None) -> Envelope | None:
+    """Returns why nothing that changes a sandbox is done; None where it may be.
+
+    Args:
+        cluster: the real one.
+        operation: what was called.
+        sandbox_id: of the sandbox that `in` names; None where it names none.
+    """
+    changes = operation.recorded or sandbox_id is not None
+    if operation.operation_class == "read" or not changes or not is_read_only(cluster):
+        return None
+    remedy = "Ask whoever runs this: it was started with AGENTCTL_HISTORY_READ_ONLY=1."
+    return failed((msgspec.structs.replace(read_only(), remedy=remedy),))
+
+
 def not_found(sandbox_id: str) -> Diagnostic:
     """Returns what is told of a sandbox that is not there, or that the caller may not know of."""
     return error(
@@ -177,6 +193,12 @@ def not_found(sandbox_id: str) -> Diagnostic:
         f"there is no open sandbox {sandbox_id} that you may use",
         remedy="agentctl sandbox list",
     )
+
+
+def resource(arguments: Any) -> str:  # noqa: ANN401  # of any operation about one sandbox
+    """Returns what policy decides over: the sandbox that `in` names, whether there is one or not."""
+    written: str = arguments.within
+    return written if written.startswith(TARGET_PREFIX) else f"{TARGET_PREFIX}{written}"
 
 
 def named(text: str) -> str | Diagnostic:

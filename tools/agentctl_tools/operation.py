@@ -87,5 +87,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """Whether it is done in a sandbox that its argument `in` names, in that sandbox's own cluster."""
     enters: bool = False
     """Whether its handler goes into the sandbox that `in` names by itself."""
+    recorded: bool = False
+    """Whether it changes sandboxes and nothing else: not done, nor listed, where their history is
+    only read."""
     idempotent: bool = False
     destructive: bool = False

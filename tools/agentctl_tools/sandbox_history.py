@@ -24,6 +24,7 @@ from agentctl.engine.world import mint_ulid, stamp_now
 from agentctl.graph.writes.report import MutationReport
 from agentctl.instants import parse_instant
 from agentctl_tools.operation import Call, Envelope, Operation
+from agentctl_tools.sandbox_trials import tried_changes
 
 if TYPE_CHECKING:
     from agentctl.engine.sandboxes.store import Store
@@ -41,6 +42,11 @@ async def history_of(cluster: Cluster) -> "Store | None":
         StoreError: the database does not answer.
     """
     return None if cluster.history is None else await cluster.history.store()
+
+
+def is_read_only(cluster: Cluster) -> bool:
+    """Returns whether the history may only be read, so that nothing is done in any sandbox."""
+    return cluster.history is not None and cluster.history.config.read_only
 
 
 async def record_command(
@@ -167,7 +173,9 @@ def _command(
         rows_touched=_rows(envelope.data),
         started_at=started_at,
         ended_at=stamp_now(call.cluster.world),
-        metadata=CommandExecRecord(user=call.caller.id, redacted=register.tokens),
+        metadata=CommandExecRecord(
+            user=call.caller.id, redacted=register.tokens, changes=tried_changes(envelope)
+        ),
     )
 
 

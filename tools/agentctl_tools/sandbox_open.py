@@ -96,6 +96,7 @@ async def _handle(call: Call) -> Envelope:
 OPERATION = Operation(
     name="sandbox_open",
     operation_class="write",
+    recorded=True,
     action="sandbox_create",
     arguments=Arguments,
     handler=_handle,

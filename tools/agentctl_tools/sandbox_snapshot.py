@@ -23,11 +23,12 @@ from agentctl.engine.snapshotting import (
 from agentctl.engine.world import mint_ulid, stamp_now
 from agentctl_tools import insides
 from agentctl_tools.envelopes import count, done
-from agentctl_tools.fields import Inside
+from agentctl_tools.fields import SandboxNamed
 from agentctl_tools.operation import Call, Envelope, Operation
 from agentctl_tools.sandbox_history import (
     commands_of,
     history_of,
+    is_read_only,
     not_written,
     remember_opening,
     summaries,
@@ -39,14 +40,14 @@ Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 class SnapshotArguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What `sandbox_snapshot` takes."""
 
-    within: Inside = msgspec.field(name="in")
+    within: SandboxNamed = msgspec.field(name="in")
     name: Name
 
 
 class DiffArguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What `sandbox_diff` takes."""
 
-    within: Inside = msgspec.field(name="in")
+    within: SandboxNamed = msgspec.field(name="in")
     before: Annotated[
         str, msgspec.Meta(description="A snapshot; `base`: as it was opened.", max_length=64)
     ] = BASE
@@ -184,7 +185,7 @@ async def _stored(call: Call, sandbox_id: str) -> ChangeDiff | None:
 
 async def _keep(call: Call, sandbox_id: str, changes: ChangeDiff) -> None:
     store = await history_of(call.cluster)
-    if store is None:
+    if store is None or is_read_only(call.cluster):
         return
     given = call.arguments
     kept = Diff(
@@ -218,11 +219,12 @@ def _summary(changes: ChangeDiff) -> str:
 SNAPSHOT = Operation(
     name="sandbox_snapshot",
     operation_class="write",
+    recorded=True,
     action="sandbox_use",
     arguments=SnapshotArguments,
     handler=_snapshot,
     describe="Try. Keeps a sandbox as it is now under a name.",
-    resource=lambda given: given.within,
+    resource=insides.resource,
     context=lambda _: insides.CONTEXT,
     result=SnapshotTaken,
     enters=True,
@@ -231,11 +233,12 @@ SNAPSHOT = Operation(
 RESTORE = Operation(
     name="sandbox_restore",
     operation_class="write",
+    recorded=True,
     action="sandbox_use",
     arguments=SnapshotArguments,
     handler=_restore,
     describe="Try. Makes a sandbox what it was at a snapshot; `base` is as it was opened.",
-    resource=lambda given: given.within,
+    resource=insides.resource,
     context=lambda _: insides.CONTEXT,
     result=SandboxRestored,
     enters=True,
@@ -248,7 +251,7 @@ DIFF = Operation(
     arguments=DiffArguments,
     handler=_diff,
     describe="Look. What changed in a sandbox: files, types, queries, rows, commands.",
-    resource=lambda given: given.within,
+    resource=insides.resource,
     context=lambda _: insides.CONTEXT,
     result=SandboxDiff,
     enters=True,

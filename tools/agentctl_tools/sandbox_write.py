@@ -4,10 +4,9 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from agentctl.ids import graph_address
-from agentctl_tools import load_rows, mutate
-from agentctl_tools.envelopes import refused
-from agentctl_tools.fields import Branch, Inside
+from agentctl_tools import insides, load_rows, mutate
+from agentctl_tools.envelopes import failed, refused
+from agentctl_tools.fields import Branch, SandboxNamed
 from agentctl_tools.load import LoadAnswer
 from agentctl_tools.operation import Call, Envelope, Operation
 
@@ -17,7 +16,7 @@ INTENT = "tried in a sandbox"
 class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What `sandbox_write` takes: rows for a graph, or a stored mutation."""
 
-    within: Inside = msgspec.field(name="in")
+    within: SandboxNamed = msgspec.field(name="in")
     graph: Annotated[str, msgspec.Meta(description="Of `rows`.", max_length=200)] | None = None
     rows: (
         Annotated[
@@ -38,6 +37,8 @@ class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 async def _handle(call: Call) -> Envelope:
     given = call.arguments
+    if call.cluster.sandbox is None:
+        return failed((insides.not_found(given.within),))
     if (given.rows is None) == (given.query is None):
         why = "it takes either `graph` with `rows`, or `query` with `params`"
         return refused("invalid_arguments", "$", why, remedy="Send one of the two.")
@@ -58,11 +59,13 @@ async def _handle(call: Call) -> Envelope:
 OPERATION = Operation(
     name="sandbox_write",
     operation_class="write",
+    recorded=True,
     action="sandbox_use",
     arguments=Arguments,
     handler=_handle,
     describe="Try. Loads rows into a graph of a sandbox, or runs a stored mutation there.",
-    resource=lambda given: graph_address(given.graph or ""),
+    resource=insides.resource,
+    context=lambda _: insides.CONTEXT,
     result=LoadAnswer | mutate.MutateAnswer,
     inside=True,
     mcp_tool="sandbox_write",

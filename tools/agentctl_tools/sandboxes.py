@@ -8,15 +8,16 @@ from agentctl.domain.sandbox.lending import ROOM, Lending, target_of
 from agentctl.domain.sandbox.records import Command
 from agentctl.engine.lending import ended_of, lending_of, record_of, take_back
 from agentctl.engine.sandbox_quotas import usage
-from agentctl.engine.sandbox_sweep import SweptSandboxes, sweep_sandboxes
+from agentctl.engine.sandbox_sweep import SweptSandboxes
 from agentctl.engine.sandboxed import inside
 from agentctl.engine.snapshotting import snapshot_names
 from agentctl.ids import is_ulid
 from agentctl_tools import insides
 from agentctl_tools.envelopes import count, done
-from agentctl_tools.fields import Inside, Limit, Offset
+from agentctl_tools.fields import Limit, Offset, SandboxNamed
 from agentctl_tools.operation import Call, Envelope, Operation
 from agentctl_tools.sandbox_history import commands_of, remember_end
+from agentctl_tools.sandbox_sweeping import swept
 
 Standing = Literal["open", "opening", "ending"]
 
@@ -28,13 +29,13 @@ class NoArguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the others take."""
 
-    within: Inside = msgspec.field(name="in")
+    within: SandboxNamed = msgspec.field(name="in")
 
 
 class CommandsArguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What `sandbox_commands` takes."""
 
-    within: Inside = msgspec.field(name="in")
+    within: SandboxNamed = msgspec.field(name="in")
     limit: Limit = 50
     offset: Offset = 0
 
@@ -169,13 +170,9 @@ async def _close(call: Call) -> Envelope:
 
 
 async def _sweep(call: Call) -> Envelope:
-    swept = await sweep_sandboxes(call.cluster)
-    told = list(swept.diagnostics)
-    for ending in swept.ended:
-        warned = await remember_end(call.cluster, ending.sandbox)
-        told += [] if warned is None else [warned]
-    summary = f"{count(len(swept.ended), 'sandbox', 'sandboxes')} taken away."
-    return done(summary, data=swept, diagnostics=told)
+    found, told = await swept(call.cluster)
+    summary = f"{count(len(found.ended), 'sandbox', 'sandboxes')} taken away."
+    return done(summary, data=found, diagnostics=told)
 
 
 LIST = Operation(
@@ -196,7 +193,7 @@ SHOW = Operation(
     arguments=Arguments,
     handler=_show,
     describe="Look. One sandbox: what it stands on, its snapshots, what it uses up.",
-    resource=lambda given: given.within,
+    resource=insides.resource,
     context=lambda _: insides.CONTEXT,
     result=SandboxShown,
     enters=True,
@@ -209,7 +206,7 @@ COMMANDS = Operation(
     arguments=CommandsArguments,
     handler=_commands,
     describe="Look. What was done in a sandbox, command by command.",
-    resource=lambda given: given.within,
+    resource=insides.resource,
     context=lambda _: insides.CONTEXT,
     result=CommandList,
     enters=True,
@@ -218,11 +215,12 @@ COMMANDS = Operation(
 CLOSE = Operation(
     name="sandbox_close",
     operation_class="write",
+    recorded=True,
     action="sandbox_use",
     arguments=Arguments,
     handler=_close,
     describe="Try. Closes a sandbox; nothing of it is left.",
-    resource=lambda given: given.within,
+    resource=insides.resource,
     context=lambda _: insides.CONTEXT,
     result=SandboxClosed,
     enters=True,
@@ -231,6 +229,7 @@ CLOSE = Operation(
 SWEEP = Operation(
     name="sandbox_sweep",
     operation_class="write",
+    recorded=True,
     action="draft_edit",
     arguments=NoArguments,
     handler=_sweep,

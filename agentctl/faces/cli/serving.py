@@ -16,14 +16,19 @@ from agentctl.faces.http.problems import UNAUTHORIZED, status_for
 from agentctl.faces.http.service import Service
 from agentctl.faces.mcp_server.streamable import PATH, Bearer, BearerUnknownError, mcp_app
 from agentctl.instants import parse_instant
+from agentctl.views.wording import safe
 from agentctl_tools.door import leave
 from agentctl_tools.entrance import Entrance
+from agentctl_tools.sandbox_sweeping import sweeping
 from agentctl_tools.serving import Premises, issuers_here
 
 _IN_THE_CLEAR = (
     "What comes here is not encrypted, tokens neither: let nothing reach this address but a proxy"
     " with TLS."
 )
+
+
+_SWEEP_CELLS = 500
 
 
 class Asked(Protocol):
@@ -103,17 +108,22 @@ async def _serve_bound(
         f"unix:{listen.socket_path}" if listen.socket_path is not None else url_of(listen, bound)
     )
     try:
-        await serve(
-            server.app,
-            listen,
-            bound,
-            stop=stop,
-            is_busy=server.is_busy,
-            on_ready=_ready(where, as_json=as_json),
-        )
+        async with sweeping(cluster, _tell_of_sweeps):
+            await serve(
+                server.app,
+                listen,
+                bound,
+                stop=stop,
+                is_busy=server.is_busy,
+                on_ready=_ready(where, as_json=as_json),
+            )
     finally:
         await leave(cluster)
     return ()
+
+
+def _tell_of_sweeps(line: str) -> None:
+    say(safe(line, _SWEEP_CELLS))
 
 
 def _service(premises: Premises, stop: Stop) -> Service:

@@ -26,6 +26,11 @@ class Doorway(Protocol):
         """Names whose limits and lists these are."""
         ...
 
+    @property
+    def only_reads_sandboxes(self) -> bool:
+        """Whether tools that change sandboxes are left out of the list."""
+        ...
+
     async def __call__(
         self,
         operation: str,

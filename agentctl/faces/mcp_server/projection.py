@@ -60,6 +60,8 @@ DESCRIPTIONS: Final[Mapping[str, str]] = {
 }
 """Of tools that stand for two operations."""
 
+_UNSAID: Final = frozenset({"minLength", "maxLength", "pattern"})
+
 
 @cache
 def tools(toolsets: frozenset[str] = frozenset()) -> Mapping[str, tuple[Operation, ...]]:
@@ -170,11 +172,14 @@ def _schema_of(arguments: type[msgspec.Struct]) -> dict[str, Any]:
 
 
 def _short(schema: dict[str, Any]) -> dict[str, Any]:
-    """Returns a property's schema as short as it can be said: what may be left out is no null."""
-    kept = {k: v for k, v in schema.items() if k not in {"anyOf", "minLength"}}
+    """Returns a property's schema as short as it can be said: what may be left out is no null.
+
+    How long a text may be is left to the door, which says so to whoever sends a longer one.
+    """
+    kept = {k: v for k, v in schema.items() if k != "anyOf" and k not in _UNSAID}
     choices = [c for c in schema.get("anyOf", []) if c != {"type": "null"}]
     if len(choices) == 1:
-        kept |= {k: v for k, v in choices[0].items() if k != "minLength"}
+        kept |= {k: v for k, v in choices[0].items() if k not in _UNSAID}
     elif choices:
         kept["anyOf"] = choices
     if kept.get("default", ...) in (None, False, "", {}, [], ()):

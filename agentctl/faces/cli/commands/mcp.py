@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from agentctl.diagnostics.diagnostic import Diagnostic
     from agentctl.faces.cli.compose import Composition
 
+_SWEEP_CELLS = 500
+
 
 @click.command(
     "mcp", epilog=example("agentctl mcp --config supply", "agentctl mcp --principal agent:ci")
@@ -70,6 +72,7 @@ async def _serve_opened(
     from agentctl_tools.callers import agent_of
     from agentctl_tools.entrance import Entrance
     from agentctl_tools.failures import diagnostics_of
+    from agentctl_tools.sandbox_sweeping import sweeping
 
     try:
         cluster = await composition.open(settings.config)
@@ -82,5 +85,13 @@ async def _serve_opened(
     if isinstance(agent, Diagnostic):
         return (agent,)
 
-    await serve_stdio(Entrance(cluster, agent), toolsets=toolsets)
+    async with sweeping(cluster, _tell_of_sweeps):
+        await serve_stdio(Entrance(cluster, agent), toolsets=toolsets)
     return ()
+
+
+def _tell_of_sweeps(line: str) -> None:
+    from agentctl.faces.cli.printing import say
+    from agentctl.views.wording import safe
+
+    say(safe(line, _SWEEP_CELLS))
