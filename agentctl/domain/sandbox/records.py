@@ -12,6 +12,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from agentctl.domain.plan.trials import TriedChange
 from agentctl.domain.sandbox.difference import ChangeDiff
 from agentctl.domain.sandbox.provider import Ending, ProviderName
 from agentctl.instants import parse_instant
@@ -97,6 +98,8 @@ class CommandExecRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
     timeout_s: float | None = None
     redacted: tuple[str, ...] = ()
     """The placeholders that stand for secrets in the record, never the secrets."""
+    changes: tuple[TriedChange, ...] = ()
+    """Of an apply: what it changed, or tried to."""
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True):
@@ -174,6 +177,8 @@ class Playbook(msgspec.Struct, frozen=True, kw_only=True):
     become: bool = False
     """Whether tasks run with raised rights; False for `graph`."""
     file_path: str | None = None
+    author: str | None = None
+    """The principal who made it, and alone may change it beside humans; None where none is known."""
     created_at: str
     updated_at: str
 

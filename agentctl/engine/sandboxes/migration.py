@@ -12,7 +12,7 @@ from sqlalchemy import Column, Connection, MetaData, Table, Text, inspect, selec
 from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.engine.sandboxes.errors import SchemaError
 
-REVISIONS: Final = ("records_0001",)
+REVISIONS: Final = ("records_0001", "records_0002")
 """Every revision that this release knows, the first one first; those of `migrations/versions`."""
 VERSION_TABLE: Final = "sandbox_store_revision"
 _VERSIONS: Final = Table(VERSION_TABLE, MetaData(), Column("version_num", Text))

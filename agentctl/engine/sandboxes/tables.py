@@ -174,6 +174,7 @@ PLAYBOOKS: Final = Table(
     _maybe("file_path"),
     _text("created_at"),
     _text("updated_at"),
+    _maybe("author"),
     UniqueConstraint("name"),
 )
 PLAYBOOK_TASKS: Final = Table(
