@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import anyio
 
+from agentctl.engine.sandboxes.errors import UnavailableError, unavailable
 from agentctl.engine.sandboxes.settings import StoreConfig
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ VARIABLE: Final = "AGENTCTL_HISTORY"
 """Names the database; it may hold a password, so it is no setting of a folder."""
 READ_ONLY: Final = "AGENTCTL_HISTORY_READ_ONLY"
 """Set to ``1``, the history is only read: nothing that is recorded in it can be done."""
+
+_FILE: Final = "sqlite:///"
 
 
 class History:
@@ -33,7 +36,7 @@ class History:
         self._opening = anyio.Lock()
 
     async def store(self) -> "Store":
-        """Returns the store, opened once.
+        """Returns the store, opened once; the folder of its file is made where there is none.
 
         Raises:
             StoreError: the database does not answer, or is of a newer release.
@@ -42,8 +45,19 @@ class History:
             if self._store is None:
                 from agentctl.engine.sandboxes.opening import open_store
 
+                await self._make_folder()
                 self._store = await open_store(self.config, clock=self._clock)
             return self._store
+
+    async def _make_folder(self) -> None:
+        if self.config.read_only or not self.config.url.startswith(_FILE):
+            return
+        folder = anyio.Path(self.config.url.removeprefix(_FILE)).parent
+        try:
+            await folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as failure:
+            why = f"its folder cannot be made: {failure.strerror}"
+            raise UnavailableError(unavailable(why)) from failure
 
     async def aclose(self) -> None:
         """Closes it, where it was opened."""

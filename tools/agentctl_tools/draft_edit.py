@@ -6,6 +6,7 @@ import msgspec
 
 from agentctl.diagnostics.bag import has_errors
 from agentctl.diagnostics.diagnostic import Diagnostic, error
+from agentctl.domain.sandbox.lending import sandbox_of
 from agentctl.engine.drafts import EditResult
 from agentctl.engine.sandboxed import drafting
 from agentctl.engine.world import stamp_now
@@ -106,9 +107,11 @@ def _edited(draft_id: str, path: str, edited: EditResult, *, opened: bool) -> En
     else:
         following = Next(tool="plan", arguments={"in": draft_id}, why="Says what it would do.")
         told = "it validates"
+    sandbox_id = sandbox_of(draft_id)
+    where = f"Draft {draft_id}" if sandbox_id is None else f"Sandbox {sandbox_id}"
     return Envelope(
         ok=True,
-        summary=f"Draft {draft_id}: {told}.",
+        summary=f"{where}: {told}.",
         next=(following,),
         data=data,
         diagnostics=found,

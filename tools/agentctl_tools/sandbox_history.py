@@ -204,3 +204,13 @@ def not_written(failure: StoreError) -> Diagnostic:
         f"what was done is not in the history: {failure.diagnostic.message}",
         remedy=failure.diagnostic.remedy,
     )
+
+
+def unread(failure: StoreError) -> Diagnostic:
+    """Returns the warning of what the history would have told."""
+    return warning(
+        "sandbox_history_unavailable",
+        "history",
+        f"what was done is not known: {failure.diagnostic.message}",
+        remedy=failure.diagnostic.remedy,
+    )

@@ -1,6 +1,6 @@
 """`sandbox_list`, `sandbox_show`, `sandbox_commands`, `sandbox_close`, `sandbox_sweep`: sandboxes as people handle them."""
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -10,14 +10,18 @@ from agentctl.engine.lending import ended_of, lending_of, record_of, take_back
 from agentctl.engine.sandbox_quotas import usage
 from agentctl.engine.sandbox_sweep import SweptSandboxes
 from agentctl.engine.sandboxed import inside
+from agentctl.engine.sandboxes.errors import StoreError
 from agentctl.engine.snapshotting import snapshot_names
 from agentctl.ids import is_ulid
 from agentctl_tools import insides
 from agentctl_tools.envelopes import count, done
 from agentctl_tools.fields import Limit, Offset, SandboxNamed
 from agentctl_tools.operation import Call, Envelope, Operation
-from agentctl_tools.sandbox_history import commands_of, remember_end
+from agentctl_tools.sandbox_history import commands_of, remember_end, unread
 from agentctl_tools.sandbox_sweeping import swept
+
+if TYPE_CHECKING:
+    from agentctl.diagnostics.diagnostic import Diagnostic
 
 Standing = Literal["open", "opening", "ending"]
 
@@ -69,7 +73,8 @@ class SandboxShown(msgspec.Struct, frozen=True, kw_only=True):
     snapshots: tuple[str, ...]
     bytes: int
     rows: int
-    commands: int
+    commands: int | None
+    """None where the history did not answer."""
 
 
 class CommandList(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,15 +139,21 @@ async def _show(call: Call) -> Envelope:
     async with inside(cluster, sandbox_id) as inner:
         used = await usage(cluster, inner, lending)
     draft = await cluster.drafts.show(sandbox_id)
+    warned: tuple[Diagnostic, ...] = ()
+    commands: int | None = None
+    try:
+        commands = len(await commands_of(cluster, sandbox_id))
+    except StoreError as failure:
+        warned = (unread(failure),)
     shown = SandboxShown(
         listed=one,
         edits=len(getattr(draft, "edits", ())),
         snapshots=await snapshot_names(cluster, sandbox_id),
         bytes=used.bytes,
         rows=used.rows,
-        commands=len(await commands_of(cluster, sandbox_id)),
+        commands=commands,
     )
-    return done(f"Sandbox {one.name}, {one.standing}.", data=shown)
+    return done(f"Sandbox {one.name}, {one.standing}.", data=shown, diagnostics=warned)
 
 
 async def _commands(call: Call) -> Envelope:

@@ -68,7 +68,7 @@ def sandbox_text(shown: "SandboxShown") -> str:
         "snapshots": ", ".join(safe(name) for name in shown.snapshots) or "none",
         "rows": f"{shown.rows:,}",
         "size": counted(shown.bytes, "byte"),
-        "commands": f"{shown.commands:,}",
+        "commands": "not known" if shown.commands is None else f"{shown.commands:,}",
     }
     lines += [f"  {name:<10} {told}" for name, told in facts.items() if told]
     return paragraph(lines)
