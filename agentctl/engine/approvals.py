@@ -56,6 +56,7 @@ from agentctl.domain.approval.refusals import (
 from agentctl.domain.audit.record import AuditActor
 from agentctl.domain.plan.approval_rules import requirements
 from agentctl.domain.plan.statement import Gate, gate_digest, gate_key
+from agentctl.domain.plan.trials import Trial
 from agentctl.domain.policy.caller import Caller
 from agentctl.domain.policy.principals import Verify
 from agentctl.domain.storage.protocol import ObjectStore
@@ -135,7 +136,7 @@ class Approvals:
         snapshot = await self.snapshot()
         return {gate.key: standing_of(gate, snapshot.reviews, snapshot.now) for gate in gates}
 
-    async def request(
+    async def request(  # noqa: PLR0913  # the fields of a request
         self,
         caller: Caller,
         gate: Gate,
@@ -144,6 +145,7 @@ class Approvals:
         config_digest: str,
         intent: str,
         evidence: str | None = None,
+        tried: Trial | None | msgspec.UnsetType = msgspec.UNSET,
     ) -> ApprovalRequest | tuple[Diagnostic, ...]:
         """Puts *gate* to humans; the same gate gives the same request while one is open or stands.
 
@@ -161,7 +163,7 @@ class Approvals:
             return (error("intent_required", gate.resource, "a request needs an intent"),)
         request = self._new_request(
             caller, gate, snapshot, plan_digest=plan_digest, config_digest=config_digest,
-            intent=intent, evidence=evidence,
+            intent=intent, evidence=evidence, tried=tried,
         )  # fmt: skip
         await self._audited(
             _actor(caller),
@@ -360,6 +362,7 @@ class Approvals:
         config_digest: str,
         intent: str,
         evidence: str | None,
+        tried: Trial | None | msgspec.UnsetType,
     ) -> ApprovalRequest:
         ended = [r.ended_at for r in snapshot.reviews if r.request.gate_key == gate.key]
         # Behind every request of this gate that has ended, whatever clock that was told by.
@@ -388,6 +391,7 @@ class Approvals:
             reason=gate.reason,
             created_at=format_instant(created),
             expires_at=expires_at,
+            tried=tried,
         )
 
     async def _seen(self, request: ApprovalRequest) -> Seen:

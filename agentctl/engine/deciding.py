@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from agentctl.diagnostics.diagnostic import Diagnostic
-from agentctl.domain.approval.facts import Check, DecisionFacts
+from agentctl.domain.approval.facts import Check, DecisionFacts, TrialTold
 from agentctl.domain.approval.machine import Review
 from agentctl.domain.approval.records import ApprovalRequest
 from agentctl.domain.approval.refusals import Wanted, not_found
@@ -24,12 +24,14 @@ from agentctl.domain.plan.approval_rules import rules_digest
 from agentctl.domain.plan.codec import KeptPlan
 from agentctl.domain.plan.model import Change, Plan
 from agentctl.domain.plan.statement import Gate, gate_digest
+from agentctl.domain.plan.trials import Trial, better
 from agentctl.domain.policy.caller import Caller
 from agentctl.engine import trust
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.gather import FOLDER, draft_of, observe_graph
 from agentctl.engine.keeping import retention_s
 from agentctl.engine.planning import BEFORE_DECIDING, make_plan, plan_for
+from agentctl.engine.trying import TrialsUnknownError, tried
 from agentctl.ids import parse_address
 from agentctl.instants import format_instant
 
@@ -65,6 +67,7 @@ async def decision_facts(
     now = snapshot.now
     wanted = Wanted(verdict="approve", approver=caller.id, reason=None)
     unfit = unfit_of(review, human, wanted, registry, now) if human is not None else None
+    trial, trial_told = await _tried(cluster, request)
     return DecisionFacts(
         request=request,
         cluster_name=cluster.name or cluster.folder.path.resolve().name,
@@ -96,7 +99,24 @@ async def decision_facts(
         asked=review.asked,
         approvers=tuple(a.approver for a in review.approvals),
         unfit=unfit.message if unfit is not None else None,
+        tried=trial,
+        tried_told=trial_told,
     )
+
+
+async def _tried(cluster: Cluster, request: ApprovalRequest) -> tuple[Trial | None, TrialTold]:
+    """Returns the trial that tells most of the change, and who says so.
+
+    The asker's side may have had another history than this process, or this one none at all.
+    """
+    then = request.tried
+    try:
+        here = await tried(cluster, request.statement)
+    except TrialsUnknownError:
+        return (None, "nowhere") if then is msgspec.UNSET else (then, "request")
+    if isinstance(then, Trial) and then != here and better(then, here):
+        return then, "request"
+    return here, "history"
 
 
 async def _look_again(

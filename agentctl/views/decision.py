@@ -4,13 +4,14 @@ Lines carry a style by name, never a colour: the terminal maps names to colours,
 a monochrome terminal lose nothing.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
-from agentctl.domain.approval.facts import DecisionFacts
+from agentctl.domain.approval.facts import DecisionFacts, TrialTold
+from agentctl.domain.plan.trials import Trial
 from agentctl.foreign import Foreign, cells, show
 from agentctl.instants import parse_instant
 from agentctl.views.migration_text import step_text
@@ -23,6 +24,17 @@ INTENT_CHARACTERS_MAX = 400
 NAME_CELLS_MAX = 130
 """Of a resource's name, which a person must be able to read whole to type it."""
 _REASON_CELLS_MAX = 200
+_ENDED: Final = {"done": "applied", "not_done": "failed", "unknown": "nobody knows how it ended"}
+_UNTRIED: Final[Mapping[TrialTold, str]] = {
+    "history": "not tried in a sandbox",
+    "request": "not tried in a sandbox",
+    "nowhere": "nobody knows here whether it was tried in a sandbox",
+}
+_TOLD: Final[Mapping[TrialTold, str]] = {
+    "history": "says the history, unsigned",
+    "request": "so it was said when asked, unsigned",
+    "nowhere": "",
+}
 INDENT = 12
 """Where facts stand behind their labels."""
 
@@ -137,15 +149,39 @@ def _facts(facts: DecisionFacts) -> list[Line]:
         lines += _fact("in use", _broken(facts), risk=True)
     lines += _asks(facts)
     lines += _rules(facts)
-    tried = "not tried in a sandbox"
-    if not facts.source_in_folder:
-        tried += " · asked from a draft, not in the folder"
-    lines += _fact("tried", tried, risk=True)
+    lines += _tried(facts)
     also = (
         f"{_count(facts.other_reversible, 'reversible change')}, "
         f"{_count(facts.other_gated, 'other gate')}"
     )
     return lines + _fact("also", also)
+
+
+def _tried(facts: DecisionFacts) -> list[Line]:
+    """Returns whether it was tried in a sandbox, how that ended, and who says so: no signature does."""
+    trial = facts.tried
+    told = [_trial(facts, trial)] if trial is not None else [_UNTRIED[facts.tried_told]]
+    is_good = trial is not None and trial.ending == "done" and trial.same_before
+    if trial is not None and not trial.same_before:
+        told.append(f"the {_kind(facts)} was another then")
+    if trial is not None or facts.tried_told == "request":
+        told.append(_TOLD[facts.tried_told])
+    if not facts.source_in_folder:
+        told.append("asked from a draft, not in the folder")
+    risk = not (is_good and facts.tried_told == "history" and facts.source_in_folder)
+    return _fact("tried", " · ".join(told), risk=risk)
+
+
+def _trial(facts: DecisionFacts, trial: Trial) -> str:
+    by = "" if trial.by == facts.request.requester else f" by {safe(trial.by, 24)}"
+    why = f": {safe(trial.code, 40)}" if trial.code is not None else ""
+    ended = f"{_ENDED[trial.ending]}{why}"
+    return f"tried in sandbox {safe(trial.name, 30)}{by}, {_minute(trial.at)}: {ended}"
+
+
+def _kind(facts: DecisionFacts) -> str:
+    kind = facts.request.statement.resource.partition(".")[0]
+    return kind.replace("_", " ")
 
 
 def _fact(label: str, text: str, *, risk: bool = False) -> list[Line]:

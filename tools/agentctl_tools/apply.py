@@ -1,6 +1,6 @@
 """`apply`: carries out what needs no decision, and what a human has decided."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated
 
 import msgspec
@@ -203,10 +203,8 @@ def _summary(result: ApplyResult, waiting: int) -> str:
 
 
 def _brief(result: ApplyResult) -> ApplyBrief:
-    outcomes = {step.resource: (step.outcome, step.reason) for step in result.steps}
     ended: dict[str, list[StepBrief]] = {}
-    for change in result.changes:
-        heading, reason = outcomes.get(change.resource) or _without_step(change, outcomes)
+    for change, (heading, reason) in zip(result.changes, endings(result), strict=True):
         brief = StepBrief(resource=change.resource, operation=change.operation, reason=reason)
         ended.setdefault(heading, []).append(brief)
     return ApplyBrief(
@@ -219,6 +217,13 @@ def _brief(result: ApplyResult) -> ApplyBrief:
         unknown=tuple(ended.get("unknown", ())),
         gates=tuple(n for n in result.approvals_required if not n.satisfied),
     )
+
+
+def endings(result: ApplyResult) -> Iterator[tuple[str, str | None]]:
+    """Gives how each change of an apply ended, in the order of its changes, and why so."""
+    outcomes = {step.resource: (step.outcome, step.reason) for step in result.steps}
+    for change in result.changes:
+        yield outcomes.get(change.resource) or _without_step(change, outcomes)
 
 
 def _without_step(

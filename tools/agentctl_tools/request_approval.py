@@ -10,8 +10,10 @@ from agentctl.domain.approval.notices import of_request
 from agentctl.domain.approval.records import ApprovalRequest
 from agentctl.domain.plan.model import Plan
 from agentctl.domain.plan.statement import Gate
+from agentctl.domain.plan.trials import Trial
 from agentctl.engine import planning
 from agentctl.engine.absent import state_missing
+from agentctl.engine.trying import TrialsUnknownError, tried
 from agentctl.ids import parse_address
 from agentctl_tools.envelopes import done, failed, refused
 from agentctl_tools.fields import IdempotencyKey, In, Intent
@@ -72,11 +74,21 @@ async def _handle(call: Call) -> Envelope:
         config_digest=planned.plan.config_digest,
         intent=given.intent,
         evidence=given.evidence,
+        tried=await _tried(call, gate),
     )
     if not isinstance(request, ApprovalRequest):
         return failed(request)
     notice = of_request("requested", request, await where_of(call.cluster))
     return await telling(call.cluster, _asked(call, request), notice)
+
+
+async def _tried(call: Call, gate: Gate) -> Trial | None | msgspec.UnsetType:
+    """Returns what the history says of the change now: whoever decides may have another history."""
+    asked = gate.statement(requester="", on_behalf_of=None, expires_at="", nonce="")
+    try:
+        return await tried(call.cluster, asked)
+    except TrialsUnknownError:
+        return msgspec.UNSET
 
 
 async def _refusal(call: Call) -> Diagnostic | None:

@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from agentctl.canonical import digest_of, sha256_hex
+from agentctl.canonical import sha256_hex
 from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.domain.approval.codec import decode
 from agentctl.domain.approval.decision import check_artifact, request_fault
@@ -29,8 +29,8 @@ from agentctl.domain.config.snapshot import FolderSnapshot
 from agentctl.domain.config.wanting import wanted
 from agentctl.domain.plan.approval_rules import AppliedRule, requirements, rules_digest
 from agentctl.domain.plan.codec import KeptPlan, decode_kept
-from agentctl.domain.plan.gates import binding_digest, steps_digest
 from agentctl.domain.plan.model import GATED, Change
+from agentctl.domain.plan.trials import Trial, bound_of, sides_of
 from agentctl.domain.policy.principals import Registry, Verify
 from agentctl.domain.policy.principals_chain import verify_chain
 from agentctl.instants import format_instant, parse_instant
@@ -185,6 +185,8 @@ def facts_of(judged: Judged, *, cluster_name: str, key: str | None) -> DecisionF
         change=judged.change,
         asked=requirements(judged.rules, resource=statement.resource, classes=statement.classes),
         approvers=tuple(a.approver for a in judged.approvals),
+        tried=request.tried if isinstance(request.tried, Trial) else None,
+        tried_told="nowhere" if request.tried is msgspec.UNSET else "request",
     )
 
 
@@ -270,11 +272,11 @@ def _change(plan: KeptPlan, request: ApprovalRequest) -> Change:
     change = found[0]
     _holds(change.operation == statement.operation, "the plan does something else to it")
     _holds(change.classes == statement.classes, "the plan's change is of other classes")
-    sides = _sides(change)
+    sides = sides_of(change)
     _holds(
         (statement.before, statement.after) in sides, "the plan's change is between other states"
     )
-    known = statement.migration_digest in _bindings(change)
+    known = statement.migration_digest in bound_of(change)
     _holds(known, "what the statement binds besides is not what the plan does")
     readers = tuple(a for a in statement.dependents if a.startswith("query."))
     _holds(statement.readers == readers, "its readers are not those among its dependents")
@@ -291,29 +293,6 @@ def _change(plan: KeptPlan, request: ApprovalRequest) -> Change:
         migration=change.migration,
         group=change.group,
     )
-
-
-def _sides(change: Change) -> tuple[tuple[str | None, str | None], ...]:
-    """Returns the pairs of digests that a statement about the change may name."""
-    own = (change.before_digest, change.after_digest)
-    settings = change.settings
-    if settings is None:
-        return (own,)
-    return (own, (digest_of(settings.before), digest_of(settings.after)))
-
-
-def _bindings(change: Change) -> tuple[str | None, ...]:
-    """Returns what a statement about the change may bind, besides its digests."""
-    if change.metadata_change is not None:
-        bound = {"kind": change.metadata_change, "from": change.moved_from}
-        return (digest_of(bound | {"settings": change.settings, "bindings": change.bindings}),)
-    if change.bindings is not None:
-        return (binding_digest(change.bindings),)
-    if change.migration is not None:
-        return (steps_digest(change.migration),)
-    if change.settings is not None:
-        return (digest_of(change.settings), None)
-    return (None,)
 
 
 def _before(evidence: Evidence, request: ApprovalRequest) -> str | None:

@@ -5,6 +5,7 @@ Source: terminal 1.
 """
 
 from collections.abc import Mapping
+from typing import Literal
 
 import msgspec
 
@@ -12,6 +13,7 @@ from agentctl.domain.approval.machine import RequestState
 from agentctl.domain.approval.records import ApprovalRequest
 from agentctl.domain.plan.approval_rules import Requirements
 from agentctl.domain.plan.model import Change
+from agentctl.domain.plan.trials import Trial
 from agentctl.domain.policy.principals import Assurance
 from agentctl.ids import Address
 
@@ -24,6 +26,11 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     ok: bool
     why: str | None = None
     """What differs, where it does."""
+
+
+TrialTold = Literal["history", "request", "nowhere"]
+"""Who says whether a change was tried: the history of sandboxes as it is read here and now, the
+request as its asker's side read the history then, or nobody."""
 
 
 class DecisionFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,3 +85,6 @@ class DecisionFacts(msgspec.Struct, frozen=True, kw_only=True):
     """Who approved so far, of those who count."""
     unfit: str | None = None
     """Why the caller's own approval would not count."""
+    tried: Trial | None = None
+    """How the change ended in a sandbox; None where no trial is known."""
+    tried_told: TrialTold = "history"

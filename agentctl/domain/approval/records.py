@@ -7,6 +7,7 @@ import msgspec
 from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.domain.plan.model import ChangeVerb
 from agentctl.domain.plan.statement import GateStatement
+from agentctl.domain.plan.trials import Trial
 from agentctl.domain.policy.principals import Assurance
 
 GATE_NAMESPACE: Final = "agentctl-gate-v1"
@@ -52,6 +53,11 @@ class ApprovalRequest(
     """Why it is gated, in our own words."""
     created_at: str
     expires_at: str
+    tried: Trial | None | msgspec.UnsetType = msgspec.UNSET
+    """What the history of sandboxes said of it when it was asked: None, that it was not tried.
+
+    Nothing signs it; unset where the history could not be read, and by older releases.
+    """
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

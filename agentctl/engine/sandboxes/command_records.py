@@ -1,10 +1,18 @@
 """The records of what was run in sandboxes, whatever came of it."""
 
+from typing import Final
+
+import msgspec
+from sqlalchemy import select
+
 from agentctl.domain.sandbox.listing import ListOptions
-from agentctl.domain.sandbox.records import Command
-from agentctl.engine.sandboxes.entities import COMMAND, SANDBOX
+from agentctl.domain.sandbox.records import Command, Sandbox
+from agentctl.engine.sandboxes.entities import COMMAND, SANDBOX, record_of
 from agentctl.engine.sandboxes.handle import Handle
-from agentctl.engine.sandboxes.tables import COMMANDS
+from agentctl.engine.sandboxes.tables import COMMANDS, SANDBOXES
+
+TRIALS_MAX: Final = 200
+"""How many commands that may have tried a change are read, the newest."""
 
 
 class CommandRecords(Handle):
@@ -37,3 +45,25 @@ class CommandRecords(Handle):
         async with self._reading() as work:
             where = (COMMANDS.c.sandbox_id == sandbox_id,)
             return await work.page(COMMAND, options, of="command", where=where)
+
+    async def list_trials(
+        self, cluster_id: str, resource: str
+    ) -> tuple[tuple[Sandbox, Command], ...]:
+        """Returns the newest commands that changed *resource* in copies of a cluster, with their sandboxes.
+
+        The last first; those of sandboxes that are destroyed too.
+        """
+        named = msgspec.json.encode(resource).decode()
+        asked = (
+            select(SANDBOXES, COMMANDS)
+            .join_from(COMMANDS, SANDBOXES, COMMANDS.c.sandbox_id == SANDBOXES.c.id)
+            .where(
+                SANDBOXES.c.base_image.startswith(f"{cluster_id}@", autoescape=True),
+                COMMANDS.c.metadata.contains(f'"resource":{named}', autoescape=True),
+            )
+            .order_by(COMMANDS.c.started_at.desc(), COMMANDS.c.id.desc())
+            .limit(TRIALS_MAX)
+        )
+        async with self._reading() as work:
+            found = await work.rows(asked)
+        return tuple((record_of(SANDBOX, row), record_of(COMMAND, row)) for row in found)
