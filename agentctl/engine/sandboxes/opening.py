@@ -45,9 +45,9 @@ async def open_store(config: StoreConfig, *, clock: Callable[[], datetime]) -> S
     engine = _engine(address, config)
     migrates = config.auto_migrate and not config.read_only
     try:
-        if migrates and address.file is not None:
+        if address.file is not None:
             with told():
-                _make_private(address.file)
+                _look_at(address.file, make=migrates)
         with told():
             await _make_current(engine, migrates=migrates)
     except BaseException:
@@ -122,10 +122,9 @@ def _prepare_sqlite(engine: AsyncEngine, *, read_only: bool) -> None:
     event.listen(engine.sync_engine, "begin", begin)
 
 
-def _make_private(file: Path) -> None:
-    """Makes the file such that only its owner reads it; one that is there stays as it is."""
-    try:
-        handle = os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    except FileExistsError:
-        return
-    os.close(handle)
+def _look_at(file: Path, *, make: bool) -> None:
+    """Opens the file once, before the driver does, whose thread outlives what it cannot open.
+
+    One that is made is its owner's alone; one that is there stays as it is.
+    """
+    os.close(os.open(file, os.O_RDONLY | (os.O_CREAT if make else 0), 0o600))
