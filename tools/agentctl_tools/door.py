@@ -198,7 +198,7 @@ async def _out_of_scope(
 ) -> Envelope | None:
     """Refuses, and records, what the caller's token is not good for, whatever policy permits."""
     word = operation.describe.partition(".")[0].lower()
-    if word == "real" and sandbox_named(arguments) is not None:
+    if word == "real" and operation.inside and sandbox_named(arguments) is not None:
         word = "try"
     if caller.scopes is None or word in caller.scopes:
         return None
