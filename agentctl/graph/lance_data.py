@@ -25,7 +25,7 @@ from agentctl.graph.data_port import (
 from agentctl.graph.layout import MAIN, commit_id
 from agentctl.graph.log import require_live
 from agentctl.graph.port import BranchInfo, CommitInfo, Stamp
-from agentctl.graph.refusals import corrupt
+from agentctl.graph.refusals import branch_missing, corrupt
 from agentctl.graph.roots import GraphRoots
 from agentctl.languages.schema.ir import SchemaIr
 
@@ -71,6 +71,8 @@ class LanceData:
         self, graph_id: str, *, branch: str = MAIN, limit: int = 50, or_ended: bool = False
     ) -> tuple[CommitInfo, ...]:
         """Returns the newest commits of a branch, newest first; *or_ended* also of one that ended."""
+        if branch.startswith(RESERVED):
+            raise branch_missing(graph_id, branch)
         if not or_ended:
             await self._roots.head(graph_id, branch)
         found = await self._roots.log.newest_first(graph_id, limit=limit, branch=branch)
@@ -90,7 +92,11 @@ class LanceData:
         """Returns the live branches, `main` first, then by name."""
         main = require_live(graph_id, await self._roots.head(graph_id))
         heads = await branches.heads(self._roots, graph_id, main)
-        return tuple(branches.branch_info(head) for head in heads.values())
+        return tuple(
+            branches.branch_info(head)
+            for name, head in heads.items()
+            if not name.startswith(RESERVED)
+        )
 
     async def branch_create(  # what is cut, from where, and by whom
         self,

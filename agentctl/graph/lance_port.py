@@ -18,7 +18,7 @@ from agentctl.domain.storage.protocol import BackendError, ObjectStore
 from agentctl.graph import erasing, pinning, purging
 from agentctl.graph.asking import NEWEST, Point, Read, explain, run, stream
 from agentctl.graph.branching.branches import end_branches, heads
-from agentctl.graph.branching.names import check_not_reserved
+from agentctl.graph.branching.names import RESERVED, check_not_reserved
 from agentctl.graph.commit import (
     ENDED,
     Commit,
@@ -350,6 +350,8 @@ class LanceGraphs(LanceData):
         main = await self.observe(graph_id)
         if main.presence in {"absent", "foreign", "unreadable"}:
             return main
+        if branch.startswith(RESERVED):
+            return LiveGraph(graph_id=graph_id, uri=main.uri, presence="absent")
         nothing = LiveGraph(graph_id=graph_id, uri=main.uri, presence="absent")
         try:
             head = await self._roots.log.head(graph_id, branch)
@@ -405,7 +407,11 @@ class LanceGraphs(LanceData):
             rows=rows_by_name(head),
             bytes=await folder.size_bytes(),
             last_write=head.created_at,
-            branches=tuple(await heads(self._roots, nothing.graph_id, head)),
+            branches=tuple(
+                name
+                for name in await heads(self._roots, nothing.graph_id, head)
+                if not name.startswith(RESERVED)
+            ),
         )
         if head.kind in ENDED:
             given_up = head.created_at if head.kind == "purge" else None

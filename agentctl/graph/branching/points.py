@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Final
 
 from agentctl.graph.branching.names import (
+    RESERVED,
     CommitId,
     name_problem,
     parse_commit_id,
@@ -20,7 +21,7 @@ from agentctl.graph.branching.tags import find_tag
 from agentctl.graph.commit import ENDED, Commit
 from agentctl.graph.layout import MAIN, commit_id
 from agentctl.graph.log import require_live
-from agentctl.graph.refusals import NOTHING_THERE, point_missing
+from agentctl.graph.refusals import NOTHING_THERE, branch_missing, point_missing
 from agentctl.graph.roots import GraphRoots
 
 BRANCH_DEPTH_MAX: Final = 64
@@ -33,12 +34,15 @@ async def resolve(
     """Returns the commit that *at* names, or the newest of *branch* where it is None.
 
     *at* is the number of a commit of *branch*, a commit's id ``<branch>:<n>``, a tag, a time as
-    RFC 3339 writes it, or, where no tag has that name, a branch for its newest commit.
+    RFC 3339 writes it, or, where no tag has that name, a branch for its newest commit. The branches of
+    sandboxes are not there: they are read in the sandbox, where they have other names.
 
     Raises:
         GraphError: `graph_root_missing`, `graph_detached`, `graph_branch_missing`,
             `graph_point_missing`.
     """
+    if branch.startswith(RESERVED):
+        raise branch_missing(graph_id, branch)
     if at is None:
         return require_live(graph_id, await roots.head(graph_id, branch))
     named, when = parse_commit_id(at), time_named(at)
@@ -51,7 +55,7 @@ async def resolve(
         found = await _by_time(roots, graph_id, await roots.head(graph_id, branch), when)
     else:
         found = await _by_name(roots, graph_id, at, main)
-    if found is None:
+    if found is None or found.branch.startswith(RESERVED):
         raise point_missing(graph_id, at, NOTHING_THERE)
     if found.incarnation != main.incarnation:
         raise point_missing(graph_id, at, "it is of an earlier graph of that id")
