@@ -166,8 +166,8 @@ async def test_a_death_while_a_trunk_is_cut_leaves_it_or_none(tmp_path: Path, ho
     with pytest.raises(Crash):
         await cut_trunk(graphs, "g", "again", base=2, stamp=stamp(30))
 
-    names = list(await rig.real.branch_names("g"))
+    names = set(await rig.real.branch_names("g"))
     assert ("sandbox/again" in names) == (how == "after")
     await cut_trunk(rig.real, "g", "again", base=2, stamp=stamp(30))
-    names = list(await rig.real.branch_names("g"))
-    assert names == [MAIN, "dev", f"sandbox/{SANDBOX}", f"sandbox/{OTHER}", "sandbox/again"]
+    names = set(await rig.real.branch_names("g"))
+    assert names == {MAIN, "dev", f"sandbox/{SANDBOX}", f"sandbox/{OTHER}", "sandbox/again"}
