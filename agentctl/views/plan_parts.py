@@ -321,6 +321,8 @@ def _counts(plan: PlanShown) -> str:
 def _next_steps(plan: PlanShown) -> tuple[NextStep, ...]:
     kind, _, name = plan.target.partition(":")
     option = f" --draft {argument(name, 'ID')}" if kind == "draft" else ""
+    if kind == "sandbox":
+        option = f" --in {argument(name, 'ID')}"
     verb = "apply"
     if kind == "revision":
         verb, option = "rollback", f" --to {argument(name.partition('@')[0], 'SEQ')}"

@@ -159,7 +159,7 @@ def _command(
     summary, register = register.redact(envelope.summary)
     told, register = register.redact(said)
     arguments = msgspec.json.encode(asked, order="deterministic").decode()
-    words = f"{operation.name} {arguments}"
+    words = f"{operation.name} {_words(asked)}"
     return Command(
         id=mint_ulid(call.cluster.world),
         sandbox_id=sandbox_id,
@@ -177,6 +177,12 @@ def _command(
             user=call.caller.id, redacted=register.tokens, changes=tried_changes(envelope)
         ),
     )
+
+
+def _words(asked: Any) -> str:  # noqa: ANN401  # a JSON value
+    """Returns arguments as a person reads them: not in which sandbox, and nothing that says nothing."""
+    said = {k: v for k, v in asked.items() if k != "in" and v not in (None, False, "", [], {})}
+    return msgspec.json.encode(said, order="deterministic").decode()
 
 
 def _digest(data: object) -> str | None:

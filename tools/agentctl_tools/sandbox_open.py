@@ -5,11 +5,14 @@ from typing import Annotated
 
 import msgspec
 
+from agentctl.domain.sandbox.lending import ROOM
 from agentctl.domain.sandbox.lending import target_of as target_named
-from agentctl.engine.lending import record_of
+from agentctl.engine.cluster import Cluster
+from agentctl.engine.lending import ended_of, lending_of, record_of
 from agentctl.engine.sandbox_quotas import too_many
 from agentctl.engine.sandboxed import LIFE, LIFE_MAX, Opening, open_sandbox
 from agentctl.engine.sandboxes.errors import StoreError
+from agentctl.ids import is_ulid
 from agentctl_tools import insides
 from agentctl_tools.envelopes import count, done, failed, refused
 from agentctl_tools.fields import In
@@ -54,6 +57,10 @@ async def _handle(call: Call) -> Envelope:
     barred = barred or await too_many(cluster, caller.id, kind=caller.kind)
     if barred is not None:
         return failed((barred,))
+    if given.name is not None and await _is_taken(cluster, given.name):
+        why = f"there is an open sandbox called {given.name}"
+        remedy = "Take another name, or none: its id names it then."
+        return refused("sandbox_exists", f"sandbox:{given.name}", why, remedy=remedy)
     unread = await insides.may_read_all(call)
     if unread is not None:
         return unread
@@ -91,6 +98,17 @@ async def _handle(call: Call) -> Envelope:
             ),
         ),
     )
+
+
+async def _is_taken(cluster: Cluster, name: str) -> bool:
+    """Returns whether a sandbox that is open, or is being opened, has that name."""
+    for sandbox_id in await cluster.store.folders(ROOM):
+        lending = await lending_of(cluster.store, sandbox_id) if is_ulid(sandbox_id) else None
+        if lending is None or name not in {lending.name, sandbox_id}:
+            continue
+        if await ended_of(cluster.store, sandbox_id) is None:
+            return True
+    return False
 
 
 OPERATION = Operation(

@@ -1,5 +1,6 @@
 """`agentctl sandbox`: own copies of the whole cluster, to try things in."""
 
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,10 @@ from agentctl.faces.cli.options import example, place, sandbox_target, shared
 if TYPE_CHECKING:
     from agentctl_tools.sandbox_open import SandboxOpened
     from agentctl_tools.sandbox_snapshot import SandboxDiff
+
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?", re.ASCII)
+_TTL_MIN_S = 60
+_TTL_MAX_S = 30 * 86_400
 
 _sandbox = click.argument("sandbox", metavar="SANDBOX")
 
@@ -50,6 +55,9 @@ def open_one(
     """Open a sandbox; it costs a branch for each graph, whatever their size."""
     from agentctl.faces.cli.session import run_operation
 
+    if name is not None and not _NAME.fullmatch(name):
+        msg = "it is up to 64 letters, digits, '.', '_' and '-', with no sign at its ends"
+        raise click.BadParameter(msg, param_hint="NAME")
     arguments: dict[str, object] = {"in": place(None, draft), "name": name, "purpose": purpose}
     if ttl is not None:
         arguments["ttl_s"] = _seconds(ttl)
@@ -263,6 +271,9 @@ def _seconds(written: str) -> int:
     seconds = duration_s(written)
     if seconds is None:
         msg = "it is a number with s, m, h, d or w, as 90m or 7d"
+        raise click.BadParameter(msg, param_hint="--ttl")
+    if not _TTL_MIN_S <= seconds <= _TTL_MAX_S:
+        msg = "a sandbox lives between 1m and 30d"
         raise click.BadParameter(msg, param_hint="--ttl")
     return seconds
 
