@@ -145,7 +145,7 @@ class Approvals:
         config_digest: str,
         intent: str,
         evidence: str | None = None,
-        tried: Trial | None | msgspec.UnsetType = msgspec.UNSET,
+        tried: Trial | msgspec.UnsetType | None = msgspec.UNSET,
     ) -> ApprovalRequest | tuple[Diagnostic, ...]:
         """Puts *gate* to humans; the same gate gives the same request while one is open or stands.
 
@@ -362,7 +362,7 @@ class Approvals:
         config_digest: str,
         intent: str,
         evidence: str | None,
-        tried: Trial | None | msgspec.UnsetType,
+        tried: Trial | msgspec.UnsetType | None,
     ) -> ApprovalRequest:
         ended = [r.ended_at for r in snapshot.reviews if r.request.gate_key == gate.key]
         # Behind every request of this gate that has ended, whatever clock that was told by.

@@ -82,7 +82,7 @@ async def _handle(call: Call) -> Envelope:
     return await telling(call.cluster, _asked(call, request), notice)
 
 
-async def _tried(call: Call, gate: Gate) -> Trial | None | msgspec.UnsetType:
+async def _tried(call: Call, gate: Gate) -> Trial | msgspec.UnsetType | None:
     """Returns what the history says of the change now: whoever decides may have another history."""
     asked = gate.statement(requester="", on_behalf_of=None, expires_at="", nonce="")
     try:

@@ -53,7 +53,7 @@ class ApprovalRequest(
     """Why it is gated, in our own words."""
     created_at: str
     expires_at: str
-    tried: Trial | None | msgspec.UnsetType = msgspec.UNSET
+    tried: Trial | msgspec.UnsetType | None = msgspec.UNSET
     """What the history of sandboxes said of it when it was asked: None, that it was not tried.
 
     Nothing signs it; unset where the history could not be read, and by older releases.
