@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from agentctl.languages.schema.ir import IrType
+
 if TYPE_CHECKING:
     import lance
 
@@ -90,6 +92,20 @@ def named_in(column: str, wanted: pa.Array | pa.ChunkedArray) -> str | None:
     if any(isinstance(value, str) and "\0" in value for value in values):
         return None
     return f"{quoted_name(column)} IN ({', '.join(map(_literal, values))})"
+
+
+def rows_named(ir_type: IrType, ids: pa.Array, sources: pa.Array | None) -> str | None:
+    """Returns a filter that finds few rows through an index; None where the column is read.
+
+    *sources* are the ``src`` of all of them, where they are edges and it is known.
+    """
+    if len(ids) > LOOKUP_COUNT_MAX or (ir_type.kind == "edge" and sources is None):
+        return None
+    parts = [named_in("id", ids)]
+    if sources is not None:
+        parts.insert(0, named_in("src", pc.unique(sources)))
+    known = [part for part in parts if part is not None]
+    return " AND ".join(known) if len(known) == len(parts) else None
 
 
 def _has_literals(kind: pa.DataType) -> bool:

@@ -8,6 +8,7 @@ import logging
 import math
 from typing import TYPE_CHECKING, Final
 
+from agentctl.graph.index_homes import strayed_indexes
 from agentctl.languages.schema.ir import IrProperty, IrType
 from agentctl.languages.schema.types import Scalar
 
@@ -18,8 +19,10 @@ VECTOR_BYTES_MIN: Final = 32 << 20
 """Fewer are compared exactly, in about the time that an index takes: 2.6 ms where they are warm."""
 PARTITION_COUNT_MAX: Final = 1_024
 logger = logging.getLogger(__name__)
-_TEXT: Final = "_words"
-_VECTOR: Final = "_near"
+BTREE: Final = "_btree"
+TEXT: Final = "_words"
+VECTOR: Final = "_near"
+"""What the names of indexes end in, behind their column."""
 
 
 def text_columns(ir_type: IrType) -> tuple[str, ...]:
@@ -47,11 +50,11 @@ def missing_search_indexes(
     texts = text_columns(ir_type) if rows >= rows_min else ()
     vectors = (c for c in vector_columns(ir_type) if is_large(ir_type, c, rows))
     return (
-        *(c for c in texts if f"{c}{_TEXT}" not in named),
+        *(c for c in texts if f"{c}{TEXT}" not in named),
         *(
             c
             for c in vectors
-            if f"{c}{_VECTOR}" not in named
+            if f"{c}{VECTOR}" not in named
             and is_large(ir_type, c, dataset.count_rows(filter=f"`{c}` IS NOT NULL"))
         ),
     )
@@ -73,7 +76,7 @@ def build_search_index(ir_type: IrType, dataset: "lance.LanceDataset", column: s
         dataset.create_scalar_index(
             column,
             "INVERTED",
-            name=f"{column}{_TEXT}",
+            name=f"{column}{TEXT}",
             with_position=True,
             base_tokenizer="simple",
             lower_case=True,
@@ -89,9 +92,10 @@ def build_search_index(ir_type: IrType, dataset: "lance.LanceDataset", column: s
         dataset.create_index(
             column,
             "IVF_FLAT",
-            name=f"{column}{_VECTOR}",
+            name=f"{column}{VECTOR}",
             metric="l2",
             num_partitions=partitions,
+            replace=True,
         )
     except (ValueError, OSError) as failure:
         logger.info("vectors are not indexed", extra={"column": column, "why": str(failure)})
@@ -109,19 +113,35 @@ def update_search_index(dataset: "lance.LanceDataset", name: str) -> bool:
     return True
 
 
+def rebuild_index(ir_type: IrType, dataset: "lance.LanceDataset", name: str) -> None:
+    """Makes an index anew, by one version; drops one of searches that can be none any more."""
+    [column] = next(i.field_names for i in dataset.describe_indices() if i.name == name)
+    if name == f"{column}{BTREE}":
+        dataset.create_scalar_index(column, "BTREE", name=name)
+        return
+    wanted = column in text_columns(ir_type) + vector_columns(ir_type)
+    if not (wanted and build_search_index(ir_type, dataset, column)):
+        dataset.drop_index(name)
+
+
 def is_vector_index(name: str) -> bool:
     """Returns whether an index of Lance is one that `build_search_index` makes of vectors."""
-    return name.endswith(_VECTOR)
+    return name.endswith(VECTOR)
 
 
 def has_text_index(dataset: "lance.LanceDataset", column: str) -> bool:
-    """Returns whether the words of a column are indexed."""
-    return any(index.name == f"{column}{_TEXT}" for index in dataset.describe_indices())
+    """Returns whether the words of a column are indexed, and can be looked up."""
+    return _has(dataset, f"{column}{TEXT}")
 
 
 def has_vector_index(dataset: "lance.LanceDataset", column: str) -> bool:
-    """Returns whether the vectors of a column are indexed."""
-    return any(index.name == f"{column}{_VECTOR}" for index in dataset.describe_indices())
+    """Returns whether the vectors of a column are indexed, and can be looked up."""
+    return _has(dataset, f"{column}{VECTOR}")
+
+
+def _has(dataset: "lance.LanceDataset", name: str) -> bool:
+    there = any(index.name == name for index in dataset.describe_indices())
+    return there and name not in strayed_indexes(dataset)
 
 
 def _declared(ir_type: IrType, prop: IrProperty) -> bool:

@@ -11,11 +11,10 @@ All calls are synchronous and run in a worker thread. Source: graph-engine 1, 7,
 """
 
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from msgspec.structs import replace
 
 from agentctl.graph.columns import (
@@ -26,13 +25,16 @@ from agentctl.graph.columns import (
     property_field,
 )
 from agentctl.graph.commit import TypeState
+from agentctl.graph.index_homes import WITHOUT_INDEXES, inherited_indexes, strayed_indexes
 from agentctl.graph.layout import MAIN, branch_of_ref
 from agentctl.graph.location import BeforeWrite, DataFolder
-from agentctl.graph.lookups import LOOKUP_COUNT_MAX, named_in
+from agentctl.graph.lookups import rows_named
 from agentctl.graph.search_indexes import (
+    BTREE,
     build_search_index,
     is_vector_index,
     missing_search_indexes,
+    rebuild_index,
     update_search_index,
 )
 from agentctl.languages.schema.ir import IrProperty, IrType
@@ -119,16 +121,20 @@ class Tables:
         return TypeState(name=ir_type.name, lance_branch=MAIN, lance_version=1, rows=0)
 
     def open(self, type_id: str, state: TypeState) -> "lance.LanceDataset":
-        """Returns the dataset as a commit names it.
+        """Returns the dataset as a commit names it; one with an index that strayed is scanned without.
 
         Raises:
             MissingVersionError: there is no such version.
         """
+        place = state.lance_branch, state.lance_version
         try:
-            return self._dataset(type_id, state.lance_branch, state.lance_version)
+            found = self._dataset(type_id, *place)
         except ValueError as failure:
             named = f"{state.name}: version {state.lance_version} of {state.lance_branch}"
             raise MissingVersionError(named) from failure
+        if state.lance_branch != MAIN and strayed_indexes(found):
+            return self._dataset(type_id, *place, scan_options=WITHOUT_INDEXES)
+        return found
 
     def newest(self, type_id: str, lance_branch: str = MAIN) -> "lance.LanceDataset":
         """Returns a Lance branch of the dataset as it is now, whatever commits name."""
@@ -182,7 +188,7 @@ class Tables:
         branch, base = self._on_top(ir_type, state, tag)
         before = base.version
         self._before_write(f"delete {ir_type.name}")
-        where = _rows_named(ir_type, ids, sources)
+        where = rows_named(ir_type, ids, sources)
         if where is not None:
             base.delete(where, conflict_retries=0)
         else:
@@ -294,6 +300,8 @@ class Tables:
             _update_indexes(base, unindexed)
         # Behind the indexes: what an index covers is not put into one file with what it does not.
         if Compaction.plan(base, {}).num_tasks() > 0:
+            self._rebuild(ir_type, base, inherited_indexes(base))
+        if Compaction.plan(base, {}).num_tasks() > 0:
             before, files = base.version, len(base.get_fragments())
             self._before_write(f"compact {ir_type.name}")
             base.optimize.compact_files()
@@ -319,13 +327,24 @@ class Tables:
             base.tags.update(tag, there)
 
     def _dataset(
-        self, type_id: str, lance_branch: str, version: int | None = None
+        self,
+        type_id: str,
+        lance_branch: str,
+        version: int | None = None,
+        *,
+        scan_options: Mapping[str, object] | None = None,
     ) -> "lance.LanceDataset":
         place = self._folder.dataset(type_id)
         if lance_branch != MAIN:
             place = f"{place}/tree/{lance_branch}"
         session = self._session if version is not None else None
-        return lance.dataset(place, version=version, storage_options=self._options, session=session)
+        return lance.dataset(
+            place,
+            version=version,
+            storage_options=self._options,
+            session=session,
+            default_scan_options=None if scan_options is None else dict(scan_options),
+        )
 
     def _is_begun(self, type_id: str, lance_branch: str) -> bool:
         try:
@@ -341,13 +360,14 @@ class Tables:
         lance_branch, version = state.lance_branch, state.lance_version
         if branch_of_ref(lance_branch) != branch_of_ref(tag):
             lance_branch = self._cut(ir_type, state, tag)
-        newest = self._dataset(ir_type.id, lance_branch)
-        if newest.version == version:
-            return lance_branch, newest
-        base = self.open(ir_type.id, replace(state, lance_branch=lance_branch))
-        self._before_write(f"restore {ir_type.name}")
-        base.restore()  # type: ignore[no-untyped-call]  # lance leaves it bare
-        _must_follow(newest.version, base.version)
+        base = newest = self._dataset(ir_type.id, lance_branch)
+        if newest.version != version:
+            base = self.open(ir_type.id, replace(state, lance_branch=lance_branch))
+            self._before_write(f"restore {ir_type.name}")
+            base.restore()  # type: ignore[no-untyped-call]  # lance leaves it bare
+            _must_follow(newest.version, base.version)
+        if lance_branch != MAIN:
+            self._rebuild(ir_type, base, strayed_indexes(base))
         return lance_branch, base
 
     def _cut(self, ir_type: IrType, state: TypeState, tag: str) -> str:
@@ -369,11 +389,19 @@ class Tables:
         msg = f"no branch {tag} could be cut"
         raise InterferenceError(msg)
 
+    def _rebuild(self, ir_type: IrType, base: "lance.LanceDataset", names: Iterable[str]) -> None:
+        """Makes indexes anew whose files lie on another Lance branch, or strayed."""
+        for name in names:
+            before = base.version
+            self._before_write(f"rebuild index {ir_type.name}.{name}")
+            rebuild_index(ir_type, base, name)
+            _must_follow(before, base.version)
+
     def _missing_indexes(self, ir_type: IrType, base: "lance.LanceDataset") -> list[str]:
         if base.count_rows() < self._index_rows_min:
             return []
         present = {index.name for index in base.describe_indices()}
-        return [name for name in indexed_columns(ir_type) if f"{name}_btree" not in present]
+        return [name for name in indexed_columns(ir_type) if f"{name}{BTREE}" not in present]
 
     def _missing_search_indexes(
         self, ir_type: IrType, base: "lance.LanceDataset"
@@ -385,7 +413,7 @@ class Tables:
         for name in self._missing_indexes(ir_type, base):
             before = base.version
             self._before_write(f"index {ir_type.name}.{name}")
-            base.create_scalar_index(name, "BTREE", name=f"{name}_btree")
+            base.create_scalar_index(name, "BTREE", name=f"{name}{BTREE}")
             _must_follow(before, base.version)
         for name in self._missing_search_indexes(ir_type, base):
             before = base.version
@@ -435,17 +463,6 @@ def _add_columns(base: "lance.LanceDataset", properties: list[IrProperty]) -> No
         return pa.RecordBatch.from_arrays(columns, schema=schema)
 
     base.add_columns(lance.batch_udf(output_schema=schema)(filled), read_columns=["id"])
-
-
-def _rows_named(ir_type: IrType, ids: pa.Array, sources: pa.Array | None) -> str | None:
-    """Returns a filter that finds few rows through an index; None where the column is read."""
-    if len(ids) > LOOKUP_COUNT_MAX or (ir_type.kind == "edge" and sources is None):
-        return None
-    parts = [named_in("id", ids)]
-    if sources is not None:
-        parts.insert(0, named_in("src", pc.unique(sources)))
-    known = [part for part in parts if part is not None]
-    return " AND ".join(known) if len(known) == len(parts) else None
 
 
 def _state(ir_type: IrType, branch: str, base: "lance.LanceDataset") -> TypeState:
