@@ -413,6 +413,14 @@ _SANDBOX_STORE: Final = {
     "sandbox_store_outdated": "The tables of sandboxes are missing or of an earlier release, and may not be changed here.",
     "sandbox_no_capacity": "No host that was heard of lately has what the sandbox needs.",
 }
+_PLAYBOOK: Final = {
+    "playbook_not_yours": "Only its author or a human changes a playbook, and only who began a run goes on with it.",
+    "playbook_task_refused": "The call is none that a run of a playbook could make, or could make again without doing it twice.",
+    "playbook_needs_parameter": "A task holds the token of a secret where a parameter belongs; edit it before it runs.",
+    "playbook_holds_secret": "The parameters of a task hold a secret, which no playbook may.",
+    "playbook_run_not_found": "The playbook has no run of that id.",
+    "playbook_run_over": "All tasks of the run are done; begin another.",
+}
 _PUBLICATION: Final = {
     "publication_remote_unknown": "No remote of that name is applied; a caller names one, never an address.",
     "publication_secret_missing": "The variable that a forge's token is in is not set, so nothing was published.",
@@ -455,6 +463,7 @@ CODES: Final[dict[str, Code]] = _table(
     | _AGENT
     | _PUBLICATION
     | _SANDBOX_STORE
+    | _PLAYBOOK
     | _CHANGE_SETS
     | _SANDBOX_RUNNERS
     | _MACHINES

@@ -21,6 +21,7 @@ from agentctl.diagnostics.explained import (
     ledger,
     machines,
     ops,
+    playbooks,
     publication,
     sandbox_runners,
     sandbox_store,
@@ -42,6 +43,7 @@ EXPLANATIONS: Final[dict[str, str]] = (
     | ops.EXPLAINED
     | publication.EXPLAINED
     | sandbox_store.EXPLAINED
+    | playbooks.EXPLAINED
     | change_sets.EXPLAINED
     | sandbox_runners.EXPLAINED
     | storage.EXPLAINED

@@ -44,6 +44,8 @@ STRUCTS = {
     "Archived": "archived bundle",
     "ChangeSetBody": "change set",
     "Disposal": "disposal",
+    "PlaybookRun": "run of a playbook",
+    "RunStep": "step of a run",
     "HomecomingRecord": "homecoming",
     "Binding": "binding",
     "Proof": "proof of the store",

@@ -127,6 +127,22 @@ FORMATS: Final = (
         "__cluster/changesets/<digest>.json",
         r"__cluster/changesets/[0-9a-f]{64}\.json",
     ),
+    _format(
+        "playbook as text",
+        "__cluster/playbooks/<id>.yaml",
+        rf"__cluster/playbooks/{_PART}\.yaml",
+        "none",
+    ),
+    _format(
+        "run of a playbook",
+        "__cluster/playbooks/<id>/<run>.json",
+        rf"__cluster/playbooks/{_PART}/{_PART}\.json",
+    ),
+    _format(
+        "step of a run",
+        "__cluster/playbooks/<id>/<run>/<n>.json",
+        rf"__cluster/playbooks/{_PART}/{_PART}/{_N}\.json",
+    ),
     _format("disposal", "__cluster/disposals/<id>.json", rf"__cluster/disposals/{_PART}\.json"),
     _format("binding", "__cluster/binding.json", r"__cluster/binding\.json"),
     _format("proof of the store", "__cluster/probe.json", r"__cluster/probe\.json"),
