@@ -52,6 +52,7 @@ bench: ## Ratios against something real; docs/benchmarks.md says how to read the
 	python -m benchmarks.mcp
 	python -m benchmarks.policy
 	python -m benchmarks.graph
+	python -m benchmarks.sandbox
 
 wheel: ## Build the wheel and the sdist into dist/
 	python -m build
