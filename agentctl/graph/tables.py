@@ -290,11 +290,13 @@ class Tables:
         """
         there = self.open(ir_type.id, state)
         scattered = Compaction.plan(there, {}).num_tasks() > 0
-        unindexed = _unindexed(there, rows_min=1)
-        if not (scattered or unindexed):
+        strayed = () if state.lance_branch == MAIN else strayed_indexes(there)
+        unindexed = {n: c for n, c in _unindexed(there, rows_min=1).items() if n not in strayed}
+        if not (scattered or unindexed or strayed):
             return state, ()
         branch, base = self._on_top(ir_type, state, tag)
-        done = [f"indexed {rows:,} rows in {name}" for name, rows in unindexed.items()]
+        done = [f"rebuilt {name}" for name in strayed]
+        done += [f"indexed {rows:,} rows in {name}" for name, rows in unindexed.items()]
         if unindexed:
             self._before_write(f"update indexes {ir_type.name}")
             _update_indexes(base, unindexed)
