@@ -70,11 +70,15 @@ class WorldHost:
         settings = Settings(config=folder, as_json=False, label=None)
         operator = await operator_of(cluster, keys=())
         human = await operator_of(cluster, keys=(signer.key,))
-        yield WorldOperator(
-            Session(self._composition, cluster, operator, settings),
-            Session(self._composition, cluster, human, settings),
-            signer,
-        )
+        try:
+            yield WorldOperator(
+                Session(self._composition, cluster, operator, settings),
+                Session(self._composition, cluster, human, settings),
+                signer,
+            )
+        finally:
+            if cluster.history is not None:
+                await cluster.history.aclose()
 
     @asynccontextmanager
     async def agent(self, folder: Path) -> AsyncIterator[ToolConnection]:
