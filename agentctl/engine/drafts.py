@@ -37,6 +37,7 @@ from agentctl.domain.config.patches import render_patch
 from agentctl.domain.config.paths import CLUSTER_FILE
 from agentctl.domain.config.snapshot import Wanted
 from agentctl.domain.config.wanting import wanted
+from agentctl.domain.sandbox.lending import lending_key
 from agentctl.domain.storage.protocol import BackendError, ObjectStore
 from agentctl.engine.world import World, mint_ulid, stamp_now
 from agentctl.ids import is_ulid, numbered
@@ -133,14 +134,14 @@ class Drafts:
         return _draft(record, tuple(edits), files)
 
     async def list(self) -> tuple[Draft, ...]:
-        """Returns the drafts that are open, oldest first."""
+        """Returns the drafts that are open and are no sandboxes, oldest first."""
         drafts: list[Draft] = []
         for key in await self._store.list(_ROOT):
             draft_id = key.removeprefix(_ROOT).removesuffix(_RECORD)
             if not is_ulid(draft_id):
                 continue
             draft = await self.show(draft_id)
-            if isinstance(draft, Draft):
+            if isinstance(draft, Draft) and not await self._is_lent(draft_id):
                 drafts.append(draft)
         return tuple(drafts)
 
@@ -251,6 +252,10 @@ class Drafts:
         record = await self._record(draft_id)
         if isinstance(record, Diagnostic):
             return record
+        if await self._is_lent(draft_id):
+            said = f"the draft {draft_id} is a sandbox now, with graphs"
+            remedy = f"agentctl sandbox close {draft_id}"
+            return error("sandbox_exists", f"draft:{draft_id}", said, remedy=remedy)
         for key in await self._store.list(HOMECOMINGS):
             journey = _decoded(await self._bytes(key), HomecomingRecord)
             if journey is not None and journey.draft == draft_id:
@@ -320,6 +325,10 @@ class Drafts:
         if CLUSTER_FILE in overlay:
             return wanted(parse_config(overlay[CLUSTER_FILE] or b""))
         return wanted(await self._folder.header(confined=True))
+
+    async def _is_lent(self, draft_id: str) -> bool:
+        """Returns whether a draft has graphs, and so is a sandbox."""
+        return await self._store.read(lending_key(draft_id)) is not None
 
     async def _record(self, draft_id: str) -> SandboxRecord | Diagnostic:
         missing = error(

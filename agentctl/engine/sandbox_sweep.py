@@ -88,7 +88,10 @@ async def _over(cluster: Cluster, sandbox_id: str, now: datetime) -> EndReason |
         return "failed"
     if lending is None:
         is_late = now - parse_instant(record.created_at) > OPENING_MAX
-        return "not_opened" if record.kind == "sandbox" and is_late else None
+        edited = await cluster.store.list(f"{ROOM}{sandbox_id}/edits/")
+        # With edits it is what a restored backup has of a sandbox: a draft.
+        gone = record.kind == "sandbox" and is_late and not edited
+        return "not_opened" if gone else None
     if now >= parse_instant(record.expires_at):
         return "expired"
     if now - parse_instant(lending.at) > OPENING_MAX:

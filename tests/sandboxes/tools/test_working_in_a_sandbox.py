@@ -99,3 +99,17 @@ async def test_a_draft_becomes_a_sandbox_with_its_edits(tmp_path: Path) -> None:
         found = (await at.must("sandbox_diff", in_=box)).changes
         assert found.files_modified == ("supply.pg",)
         assert await at.codes("sandbox_open", in_=draft) == ["sandbox_exists"]
+
+
+async def test_a_draft_that_became_a_sandbox_is_closed_and_not_discarded(tmp_path: Path) -> None:
+    async with desk(tmp_path) as at:
+        draft = (await at.must("draft_edit", path="supply.pg", content=WIDER_SCHEMA)).draft
+        box = (await at.must("sandbox_open", in_=draft)).sandbox
+
+        assert await at.codes("draft_discard", draft=draft) == ["sandbox_exists"]
+
+        assert (await at.must("draft_list")).drafts == ()
+        planned = await at.must("plan", in_=draft)
+        assert [c.resource for c in planned.result.changes] == ["graph.supply", "schema.supply"]
+        await at.must("sandbox_close", in_=box)
+        assert left_of(at.bench) == []
