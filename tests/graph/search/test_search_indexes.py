@@ -2,16 +2,18 @@
 
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
-from agentctl.graph import search_indexes
+from agentctl.graph import search_indexes, tables
+from agentctl.graph.index_homes import inherited_indexes, strayed_indexes
 from agentctl.graph.search_indexes import (
     has_text_index,
     has_vector_index,
     text_columns,
     vector_columns,
 )
-from tests.graph.search.search_rig import SearchGraph, ir_of, near, over
+from tests.graph.search.search_rig import SearchGraph, ir_of, looks, near, over
 
 SCHEMA = """
 node Doc {
@@ -108,3 +110,86 @@ def test_a_column_without_vectors_has_no_index_of_them(
     graph.append([{"id": f"n{n}"} for n in range(40)])
 
     assert not has_vector_index(graph.snapshot().dataset(graph.doc), "near")
+
+
+def on_another_branch(graph: SearchGraph, *gone: str) -> None:
+    """Removes documents on a branch that is cut for it, and compacts it."""
+    removed = pa.array(gone, pa.utf8())
+    state = graph.tables.delete(graph.doc, graph.states[graph.doc.id], removed, tag="u")
+    assert "text_words" in inherited_indexes(graph.tables.open(graph.doc.id, state))
+    graph.states[graph.doc.id], _ = graph.tables.compact(graph.doc, state, tag="u")
+
+
+def found_by_both(graph: SearchGraph) -> tuple[list[str], list[str]]:
+    """Returns what is found by a word, and by a vector."""
+    wanted = (7.2, 0.0, 0.0, 0.0)
+    return (
+        sorted(over(graph).text_scores(graph.doc, looks("match_text", "w7"))["id"].to_pylist()),
+        over(graph).distances(graph.doc, near(wanted, "near"), wanted, count=1)["id"].to_pylist(),
+    )
+
+
+def has_both(graph: SearchGraph) -> tuple[bool, bool]:
+    dataset = graph.snapshot().dataset(graph.doc)
+    return has_text_index(dataset, "text"), has_vector_index(dataset, "near")
+
+
+@pytest.fixture
+def indexed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SearchGraph:
+    monkeypatch.setattr(search_indexes, "VECTOR_BYTES_MIN", 30 * 4 * 4)
+    graph = SearchGraph(tmp_path, index_rows_min=20)
+    for start in (0, 40):
+        graph.append(
+            [
+                {"id": f"n{n}", "text": f"red w{n}", "near": [n, 0, 0, 0]}
+                for n in range(start, start + 40)
+            ]
+        )
+    assert has_both(graph) == (True, True)
+    return graph
+
+
+def test_a_branch_that_is_compacted_is_searched_by_indexes_of_its_own(indexed: SearchGraph) -> None:
+    on_another_branch(indexed, "n6")
+
+    assert inherited_indexes(indexed.snapshot().dataset(indexed.doc)) == ()
+    assert has_both(indexed) == (True, True)
+    assert found_by_both(indexed) == (["n7"], ["n7"])
+
+
+def test_search_indexes_that_strayed_are_not_asked_and_made_anew_by_a_write(
+    indexed: SearchGraph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(tables, "inherited_indexes", lambda _: ())
+        on_another_branch(indexed, "n6")
+    assert {"text_words", "near_near"} <= {
+        *strayed_indexes(indexed.snapshot().dataset(indexed.doc))
+    }
+    assert has_both(indexed) == (False, False)
+    assert found_by_both(indexed) == (["n7"], ["n7"])
+
+    gone = pa.array(["n7"], pa.utf8())
+    state = indexed.tables.delete(indexed.doc, indexed.states[indexed.doc.id], gone, tag="u")
+    indexed.states[indexed.doc.id] = state
+
+    assert strayed_indexes(indexed.snapshot().dataset(indexed.doc)) == ()
+    assert has_both(indexed) == (True, True)
+    assert found_by_both(indexed) == ([], ["n8"])
+
+
+def test_an_index_of_vectors_that_strayed_and_has_no_place_for_them_is_dropped(
+    indexed: SearchGraph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    indexed.append([{"id": f"h{n}", "near": [3e38, float(n), 0.0, 0.0]} for n in range(40)])
+    with monkeypatch.context() as patched:
+        patched.setattr(tables, "inherited_indexes", lambda _: ())
+        on_another_branch(indexed, "n6")
+    assert "near_near" in strayed_indexes(indexed.snapshot().dataset(indexed.doc))
+
+    gone = pa.array(["n7"], pa.utf8())
+    state = indexed.tables.delete(indexed.doc, indexed.states[indexed.doc.id], gone, tag="u")
+    indexed.states[indexed.doc.id] = state
+
+    assert has_both(indexed) == (True, False)
+    assert found_by_both(indexed) == ([], ["n8"])
