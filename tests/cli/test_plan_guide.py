@@ -45,7 +45,7 @@ def test_the_commands_of_the_guide_end_as_it_says(
 
 def test_the_guide_names_every_option_of_its_own() -> None:
     told = set(re.findall(r"--[a-z-]+", GUIDE.read_text(encoding="utf-8")))
-    shared = {"--config", "--as", "--no-cache", "--draft", "--context", "--token-file"}
+    shared = {"--config", "--as", "--no-cache", "--draft", "--in", "--context", "--token-file"}
     own = {name for option in command.params for name in option.opts if name.startswith("--")}
 
     assert own - told <= shared

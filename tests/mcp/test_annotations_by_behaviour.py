@@ -21,7 +21,9 @@ KEPT_PLANS = "__cluster/plans/"
 """A plan that was made is kept, so that its id means something; it is in no digest of anything."""
 MOVING = ("__cluster/locks/", "__cluster/leases/", "__cluster/audit/", "__cluster/state.json")
 """What every change moves: leases, and the copy of the newest state that the seed reads."""
-OF_DATA = {"mutate"}
+OF_SANDBOXES = {name for name in TOOLS if name.startswith("sandbox_")}
+OF_DATA = {"mutate"} | OF_SANDBOXES
+A_ROW = '{"type": "Package", "data": {"name": "z"}}\n'
 ADD = "query add($name: String) { insert Package { name: $name } }\n"
 SECOND = QUERY.replace("all_packages", "names")
 
@@ -49,7 +51,7 @@ class Ground:
 
     def __init__(self, bench: Bench, cluster: Cluster, client: Client) -> None:
         self.bench, self.cluster, self.client = bench, cluster, client
-        self.draft = self.gone = self.plan = self.request = self.op = ""
+        self.draft = self.gone = self.plan = self.request = self.op = self.sandbox = ""
 
     async def prepare(self) -> None:
         edited = await self.tool("draft_edit", path="supply.gq", content=f"{QUERY}\n{SECOND}")
@@ -62,6 +64,10 @@ class Ground:
 
     async def prepare_for(self, name: str) -> None:
         await self.prepare()
+        if name in OF_SANDBOXES:
+            opened = await self.tool("sandbox_open", name="here")
+            self.sandbox = opened["data"]["sandbox"]
+            await self.tool("sandbox_snapshot", within=self.sandbox, name="before")
         if name == "approval_wait":
             asked = await self.tool("approve", **self.change("approve"))
             self.request = asked["data"]["request_id"]
@@ -69,7 +75,7 @@ class Ground:
             applied = await self.tool("apply", **self.change("apply"))
             self.op = applied["data"]["op"]
 
-    async def tool(self, name: str, **arguments: object) -> dict[str, Any]:
+    async def tool(self, name: str, /, **arguments: object) -> dict[str, Any]:
         """Calls a tool; ``in`` is written `within`."""
         named = {("in" if k == "within" else k): v for k, v in arguments.items()}
         result = await self.client.call_tool(name, named)
@@ -91,6 +97,11 @@ class Ground:
                 "content": f"{QUERY}\n{SECOND}",
                 "within": self.draft,
             },
+            "sandbox_open": {"name": "other"},
+            "sandbox_write": {"within": self.sandbox, "graph": "supply", "rows": A_ROW},
+            "sandbox_snapshot": {"within": self.sandbox, "name": "now-and-then"},
+            "sandbox_restore": {"within": self.sandbox, "name": "before"},
+            "sandbox_close": {"within": self.sandbox},
             "apply": {"plan_id": self.plan, **real},
             "rollback": {"op": self.op, **real},
             "mutate": {"query": "supply.add", "params": {"name": "a"}, **real},
@@ -117,12 +128,14 @@ async def ground(tmp_path: Path, name: str = "") -> tuple[Bench, Cluster]:
 
 @pytest.mark.parametrize("name", READ_ONLY)
 async def test_a_tool_that_says_it_only_reads_leaves_every_byte(tmp_path: Path, name: str) -> None:
-    bench, cluster = await ground(tmp_path)
+    bench, cluster = await ground(tmp_path, name)
 
     async with Client(make_server(Entrance(cluster, bench.agent), toolsets=ALL)) as client:
         here = Ground(bench, cluster, client)
         await here.prepare_for(name)
         given = dict(LOOKS.get(name, {}))
+        if name in OF_SANDBOXES:
+            given["in"] = here.sandbox
         if name == "approval_wait":
             given["id"] = here.request
         before = here.everything()
@@ -167,8 +180,11 @@ async def effects_of(here: Ground) -> object:
 async def test_a_tool_that_says_it_destroys_nothing_leaves_what_was_there(
     tmp_path: Path, name: str
 ) -> None:
-    """Objects are only added, and the folder's files stay as they are; what is live stays live."""
-    bench, cluster = await ground(tmp_path)
+    """Objects are only added, and the folder's files stay as they are; what is live stays live.
+
+    Of what is in one's own sandbox nothing is real, and closing it takes all of it away.
+    """
+    bench, cluster = await ground(tmp_path, name)
 
     async with Client(make_server(Entrance(cluster, bench.agent), toolsets=ALL)) as client:
         here = Ground(bench, cluster, client)
@@ -184,9 +200,11 @@ async def test_a_tool_that_says_it_destroys_nothing_leaves_what_was_there(
         digests_after = (await effects_of(here))[1]  # type: ignore[index]  # a tuple
 
     assert digests_after == digests
-    gone = {k for k in before if k not in after and not any(m in k for m in MOVING)}
+    own = here.sandbox.removeprefix("sandbox:") if name in OF_SANDBOXES else ""
+    kept = [k for k in before if not own or own not in k]
+    gone = {k for k in kept if k not in after and not any(m in k for m in MOVING)}
     assert gone == set()
-    changed = {k for k in before if k in after and before[k] != after[k]}
+    changed = {k for k in kept if k in after and before[k] != after[k]}
     assert {k for k in changed if not any(m in k for m in MOVING)} <= set(), changed
 
 

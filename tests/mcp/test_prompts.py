@@ -12,10 +12,13 @@ WITH_SLOTS = {
     "agent/cut": {},
     "agent/interrupted": {},
     "agent/malformed": {},
+    "agent/no_sandbox": {"why": "Refused: sandbox_over_quota."},
     "agent/operate": {},
     "agent/repeated": {"tool": "status", "count": "3"},
     "agent/resume": {"resource": "graph.old", "request": "01JD", "standing": "approved"},
     "agent/run": {},
+    "agent/sandbox": {"sandbox": "sandbox:01JD", "draft": "draft:01JD"},
+    "agent/sandbox_gone": {"sandbox": "sandbox:01JD"},
     "agent/unanswered": {},
 }
 

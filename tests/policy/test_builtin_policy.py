@@ -161,8 +161,15 @@ def test_an_enrolled_human_enrols_agents_and_an_agent_enrols_nobody() -> None:
 
 
 def test_what_no_rule_names_is_closed_to_everyone() -> None:
-    for action in ("admin", "rollout_open", "pipeline_run", "sandbox_create", "sandbox_publish"):
+    for action in ("admin", "rollout_open", "pipeline_run"):
         assert not allows(caller("human"), action)
+
+
+def test_whoever_is_known_may_try_in_a_sandbox() -> None:
+    for action in ("sandbox_create", "sandbox_use", "sandbox_publish"):
+        assert allows(caller("human"), action)
+        assert allows(caller("agent"), action)
+        assert allows(caller("agent", via="mcp"), action)
 
 
 @pytest.mark.parametrize("effect", ["narrowing", "irreversible", "authority"])

@@ -67,7 +67,7 @@ def test_a_policy_on_a_graph_says_nothing_of_another_graph_or_of_the_cluster() -
 
     assert may(policies, "branch_create", "graph.g")
     assert not may(policies, "branch_create", "graph.h")
-    assert not may(policies, "sandbox_create", "cluster")
+    assert not may(policies, "rollout_open", "cluster")
 
 
 def test_a_forbid_of_the_clusters_policy_holds_in_every_graph() -> None:

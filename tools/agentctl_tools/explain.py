@@ -34,7 +34,10 @@ TERMS: Final[dict[str, str]] = {
     "query": "A stored read with typed parameters, declared in a .gq file.",
     "refresh": "Observes the live graphs and records drift.",
     "request": "A gate put to humans; `agentctl approve ID` decides it.",
+    "sandbox": "Your own copy of the whole cluster, graphs too, in which nothing is real. Pass "
+    "`sandbox:ID` as `in`; `sandbox_open` opens one.",
     "schema": "The types of a graph, declared in a .pg file.",
+    "snapshot": "A sandbox as it was at one moment, kept under a name; it is compared, and gone back to.",
 }
 """The words an agent or a newcomer meets; `docs/glossary.md` has all."""
 

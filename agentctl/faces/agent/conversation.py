@@ -29,8 +29,11 @@ LOOP_PROMPTS: Final = (
     "agent/cut",
     "agent/interrupted",
     "agent/malformed",
+    "agent/no_sandbox",
     "agent/repeated",
     "agent/resume",
+    "agent/sandbox",
+    "agent/sandbox_gone",
     "agent/unanswered",
 )
 """What the loop itself says, beside the system prompt."""

@@ -5,26 +5,23 @@ result like any other. It never polls: where a human has not decided, the sessio
 All that it decides follows from the session's own lines, so a replay comes to the same end.
 """
 
-from collections.abc import Callable
-from typing import Final, Protocol
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Final
 
 import anyio
-import msgspec
 
-from agentctl.faces.agent.budget import Budget, Price, spent, used_up
+from agentctl.faces.agent.budget import spent, used_up
 from agentctl.faces.agent.conversation import messages, system_prompt, told
 from agentctl.faces.agent.lines import (
     Asked,
     Ended,
     EndedWhy,
-    Event,
     Fault,
     FaultKind,
     ToolUse,
     Turn,
 )
-from agentctl.faces.agent.model import Failure, Halt, Model, Question, Reply, Tool
-from agentctl.faces.agent.session import Session
+from agentctl.faces.agent.model import Failure, Halt, Question, Reply
 from agentctl.faces.agent.standing import (
     REPEATS_MAX,
     REPEATS_TOLD,
@@ -33,9 +30,12 @@ from agentctl.faces.agent.standing import (
     requests,
     sleeps,
 )
-from agentctl.faces.agent.tools import ToolConnection
+from agentctl.faces.agent.trying import leave_own
+from agentctl.faces.agent.working import Run, call_tool, keep
 from agentctl.faces.mcp_client.steady import ServerLostError
-from agentctl_evals.tape import Step
+
+if TYPE_CHECKING:
+    from agentctl_evals.tape import Step
 
 ATTEMPTS_MAX: Final = 5
 """Of one turn."""
@@ -45,56 +45,26 @@ _LASTING: Final[frozenset[FaultKind]] = frozenset({"refused"})
 """Failures that the same request would meet again."""
 
 
-class Watcher(Protocol):
-    """Is told what happens, while it happens."""
-
-    def __call__(self, event: Event | Step, /) -> None:
-        """Takes one line, with real values."""
-        ...
+Ready = Callable[[Run], Awaitable[Ended | None]]
+"""Makes ready what a run works in, or says why it ends at once."""
 
 
-class Run(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run of a session needs."""
-
-    session: Session
-    model: Model
-    tools: tuple[Tool, ...]
-    connection: ToolConnection
-    budget: Budget
-    price: Price | None = None
-    watch: Watcher
-    answered: Callable[[Step], None] = lambda _: None
-    """Is told of each answer before the model is asked again."""
-
-
-async def drive(run: Run) -> Ended:
+async def drive(run: Run, *, ready: Ready) -> Ended:
     """Runs the session to its end and writes it.
 
     Raises:
         DivergedError: a replay came to another line than the session that it replays.
     """
     try:
-        ended = await _driven(run)
+        ended = await ready(run) or await _driven(run)
+        await leave_own(run, ended)
     except ServerLostError:
         ended = Ended(why="tools_lost")
     except anyio.get_cancelled_exc_class():
-        _keep(run, Ended(why="interrupted"))
+        keep(run, Ended(why="interrupted"))
         raise
-    _keep(run, ended)
+    keep(run, ended)
     return ended
-
-
-async def call_tool(run: Run, tool: str, arguments: dict[str, object], *, by_us: bool) -> Step:
-    """Makes one call and keeps it with its answer.
-
-    Raises:
-        ServerLostError: there was no answer.
-    """
-    answer = await run.connection.call(tool, arguments)
-    step = run.session.add_call(tool, arguments, answer, by_us=by_us)
-    run.watch(step)
-    run.answered(step)
-    return step
 
 
 async def _driven(run: Run) -> Ended:
@@ -119,10 +89,10 @@ async def _turn(run: Run) -> Turn | Ended:
             return Ended(why=came.why, budget=came.budget)
         if isinstance(came, Reply):
             turn = Turn(turn=number, blocks=came.blocks, stop=came.stop, usage=came.usage)
-            _keep(run, turn)
+            keep(run, turn)
             return turn
         wait_s = _wait_s(came, attempt)
-        _keep(run, _fault(came, number, attempt, wait_s))
+        keep(run, _fault(came, number, attempt, wait_s))
         if wait_s is None:
             break
         halt = await run.model.pause(wait_s)
@@ -198,18 +168,13 @@ def _why(run: Run, turn: Turn) -> EndedWhy:
 def _remark(run: Run, turn: Turn) -> None:
     """Says to the model what it cannot see by itself."""
     if turn.stop == "max_tokens":
-        _keep(run, Asked(by="agentctl", text=told("agent/cut")))
+        keep(run, Asked(by="agentctl", text=told("agent/cut")))
     count = repeats(run.session.lines)
     if count >= REPEATS_TOLD and _called(turn):
         use = _called(turn)[-1]
         text = told("agent/repeated", tool=use.tool, count=str(count))
-        _keep(run, Asked(by="agentctl", text=text))
+        keep(run, Asked(by="agentctl", text=text))
 
 
 def _called(turn: Turn) -> tuple[ToolUse, ...]:
     return tuple(use for use in turn.uses() if use.malformed is None)
-
-
-def _keep(run: Run, event: Event) -> None:
-    run.session.add(event)
-    run.watch(event)

@@ -5,15 +5,24 @@ from agentctl.canonical import sha256_hex
 from agentctl.faces.agent.budget import Budget
 from agentctl.faces.agent.conversation import LOOP_PROMPTS, SYSTEM_PROMPTS, told
 from agentctl.faces.agent.lines import Asked, Ended, Event, Recorded, Resumed
-from agentctl.faces.agent.loop import REPLY_TOKENS_MAX, Run, drive
+from agentctl.faces.agent.loop import REPLY_TOKENS_MAX, drive
 from agentctl.faces.agent.model import Tool
 from agentctl.faces.agent.standing import UNDECIDED, Request, requests, standing_of
 from agentctl.faces.agent.tools import catalogue_digest
+from agentctl.faces.agent.trying import open_own, return_to_own
+from agentctl.faces.agent.working import NO_SANDBOX, Run, Sandboxing, keep
 from agentctl.faces.prompting.reader import read_prompt
 from agentctl_evals.tape import Header, Step
 
 
-def header_of(model: str, principal: str, tools: tuple[Tool, ...], budget: Budget) -> Header:
+def header_of(
+    model: str,
+    principal: str,
+    tools: tuple[Tool, ...],
+    budget: Budget,
+    *,
+    sandbox: Sandboxing = NO_SANDBOX,
+) -> Header:
     """Returns line 1 of a new session."""
     return Header(
         format=1,
@@ -22,9 +31,20 @@ def header_of(model: str, principal: str, tools: tuple[Tool, ...], budget: Budge
         principal=principal,
         catalogue_digest=catalogue_digest(tools),
         model=model,
-        parameters={"budget": budget.plain(), "reply_tokens_max": REPLY_TOKENS_MAX},
+        parameters={
+            "budget": budget.plain(),
+            "reply_tokens_max": REPLY_TOKENS_MAX,
+            "sandbox": sandbox,
+        },
         prompt_digests=prompt_digests(),
     )
+
+
+def sandboxing_of(header: Header) -> Sandboxing:
+    """Returns what becomes of the sandbox of a session that was recorded; older ones had none."""
+    written = (header.parameters or {}).get("sandbox")
+    known: dict[object, Sandboxing] = {"closed": "closed", "kept": "kept"}
+    return known.get(written, NO_SANDBOX)
 
 
 def prompt_digests() -> dict[str, str]:
@@ -57,8 +77,8 @@ async def begin(run: Run, header: Header, goal: str) -> Ended:
         DivergedError: a replay came to another line than the session that it replays.
     """
     run.session.begin(header)
-    _say(run, Asked(by="human", text=goal))
-    return await drive(run)
+    keep(run, Asked(by="human", text=goal))
+    return await drive(run, ready=open_own)
 
 
 async def resume(run: Run) -> Ended:
@@ -76,9 +96,9 @@ async def resume(run: Run) -> Ended:
     decided = [(r, a) for r, a in answers if standing_of(a[1]) not in {None, UNDECIDED}]
     if ended == "waiting" and open_requests and not decided:
         return Ended(why="waiting")
-    _say(run, Resumed(budget=run.budget.plain()))
+    keep(run, Resumed(budget=run.budget.plain()))
     if ended != "waiting":
-        _say(run, Asked(by="agentctl", text=told("agent/interrupted")))
+        keep(run, Asked(by="agentctl", text=told("agent/interrupted")))
     for request, answer in decided:
         arguments = _arguments(request)
         step = run.session.add_call("approval_wait", arguments, answer, by_us=True)
@@ -87,8 +107,8 @@ async def resume(run: Run) -> Ended:
         text = told(
             "agent/resume", resource=request.resource, request=request.id, standing=standing
         )
-        _say(run, Asked(by="agentctl", text=text))
-    return await drive(run)
+        keep(run, Asked(by="agentctl", text=text))
+    return await drive(run, ready=return_to_own)
 
 
 def last_end(lines: "list[Event | Step]") -> str | None:
@@ -104,8 +124,3 @@ async def _ask(run: Run, request: Request) -> tuple[bool, object]:
 
 def _arguments(request: Request) -> dict[str, object]:
     return {"id": request.id, "timeout_s": 0}
-
-
-def _say(run: Run, event: Event) -> None:
-    run.session.add(event)
-    run.watch(event)

@@ -13,16 +13,25 @@ import msgspec
 from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.faces.agent.budget import Budget, Price, budget_of, spent
 from agentctl.faces.agent.lines import RESUMABLE, Ended, Event, Recorded, Resumed, Turn, unusable
-from agentctl.faces.agent.loop import Run, Watcher
 from agentctl.faces.agent.model import Model
 from agentctl.faces.agent.names import Names
 from agentctl.faces.agent.redaction import MODEL_VARIABLES, Redactor, secrets_of
 from agentctl.faces.agent.replay_model import ReplayModel, expected_lines, is_script
-from agentctl.faces.agent.running import begin, goal_of, header_of, last_end, resume, unlike
+from agentctl.faces.agent.running import (
+    begin,
+    goal_of,
+    header_of,
+    last_end,
+    resume,
+    sandboxing_of,
+    unlike,
+)
 from agentctl.faces.agent.session import DivergedError, Session
 from agentctl.faces.agent.session_file import SessionFile, create, live_path, read_file, reopen
 from agentctl.faces.agent.standing import Request, requests
 from agentctl.faces.agent.tools import catalogue
+from agentctl.faces.agent.trying import own_sandbox
+from agentctl.faces.agent.working import NO_SANDBOX, Run, Sandboxing, Watcher
 from agentctl.faces.mcp_client.steady import ServerLostError, SteadyConnection, work_with
 from agentctl_evals.tape import Header, Step, point
 
@@ -46,6 +55,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     folder: Path | None = None
     """The cluster's; None where the session knows."""
     goal: str | None = None
+    sandbox: Sandboxing = "closed"
+    """Of a new session; one that is played or goes on does as it did."""
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,6 +71,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     tokens: int = 0
     micro_dollars: int | None = None
     waiting: tuple[Request, ...] = ()
+    sandbox: str | None = None
+    """The session's own, where it is still open."""
     said: str = ""
     """The model's last words: foreign text."""
     diagnostics: tuple[Diagnostic, ...] = ()
@@ -239,6 +252,7 @@ class _Desk:
             connection=connection,
             budget=budget,
             price=self.wanted.price,
+            sandbox=self._sandboxing(),
             watch=watch,
             answered=source.answered if isinstance(source, ReplayModel) else lambda _: None,
         )
@@ -271,7 +285,7 @@ class _Desk:
     async def _ran(self, run: Run, principal: str) -> Ended | Outcome:
         if self._opened.earlier is not None:
             return await resume(run)
-        header = header_of(run.model.name, principal, run.tools, run.budget)
+        header = header_of(run.model.name, principal, run.tools, run.budget, sandbox=run.sandbox)
         goal = self.wanted.goal or ""
         if self._replayed is not None:
             theirs = self._replayed
@@ -306,6 +320,14 @@ class _Desk:
         else:
             before = {} if earlier is None else _bounds(earlier)
         return budget_of({**before, **self.wanted.budget})
+
+    def _sandboxing(self) -> Sandboxing:
+        """What was asked for; of a session that goes on or is played, what it began with."""
+        begun = self._opened.earlier or self._replayed
+        if begun is None:
+            return self.wanted.sandbox
+        # A script numbers its calls, and makes all of them itself.
+        return NO_SANDBOX if is_script(begun) else sandboxing_of(begun.header)
 
     def _leave(self, ended: Ended, names: Names) -> None:
         if ended.why in RESUMABLE:
@@ -384,6 +406,7 @@ def _counted(wanted: Wanted, run: Run) -> Outcome:
         tokens=total.tokens,
         micro_dollars=total.micro_dollars,
         waiting=requests(lines),
+        sandbox=own_sandbox(lines),
         said=words[-1] if words else "",
     )
 

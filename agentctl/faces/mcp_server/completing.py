@@ -43,12 +43,16 @@ class Completing:
 
 async def _known(door: Doorway, params: types.CompleteRequestParams) -> Iterable[str]:
     ref, name = params.ref, params.argument.name
+    if name == "in":
+        return await _sandboxes(door)
     if isinstance(ref, types.PromptReference):
         return await _resources(door) if name == "resource" else ()
     template = str(ref.uri).removeprefix("agentctl://").partition("/")[0]
     match template, name:
         case "op", "id":
             known = await _listed(door, "ops", {"limit": _LISTED}, "ops", "id")
+        case "sandbox", "id":
+            known = await _sandboxes(door)
         case "plan", "id":
             known = await _listed(door, "approvals", {}, "requests", "plan_digest")
         case "schema", "graph":
@@ -61,6 +65,10 @@ async def _known(door: Doorway, params: types.CompleteRequestParams) -> Iterable
         case _:
             known = []
     return known
+
+
+async def _sandboxes(door: Doorway) -> list[str]:
+    return await _listed(door, "sandbox_list", {}, "sandboxes", "sandbox")
 
 
 async def _queries(door: Doorway, begun: str) -> list[str]:

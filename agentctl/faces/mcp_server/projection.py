@@ -60,7 +60,7 @@ DESCRIPTIONS: Final[Mapping[str, str]] = {
 }
 """Of tools that stand for two operations."""
 
-_UNSAID: Final = frozenset({"minLength", "maxLength", "pattern"})
+_UNSAID: Final = frozenset({"minLength", "maxLength", "pattern", "minimum"})
 
 
 @cache
@@ -174,7 +174,8 @@ def _schema_of(arguments: type[msgspec.Struct]) -> dict[str, Any]:
 def _short(schema: dict[str, Any]) -> dict[str, Any]:
     """Returns a property's schema as short as it can be said: what may be left out is no null.
 
-    How long a text may be is left to the door, which says so to whoever sends a longer one.
+    How long a text or how small a number may be is left to the door, which says so to whoever sends
+    another one.
     """
     kept = {k: v for k, v in schema.items() if k != "anyOf" and k not in _UNSAID}
     choices = [c for c in schema.get("anyOf", []) if c != {"type": "null"}]

@@ -1,6 +1,7 @@
 """The resources of the server: wholes behind the links of bounded results, read through the door."""
 
 import re
+from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -35,6 +36,12 @@ RESOURCES: Final = (
         description="The newest changes, whole.",
         mime_type="application/json",
     ),
+    types.Resource(
+        name="sandboxes",
+        uri="agentctl://sandboxes",
+        description="Your sandboxes that are open.",
+        mime_type="application/json",
+    ),
 )
 TEMPLATES: Final = (
     types.ResourceTemplate(
@@ -47,6 +54,12 @@ TEMPLATES: Final = (
         name="op",
         uri_template="agentctl://op/{id}",
         description="One op with its lineage.",
+        mime_type="application/json",
+    ),
+    types.ResourceTemplate(
+        name="sandbox",
+        uri_template="agentctl://sandbox/{id}",
+        description="One sandbox: its base, its snapshots, what it uses up.",
         mime_type="application/json",
     ),
     types.ResourceTemplate(
@@ -74,6 +87,14 @@ TEMPLATES: Final = (
         mime_type="application/json",
     ),
 )
+
+_WHOLES: Final[Mapping[str, tuple[str, Mapping[str, object]]]] = {
+    "cluster": ("status", {}),
+    "approvals": ("approvals", {}),
+    "ops": ("ops", {"limit": 200}),
+    "sandboxes": ("sandbox_list", {}),
+}
+"""The call behind each of `RESOURCES`."""
 
 
 class UnknownResourceError(LookupError):
@@ -103,17 +124,16 @@ def split_offset(uri: str) -> tuple[str, int]:
 
 def _meant(uri: str) -> tuple[str, dict[str, Any]]:  # noqa: PLR0911  # one return a kind
     kind, *parts = uri.removeprefix(SCHEME).split("/")
+    if not parts and kind in _WHOLES:
+        operation, given = _WHOLES[kind]
+        return operation, dict(given)
     match kind, [unquote(part) for part in parts]:
-        case "cluster", []:
-            return "status", {}
-        case "approvals", []:
-            return "approvals", {}
-        case "ops", []:
-            return "ops", {"limit": 200}
         case "plan", [plan_id]:
             return "plan_show", {"plan_id": plan_id}
         case "op", [op_id]:
             return "ops", {"id": op_id}
+        case "sandbox", [sandbox_id]:
+            return "sandbox_show", {"in": sandbox_id}
         case "schema", [graph]:
             return "schema", {"graph": graph}
         case "explain", [what]:

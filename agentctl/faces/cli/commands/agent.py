@@ -13,6 +13,7 @@ from agentctl.faces.cli.options import config_given, example, settings_of, share
 
 if TYPE_CHECKING:
     from agentctl.faces.agent.lines import Event
+    from agentctl.faces.agent.working import Sandboxing
     from agentctl.faces.cli.agent_runs import Outcome, Wanted
     from agentctl_evals.tape import Step
 
@@ -93,6 +94,8 @@ def _bounds(command: F) -> F:
     type=click.Path(path_type=Path, dir_okay=False),
     help="Where to record it; default: a new file below your state folder.",
 )
+@click.option("--keep-sandbox", is_flag=True, help="Leave its sandbox open when it is done.")
+@click.option("--no-sandbox", is_flag=True, help="Open no sandbox for it.")
 @_bounds
 @shared
 @click.pass_context
@@ -111,7 +114,13 @@ def run(
     if not (goal or "").strip() and not (model or "").startswith(REPLAY):
         context.fail("Say what the agent is to reach.")
     wanted = _wanted(
-        context, given, model=model, session=session or _fresh(), goal=goal, folder=_folder(context)
+        context,
+        given,
+        model=model,
+        session=session or _fresh(),
+        goal=goal,
+        folder=_folder(context),
+        sandbox=_sandboxing(context, given),
     )
     _run(context, wanted, lambda watch: run_goal(wanted, default_model=DEFAULT_MODEL, watch=watch))
 
@@ -163,6 +172,14 @@ def _wanted(context: click.Context, given: dict[str, Any], **more: Any) -> "Want
     if "cost" in budget and price is None:
         context.fail("--max-cost counts with --price IN/OUT; no price is known by itself.")
     return Wanted(budget=budget, price=price, principal=given["principal"], **more)
+
+
+def _sandboxing(context: click.Context, given: dict[str, Any]) -> "Sandboxing":
+    if given["no_sandbox"] and given["keep_sandbox"]:
+        context.fail("--keep-sandbox keeps what --no-sandbox does not open.")
+    if given["no_sandbox"]:
+        return "none"
+    return "kept" if given["keep_sandbox"] else "closed"
 
 
 def _price(context: click.Context, written: str | None) -> Any:  # noqa: ANN401  # a Price
@@ -228,6 +245,8 @@ def _finish(outcome: "Outcome", *, as_json: bool) -> None:
             say(f"waits: {show(Foreign(request.tell_your_human), limit=_LINE_CELLS)}")
         if outcome.ended == "waiting":
             say(f"then:  agentctl agent resume {outcome.session}")
+        if outcome.sandbox is not None:
+            say(f"open:  agentctl sandbox show {show(Foreign(outcome.sandbox), limit=_LINE_CELLS)}")
         print_diagnostics(outcome.diagnostics, folder=None)
         if outcome.ended != "not_begun":
             say(_summary(outcome))

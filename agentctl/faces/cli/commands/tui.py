@@ -28,6 +28,7 @@ async def _open(session: "Session", request: str | None) -> "Ended":
     from agentctl.faces.cli.elsewhere import RemoteSession
     from agentctl.faces.cli.human_key import human_key
     from agentctl.faces.cli.remote_feed import RemoteFeed
+    from agentctl.faces.cli.sandbox_feed import SandboxDoorFeed
     from agentctl.faces.cli.session import Ended
     from agentctl.faces.cli.streams import at_a_terminal
     from agentctl_tools.envelopes import done, refused
@@ -42,9 +43,10 @@ async def _open(session: "Session", request: str | None) -> "Ended":
         )
         return Ended(envelope=told)
     if isinstance(session, RemoteSession):
-        await run(RemoteFeed(session), request_id=request)
+        boxes = SandboxDoorFeed(session)
+        await run(RemoteFeed(session), sandboxes=boxes, request_id=request)
         return Ended(envelope=done("Left the terminal."))
     key = await human_key(session)
     feed = DoorFeed(session, make_signer=key.signer, locked=key.locked)
-    await run(feed, request_id=request)
+    await run(feed, sandboxes=SandboxDoorFeed(session), request_id=request)
     return Ended(envelope=done("Left the terminal."))
