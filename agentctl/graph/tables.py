@@ -334,7 +334,7 @@ class Tables:
         lance_branch: str,
         version: int | None = None,
         *,
-        scan_options: Mapping[str, object] | None = None,
+        scan_options: Mapping[str, bool] | None = None,
     ) -> "lance.LanceDataset":
         place = self._folder.dataset(type_id)
         if lance_branch != MAIN:
@@ -345,7 +345,7 @@ class Tables:
             version=version,
             storage_options=self._options,
             session=session,
-            default_scan_options=None if scan_options is None else dict(scan_options),
+            default_scan_options=scan_options,  # type: ignore[arg-type]  # their types say that each is a text
         )
 
     def _is_begun(self, type_id: str, lance_branch: str) -> bool:
