@@ -133,11 +133,12 @@ async def publish_change_set(
     """
     if not wanted.files:
         return nothing_to_publish(target_of(wanted.tried.sandbox))
-    remote = None
+    remote: Remote | None = None
     if wanted.to != FOLDER:
-        remote = find_remote(wanted.to, await applied_remotes(cluster))
-        if isinstance(remote, Diagnostic):
-            return remote
+        found = find_remote(wanted.to, await applied_remotes(cluster))
+        if isinstance(found, Diagnostic):
+            return found
+        remote = found
     async with _held(cluster, caller, wanted) as lease:
         await _settle_left(cluster, lease, wanted.tried.sandbox)
         op = await _begun(cluster, caller, wanted, lease)
