@@ -7,7 +7,6 @@ import msgspec
 import pytest
 
 from agentctl.adapters.sources.directory import Folder
-from agentctl.domain.config.remotes import ForgeKind
 from agentctl.domain.sandbox.records import Publication
 from agentctl.engine.history import History
 from agentctl.engine.sandboxes.settings import StoreConfig
@@ -77,9 +76,9 @@ async def test_a_branch_with_one_commit_says_what_was_tried_and_becomes_the_same
 
 
 async def test_a_publication_goes_from_pending_to_merged_and_a_plan_is_proposed(
-    tmp_path: Path, kind: ForgeKind = "github"
+    tmp_path: Path,
 ) -> None:
-    async with publisher(tmp_path, forge=kind) as at:
+    async with publisher(tmp_path, forge="github") as at:
         assert at.forge is not None
         answer = await at.hand_in(await at.tried())
         publication = answer.data.publication
