@@ -12,6 +12,7 @@ import msgspec
 from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.domain.ops.record import OpVerb
 from agentctl.domain.policy.caller import Caller
+from agentctl.domain.sandbox.lending import BRANCH_PREFIX
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.graph_data import place_of, recorded
 from agentctl.engine.ledger import Head
@@ -19,7 +20,7 @@ from agentctl.engine.writing import BranchWrite, Written, write_branch
 from agentctl.graph.branching.told import MergeReport
 from agentctl.graph.layout import MAIN
 from agentctl.graph.port import BranchInfo, GraphError, Stamp
-from agentctl.graph.refusals import branch_invalid
+from agentctl.graph.refusals import branch_invalid, branch_missing
 from agentctl.ids import branch_address, graph_address
 
 
@@ -113,7 +114,12 @@ async def branch_merge(
     into: str = MAIN,
     if_commit: str | None = None,
 ) -> Written[MergeReport]:
-    """Merges branch *source* into *into* by one commit, or tells the conflicts and does nothing."""
+    """Merges branch *source* into *into* by one commit, or tells the conflicts and does nothing.
+
+    The branch of a sandbox is merged by `sandbox_merging` alone.
+    """
+    if source.startswith(BRANCH_PREFIX):
+        return Written(diagnostics=(branch_missing(call.graph, source).diagnostic,))
     place = await place_of(cluster, call.graph)
 
     async def act(stamp: Stamp) -> MergeReport:

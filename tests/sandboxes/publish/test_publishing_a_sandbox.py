@@ -234,7 +234,11 @@ async def test_without_a_history_nothing_is_published(tmp_path: Path) -> None:
             if history is not None:
                 await history.aclose()
 
-        assert codes == ["publication_history_missing"] * 3
+        assert codes == [
+            "publication_history_missing",
+            "sandbox_store_read_only",
+            "publication_history_missing",
+        ]
         assert at.made() == []
 
 
@@ -255,6 +259,7 @@ async def test_the_folder_gets_all_files_and_the_real_plan_shows_the_change(tmp_
         assert again.data.publication == answer.data.publication
         planned = await at.must("plan", in_="cluster")
         assert {c.resource for c in planned.result.changes} == {
+            "graph.supply",
             "schema.supply",
             "query.supply.all_packages",
             "query.supply.with_note",
