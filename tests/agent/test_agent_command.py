@@ -99,6 +99,7 @@ def test_a_file_that_is_there_is_not_written_over(
         ("run", "look", "--price", "cheap"),
         ("run", "look", "--price", "nan/1"),
         ("run", "look", "--max-turns", "0"),
+        ("run", "look", "--no-sandbox", "--keep-sandbox"),
         ("run", "look", "--context", "prod"),
         ("run", "look", "--token-file", "token"),
         ("resume", "nowhere.jsonl"),
@@ -154,6 +155,42 @@ def test_each_end_that_is_an_error_says_so_in_its_code_and_in_the_session(
     again = run("agent", "resume", session)
     over = code not in {"agent_budget_spent", "agent_model_unavailable"}
     assert ("agent_session_over" in again.stderr) == over
+
+
+@pytest.mark.slow
+def test_a_sandbox_that_is_kept_is_named_at_the_end_and_is_there(
+    run: Run, supply: Path, tmp_path: Path, model: Callable[..., ScriptedApi]
+) -> None:
+    model(Says(text="I tried."))
+    session = tmp_path / "s.jsonl"
+
+    ended = run("--config", supply, "agent", "run", "look", "--session", session, "--keep-sandbox")
+
+    (named,) = re.findall(r"open: +agentctl (sandbox show sandbox:\w{26})", ended.stderr)
+    assert ended.exit_code == 0
+    assert run("--config", supply, *named.split()).exit_code == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("options", "opened"), [((), 1), (("--no-sandbox",), 0)])
+def test_a_session_is_on_record_with_its_sandbox_which_is_gone_when_it_is_done(
+    run: Run,
+    supply: Path,
+    tmp_path: Path,
+    model: Callable[..., ScriptedApi],
+    options: tuple[str, ...],
+    opened: int,
+) -> None:
+    model(Says(text="I tried."))
+    session = tmp_path / "s.jsonl"
+
+    ended = run("--config", supply, "agent", "run", "look", "--session", session, *options)
+
+    text = session.read_text()
+    assert ended.exit_code == 0
+    assert text.count('"tool":"sandbox_open"') == text.count('"tool":"sandbox_close"') == opened
+    listed = json.loads(run("--config", supply, "sandbox", "list", "--json").stdout)
+    assert listed["sandboxes"] == []
 
 
 def test_a_session_whose_names_are_gone_does_not_go_on(

@@ -1,142 +1,35 @@
 """What the loop does with a model that errs, repeats itself, refuses, or costs too much. In memory."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import anyio
-import msgspec
 import pytest
 
 from agentctl.faces.agent.anthropic_model import AnthropicModel
 from agentctl.faces.agent.budget import Budget, Price
 from agentctl.faces.agent.conversation import system_prompt
-from agentctl.faces.agent.lines import Asked, Ended, Fault, Recorded, Turn, decode_line
-from agentctl.faces.agent.loop import ATTEMPTS_MAX, REPLY_TOKENS_MAX, Run
-from agentctl.faces.agent.model import Tool
-from agentctl.faces.agent.names import Names
-from agentctl.faces.agent.redaction import Redactor
-from agentctl.faces.agent.replay_model import ReplayModel
+from agentctl.faces.agent.lines import Ended, Fault, Turn
+from agentctl.faces.agent.loop import ATTEMPTS_MAX, REPLY_TOKENS_MAX
 from agentctl.faces.agent.running import begin, header_of, resume
-from agentctl.faces.agent.session import DivergedError, Session
+from agentctl.faces.agent.session import DivergedError
 from agentctl.faces.mcp_client.steady import ServerLostError
-from agentctl.testing.scripted_model import Fails, Lost, Play, Says, ScriptedApi, results
-from agentctl_evals.tape import Header
+from agentctl.testing.scripted_model import Fails, Lost, Says, ScriptedApi, results
+from tests.agent.loop_rig import (
+    ASKED,
+    REQUEST,
+    TOOLS,
+    Answers,
+    Pages,
+    asked_by_us,
+    ran,
+    replayed,
+    run_of,
+    standing,
+)
 
-TOOLS = (Tool(name="status", description="Look.", input_schema={"type": "object"}),)
 FROZEN = Path(__file__).parent / "session-format-1.jsonl"
-REQUEST = "01M7ZFAN7J1EC84SFMPP1KYPMR"
-ASKED = {
-    "ok": True,
-    "summary": "Asked.",
-    "data": {
-        "request_id": REQUEST,
-        "resource": "graph.old",
-        "tell_your_human": f"agentctl approve {REQUEST}",
-    },
-}
-
-
-def standing(word: str) -> dict[str, object]:
-    return {"ok": True, "summary": word, "data": {"request_id": REQUEST, "standing": word}}
-
-
-class Pages:
-    """A file in memory."""
-
-    def __init__(self) -> None:
-        self.lines: list[bytes] = []
-        self.values: dict[str, str] = {}
-
-    def append(self, line: bytes) -> None:
-        self.lines.append(line)
-
-    def keep(self, values: Mapping[str, str]) -> None:
-        self.values = dict(values)
-
-    def recorded(self) -> Recorded:
-        header = msgspec.json.decode(self.lines[0], type=Header)
-        return Recorded(header=header, lines=tuple(map(decode_line, self.lines[1:])), size_bytes=0)
-
-
-class Answers:
-    """A server in memory: one answer for each tool, the last of several again and again."""
-
-    def __init__(self, **answers: Any) -> None:
-        self._answers = {
-            name: list(a) if isinstance(a, list) else [a] for name, a in answers.items()
-        }
-        self.calls: list[tuple[str, Mapping[str, object]]] = []
-
-    async def call(self, tool: str, arguments: Mapping[str, object]) -> tuple[bool, object]:
-        self.calls.append((tool, dict(arguments)))
-        left = self._answers.get(tool)
-        if left is None:
-            return True, {"ok": False, "summary": "Refused."}
-        answer = left[0] if len(left) == 1 else left.pop(0)
-        if isinstance(answer, Exception):
-            raise answer
-        return False, answer
-
-
-async def ran(
-    acts: Iterable[Play],
-    server: Answers,
-    *,
-    budget: Budget | None = None,
-    price: Price | None = None,
-    minutes: float = 5,
-) -> tuple[Ended, Pages, ScriptedApi]:
-    api, pages = ScriptedApi(acts), Pages()
-    deadline = anyio.current_time() + minutes * 60
-    model = AnthropicModel("m", api_key="k" * 20, deadline=deadline, http_client=api.client())
-    run = run_of(pages, model, server, budget=budget, price=price)
-    ended = await begin(run, header_of("m", "agent:x", TOOLS, run.budget), "the goal")
-    return ended, pages, api
-
-
-def run_of(
-    pages: Pages,
-    model: Any,
-    server: Answers,
-    *,
-    budget: Budget | None = None,
-    price: Price | None = None,
-    expected: Recorded | None = None,
-) -> Run:
-    lines = () if expected is None else tuple(pages_of(expected))
-    names = model._names if isinstance(model, ReplayModel) else Names({})
-    session = Session(
-        pages, names=names, redactor=Redactor(()), expected=lines, held=expected is not None
-    )
-    return Run(
-        session=session,
-        model=model,
-        tools=TOOLS,
-        connection=server,
-        budget=budget or Budget(),
-        price=price,
-        watch=lambda _: None,
-    )
-
-
-def pages_of(recorded: Recorded) -> list[bytes]:
-    from agentctl.faces.agent.replay_model import expected_lines
-
-    return list(expected_lines(recorded))
-
-
-def asked_by_us(pages: Pages) -> list[str]:
-    lines = pages.recorded().lines
-    return [a.text for a in lines if isinstance(a, Asked) and a.by == "agentctl"]
-
-
-async def replayed(pages: Pages, server: Answers, *, budget: Budget | None = None) -> Pages:
-    source, again = pages.recorded(), Pages()
-    names = Names({})
-    run = run_of(again, ReplayModel(source, names=names), server, budget=budget, expected=source)
-    await begin(run, source.header, "the goal")
-    return again
 
 
 async def test_the_model_gets_the_prompts_the_tools_and_the_whole_conversation_each_time() -> None:

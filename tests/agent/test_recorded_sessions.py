@@ -70,6 +70,7 @@ def _at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def at_home(root: Path, patch: pytest.MonkeyPatch) -> None:
     patch.setenv("HOME", str(root / "home"))
     patch.setenv("XDG_CONFIG_HOME", str(root / "home" / ".config"))
+    patch.setenv("XDG_STATE_HOME", str(root / "home" / ".state"))
     patch.setenv("ANTHROPIC_API_KEY", KEY)
 
 
@@ -248,7 +249,8 @@ def test_the_file_holds_no_key_no_header_and_no_id_and_is_a_tape(made: Made) -> 
     tape, problems = read_tape(made.session.read_bytes(), file="session.jsonl")
     assert problems == ()
     assert tape is not None
-    assert [step.call.tool for step in tape.steps][-3:] == ["approval_wait", "plan", "apply"]
+    tools = [step.call.tool for step in tape.steps]
+    assert tools[-5:] == ["approval_wait", "config_read", "plan", "apply", "sandbox_close"]
 
 
 def test_every_attempt_and_what_it_cost_is_in_the_session(made: Made) -> None:
