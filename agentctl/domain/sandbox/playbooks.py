@@ -22,6 +22,8 @@ GIVEN_BY_RUN: Final = frozenset({"in", "idempotency_key", "intent"})
 """Arguments that a run gives, so that no task has them."""
 
 _TOKEN: Final = re.compile(r"\[REDACTED(?:_[A-Z0-9]+)+\]")
+_NO_LINES: Final = re.compile(r"[^\n\x20-\x7e\xa0-\u2027\u202a-\ufefe\uff00-\U0010ffff]")
+"""Characters that lines do not keep: PyYAML escapes them in double quotes and nowhere else."""
 _LINE_WIDTH: Final = 1 << 30
 _OF_THE_PLAN: Final = frozenset({"plan_id", "plan_file", "exact"})
 """They name a plan that was made in the sandbox; a run makes its own."""
@@ -98,6 +100,7 @@ def _dumper() -> Any:  # noqa: ANN401  # a class of PyYAML's, which is loaded he
 
     def text(dumper: Any, value: str) -> Any:  # noqa: ANN401  # PyYAML's own
         style = "|" if "\n" in value else None
+        style = '"' if _NO_LINES.search(value) else style
         return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 
     Lines.add_representer(str, text)

@@ -48,6 +48,16 @@ SECTIONS: Final[tuple[tuple[str, tuple[Verb, ...]], ...]] = (
                 ),
             ),
             Verb(
+                "playbook",
+                "playbook",
+                "Calls in an order, to be run again or for real.",
+                (
+                    *("playbook_create", "playbook_from_sandbox", "playbook_list"),
+                    *("playbook_show", "playbook_edit", "playbook_reorder", "playbook_delete"),
+                    "playbook_run",
+                ),
+            ),
+            Verb(
                 "config",
                 "config",
                 "The sources that were applied.",
