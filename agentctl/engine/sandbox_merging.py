@@ -5,7 +5,7 @@ the real graph has that schema. A sandbox's branch is merged by this operation a
 Source: sandboxes 4, ChangeSet; ADR 27.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import msgspec
 
@@ -27,6 +27,7 @@ from agentctl.languages.schema.ir import catalog_of
 
 if TYPE_CHECKING:
     from agentctl.engine.ledger import Head
+    from agentctl.graph.data_port import GraphData
 
 FIRST = "1"
 """The commit by which a sandbox's branch was cut."""
@@ -34,12 +35,13 @@ _WORDS_MAX = 5
 
 
 async def merge_sandbox(
-    cluster: Cluster, caller: Caller, call: Call, lending: Lending
+    cluster: Cluster, inner: Cluster, caller: Caller, call: Call, lending: Lending
 ) -> Written[MergeReport]:
     """Merges what a sandbox holds of a graph into the real one, or tells why not and does nothing.
 
     Args:
         cluster: the real one.
+        inner: the sandbox's.
         caller: merges.
         call: which graph, and why.
         lending: what the sandbox was lent.
@@ -50,14 +52,14 @@ async def merge_sandbox(
     """
     place = await place_of(cluster, call.graph)
     trunk = trunk_of(lending.sandbox)
-    refused = await _refusal(cluster, place, lending, call.graph)
+    refused = await _refusal(cluster, inner, place, lending, call.graph)
     if refused is not None:
         return Written(diagnostics=(refused,))
 
     async def check(head: "Head") -> Diagnostic | None:
         if graph_address(call.graph) in head.envelope.protected:
             return _gated(lending.sandbox, call.graph)
-        return await _refusal(cluster, place, lending, call.graph)
+        return await _refusal(cluster, inner, place, lending, call.graph)
 
     async def act(stamp: Stamp) -> MergeReport:
         return await place.data.merge(place.root, trunk, stamp=stamp)
@@ -67,14 +69,15 @@ async def merge_sandbox(
             return None
         return f"the rows are in conflict ({report.conflict_count}); nothing was merged"
 
-    write = call.write("branch_merge", MAIN, source=trunk)
+    # The ops of the sandbox are in its own journal, so that none of them is a parent here.
+    write = call.write("branch_merge", MAIN)
     made = await write_branch(cluster, caller, write, act, check=check, refused=conflicts)
     told = made.value.diagnostics if made.value is not None else ()
     return msgspec.structs.replace(made, diagnostics=(*made.diagnostics, *told))
 
 
 async def _refusal(
-    cluster: Cluster, place: Place, lending: Lending, graph: str
+    cluster: Cluster, inner: Cluster, place: Place, lending: Lending, graph: str
 ) -> Diagnostic | None:
     """Returns why the sandbox's branch of a graph cannot be merged now."""
     lent = lending.graphs.get(place.root)
@@ -88,14 +91,14 @@ async def _refusal(
             remedy="A graph that was made in the sandbox comes home by its declaration, an apply"
             " and a load.",
         )
-    return await _waits(place, lending, graph)
+    return await _waits(inner, place, lending, graph)
 
 
-async def _waits(place: Place, lending: Lending, graph: str) -> Diagnostic | None:
+async def _waits(inner: Cluster, place: Place, lending: Lending, graph: str) -> Diagnostic | None:
     """Returns what the real graph needs first: the schema, where the sandbox has changed it."""
-    trunk = trunk_of(lending.sandbox)
-    theirs = await place.data.schema_at(place.root, branch=trunk)
-    before = await place.data.schema_at(place.root, branch=trunk, at=FIRST)
+    within = cast("GraphData", inner.graphs.port)
+    theirs = await within.schema_at(place.root)
+    before = await within.schema_at(place.root, at=FIRST)
     if not plan_migration(before, catalog_of(theirs)).steps:
         return None
     ours = await place.data.schema_at(place.root)

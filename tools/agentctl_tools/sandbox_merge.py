@@ -2,7 +2,7 @@
 
 from agentctl.domain.sandbox.lending import sandbox_of, trunk_of
 from agentctl.engine.sandbox_merging import merge_sandbox
-from agentctl.engine.sandboxed import require_open
+from agentctl.engine.sandboxed import inside, require_open
 from agentctl.graph.layout import MAIN
 from agentctl.ids import branch_address
 from agentctl_tools import insides
@@ -19,12 +19,14 @@ async def _merge(call: Call) -> Envelope:
     entered = await insides.enter(call)
     if isinstance(entered, Envelope):
         return entered
-    lending = await require_open(call.cluster, entered)
+    cluster = call.cluster
+    lending = await require_open(cluster, entered)
 
     async def act(op_id: str | None) -> Merged:
         given = call.arguments
         asked = engine_call(given, op_id)
-        written = await merge_sandbox(call.cluster, call.caller, asked, lending)
+        async with inside(cluster, entered) as inner:
+            written = await merge_sandbox(cluster, inner, call.caller, asked, lending)
         return Merged(**common(given, written), report=written.value)
 
     return await once(call, "sandbox_merge", Merged, act, _told)

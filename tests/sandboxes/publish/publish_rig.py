@@ -12,6 +12,7 @@ import anyio.lowlevel
 import msgspec
 
 from agentctl.domain.config.remotes import ForgeKind
+from agentctl.domain.policy.caller import Caller
 from agentctl.engine.apply import apply
 from agentctl.engine.data import load
 from agentctl.engine.history import History
@@ -58,20 +59,16 @@ class Publisher(Desk):
     origin: Path
     forge: FakeForge | None = None
 
-    async def tried(self, **more: Any) -> str:
+    async def tried(self, *, by: Caller | None = None) -> str:
         """Returns a sandbox in which a property, a query and a row were tried."""
-        box = (await self.must("sandbox_open", name="try-1", purpose="notes", **more)).sandbox
-        await self.must("draft_edit", in_=box, path="supply.pg", content=WIDER_SCHEMA)
-        await self.must("draft_edit", in_=box, path="supply.gq", content=QUERY + NEWER)
-        planned = await self.must("plan", in_=box)
-        await self.must(
-            "apply",
-            in_=box,
-            plan_id=planned.result.plan_digest,
-            intent="try",
-            idempotency_key=f"try-{box}",
-        )
-        await self.must("sandbox_write", in_=box, graph="supply", rows=ROW)
+        box = (await self.must("sandbox_open", by=by, name="try-1", purpose="notes")).sandbox
+        for path, content in (("supply.pg", WIDER_SCHEMA), ("supply.gq", QUERY + NEWER)):
+            await self.must("draft_edit", by=by, in_=box, path=path, content=content)
+        plan_id = (await self.must("plan", by=by, in_=box)).result.plan_digest
+        key = f"try-{box}"
+        asked = {"in_": box, "plan_id": plan_id, "intent": "try", "idempotency_key": key}
+        await self.must("apply", by=by, **asked)
+        await self.must("sandbox_write", by=by, in_=box, graph="supply", rows=ROW)
         return str(box)
 
     async def hand_in(self, box: str, *, to: str = "origin", **more: Any) -> Any:
@@ -120,7 +117,8 @@ async def publisher(
         )
         files[".gitignore"] = "\n".join(["/__cluster/", "/graphs/", "/ops/", "/sandboxes/", ""])
         cluster = await bench.begun(files)
-        await decide(cluster, await ask(cluster, bench.sarah, "remote.origin"))
+        for gated in ("remote.origin", *(("cluster",) if protect else ())):
+            await decide(cluster, await ask(cluster, bench.sarah, gated))
         applied = await apply(cluster, bench.sarah, wanting())
         assert applied.converged, applied
         await load(cluster, bench.sarah, "supply", LINES, "append", "rows")
