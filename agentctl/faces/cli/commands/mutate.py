@@ -3,7 +3,7 @@
 import click
 
 from agentctl.faces.cli.json_values import object_of
-from agentctl.faces.cli.options import example, intent_option, shared, wait_option
+from agentctl.faces.cli.options import example, in_option, intent_option, place, shared, wait_option
 
 
 @click.command(
@@ -22,6 +22,7 @@ from agentctl.faces.cli.options import example, intent_option, shared, wait_opti
     help="Only if the branch is at this commit; else nothing is done, and it exits 4.",
 )
 @click.option("--key", metavar="KEY", help="With the same key it is done once.")
+@in_option
 @intent_option
 @wait_option
 @shared
@@ -31,6 +32,7 @@ def command(  # noqa: PLR0913  # its options
     branch: str,
     if_commit: str | None,
     key: str | None,
+    within: str | None,
     intent: str | None,
     wait_s: float,
     **_: object,
@@ -39,6 +41,7 @@ def command(  # noqa: PLR0913  # its options
     from agentctl.faces.cli.session import run_operation
 
     arguments = {
+        "in": place(within),
         "query": query,
         "params": object_of(params, "--params"),
         "branch": branch,
