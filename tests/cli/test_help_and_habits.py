@@ -42,7 +42,7 @@ def test_every_command_has_help_with_an_example_of_itself(run: Run, path: tuple[
 def test_the_verbs_of_the_issue_are_all_there() -> None:
     """In the order of the help; a verb more or less is decided here, not come by."""
     wanted = (
-        "init validate lint fmt deps plan apply reconcile rollback draft sandbox playbook config policy approve tui deny "
+        "init validate lint fmt deps plan apply reconcile rollback draft sandbox playbook changeset publish publication config policy approve tui deny "
         "approvals notify load query mutate queries graph branch schema status refresh import locks force-unlock upgrade "
         "freeze thaw state gc ops archive audit backup identity token context doctor mcp serve "
         "agent eval demo explain json-schema version"

@@ -368,7 +368,7 @@ def _not_theirs(publication_id: str) -> Diagnostic:
         "publication_not_yours",
         "publication",
         f"there is no publication {publication_id:.80} that you may see",
-        remedy="agentctl publish list",
+        remedy="agentctl publication list",
     )
 
 

@@ -58,6 +58,27 @@ SECTIONS: Final[tuple[tuple[str, tuple[Verb, ...]], ...]] = (
                 ),
             ),
             Verb(
+                "changeset",
+                "changeset",
+                "What a sandbox makes of its base, and its rows' way home.",
+                (
+                    *("sandbox_changeset", "changeset_show", "changeset_replay"),
+                    "sandbox_merge",
+                ),
+            ),
+            Verb(
+                "publish",
+                "publish",
+                "Hand a sandbox's change set to people.",
+                ("publish",),
+            ),
+            Verb(
+                "publication",
+                "publication",
+                "What was published, and how far it came.",
+                ("publication_list", "publication_show"),
+            ),
+            Verb(
                 "config",
                 "config",
                 "The sources that were applied.",
