@@ -390,6 +390,9 @@ _SANDBOX_RUNNERS: Final = {
     "sandbox_file_refused": "A special file, or a folder too deep, can be neither copied nor kept in a snapshot.",
     "sandbox_snapshot_missing": "The sandbox has no such snapshot, or its content is damaged.",
     "sandbox_storage_failed": "A step on the files of a sandbox failed; nothing is half done.",
+    "sandbox_profile_invalid": "The section `sandboxes` of the operator's profile cannot be used; the message says where and why.",
+    "sandbox_provider_absent": "This host offers no sandboxes of that provider.",
+    "sandbox_token_unknown": "A command holds the token of a secret that is not known here; nothing was run.",
 }
 
 _MACHINES: Final = {

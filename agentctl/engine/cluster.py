@@ -8,7 +8,7 @@ writes the folder's binding; it never touches the ledger or a graph.
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import anyio
 import msgspec
@@ -41,6 +41,9 @@ from agentctl.engine.named_graphs import NamedGraphs
 from agentctl.engine.principals import Principals, PrincipalsBrokenError
 from agentctl.engine.world import World
 from agentctl.graph.port import GraphPort
+
+if TYPE_CHECKING:
+    from agentctl.engine.command_host import CommandHost
 
 _NOT_THERE: Final = frozenset(
     {"config_dir_not_found", "cluster_config_read_error", "path_outside_folder"}
@@ -106,6 +109,8 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True):
     """The sandbox that this is the cluster of; None for the real one."""
     history: History | None = None
     """What was done in sandboxes; None where this process writes none."""
+    commands: "CommandHost | None" = None
+    """This host as the carrier of sandboxes of commands; None where this process carries none."""
 
     @property
     def config_dir(self) -> str:

@@ -54,6 +54,13 @@ class SweptSandboxes(msgspec.Struct, frozen=True, kw_only=True):
     """A warning for each that could not be taken away; the next sweep tries again."""
 
 
+class SweptCommands(msgspec.Struct, frozen=True, kw_only=True):
+    """What a sweep of this host's sandboxes of commands did."""
+
+    ended: tuple[Ending, ...] = ()
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+
 async def sweep_sandboxes(cluster: Cluster) -> SweptSandboxes:
     """Takes away every sandbox whose time is over, and whatever was left by one.
 

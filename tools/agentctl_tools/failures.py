@@ -3,10 +3,12 @@
 from agentctl.adapters.keys.keyfile import KeyFileError
 from agentctl.adapters.keys.terminal import NoTerminalError
 from agentctl.diagnostics.diagnostic import Diagnostic, error
+from agentctl.domain.sandbox.provider import ProviderError
 from agentctl.domain.storage.protocol import BackendError, RefusedError, UnsuitableError
 from agentctl.engine.auditlog import AuditUnavailableError
 from agentctl.engine.backup import DamagedBackupError
 from agentctl.engine.cluster import ClusterOpenError
+from agentctl.engine.command_host import CommandHostError
 from agentctl.engine.freezing import FrozenError
 from agentctl.engine.journal import OpRejectedError
 from agentctl.engine.leases import LeaseLostError, StateLockHeldError
@@ -35,6 +37,8 @@ def diagnostics_of(  # noqa: PLR0911  # one return a family of failures
             | DamagedBackupError()
             | SandboxError()
             | StoreError()
+            | ProviderError()
+            | CommandHostError()
         ):
             return (failure.diagnostic,)
         case NoTerminalError():

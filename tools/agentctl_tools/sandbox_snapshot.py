@@ -22,6 +22,7 @@ from agentctl.engine.snapshotting import (
 )
 from agentctl.engine.world import mint_ulid, stamp_now
 from agentctl_tools import insides
+from agentctl_tools.command_entry import either
 from agentctl_tools.envelopes import count, done
 from agentctl_tools.fields import SandboxNamed
 from agentctl_tools.operation import Call, Envelope, Operation
@@ -150,7 +151,7 @@ async def _diff(call: Call) -> Envelope:
     told = SandboxDiff(
         sandbox=target_of(sandbox_id), before=given.before, after=given.after, changes=changes
     )
-    return done(_summary(changes), data=told)
+    return done(summary_of(changes), data=told)
 
 
 async def _computed(call: Call, sandbox_id: str) -> ChangeDiff:
@@ -202,7 +203,8 @@ async def _keep(call: Call, sandbox_id: str, changes: ChangeDiff) -> None:
         return
 
 
-def _summary(changes: ChangeDiff) -> str:
+def summary_of(changes: ChangeDiff) -> str:
+    """Returns in one line how much differs."""
     files = len(changes.files_added) + len(changes.files_modified) + len(changes.files_removed)
     types = (
         len(changes.packages_added) + len(changes.packages_changed) + len(changes.packages_removed)
@@ -222,7 +224,7 @@ SNAPSHOT = Operation(
     recorded=True,
     action="sandbox_use",
     arguments=SnapshotArguments,
-    handler=_snapshot,
+    handler=either(_snapshot, "snapshot"),
     describe="Try. Keeps a sandbox as it is now under a name.",
     resource=insides.resource,
     context=lambda _: insides.CONTEXT,
@@ -236,7 +238,7 @@ RESTORE = Operation(
     recorded=True,
     action="sandbox_use",
     arguments=SnapshotArguments,
-    handler=_restore,
+    handler=either(_restore, "restore"),
     describe="Try. Makes a sandbox what it was at a snapshot; `base` is as it was opened.",
     resource=insides.resource,
     context=lambda _: insides.CONTEXT,
@@ -249,7 +251,7 @@ DIFF = Operation(
     operation_class="read",
     action="sandbox_use",
     arguments=DiffArguments,
-    handler=_diff,
+    handler=either(_diff, "diff"),
     describe="Look. What changed in a sandbox: files, types, queries, rows, commands.",
     resource=insides.resource,
     context=lambda _: insides.CONTEXT,

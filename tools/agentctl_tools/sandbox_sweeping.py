@@ -8,10 +8,18 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import anyio
+import msgspec
 
 from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.engine.cluster import Cluster
-from agentctl.engine.sandbox_sweep import EVERY_S, SweptSandboxes, sweep_sandboxes
+from agentctl.engine.command_host import CommandHostError
+from agentctl.engine.sandbox_sweep import (
+    EVERY_S,
+    SweptCommands,
+    SweptSandboxes,
+    sweep_sandboxes,
+)
+from agentctl.engine.sandboxes.errors import StoreError
 from agentctl_tools.envelopes import count
 from agentctl_tools.failures import diagnostics_of
 from agentctl_tools.sandbox_history import is_read_only, remember_end
@@ -33,7 +41,27 @@ async def swept(cluster: Cluster) -> tuple[SweptSandboxes, tuple[Diagnostic, ...
     for ending in found.ended:
         warned = await remember_end(cluster, ending.sandbox)
         told += [] if warned is None else [warned]
-    return found, tuple(told)
+    of_commands = await _swept_commands(cluster)
+    told += of_commands.diagnostics
+    ended = (*found.ended, *of_commands.ended)
+    return msgspec.structs.replace(found, ended=ended), tuple(told)
+
+
+async def _swept_commands(cluster: Cluster) -> SweptCommands:
+    """Takes away this host's sandboxes of commands that are over; where nobody can tell, none."""
+    host = cluster.commands
+    if host is None or cluster.history is None or not host.root.is_dir():
+        return SweptCommands()
+    from agentctl.engine.command_sandboxes import Place
+    from agentctl.engine.command_sweep import sweep_commands
+
+    try:
+        store = await cluster.history.store()
+        return await sweep_commands(Place(host=host, store=store, world=cluster.world))
+    except (StoreError, CommandHostError) as failure:
+        return SweptCommands(
+            diagnostics=(msgspec.structs.replace(failure.diagnostic, severity="warning"),)
+        )
 
 
 @asynccontextmanager

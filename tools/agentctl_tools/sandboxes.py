@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from agentctl.domain.sandbox.lending import ROOM, Lending, target_of
+from agentctl.domain.sandbox.provider import ProviderName
 from agentctl.domain.sandbox.records import Command
 from agentctl.engine.lending import ended_of, lending_of, record_of, take_back
 from agentctl.engine.sandbox_quotas import usage
@@ -14,6 +15,7 @@ from agentctl.engine.sandboxes.errors import StoreError
 from agentctl.engine.snapshotting import snapshot_names
 from agentctl.ids import is_ulid
 from agentctl_tools import insides
+from agentctl_tools.command_entry import either
 from agentctl_tools.envelopes import count, done
 from agentctl_tools.fields import Limit, Offset, SandboxNamed
 from agentctl_tools.operation import Call, Envelope, Operation
@@ -23,7 +25,8 @@ from agentctl_tools.sandbox_sweeping import swept
 if TYPE_CHECKING:
     from agentctl.diagnostics.diagnostic import Diagnostic
 
-Standing = Literal["open", "opening", "ending"]
+Standing = Literal["open", "opening", "ending", "stopped", "failed"]
+"""A copy of the cluster is never stopped, and does not fail: those are of sandboxes of commands."""
 
 
 class NoArguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -57,6 +60,7 @@ class SandboxListed(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: str
     intent: str
     """Foreign text."""
+    provider: ProviderName = "graph"
 
 
 class SandboxList(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,12 +95,18 @@ class SandboxClosed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def _list(call: Call) -> Envelope:
-    found = await listed(call)
-    return done(f"{count(len(found), 'sandbox', 'sandboxes')}.", data=SandboxList(sandboxes=found))
+    from agentctl_tools import command_handlers
+
+    of_commands, told = await command_handlers.listed(call)
+    found = tuple(
+        sorted((*await listed(call), *of_commands), key=lambda s: (s.created_at, s.sandbox))
+    )
+    said = f"{count(len(found), 'sandbox', 'sandboxes')}."
+    return done(said, data=SandboxList(sandboxes=found), diagnostics=told)
 
 
 async def listed(call: Call) -> tuple[SandboxListed, ...]:
-    """Returns the sandboxes that the caller may know of."""
+    """Returns the copies of the cluster that the caller may know of."""
     store = call.cluster.store
     found: list[SandboxListed] = []
     for sandbox_id in await store.folders(ROOM):
@@ -202,7 +212,7 @@ SHOW = Operation(
     operation_class="read",
     action="sandbox_use",
     arguments=Arguments,
-    handler=_show,
+    handler=either(_show, "show"),
     describe="Look. One sandbox: what it stands on, its snapshots, what it uses up.",
     resource=insides.resource,
     context=lambda _: insides.CONTEXT,
@@ -215,7 +225,7 @@ COMMANDS = Operation(
     operation_class="read",
     action="sandbox_use",
     arguments=CommandsArguments,
-    handler=_commands,
+    handler=either(_commands, "commands"),
     describe="Look. What was done in a sandbox, command by command.",
     resource=insides.resource,
     context=lambda _: insides.CONTEXT,
@@ -229,7 +239,7 @@ CLOSE = Operation(
     recorded=True,
     action="sandbox_use",
     arguments=Arguments,
-    handler=_close,
+    handler=either(_close, "close"),
     describe="Try. Closes a sandbox; nothing of it is left.",
     resource=insides.resource,
     context=lambda _: insides.CONTEXT,

@@ -102,4 +102,29 @@ EXPLAINED: Final[dict[str, str]] = {
         "is half done: a snapshot is there whole or not at all, and a restored sandbox is as before "
         "or as it was at the snapshot. Mend what the message names and repeat the call."
     ),
+    "sandbox_profile_invalid": (
+        "What a host offers to sandboxes of commands is its operator's: the section `sandboxes` of "
+        "the profile, `~/.config/agentctl/profile.yaml`, and never a folder's file. The section has "
+        "a mistake, so no sandbox of commands is made or used until it is mended. An example:\n\n"
+        "    sandboxes:\n"
+        "      process:\n"
+        "        sources: {site: /srv/site}\n"
+        "      vm:\n"
+        "        sources:\n"
+        "          debian: {image: /srv/images/debian.qcow2, format: qcow2}\n"
+        "        vcpus_max: 4"
+    ),
+    "sandbox_provider_absent": (
+        "Sandboxes of commands are made by providers: `process` copies folders, `vm` copies virtual "
+        "machines. This host offers the one that was asked for not, because its operator named no "
+        "sources for it. Nothing was made. Use another provider, or ask the operator to name a "
+        "source in the profile:\n\n    agentctl explain sandbox_profile_invalid"
+    ),
+    "sandbox_token_unknown": (
+        "Secrets in what a command prints are replaced by tokens such as `[REDACTED_PASSWORD_1]`, "
+        "and are put back where a later command of the same sandbox is started. The values are kept "
+        "in the memory of the process that saw them, and nowhere else. This command holds a token "
+        "of another sandbox, or of a process that has ended, so it was not run. Run again what "
+        "printed the secret, and take the token that it gives now."
+    ),
 }

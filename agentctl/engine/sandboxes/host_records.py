@@ -64,12 +64,23 @@ class HostRecords(Handle):
             return await _hosts(work)
 
     async def reserve_host(
-        self, sandbox_id: str, needs: Needs, *, heartbeat_age_max: timedelta = HEARTBEAT_AGE_MAX
+        self,
+        sandbox_id: str,
+        needs: Needs,
+        *,
+        host_id: str | None = None,
+        heartbeat_age_max: timedelta = HEARTBEAT_AGE_MAX,
     ) -> HostResources:
         """Reserves what a sandbox needs of the host that is to carry it; returns the host.
 
         However many ask at once, no host promises more than it has. The reservation is given back
         by `release_host`, and when the sandbox's record becomes DESTROYED.
+
+        Args:
+            sandbox_id: which.
+            needs: what it takes.
+            host_id: the one host that can carry it; None for any.
+            heartbeat_age_max: after so long without a word, a host is taken for lost.
 
         Raises:
             CapacityError: no host takes it; the detail says what each lacks.
@@ -79,8 +90,9 @@ class HostRecords(Handle):
             raise InvalidError(invalid("needs", "what a sandbox needs is no negative number"))
         async with self._writing() as work:
             while True:
+                known = await _hosts(work)
                 host = place(
-                    await _hosts(work),
+                    [one for one in known if host_id in {None, one.id}],
                     needs,
                     now=work.clock(),
                     heartbeat_age_max=heartbeat_age_max,

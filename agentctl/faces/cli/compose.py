@@ -39,6 +39,7 @@ from agentctl.domain.policy.principals import FirstHuman
 from agentctl.domain.policy.public_key import is_hardware
 from agentctl.domain.storage.protocol import ObjectStore
 from agentctl.engine.cluster import Cluster, ClusterOpenError, open_cluster
+from agentctl.engine.command_host import CommandHost, host_root
 from agentctl.engine.history import History, history_config
 from agentctl.engine.identity import key_path, principal_name
 from agentctl.engine.principals import Signer
@@ -47,6 +48,7 @@ from agentctl_tools.folder_check import cache_of
 
 if TYPE_CHECKING:
     from agentctl.adapters.embedding.asked import Asked
+    from agentctl.adapters.runners.open import Runners
     from agentctl.graph.port import GraphPort
 
 __all__ = [
@@ -103,6 +105,7 @@ class Composition:
             make_archive=_make_archive,
             make_embedder=_make_embedder,
             history=self._histories[-1],
+            commands=_command_host(cluster.store.uri, where.url),
         )
 
     async def _tell(self, notice: Notice) -> tuple[Diagnostic, ...]:
@@ -223,6 +226,23 @@ def _make_archive(settings: ArchiveSettings, folder: Path) -> Archive:
     from agentctl.adapters.archive.open import open_archive
 
     return open_archive(settings, folder=folder, environ=os.environ)
+
+
+def _command_host(storage_uri: str, history_url: str) -> CommandHost:
+    """Returns this host as the carrier of sandboxes of commands; the profile is read when one is asked for."""
+
+    def opened(root: Path) -> "Runners | tuple[Diagnostic, ...]":
+        from agentctl.adapters.notify.profile import profile_path
+        from agentctl.adapters.runners.open import open_runners
+
+        return open_runners(profile_path(os.environ, Path.home()), root)
+
+    return CommandHost(
+        host_root(os.environ, Path.home()),
+        open_runners=opened,
+        storage_uri=storage_uri,
+        history_url=history_url,
+    )
 
 
 def _make_embedder(profile: EmbeddingProfile, digest: str) -> "Asked":

@@ -37,7 +37,7 @@ DEFAULTS: Final[Mapping[str, Mapping[str, object]]] = {
 }
 """Where a tool's default is another than the command line's: with open gates nothing is done, and
 one call reconciles once."""
-TOOLSETS: Final = ("operator",)
+TOOLSETS: Final = ("operator", "commands")
 """What ``--toolsets`` takes; off by default. Their operations say in `toolset` which they are of."""
 HIDDEN: Final[Mapping[str, frozenset[str]]] = {
     "plan": frozenset({"keep"}),

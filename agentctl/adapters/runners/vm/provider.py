@@ -263,6 +263,22 @@ class VmProvider:
         """
         return read_record(self._homes.held(sandbox_id))
 
+    async def planned(self, creation: Creation) -> Machine:
+        """Returns the machine that `create` would make, and makes none; its address is another.
+
+        Raises:
+            ProviderError: There is no such source, or its image cannot be read.
+        """
+        golden = self._golden(creation.source, creation.id)
+        with self._told(creation.id, "look at the golden image"):
+            return machine_of(
+                creation,
+                self._settings.bounds,
+                base=stamp_of(golden.image),
+                base_mb=await self._disks.size_mb(golden),
+                random=self._randomness(MAC_RANDOM_BYTES),
+            )
+
     async def prepare(self, source: str, *, scratch_id: str) -> str:
         """Returns the digest of a golden image of which a copy starts and runs a command.
 
