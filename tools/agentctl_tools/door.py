@@ -9,7 +9,8 @@ is not done. Mistakes come back as diagnostics. Source: access-and-faces 3.2, co
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Final, Literal
+from functools import cache
+from typing import Final, Literal, get_type_hints
 
 import msgspec
 
@@ -24,13 +25,16 @@ from agentctl.engine.cluster import Cluster
 from agentctl.engine.principals import Signer
 from agentctl_tools.envelopes import failed, refused
 from agentctl_tools.failures import diagnostics_of
+from agentctl_tools.fields import Inside
 from agentctl_tools.lookup import find_operation
 from agentctl_tools.nearness import nearest
 from agentctl_tools.operation import Call, Envelope, Notify, Operation
 from agentctl_tools.policies import as_unknown, policies_for
+from agentctl_tools.targets import FOLDER
 
 _AT: Final = re.compile(r" - at `(?P<path>[^`]*)`$")
 _UNKNOWN: Final = re.compile(r"unknown field `(?P<field>[^`]*)`")
+CLUSTER: Final = "cluster"
 _TERMINALS: Final = frozenset({"cli", "tui"})
 
 Arguments = Mapping[str, object] | msgspec.Struct
@@ -88,6 +92,10 @@ async def call(  # noqa: PLR0913  # the door takes what a face knows, and nothin
 async def _made(made: Call, operation: Operation) -> Envelope:
     """Decides, records and runs a call, in the cluster or in the sandbox that it names."""
     sandbox = sandbox_named(made.arguments)
+    if sandbox is None and not operation.enters:
+        nowhere = named_nothing(made.arguments)
+        if nowhere is not None:
+            return failed((nowhere,))
     if operation.recorded or sandbox is not None:
         from agentctl_tools import insides
 
@@ -122,6 +130,28 @@ async def _in_sandbox(made: Call, operation: Operation, sandbox_id: str) -> Enve
         if unrecorded is not None:
             return unrecorded
     return await insides.run(made, operation, sandbox_id)
+
+
+def named_nothing(arguments: msgspec.Struct) -> Diagnostic | None:
+    """Returns why a call's `in` names nothing; None where it does, or the operation looks itself.
+
+    Without this a call meant for a sandbox that is spelt otherwise would be made in the real cluster.
+    """
+    written = getattr(arguments, "within", CLUSTER)
+    if written in {CLUSTER, FOLDER} or not _is_of_sandboxes(type(arguments)):
+        return None
+    return error(
+        "invalid_arguments",
+        "$.in",
+        f"`{written}` is neither `cluster` nor a sandbox, so nothing was done",
+        remedy="Write a sandbox as `sandbox:ID`, or leave out `in`: sandbox_list names them.",
+    )
+
+
+@cache
+def _is_of_sandboxes(kind: type[msgspec.Struct]) -> bool:
+    """Returns whether `in` is about the cluster or a sandbox alone, and about no draft."""
+    return get_type_hints(kind, include_extras=True).get("within") == Inside
 
 
 async def leave(cluster: Cluster) -> None:

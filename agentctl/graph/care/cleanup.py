@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from agentctl.graph.branching.names import RESERVED
 from agentctl.graph.care.retention import (
     Logs,
     Place,
@@ -230,7 +231,14 @@ def _record(last: Cleanup | None, going: frozenset[Place], stamp: Stamp) -> Clea
 
 def _report(logs: Logs, verdict: _Verdict, *, rehearsal: bool) -> CleanupReport:
     def counted(places: frozenset[Place]) -> dict[str, int]:
-        return {b: n for b in logs.commits if (n := sum(c == b for c, _ in places))}
+        found: dict[str, int] = {}
+        for branch in logs.commits:
+            # Whose sandboxes there are is not for everybody who may clean up: they are told as one.
+            shown = RESERVED if branch.startswith(RESERVED) else branch
+            count = sum(place == branch for place, _ in places)
+            if count:
+                found[shown] = found.get(shown, 0) + count
+        return found
 
     return CleanupReport(
         commits=counted(verdict.going),
