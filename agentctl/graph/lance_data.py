@@ -122,8 +122,13 @@ class LanceData:
         return branches.branch_info(commit)
 
     async def branch_names(self, graph_id: str) -> tuple[str, ...]:
-        """Returns the names under which commits were ever written, also those of sandboxes, sorted."""
-        return await self._roots.log.branches(graph_id)
+        """Returns the names under which there are commits, also those of sandboxes, sorted.
+
+        A disk keeps the empty folder of a branch that was forgotten; it is none of them.
+        """
+        log = self._roots.log
+        names = await log.branches(graph_id)
+        return tuple([name for name in names if await log.numbers(graph_id, name)])
 
     async def forget_branches(
         self, graph_id: str, is_gone: Callable[[str], bool], *, stamp: Stamp

@@ -263,6 +263,7 @@ def test_gc_takes_away_what_is_over_and_says_why(at: Terminal) -> None:
 
     assert told == f"{opened.removeprefix('sandbox:')}  its time is over\n\nTook away 1 sandbox.\n"
     assert [one["name"] for one in at.json("sandbox", "list")["sandboxes"]] == ["young"]
+    assert at.done("sandbox", "gc") == "Took away 0 sandboxes.\n"
 
 
 def over(record: Path) -> None:
