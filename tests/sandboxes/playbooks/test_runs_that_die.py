@@ -1,0 +1,114 @@
+"""A run's process dies between any two writes; whoever resumes it does what is left, and nothing twice."""
+
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from agentctl.domain.policy.caller import Caller
+from agentctl.engine.cluster import Cluster
+from agentctl.engine.playbooks import known_runs
+from agentctl.testing.builders import QUERY, WIDER_SCHEMA
+from agentctl.testing.crash import Crash
+from agentctl_tools.door import call
+from agentctl_tools.operation import Envelope
+from tests.sandboxes.inside.inside_rig import names_in
+from tests.sandboxes.tools.sandbox_desk import Desk, desk
+
+VERSION = "  version: String?\n"
+TASKS: tuple[tuple[str, dict[str, object]], ...] = (
+    # An edit that is done twice leaves the words there twice.
+    ("draft_edit", {"path": "supply.pg", "old": VERSION, "new": f"{VERSION}  note: String?\n"}),
+    ("draft_edit", {"path": "supply.gq", "old": "  order {", "new": "  // once\n  order {"}),
+    ("apply", {}),
+    # Links bear no key: a load that is done twice is there twice.
+    ("load_rows", {"graph": "supply", "rows": '{"type": "Package", "data": {"name": "c"}}'}),
+    (
+        "load_rows",
+        {"graph": "supply", "rows": '{"edge": "DependsOn", "from": "b", "to": "a", "data": {}}'},
+    ),
+)
+LINKS = "query links() { match { $p: Package $p dependsOn $q } return { $p.name, $q.name } }"
+
+
+@asynccontextmanager
+async def written(tmp_path: Path) -> AsyncIterator[tuple[Desk, str]]:
+    """Gives a desk with a playbook, and its id."""
+    async with desk(tmp_path) as at:
+        playbook = (await at.must("playbook_create", name="p")).id
+        for module, params in TASKS:
+            await at.must("playbook_edit", name="p", change="add", module=module, params=params)
+        yield at, playbook
+
+
+async def ran(cluster: Cluster, by: Caller, place: str, resume: str | None) -> Envelope:
+    given = {"name": "p", "in": place, "intent": "once", "resume": resume}
+    return await call(cluster, by, "playbook_run", given)
+
+
+async def test_a_row_is_loaded_once_wherever_a_run_for_real_dies(tmp_path: Path) -> None:
+    await died_everywhere(tmp_path, place="cluster", every=9)
+
+
+@pytest.mark.slow
+async def test_each_task_takes_effect_once_wherever_a_run_for_real_dies(tmp_path: Path) -> None:
+    await died_everywhere(tmp_path, place="cluster", every=1)
+
+
+@pytest.mark.slow
+async def test_each_task_takes_effect_once_wherever_a_run_in_a_sandbox_dies(
+    tmp_path: Path,
+) -> None:
+    await died_everywhere(tmp_path, place="sandbox", every=2)
+
+
+async def died_everywhere(tmp_path: Path, *, place: str, every: int) -> None:
+    """Kills a run at every so manieth write, and lets another process go on."""
+    async with written(tmp_path) as (at, playbook):
+        where = place if place == "cluster" else (await at.must("sandbox_open")).sandbox
+        kept, struck = tmp_path / "kept", 0
+        shutil.copytree(at.bench.path, kept)
+        for step in range(1, 2000, every):
+            dying, _ = await at.bench.crashing(step, "after" if step % 2 else "before")
+            try:
+                await ran(with_history(at, dying), at.agent, where, None)
+            except* Crash:
+                struck += 1
+            else:
+                break
+            at.bench.world.advance(200)
+            await resumed(at, playbook, where, step)
+            shutil.rmtree(at.bench.path)
+            shutil.copytree(kept, at.bench.path)
+        assert struck > 8, struck
+
+
+def with_history(at: Desk, cluster: Cluster) -> Cluster:
+    return msgspec.structs.replace(cluster, history=at.cluster.history)
+
+
+async def resumed(at: Desk, playbook: str, where: str, step: int) -> None:
+    """Goes on in another process until all is done, and looks at what was done."""
+    cluster = with_history(at, await at.bench.open())
+    known = await known_runs(cluster.store, playbook)
+    envelope = await ran(cluster, at.agent, where, known[0].run.run if known else None)
+    if known and known[0].state.status == "done":  # it died when all was done
+        assert [d.code for d in envelope.diagnostics] == ["playbook_run_over"]
+    else:
+        assert envelope.ok, (step, envelope.summary, envelope.diagnostics)
+    (run,) = await known_runs(cluster.store, playbook)
+    assert run.state.status == "done"
+    asked = {"graph": "supply", "query": LINKS, "in": where}
+    links = await call(cluster, at.agent, "query", asked)
+    assert links.ok, links.diagnostics
+    found = sorted((row["p.name"], row["q.name"]) for row in links.data.rows)  # type: ignore[attr-defined]
+    assert found == [("a", "b"), ("b", "a")], step
+    if where == "cluster":
+        files = {name: (at.bench.path / name).read_text() for name in ("supply.pg", "supply.gq")}
+        assert files["supply.pg"] == WIDER_SCHEMA, step
+        assert files["supply.gq"] == QUERY.replace("  order {", "  // once\n  order {"), step
+    expected = ["a", "b", "c"] if where == "cluster" else ["a", "b"]
+    assert await names_in(cluster, "supply") == expected, step
