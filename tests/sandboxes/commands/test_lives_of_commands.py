@@ -1,14 +1,13 @@
 """Sandboxes of commands from start to end through the door, over folders and over machines."""
 
 from contextlib import suppress
-from datetime import timedelta
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from agentctl.domain.sandbox.provider import ProviderError
 from agentctl.diagnostics.diagnostic import error
+from agentctl.domain.sandbox.provider import ProviderError
 from agentctl.testing.consent import caller
 from tests.sandboxes.commands.command_desk import CommandDesk, restarted
 
@@ -159,7 +158,7 @@ async def test_a_sandbox_is_listed_shown_and_closed_and_nothing_is_left(desk: Co
 
 async def test_time_counts_from_creation_and_each_sandbox_has_its_own(desk: CommandDesk) -> None:
     short, long = await desk.start(ttl_s=60), await desk.start(ttl_s=7200)
-    desk.bench.world.advance(timedelta(seconds=61))
+    desk.bench.world.advance(61)
 
     swept = await desk.must("sandbox_sweep", by=desk.bench.sarah)
 
@@ -172,7 +171,7 @@ async def test_a_sandbox_in_error_goes_when_its_time_is_over_too(desk: CommandDe
     await desk.store.update_sandbox_state(sandbox.removeprefix("sandbox:"), "ERROR")
 
     early = await desk.must("sandbox_sweep", by=desk.bench.sarah)
-    desk.bench.world.advance(timedelta(seconds=61))
+    desk.bench.world.advance(61)
     late = await desk.must("sandbox_sweep", by=desk.bench.sarah)
 
     assert (len(early.ended), len(late.ended)) == (0, 1)
@@ -189,7 +188,7 @@ async def test_what_a_dead_process_left_and_no_record_knows_goes_with_the_sweep(
     provider = desk.host.provider(desk.kind)
     await provider.create(Creation(id=left, name="left", source=desk.source))
     await provider.start(left)
-    desk.bench.world.advance(timedelta(minutes=11))
+    desk.bench.world.advance(660)
 
     swept = await desk.must("sandbox_sweep", by=desk.bench.sarah)
 
@@ -235,7 +234,7 @@ async def test_a_destroy_that_fails_is_tried_again_and_keeps_no_other_from_going
         await destroy(sandbox_id)
 
     monkeypatch.setattr(provider, "destroy", failing)
-    files.bench.world.advance(timedelta(seconds=61))
+    files.bench.world.advance(61)
     first = await files.ask("sandbox_sweep", by=files.bench.sarah)
     monkeypatch.undo()
     second = await files.must("sandbox_sweep", by=files.bench.sarah)
@@ -258,7 +257,7 @@ async def test_a_close_that_fails_is_finished_by_the_sweep(
     monkeypatch.setattr(provider, "destroy", failing)
     assert await files.codes("sandbox_close", in_=sandbox) == ["sandbox_storage_failed"]
     monkeypatch.undo()
-    files.bench.world.advance(timedelta(seconds=2))
+    files.bench.world.advance(2)
     swept = await files.must("sandbox_sweep", by=files.bench.sarah)
 
     assert [f"sandbox:{e.sandbox}" for e in swept.ended] == [sandbox]
