@@ -43,6 +43,7 @@ TOOLS = [
     "sandbox_restore",
     "sandbox_diff",
     "sandbox_close",
+    "publish",
     "apply",
     "rollback",
     "approve",
@@ -144,7 +145,7 @@ async def test_real_tools_require_an_intent_and_an_idempotency_key(tmp_path: Pat
         listed = (await client.list_tools()).tools
 
     real = {t.name: t.input_schema for t in listed if (t.description or "").startswith("Real. ")}
-    assert sorted(real) == ["apply", "approve", "mutate", "rollback"]
+    assert sorted(real) == ["apply", "approve", "mutate", "publish", "rollback"]
     for schema in real.values():
         assert {"intent", "idempotency_key"} <= set(schema["required"])
 
