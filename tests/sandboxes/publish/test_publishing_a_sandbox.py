@@ -44,8 +44,7 @@ async def test_a_branch_with_one_commit_says_what_was_tried_and_becomes_the_same
     async with publisher(tmp_path) as at:
         box = await at.tried()
         inside = changes(await at.must("plan", in_=box))
-        opened = await at.ask("sandbox_open", name="before")
-        before = opened.data.sandbox
+        before = (await at.must("sandbox_open", name="before")).sandbox
         for path, text in (("supply.pg", WIDER_SCHEMA), ("supply.gq", QUERY + NEWER)):
             await at.must("draft_edit", in_=before, path=path, content=text)
         tried = changes(await at.must("plan", in_=before))
@@ -82,15 +81,15 @@ async def test_a_publication_goes_from_pending_to_merged_and_a_plan_is_proposed(
         assert at.forge is not None
         answer = await at.hand_in(await at.tried())
         publication = answer.data.publication
-        still = await at.ask("publication_show", id=publication.id)
+        still = await at.must("publication_show", id=publication.id)
         head = await at.cluster.ledger.head()
         at.forge.merge(1)
 
-        seen = await at.ask("publication_show", id=publication.id)
+        seen: Any = await at.ask("publication_show", id=publication.id)
 
         assert publication.status == "PR_CREATED"
         assert publication.pr_url.endswith("/pull/1")
-        assert still.data.publication.status == "PR_CREATED"
+        assert still.publication.status == "PR_CREATED"
         assert seen.data.publication.status == "MERGED"
         assert [n.tool for n in seen.next] == ["plan"]
         assert await at.cluster.ledger.head() == head
@@ -133,11 +132,11 @@ async def test_a_crash_at_any_keeping_and_a_retry_make_one_commit_and_one_pull_r
 
         again = await at.hand_in(box, idempotency_key="k")
         once_more = await at.hand_in(box, idempotency_key="k")
-        fresh = await at.ask("publish", in_=box, to="origin", intent="other words")
+        fresh = await at.must("publish", in_=box, to="origin", intent="other words")
 
         assert again.ok, again.diagnostics
         assert once_more.data == again.data
-        assert fresh.data.publication.commit_sha == again.data.publication.commit_sha
+        assert fresh.publication.commit_sha == again.data.publication.commit_sha
         assert again.data.publication.status == "PR_CREATED"
         assert len(at.forge.pulls) == 1
         assert len(at.made()) == len(at.made(at.origin)) == 1

@@ -1,6 +1,7 @@
 """The rows of a sandbox come home by a merge that a policy permits, and never bring a schema. Source: sandboxes 4."""
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -18,7 +19,7 @@ async def with_a_row(at: Publisher) -> str:
     return str(box)
 
 
-def home(box: str, **more: object) -> dict[str, object]:
+def home(box: str, **more: object) -> dict[str, Any]:
     return {"in_": box, "graph": "supply", "intent": "they are good", **more}
 
 
@@ -79,8 +80,9 @@ async def test_rows_in_conflict_are_told_and_nothing_is_merged(tmp_path: Path) -
         refused = await at.ask("sandbox_merge", by=sarah, **home(box))
 
         assert not refused.ok
-        assert refused.data.report.conflict_count == 1
-        assert refused.data.op.status == "failed"
+        data: Any = refused.data
+        assert data.report.conflict_count == 1
+        assert data.op.status == "failed"
 
 
 async def test_rows_of_a_changed_schema_wait_for_the_real_migration(tmp_path: Path) -> None:
