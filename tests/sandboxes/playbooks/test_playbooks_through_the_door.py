@@ -1,6 +1,9 @@
 """An agent makes a playbook of what it did in a sandbox, changes it, and runs it elsewhere and for real."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -8,8 +11,13 @@ import yaml
 
 from agentctl.engine.lending import lending_of
 from agentctl.engine.sandboxed import inside
+from agentctl.engine.sandboxes.migration import VERSION_TABLE
+from agentctl.engine.sandboxes.opening import open_store
+from agentctl.engine.sandboxes.settings import StoreConfig
 from agentctl.engine.snapshotting import snapshot_named
+from agentctl.testing import sandbox_records as make
 from agentctl.testing.builders import QUERY, WIDER_SCHEMA, cluster_yaml, decide
+from agentctl.testing.clock import START
 from agentctl.testing.consent import caller
 from tests.sandboxes.inside.inside_rig import names_in
 from tests.sandboxes.tools.sandbox_desk import Desk, desk
@@ -85,14 +93,14 @@ async def test_a_playbook_runs_for_real_as_its_caller(tmp_path: Path) -> None:
         assert (at.bench.path / "supply.pg").read_text() == WIDER_SCHEMA
 
 
-def modules_of(shown: object) -> list[str]:
-    return [task.module for task in shown.tasks]  # type: ignore[attr-defined]  # a PlaybookShown
+def modules_of(shown: Any) -> list[str]:
+    return [task.module for task in shown.tasks]
 
 
-def as_written(at: Desk, shown: object) -> dict[str, object]:
+def as_written(at: Desk, shown: Any) -> dict[str, object]:
     """Returns the play that a playbook's file holds, which is what is shown of it."""
-    text = (at.bench.path / shown.file).read_text(encoding="utf-8")  # type: ignore[attr-defined]
-    assert text == shown.yaml  # type: ignore[attr-defined]
+    text = (at.bench.path / shown.file).read_text(encoding="utf-8")
+    assert text == shown.yaml
     (play,) = yaml.safe_load(text)
     assert isinstance(play, dict)
     return play
@@ -113,7 +121,7 @@ async def test_a_gate_stops_a_run_for_real_and_it_goes_on_after_the_decision(
         ]:
             await at.must("playbook_edit", name="less", change="add", module=module, params=params)
         stopped = await at.ask("playbook_run", name="less", intent="one graph is enough")
-        ran = stopped.data
+        ran: Any = stopped.data
 
         assert stopped.ok
         assert (ran.status, ran.done) == ("waiting", 1)
@@ -143,7 +151,7 @@ async def graphs_of(at: Desk) -> set[str]:
     return {name for name in applied if name.startswith("graph.")}
 
 
-async def approved(at: Desk, asking: dict[str, object]) -> None:
+async def approved(at: Desk, asking: dict[str, Any]) -> None:
     """Lets the agent ask for a gate as it was told, and sarah decide it."""
     asked = await at.must(
         "request_approval",
@@ -211,7 +219,7 @@ async def test_an_order_that_is_no_permutation_fails_as_a_whole(tmp_path: Path, 
 
 
 async def with_tasks(at: Desk, name: str, number: int) -> list[str]:
-    await at.must("playbook_create", name=name)
+    shown = await at.must("playbook_create", name=name)
     for _ in range(number):
         shown = await at.must(
             "playbook_edit", name=name, change="add", module="validate", params={}
@@ -282,11 +290,12 @@ async def test_anothers_playbook_is_read_and_run_but_changed_by_its_author_or_a_
         (task,) = await with_tasks(at, "mine", 1)
         runs = await at.must("playbook_run", name="mine", intent="look")
 
-        for operation, more in {
+        changes: dict[str, dict[str, Any]] = {
             "playbook_edit": {"change": "delete", "task": task},
             "playbook_reorder": {"tasks": [task]},
             "playbook_delete": {},
-        }.items():
+        }
+        for operation, more in changes.items():
             codes = await at.codes(operation, by=other, name="mine", **more)
             assert codes == ["playbook_not_yours"]
         assert (await at.must("playbook_show", by=other, name="mine")).tasks[0].id == task
@@ -323,16 +332,17 @@ async def test_a_failure_stops_a_run_and_a_resumption_tries_that_task_again(tmp_
                 "playbook_edit", name="rows", change="add", module="load_rows", params=params
             )
         failed = await at.ask("playbook_run", name="rows", intent="rows", idempotency_key="k")
-        ran = failed.data
+        ran: Any = failed.data
 
         assert (failed.ok, ran.status, ran.done) == (False, "failed", 1)
         assert failed.diagnostics
         assert await names_in(at.cluster, "supply") == ["a", "b", "c"]
         told = await at.ask("playbook_run", name="rows", intent="rows", idempotency_key="k")
-        assert (told.data.run, told.data.tasks[1].attempts) == (ran.run, 1)
+        known: Any = told.data
+        assert (known.run, known.tasks[1].attempts) == (ran.run, 1)
         assert [d.code for d in told.diagnostics] == [d.code for d in failed.diagnostics]
-        again = await at.ask("playbook_run", name="rows", intent="rows", resume=ran.run)
-        assert (again.data.status, again.data.tasks[1].attempts) == ("failed", 2)
+        again: Any = (await at.ask("playbook_run", name="rows", intent="rows", resume=ran.run)).data
+        assert (again.status, again.tasks[1].attempts) == ("failed", 2)
         other = caller("agent:other", "agent", "http")
         codes = await at.codes("playbook_run", by=other, name="rows", intent="rows", resume=ran.run)
         assert codes == ["playbook_not_yours"]
@@ -366,3 +376,77 @@ async def test_names_are_there_once_and_empty_ones_do_not_run(tmp_path: Path) ->
         assert await at.codes("playbook_run", name="one", in_="01J9", intent="x") == [
             "invalid_arguments"
         ]
+
+
+async def test_a_run_that_somebody_is_at_is_not_gone_on_with(tmp_path: Path) -> None:
+    async with desk(tmp_path) as at:
+        await with_tasks(at, "mine", 1)
+        await at.must("playbook_edit", name="mine", change="add", module="lint", params={})
+        await at.must(
+            "playbook_edit",
+            name="mine",
+            change="add",
+            module="mutate",
+            params={"query": "supply.no"},
+        )
+        stopped: Any = (await at.ask("playbook_run", name="mine", intent="x")).data
+        resume = {"name": "mine", "intent": "x", "resume": stopped.run}
+
+        async with at.cluster.leases.hold(
+            f"playbook.{stopped.run}", principal=at.agent.id, operation="playbook_run"
+        ):
+            assert await at.codes("playbook_run", **resume) == ["state_lock_held"]
+        (known,) = (await at.must("playbook_show", name="mine")).runs
+        assert known == stopped
+
+
+async def test_a_request_that_is_sent_again_goes_on_with_its_run_and_begins_no_other(
+    tmp_path: Path,
+) -> None:
+    async with desk(tmp_path) as at:
+        await with_tasks(at, "mine", 2)
+        asked: dict[str, Any] = {"name": "mine", "intent": "x", "idempotency_key": "k"}
+
+        first = await at.must("playbook_run", **asked)
+        again = await at.must("playbook_run", **asked)
+
+        assert first == again
+        assert len((await at.must("playbook_show", name="mine")).runs) == 1
+        other = asked | {"intent": "y"}
+        assert await at.codes("playbook_run", **other) == ["idempotency_conflict"]
+
+
+async def test_a_mutation_that_was_tried_runs_in_a_sandbox_and_for_real(tmp_path: Path) -> None:
+    adds = QUERY + "query add($name: String) { insert Package { name: $name } }\n"
+    async with desk(tmp_path) as at:
+        box = (await at.must("sandbox_open", name="try")).sandbox
+        await at.must("draft_edit", in_=box, path="supply.gq", content=adds)
+        await at.must("apply", in_=box, intent="try")
+        await at.must("sandbox_write", in_=box, query="supply.add", params={"name": "m"})
+        made = await at.must("playbook_from_sandbox", in_=box, name="adds")
+        fresh = (await at.must("sandbox_open", name="again")).sandbox
+        await at.must("playbook_run", name="adds", in_=fresh, intent="x")
+        await at.must("playbook_run", name="adds", intent="x")
+
+        assert modules_of(made) == ["draft_edit", "apply", "mutate"]
+        read = await at.must("run_query", in_=fresh, query="supply.all_packages")
+        assert [row["p.name"] for row in read.rows] == ["a", "b", "m"]
+        assert await names_in(at.cluster, "supply") == ["a", "b", "m"]
+
+
+async def test_playbooks_of_an_older_store_have_no_author_and_are_for_humans_to_change(
+    tmp_path: Path,
+) -> None:
+    url = f"sqlite:///{tmp_path / 'history.sqlite'}"
+    store = await open_store(StoreConfig(url=url), clock=lambda: START)
+    await store.create_playbook(make.playbook("old", name="old"))
+    await store.close()
+    with closing(sqlite3.connect(tmp_path / "history.sqlite")) as older:
+        older.execute("ALTER TABLE playbooks DROP COLUMN author")
+        older.execute(f"UPDATE {VERSION_TABLE} SET version_num = 'records_0001'")
+        older.commit()
+
+    async with desk(tmp_path) as at:
+        assert (await at.must("playbook_show", name="old")).author is None
+        assert await at.codes("playbook_delete", name="old") == ["playbook_not_yours"]
+        await at.must("playbook_delete", by=at.bench.sarah, name="old")

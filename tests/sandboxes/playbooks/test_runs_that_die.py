@@ -4,14 +4,25 @@ import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 import pytest
 
 from agentctl.domain.policy.caller import Caller
+from agentctl.domain.sandbox.playbook_runs import PlaybookRun, RunState, RunTask
 from agentctl.engine.cluster import Cluster
-from agentctl.engine.playbooks import known_runs
-from agentctl.testing.builders import QUERY, WIDER_SCHEMA
+from agentctl.engine.playbooks import (
+    Attempt,
+    Outcome,
+    Preparation,
+    Way,
+    begin_run,
+    carry_on,
+    known_runs,
+)
+from agentctl.engine.world import stamp_now
+from agentctl.testing.builders import QUERY, WIDER_SCHEMA, Bench, folder_files
 from agentctl.testing.crash import Crash
 from agentctl_tools.door import call
 from agentctl_tools.operation import Envelope
@@ -44,8 +55,8 @@ async def written(tmp_path: Path) -> AsyncIterator[tuple[Desk, str]]:
         yield at, playbook
 
 
-async def ran(cluster: Cluster, by: Caller, place: str, resume: str | None) -> Envelope:
-    given = {"name": "p", "in": place, "intent": "once", "resume": resume}
+async def ran(cluster: Cluster, by: Caller, place: str, **more: str) -> Envelope:
+    given = {"name": "p", "in": place, "intent": "once", **more}
     return await call(cluster, by, "playbook_run", given)
 
 
@@ -65,8 +76,19 @@ async def test_each_task_takes_effect_once_wherever_a_run_in_a_sandbox_dies(
     await died_everywhere(tmp_path, place="sandbox", every=2)
 
 
-async def died_everywhere(tmp_path: Path, *, place: str, every: int) -> None:
-    """Kills a run at every so manieth write, and lets another process go on."""
+@pytest.mark.slow
+async def test_the_same_request_goes_on_wherever_its_run_died(tmp_path: Path) -> None:
+    await died_everywhere(tmp_path, place="cluster", every=4, key="k")
+
+
+async def died_everywhere(
+    tmp_path: Path, *, place: str, every: int, key: str | None = None
+) -> None:
+    """Kills a run at every so manieth write, and lets another process go on.
+
+    With *key* that one sends the same request again, else it resumes the run.
+    """
+    asked = {} if key is None else {"idempotency_key": key}
     async with written(tmp_path) as (at, playbook):
         where = place if place == "cluster" else (await at.must("sandbox_open")).sandbox
         kept, struck = tmp_path / "kept", 0
@@ -74,13 +96,13 @@ async def died_everywhere(tmp_path: Path, *, place: str, every: int) -> None:
         for step in range(1, 2000, every):
             dying, _ = await at.bench.crashing(step, "after" if step % 2 else "before")
             try:
-                await ran(with_history(at, dying), at.agent, where, None)
+                await ran(with_history(at, dying), at.agent, where, **asked)
             except* Crash:
                 struck += 1
             else:
                 break
             at.bench.world.advance(200)
-            await resumed(at, playbook, where, step)
+            await resumed(at, playbook, where, step, **asked)
             shutil.rmtree(at.bench.path)
             shutil.copytree(kept, at.bench.path)
         assert struck > 8, struck
@@ -90,12 +112,14 @@ def with_history(at: Desk, cluster: Cluster) -> Cluster:
     return msgspec.structs.replace(cluster, history=at.cluster.history)
 
 
-async def resumed(at: Desk, playbook: str, where: str, step: int) -> None:
+async def resumed(at: Desk, playbook: str, where: str, step: int, **asked: str) -> None:
     """Goes on in another process until all is done, and looks at what was done."""
     cluster = with_history(at, await at.bench.open())
     known = await known_runs(cluster.store, playbook)
-    envelope = await ran(cluster, at.agent, where, known[0].run.run if known else None)
-    if known and known[0].state.status == "done":  # it died when all was done
+    if known and not asked:
+        asked = {"resume": known[0].run.run}
+    envelope = await ran(cluster, at.agent, where, **asked)
+    if "resume" in asked and known[0].state.status == "done":  # it died when all was done
         assert [d.code for d in envelope.diagnostics] == ["playbook_run_over"]
     else:
         assert envelope.ok, (step, envelope.summary, envelope.diagnostics)
@@ -112,3 +136,40 @@ async def resumed(at: Desk, playbook: str, where: str, step: int) -> None:
         assert files["supply.gq"] == QUERY.replace("  order {", "  // once\n  order {"), step
     expected = ["a", "b", "c"] if where == "cluster" else ["a", "b"]
     assert await names_in(cluster, "supply") == expected, step
+
+
+async def test_a_call_that_may_still_be_under_way_is_made_again_under_its_number(
+    tmp_path: Path,
+) -> None:
+    bench = Bench(tmp_path)
+    cluster = await bench.begun(folder_files())
+    task = RunTask(id="t", name="t", module="validate", params={})
+    run = PlaybookRun(
+        run="r",
+        playbook="p",
+        name="p",
+        place="cluster",
+        by="sarah",
+        intent="i",
+        at=stamp_now(cluster.world),
+        tasks=(task,),
+    )
+    await begin_run(cluster, run)
+    seen: list[tuple[int, bool, int]] = []
+    kinds: list[Literal["unknown", "fail", "succeed"]] = ["unknown", "fail", "fail", "succeed"]
+
+    async def prepare(_run: PlaybookRun, _state: RunState) -> Preparation:
+        return Preparation(edits=len(seen))
+
+    async def made(attempt: Attempt) -> Outcome:
+        seen.append((attempt.number, attempt.is_repeated, attempt.edits))
+        kind = kinds[len(seen) - 1]
+        return Outcome(kind=kind, is_broken_off=kind == "fail" and attempt.is_repeated)
+
+    statuses = []
+    for _ in range(3):
+        way = Way(prepare=prepare, make=made)
+        statuses.append((await carry_on(cluster, bench.sarah, run, way)).state.status)
+
+    assert statuses == ["begun", "failed", "done"]
+    assert seen == [(1, False, 0), (1, True, 0), (2, False, 2), (3, False, 3)]

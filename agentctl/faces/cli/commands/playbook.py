@@ -1,5 +1,6 @@
 """`agentctl playbook`: calls in an order, made of what was tried, run again elsewhere or for real."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -178,7 +179,7 @@ def run(  # its options
     run_command(main)
 
 
-async def _run(session: "Session", asked: dict[str, object]) -> "Ended":
+async def _run(session: "Session", asked: Mapping[str, object]) -> "Ended":
     from agentctl.faces.cli.session import Ended
 
     envelope = await session.call("playbook_run", asked)
@@ -188,7 +189,7 @@ async def _run(session: "Session", asked: dict[str, object]) -> "Ended":
     return Ended(envelope=envelope, text=_ran(ran), waiting=ran.status == "waiting")
 
 
-def _changed(operation: str, asked: dict[str, object]) -> None:
+def _changed(operation: str, asked: Mapping[str, object]) -> None:
     from agentctl.faces.cli.session import run_operation
 
     run_operation(operation, asked, show=_one)
