@@ -45,6 +45,8 @@ SECTIONS: Final[tuple[tuple[str, tuple[Verb, ...]], ...]] = (
                     *("sandbox_open", "sandbox_list", "sandbox_show", "draft_edit"),
                     *("sandbox_write", "sandbox_snapshot", "sandbox_restore", "sandbox_diff"),
                     *("sandbox_commands", "sandbox_close", "sandbox_sweep"),
+                    *("sandbox_start", "sandbox_run", "sandbox_stop", "sandbox_look"),
+                    "sandbox_prepare",
                 ),
             ),
             Verb(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from agentctl.faces.cli.commands.sandbox_commands import VERBS
 from agentctl.faces.cli.json_values import object_of
 from agentctl.faces.cli.options import example, place, sandbox_target, shared
 
@@ -60,7 +61,7 @@ def open_one(
         raise click.BadParameter(msg, param_hint="NAME")
     arguments: dict[str, object] = {"in": place(None, draft), "name": name, "purpose": purpose}
     if ttl is not None:
-        arguments["ttl_s"] = _seconds(ttl)
+        arguments["ttl_s"] = seconds(ttl)
     run_operation("sandbox_open", arguments, show=_opened)
 
 
@@ -265,7 +266,12 @@ def gc(**_: object) -> None:
     run_operation("sandbox_sweep", {}, show=swept_text)
 
 
-def _seconds(written: str) -> int:
+def seconds(written: str) -> int:
+    """Returns the life of a sandbox as it was typed.
+
+    Raises:
+        click.BadParameter: it is none.
+    """
     from agentctl.domain.config.durations import duration_s
 
     seconds = duration_s(written)
@@ -289,6 +295,10 @@ def _rows(file: str) -> str:
     except UnicodeDecodeError as failure:
         msg = f"'{file}' is not UTF-8"
         raise click.BadParameter(msg, param_hint="FILE") from failure
+
+
+for _verb in VERBS:
+    command.add_command(_verb)
 
 
 def _opened(data: "SandboxOpened") -> str:
