@@ -17,7 +17,6 @@ from agentctl.faces.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from agentctl.diagnostics.diagnostic import Diagnostic
     from agentctl.domain.sandbox.changeset import ChangeSetBody
     from agentctl.faces.cli.session import Session
 
@@ -84,8 +83,9 @@ def apply(context: click.Context, /, file: Path, folder: Path, **_: object) -> N
     import anyio
 
     from agentctl.faces.cli.printing import print_diagnostics, print_json, say
+    from agentctl_tools.changeset_file import apply_file
 
-    told = anyio.run(_applied, file, folder)
+    told = anyio.run(apply_file, file, folder)
     if settings_of(context).as_json:
         print_json({"ok": not told, "diagnostics": told})
     elif told:
@@ -110,21 +110,6 @@ def merge(sandbox: str, graph: str, intent: str | None, wait_s: float, **_: obje
     why = intent if intent is not None else f"merge the rows of {target} into {graph}"
     asked = {"in": target, "graph": graph, "intent": why, "wait_s": wait_s}
     run_operation("sandbox_merge", asked, show=lambda done: merged_text(done, target, "main"))
-
-
-async def _applied(file: Path, folder: Path) -> "tuple[Diagnostic, ...]":
-    import anyio
-
-    from agentctl.adapters.sources.directory import Folder
-    from agentctl.diagnostics.diagnostic import error
-    from agentctl.domain.sandbox.changeset import ChangeSetError, decode_changeset
-    from agentctl.engine.changeset_folder import apply_to_folder
-
-    try:
-        body = decode_changeset(await anyio.Path(file).read_bytes())
-    except ChangeSetError as failure:
-        return (error("change_set_not_found", file.name, str(failure)),)
-    return await apply_to_folder(Folder(folder), body)
 
 
 def _body(data: Any) -> "ChangeSetBody":  # noqa: ANN401  # a ChangeSetShown, or what a door elsewhere sent

@@ -2,7 +2,6 @@
 
 import click
 
-from agentctl.faces.cli.commands.publish import publication_line
 from agentctl.faces.cli.options import example, shared
 
 
@@ -16,6 +15,7 @@ def command(**_: object) -> None:
 @shared
 def list_publications(**_: object) -> None:
     """List the publications, newest first."""
+    from agentctl.faces.cli.publication_text import publication_line
     from agentctl.faces.cli.session import run_operation
 
     run_operation(
@@ -30,6 +30,7 @@ def list_publications(**_: object) -> None:
 @shared
 def show(publication: str, **_: object) -> None:
     """Show a publication as its remote has it now."""
+    from agentctl.faces.cli.publication_text import publication_line
     from agentctl.faces.cli.session import run_operation
 
     run_operation(
