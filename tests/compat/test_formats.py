@@ -53,6 +53,10 @@ STRUCTS = {
     "Manifest": "backup manifest",
     "SandboxRecord": "draft",
     "EditRecord": "draft edit",
+    "Lending": "lending",
+    "SnapshotManifest": "snapshot of a sandbox",
+    "Restoring": "restore of a sandbox",
+    "Ended": "end of a sandbox",
     "Commit": "graph commit",
     "Pin": "pin of a commit",
     "Tag": "tag of a graph",
@@ -61,7 +65,7 @@ STRUCTS = {
     "SchemaIr": "schema IR",
 }
 """Every struct that writes a number, and the format that it writes."""
-NOT_STORED = {"SchemaIrV1", "ExportedRequest", "Notice", "Remembered", "Contexts"}
+NOT_STORED = {"SchemaIrV1", "ExportedRequest", "Notice", "Remembered", "Contexts", "Machine"}
 """Structs with a number that are no objects of a storage root, or are read and not written."""
 WITHOUT_STRUCT = {"principals record", "graph root", "token", "end of a token"}
 """Formats whose number is written by hand."""

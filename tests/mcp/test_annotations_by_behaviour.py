@@ -15,8 +15,11 @@ from agentctl.testing.builders import QUERY, Bench, folder_files
 from agentctl_tools.door import call
 from agentctl_tools.entrance import Entrance
 
-ALL = frozenset(TOOLSETS)
+ALL = frozenset(TOOLSETS) - {"commands"}
+"""What a tool of the toolset `commands` does, it does to a sandbox of this host: proved beside it."""
 TOOLS = {tool.name: tool for tool in tool_list(ALL)}
+PUBLISHING = {"publish"}
+"""Its effects are in repositories and forges, and are proved there: tests/sandboxes/publishing."""
 KEPT_PLANS = "__cluster/plans/"
 """A plan that was made is kept, so that its id means something; it is in no digest of anything."""
 MOVING = ("__cluster/locks/", "__cluster/leases/", "__cluster/audit/", "__cluster/state.json")
@@ -34,7 +37,7 @@ def hints(tool: types.Tool) -> types.ToolAnnotations:
 
 
 READ_ONLY = sorted(name for name, t in TOOLS.items() if hints(t).read_only_hint)
-CHANGING = sorted(set(TOOLS) - set(READ_ONLY))
+CHANGING = sorted(set(TOOLS) - set(READ_ONLY) - PUBLISHING)
 LOOKS: Mapping[str, dict[str, object]] = {
     "config_read": {"path": "cluster.yaml"},
     "config_search": {"text": "package"},

@@ -35,6 +35,7 @@ class SlowDoor:
     """A change of steps; goes on only as the test lets it."""
 
     principal = "agent:a"
+    only_reads_sandboxes = False
 
     def __init__(self) -> None:
         self.began = anyio.Event()

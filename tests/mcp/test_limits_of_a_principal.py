@@ -20,6 +20,8 @@ from agentctl_tools.operation import Envelope
 class OpenDoor:
     """Answers every call, once it may."""
 
+    only_reads_sandboxes = False
+
     def __init__(self, principal: str = "agent:a") -> None:
         self.principal = principal
         self.calls: list[str] = []

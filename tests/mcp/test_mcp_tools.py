@@ -373,6 +373,7 @@ class BrokenDoor:
     """A door with a bug behind it."""
 
     principal = "agent:sarah"
+    only_reads_sandboxes = False
 
     async def __call__(
         self, operation: str, arguments: Mapping[str, object], **_: object

@@ -27,10 +27,15 @@ async def begun(tmp_path: Path) -> tuple[Bench, Cluster]:
     return bench, cluster
 
 
-def test_the_toolset_adds_exactly_these() -> None:
-    more = tool_list(frozenset(TOOLSETS))
+@pytest.mark.parametrize(
+    ("toolset", "added"),
+    [("operator", OPERATORS), ("commands", ["sandbox_start", "sandbox_run", "sandbox_look"])],
+)
+def test_a_toolset_adds_exactly_these(toolset: str, added: list[str]) -> None:
+    more = tool_list(frozenset({toolset}))
 
-    assert [t.name for t in more if t not in tool_list()] == OPERATORS
+    assert toolset in TOOLSETS
+    assert [t.name for t in more if t not in tool_list()] == added
     assert len({t.name for t in more}) == len(more)
 
 
