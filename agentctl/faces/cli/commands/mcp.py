@@ -23,7 +23,8 @@ _SWEEP_CELLS = 500
     "--toolsets",
     metavar="NAMES",
     default="",
-    help="More tools, by comma: operator (refresh, import, locks, force_unlock, reconcile).",
+    help="More tools, by comma: operator (refresh, import, locks, force_unlock, reconcile), "
+    "commands (sandbox_start, sandbox_run, sandbox_look).",
 )
 @shared
 @click.pass_context
