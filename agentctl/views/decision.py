@@ -217,7 +217,7 @@ def _rows(facts: DecisionFacts) -> str:
     edges = sum(n for t, n in facts.rows_now.items() if t not in facts.node_types)
     incarnation = facts.request.statement.incarnation or ""
     return (
-        f"{_count(nodes, 'node')} · {_count(edges, 'edge')} · {_size(facts.bytes_now)}"
+        f"{_count(nodes, 'node')} · {_count(edges, 'edge')} · {size_text(facts.bytes_now)}"
         f" · incarnation {incarnation[:10]}…"
     )
 
@@ -226,7 +226,7 @@ def _rows_as_signed(facts: DecisionFacts) -> str:
     """Returns the rows by type, where nobody knows for sure which types are nodes."""
     by_type = ", ".join(f"{safe(name, 40)} {n:,}" for name, n in sorted(facts.rows_now.items()))
     incarnation = facts.request.statement.incarnation or ""
-    return f"{by_type} · {_size(facts.bytes_now)} · incarnation {incarnation[:10]}…"
+    return f"{by_type} · {size_text(facts.bytes_now)} · incarnation {incarnation[:10]}…"
 
 
 def _use(facts: DecisionFacts) -> list[Line]:
@@ -329,7 +329,8 @@ def _count(number: int, one: str, many: str | None = None) -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
-def _size(size_bytes: int) -> str:
+def size_text(size_bytes: int) -> str:
+    """Returns a size in the unit that tells most."""
     size = float(size_bytes)
     for unit in ("B", "KiB", "MiB", "GiB"):
         if size < 1024:

@@ -6,6 +6,7 @@ from textual import events
 from textual.app import App
 
 from agentctl_tui.feed import Feed
+from agentctl_tui.sandbox_feed import SandboxFeed
 from agentctl_tui.screens.decision import DecisionScreen
 from agentctl_tui.screens.guarded import GuardedModal, GuardedScreen
 from agentctl_tui.screens.waiting import WaitingScreen
@@ -27,6 +28,7 @@ class TerminalApp(App[None]):
         self,
         feed: Feed,
         *,
+        sandboxes: SandboxFeed | None = None,
         request_id: str | None = None,
         once: bool = False,
         refresh_s: float = REFRESH_S,
@@ -34,6 +36,7 @@ class TerminalApp(App[None]):
     ) -> None:
         super().__init__()
         self._feed = feed
+        self._sandboxes = sandboxes
         self._request_id = request_id
         self._once = once
         self._refresh_s = refresh_s
@@ -41,7 +44,13 @@ class TerminalApp(App[None]):
 
     def on_mount(self) -> None:
         """Opens the list, and the named request's page over it."""
-        self.push_screen(WaitingScreen(self._feed, refresh_s=self._refresh_s, arm_s=self._arm_s))
+        waiting = WaitingScreen(
+            self._feed,
+            sandboxes=self._sandboxes,
+            refresh_s=self._refresh_s,
+            arm_s=self._arm_s,
+        )
+        self.push_screen(waiting)
         if self._request_id is not None:
             page = DecisionScreen(self._feed, self._request_id, arm_s=self._arm_s)
             self.push_screen(page, self._page_left)
@@ -58,12 +67,20 @@ class TerminalApp(App[None]):
         await super().on_event(event)
 
 
-async def run(feed: Feed, *, request_id: str | None = None, once: bool = False) -> None:
+async def run(
+    feed: Feed,
+    *,
+    sandboxes: SandboxFeed | None = None,
+    request_id: str | None = None,
+    once: bool = False,
+) -> None:
     """Runs the terminal until the person leaves it.
 
     Args:
         feed: the door.
+        sandboxes: the door, for the screens of sandboxes; None leaves them out.
         request_id: whose page to open at once.
         once: end with that page, decided or not.
     """
-    await TerminalApp(feed, request_id=request_id, once=once).run_async()
+    app = TerminalApp(feed, sandboxes=sandboxes, request_id=request_id, once=once)
+    await app.run_async()

@@ -13,6 +13,9 @@ WAITING = (
     Binding("j", "down", "down", show=False, tooltip="Move down"),
     Binding("k", "up", "up", show=False, tooltip="Move up"),
     Binding("r", "refresh", "refresh", tooltip="Ask again what waits"),
+    Binding(
+        "s", "sandboxes", "sandboxes", tooltip="Look at the sandboxes in which things are tried"
+    ),
     Binding("question_mark", "help", "why", tooltip="What this screen is for"),
     Binding("q", "quit", "quit", tooltip="Leave; nothing is decided by leaving"),
 )

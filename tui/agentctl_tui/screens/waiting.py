@@ -12,8 +12,10 @@ from agentctl.views.decision import safe
 from agentctl_tui.feed import Feed, Waiting
 from agentctl_tui.keymap import WAITING
 from agentctl_tui.models.waiting import HEADINGS, WIDTHS, waiting_rows
+from agentctl_tui.sandbox_feed import SandboxFeed
 from agentctl_tui.screens.decision import DecisionScreen
 from agentctl_tui.screens.guarded import GuardedScreen
+from agentctl_tui.screens.sandboxes import SandboxesScreen
 
 HELP = (
     "Each row is one change that no rule lets go through without a person. "
@@ -27,9 +29,12 @@ class WaitingScreen(GuardedScreen):
 
     BINDINGS: ClassVar[list[BindingType]] = list(WAITING)
 
-    def __init__(self, feed: Feed, *, refresh_s: float, arm_s: float) -> None:
+    def __init__(
+        self, feed: Feed, *, sandboxes: SandboxFeed | None, refresh_s: float, arm_s: float
+    ) -> None:
         super().__init__()
         self._feed = feed
+        self._sandboxes = sandboxes
         self._refresh_s = refresh_s
         self._arm_s = arm_s
 
@@ -92,6 +97,13 @@ class WaitingScreen(GuardedScreen):
         chosen = self._chosen()
         if chosen is not None:
             self.app.push_screen(DecisionScreen(self._feed, chosen, arm_s=self._arm_s))
+
+    def action_sandboxes(self) -> None:
+        """Goes to the list of sandboxes."""
+        if self._sandboxes is None:
+            self.notify("This terminal was opened for decisions alone: agentctl tui")
+            return
+        self.app.push_screen(SandboxesScreen(self._sandboxes, refresh_s=self._refresh_s))
 
     def action_down(self) -> None:
         """Moves down."""

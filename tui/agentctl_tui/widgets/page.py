@@ -23,9 +23,10 @@ STYLES = {
 class PageView(Static):
     """Lines that were made safe by the view; shown as they are, never read as markup."""
 
-    def show_lines(self, lines: Iterable[Line]) -> None:
-        """Replaces what is shown."""
-        text = Text(no_wrap=True, overflow="crop")
+    def show_lines(self, lines: Iterable[Line], *, wrap: bool = False) -> None:
+        """Replaces what is shown; what is too wide is cropped, or goes on below where it may *wrap*."""
+        text = Text(no_wrap=not wrap, overflow="fold" if wrap else "crop")
         for line in lines:
             text.append(line.text + "\n", style=STYLES[line.style])
+        text.right_crop(1)
         self.update(text)
