@@ -14,7 +14,7 @@ import msgspec
 from agentctl.canonical import sha256_hex
 from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.domain.storage.protocol import UnavailableError
-from agentctl.graph.branching.names import parse_commit_id
+from agentctl.graph.branching.names import RESERVED, parse_commit_id
 from agentctl.graph.care.survey import Survey, survey
 from agentctl.graph.collected import has_let_go
 from agentctl.graph.commit import ENDED, Commit, TypeState
@@ -97,6 +97,8 @@ async def _look_at_record(
             else None
         )
         if before is None:
+            if parent is not None and parent.branch.startswith(RESERVED):
+                continue  # What was merged of a sandbox stays when the sandbox goes.
             problems.add(f"Commit {name} names a parent that is not there.")
         elif before.epoch > commit.epoch and before.branch == commit.branch:
             problems.add(f"Commit {name} has a lower epoch than the one before it.")

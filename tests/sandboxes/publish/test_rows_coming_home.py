@@ -43,7 +43,12 @@ async def test_rows_come_home_by_one_op_once_and_stay_when_the_sandbox_goes(tmp_
         left = [name for name in left_of(at.bench) if name.startswith(("sandboxes/", "graphs/"))]
         assert [name for name in left if "/data/" not in name] == []
         assert await names_in(at.cluster, "supply") == ["a", "b", "c"]
-        assert (await at.must("graph_verify", graph="supply")).ok
+        await at.must("graph_verify", graph="supply")
+        after = (await at.must("sandbox_open", by=sarah)).sandbox
+        row = ROW.replace('"c"', '"d"')
+        await at.must("sandbox_write", by=sarah, in_=after, graph="supply", rows=row)
+        await at.must("sandbox_merge", by=sarah, **home(after))
+        assert await names_in(at.cluster, "supply") == ["a", "b", "c", "d"]
 
 
 async def test_an_agent_without_the_right_to_merge_brings_nothing_home(tmp_path: Path) -> None:
