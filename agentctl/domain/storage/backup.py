@@ -38,6 +38,8 @@ _LENT: Final = re.compile(
     r"|graphs/[^/]+/_graph/(?:commits|pins|schema)/sandbox%2F"
 )
 """What makes a draft a sandbox: copies of graphs are for the moment. The edits are kept, as a draft."""
+_RUN: Final = re.compile(r"__cluster/playbooks/[^/]+/")
+"""Runs of playbooks go on by the keys of their calls, which stay behind; the text of a playbook is kept."""
 _OF_ORIGIN: Final = ("ledger/", "audit/", "principals/", "approvals/", "freezes/")
 _NOT_RESTORED: Final = ("__cluster/state.json", "__cluster/freeze.json")
 _WRITTEN_ONCE: Final = re.compile(
@@ -87,7 +89,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 def is_backed_up(key: str) -> bool:
     """Returns whether the object goes into a backup."""
-    if _LENT.match(key) is not None:
+    if _LENT.match(key) is not None or _RUN.match(key) is not None:
         return False
     return key.startswith(PREFIXES) and not key.startswith(_LEFT_OUT)
 

@@ -23,6 +23,8 @@ from agentctl.domain.sandbox.playbook_runs import (
 )
 from agentctl.domain.sandbox.playbooks import drafts_of, parameters_missing, render
 from agentctl.domain.sandbox.records import Command, Playbook, PlaybookTask
+from agentctl.domain.storage.backup import is_backed_up
+from agentctl.engine.playbooks import run_key, text_key
 from agentctl.testing.sandbox_records import STARTED
 
 STATUSES: tuple[RunStatus, ...] = get_args(RunStatus)
@@ -268,3 +270,10 @@ def test_a_runs_record_reads_as_it_was_written(params: dict[str, Any]) -> None:
     )
 
     assert msgspec.json.decode(msgspec.json.encode(record), type=PlaybookRun) == record
+
+
+def test_a_backup_has_the_text_of_a_playbook_and_none_of_its_runs() -> None:
+    """A run goes on by the keys of its calls, which no backup has."""
+    assert is_backed_up(text_key("p"))
+    assert not is_backed_up(run_key("p", "r"))
+    assert not is_backed_up("__cluster/playbooks/p/r/00000000000000000001.json")
