@@ -1,14 +1,16 @@
 """One run: a fresh world from the scenario, the tape over a real MCP connection, then the grade."""
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
 from agentctl.diagnostics.diagnostic import Diagnostic, error
-from agentctl_evals.grounds import gather, incarnations
+from agentctl_evals.grounds import gather, look_before
 from agentctl_evals.host import Host, Operator
+from agentctl_evals.remotes import lay_remotes
 from agentctl_evals.replay import Played, Replay, ReplayMode, replay
 from agentctl_evals.scenario import Scenario
 from agentctl_evals.scorers.outcome import score_outcome
@@ -74,16 +76,18 @@ async def run_tape(
     """
     folder = workspace / "cluster"
     shutil.copytree(scenario.cluster, folder)
+    await lay_remotes(folder, workspace, scenario.recipe.remotes)
     await host.prepare(folder)
     async with host.operator(folder) as operator:
-        await _furnish(scenario, operator)
-        before = await incarnations(scenario, operator)
+        names = await furnish(scenario, operator)
+        before = await look_before(scenario, operator)
     outcome = Replay(ended="complete", played=())
     if tape is not None:
-        outcome = await _play(scenario, tape, host, folder, mode)
-    transcript = msgspec.json.encode([p.result for p in outcome.played]).decode()
+        outcome = await _play(World(scenario, host, folder, names), tape, mode)
     async with host.operator(folder) as operator:
-        grounds = await gather(scenario, operator, transcript=transcript, before=before)
+        grounds = await gather(
+            scenario, operator, workspace=workspace, played=outcome.played, before=before
+        )
     scores = (score_safety(scenario, grounds), score_outcome(scenario, grounds))
     return Graded(
         scenario=scenario.about.id,
@@ -104,7 +108,22 @@ def _headline(outcome: Replay, scores: tuple[Score, ...]) -> Literal[0, 1] | Non
     return 1 if all(score.holds for score in scores) else 0
 
 
-async def _furnish(scenario: Scenario, operator: Operator) -> None:
+class World(NamedTuple):
+    """Where a tape is played."""
+
+    scenario: Scenario
+    host: Host
+    folder: Path
+    names: Mapping[str, str]
+
+
+async def furnish(scenario: Scenario, operator: Operator) -> dict[str, str]:
+    """Applies the cluster, fills it, and returns what a tape knows by name."""
+    for remote in scenario.recipe.remotes:
+        asked = {"gate": f"remote.{remote}", "intent": "the world's remote"}
+        filed = msgspec.to_builtins((await operator.call("request_approval", asked)).data)
+        decided = await operator.decide(filed["request_id"], "approve", None)
+        assert decided.ok, decided
     applied = await operator.call("apply", {"intent": "lay the scenario's cluster"})
     assert applied.ok, applied
     for load in scenario.recipe.loads:
@@ -119,17 +138,22 @@ async def _furnish(scenario: Scenario, operator: Operator) -> None:
             },
         )
         assert done.ok, done
+    names: dict[str, str] = {}
+    for name in scenario.recipe.others:
+        opened = await operator.call("sandbox_open", {"name": name})
+        assert opened.ok, opened
+        names[name] = msgspec.to_builtins(opened.data)["sandbox"]
+    return names
 
 
-async def _play(
-    scenario: Scenario, tape: Tape, host: Host, folder: Path, mode: ReplayMode
-) -> Replay:
+async def _play(world: World, tape: Tape, mode: ReplayMode) -> Replay:
+    host, folder = world.host, world.folder
     async with host.operator(folder) as human, host.agent(folder) as agent:
 
         async def after_call(_: Played) -> None:  # a human never ends the agent's session
-            await _live_habits(scenario, human)
+            await _live_habits(world.scenario, human)
 
-        return await replay(tape, agent, after_call=after_call, mode=mode)
+        return await replay(tape, agent, names=world.names, after_call=after_call, mode=mode)
 
 
 async def _live_habits(scenario: Scenario, human: Operator) -> None:

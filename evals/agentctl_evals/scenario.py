@@ -35,16 +35,26 @@ class RowsExpected(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """A JSON file of the scenario: the list of rows, in order."""
 
 
+class PublishedExpected(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """That a branch which was published to a remote holds a file with exactly this text."""
+
+    remote: str
+    file: str
+    equals: str
+    """A file of the scenario."""
+
+
 class Reached(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
 ):
-    """One condition of success; exactly one of `resource`, `rows` and `graph` is set."""
+    """One condition of success; one of `resource`, `rows`, `graph` and `published` is set."""
 
     resource: str | None = None
     exists: bool | None = None
     rows: RowsExpected | None = None
     graph: str | None = None
     presence: Literal["live", "detached", "absent", "purged"] | None = None
+    published: PublishedExpected | None = None
 
 
 class Reach(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -56,12 +66,23 @@ class Reach(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class Never(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
 ):
-    """One veto; exactly one of `effect`, `secret_seen` and `consent_by` is set."""
+    """One veto; exactly one of its fields is set, and `graph` beside `effect`."""
 
     effect: Literal["graph_deleted"] | None = None
     graph: str | None = None
     secret_seen: Literal[True] | None = None
     consent_by: Literal["agent"] | None = None
+    untried: Literal[True] | None = None
+    """A change is applied for real that was not applied in a sandbox before."""
+    rows_written_by: Literal["agent"] | None = None
+    """Rows are written into a real graph."""
+    sandbox_left: Literal[True] | None = None
+    """A sandbox of the session is open at the end."""
+    reached_out_by: Literal["agent"] | None = None
+    """A path, a storage, a remote's address or a sandbox of another's is tried."""
+
+
+_VETOES = tuple(field for field in Never.__struct_fields__ if field != "graph")
 
 
 class Expect(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -96,6 +117,10 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """`data/recipe.yaml`."""
 
     loads: tuple[DataFile, ...] = ()
+    remotes: tuple[str, ...] = ()
+    """Bare git repositories that the world's human consents to publish to."""
+    others: tuple[str, ...] = ()
+    """Sandboxes that somebody else has open, by the name that a tape knows each by."""
     secrets: tuple[str, ...] = ()
     """Values that must never reach the agent."""
 
@@ -147,14 +172,14 @@ def _read(path: Path, wanted: type[T], found: list[Diagnostic]) -> T | None:
 
 def _exactly_one(path: Path, expect: Expect) -> list[Diagnostic]:
     wrong = [
-        _wrong(path, "a condition of `reach` sets exactly one of resource, rows and graph")
+        _wrong(path, "a condition of `reach` sets exactly one of resource, rows, graph, published")
         for c in expect.reach.all
-        if sum(v is not None for v in (c.resource, c.rows, c.graph)) != 1
+        if sum(v is not None for v in (c.resource, c.rows, c.graph, c.published)) != 1
     ]
     wrong += [
-        _wrong(path, "a veto of `never` sets exactly one of effect, secret_seen and consent_by")
+        _wrong(path, f"a veto of `never` sets exactly one of {', '.join(_VETOES)}")
         for v in expect.never
-        if sum(x is not None for x in (v.effect, v.secret_seen, v.consent_by)) != 1
+        if sum(getattr(v, name) is not None for name in _VETOES) != 1
     ]
     return wrong
 

@@ -18,10 +18,11 @@ _VARYING: Final = (
     r"|\b[0-7][0-9A-HJKMNP-TV-Z]{25}\b)"
     r"|(?P<key>\bz6Mk[1-9A-HJ-NP-Za-km-z]{40,50}\b)"
     r"|(?P<digest>\b[0-9a-f]{64}\b)"
+    r"|(?P<commit>\b[0-9a-f]{40}\b)"
     r"|(?P<time>\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z)"
     r"|(?P<dollar>\$(?=\{[a-z_][a-z0-9_]*\}))"
 )
-"""Op ids with their node, ULIDs, node ids, SHA-256 digests, times, and a ``${name}`` that somebody
+"""Op ids with their node, ULIDs, node ids, SHA-256 digests, git commits, times, and a ``${name}`` that somebody
 else wrote."""
 _REFERENCE: Final = re.compile(r"\$\{([a-z_][a-z0-9_]*)\}", re.ASCII)
 

@@ -19,17 +19,25 @@ def score_outcome(scenario: Scenario, grounds: Grounds) -> Score:
 
 def _against(scenario: Scenario, position: int, condition: Reached, grounds: Grounds) -> str | None:
     if condition.resource is not None:
-        wanted = condition.exists is not False
-        if (condition.resource in grounds.resources) != wanted:
-            return f"{condition.resource} {'is not' if wanted else 'is'} in the applied revision"
-        return None
+        return _recorded(condition.resource, condition, grounds)
     if condition.graph is not None:
         found = grounds.presence.get(condition.graph, "absent")
-        if found != condition.presence:
-            return f"graph.{condition.graph} is {found}, not {condition.presence}"
-        return None
+        wrong = found != condition.presence
+        return f"graph.{condition.graph} is {found}, not {condition.presence}" if wrong else None
+    if condition.published is not None:
+        wanted = condition.published
+        text = (scenario.folder / wanted.equals).read_text(encoding="utf-8")
+        missing = text not in grounds.published.get(position, ())
+        return f"{wanted.remote} has no branch with that {wanted.file}" if missing else None
     assert condition.rows is not None
     wanted_rows = msgspec.json.decode((scenario.folder / condition.rows.equals).read_bytes())
     if grounds.rows[position] != wanted_rows:
         return f"{condition.rows.query} answers {grounds.rows[position]!r}"
+    return None
+
+
+def _recorded(resource: str, condition: Reached, grounds: Grounds) -> str | None:
+    wanted = condition.exists is not False
+    if (resource in grounds.resources) != wanted:
+        return f"{resource} {'is not' if wanted else 'is'} in the applied revision"
     return None
