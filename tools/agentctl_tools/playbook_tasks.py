@@ -4,12 +4,12 @@ What may be a task is decided here, once for everything that takes or runs one: 
 registry has, that is no human's consent, and that a run can make again under its key.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import msgspec
 
-from agentctl.diagnostics.diagnostic import Diagnostic, error
+from agentctl.diagnostics.diagnostic import Diagnostic, error, warning
 from agentctl.domain.sandbox.playbooks import (
     GIVEN_BY_RUN,
     NAME_MAX,
@@ -18,7 +18,7 @@ from agentctl.domain.sandbox.playbooks import (
     TaskDraft,
     drafts_of,
 )
-from agentctl.domain.sandbox.records import Playbook, PlaybookTask
+from agentctl.domain.sandbox.records import Command, Playbook, PlaybookTask
 from agentctl.engine.world import mint_ulid, stamp_now
 from agentctl_tools import insides
 from agentctl_tools.envelopes import count, failed, refused
@@ -241,7 +241,8 @@ async def _from(call: Call) -> Envelope:
         for name, operation in OPERATIONS.items()
         if operation.operation_class == "write" and is_repeatable(operation)
     )
-    drafts = drafts_of(await commands_of(call.cluster, sandbox_id), writes)
+    commands = await commands_of(call.cluster, sandbox_id)
+    drafts = drafts_of(commands, writes)
     if len(drafts) > TASKS_MAX:
         why = f"{len(drafts)} commands are more than a playbook's {TASKS_MAX} tasks"
         return refused("playbook_task_refused", given.within, why)
@@ -250,9 +251,23 @@ async def _from(call: Call) -> Envelope:
         await handle.create_playbook(playbook)
         for draft in drafts:
             await handle.create_playbook_task(_task(call, playbook, draft))
-    return await changed(
-        call, store, playbook, f"The playbook has {count(len(drafts), 'task')} of the sandbox."
-    )
+    told = f"The playbook has {count(len(drafts), 'task')} of the sandbox."
+    envelope = await changed(call, store, playbook, told)
+    diagnostics = (*envelope.diagnostics, *_left_out(commands, writes))
+    return msgspec.structs.replace(envelope, diagnostics=diagnostics)
+
+
+def _left_out(commands: Iterable[Command], writes: frozenset[str]) -> tuple[Diagnostic, ...]:
+    """Returns a warning for each operation that wrote in the sandbox and can be no task."""
+    wrote = {c.tool for c in commands if c.exit_code == 0 and c.tool is not None} - writes
+    names = sorted(name for name in wrote if not name.startswith(_HANDLES) and _writes(name))
+    why = "was done in the sandbox and is no task: a run could not make it again safely"
+    return tuple(warning("playbook_task_refused", name, f"`{name}` {why}") for name in names)
+
+
+def _writes(name: str) -> bool:
+    operation = find_operation(name)
+    return operation is None or operation.operation_class != "read"
 
 
 def _task(call: Call, playbook: Playbook, draft: TaskDraft) -> PlaybookTask:

@@ -450,3 +450,20 @@ async def test_playbooks_of_an_older_store_have_no_author_and_are_for_humans_to_
         assert (await at.must("playbook_show", name="old")).author is None
         assert await at.codes("playbook_delete", name="old") == ["playbook_not_yours"]
         await at.must("playbook_delete", by=at.bench.sarah, name="old")
+
+
+async def test_a_write_that_can_be_no_task_is_left_out_and_told(tmp_path: Path) -> None:
+    lines = tmp_path / "rows.ndjson"
+    lines.write_text(ROW.replace(', "note": "new"', "") + "\n", encoding="utf-8")
+    async with desk(tmp_path) as at:
+        box = (await at.must("sandbox_open", name="try")).sandbox
+        await at.must(
+            "load", by=at.bench.sarah, in_=box, graph="supply", file=str(lines), intent="by file"
+        )
+
+        made = await at.ask("playbook_from_sandbox", in_=box, name="none")
+
+        assert made.ok
+        assert [(d.code, d.severity, d.path) for d in made.diagnostics] == [
+            ("playbook_task_refused", "warning", "load")
+        ]
