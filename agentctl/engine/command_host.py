@@ -89,6 +89,12 @@ class CommandHost:
         """Returns which provider holds a sandbox on this host; None where none does."""
         return next((name for name in COMMANDED if (self.root / name / sandbox_id).is_dir()), None)
 
+    def is_started(self, sandbox_id: str) -> bool:
+        """Returns whether commands may run in a sandbox; of a machine its provider knows."""
+        provider = self.held_by(sandbox_id)
+        marker = self.root / "process" / sandbox_id / "running"
+        return marker.exists() if provider == "process" else provider is not None
+
     def register(self, sandbox_id: str, make: "Callable[[], Register]") -> "Register":
         """Returns the secrets of a sandbox that this process has seen."""
         if sandbox_id not in self._registers:

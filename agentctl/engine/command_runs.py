@@ -6,9 +6,11 @@ and nowhere else, and only in the sandbox that gave them. Acceptance cases 7, 8 
 
 import shlex
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any, Final
 
+import anyio
 import msgspec
 
 from agentctl.diagnostics.diagnostic import error
@@ -24,6 +26,8 @@ from agentctl.engine.world import mint_ulid, stamp_now
 OUTPUT_BYTES_MAX: Final = 65_536
 """Of stdout and of stderr, each, that is kept and returned."""
 TEXT_MAX: Final = 2_000
+_LOOKED_EVERY_S: Final = 0.5
+"""How often it is seen whether another process has stopped the sandbox."""
 _BROKEN: Final = frozenset({"machine_silent", "machine_unavailable", "machine_source_changed"})
 """After these a sandbox does not work any more."""
 
@@ -72,7 +76,7 @@ async def run_command(
     )
     host.learned(record.id, register)
     try:
-        outcome = await host.provider(record.provider).run(record.id, order)
+        outcome = await _while_started(place, record, order)
     except ProviderError as failure:
         if failure.diagnostic.code in _BROKEN:
             await failed_at(place, record)
@@ -92,6 +96,29 @@ def shown(outcome: CommandOutcome, register: Register) -> tuple[Ran, Register]:
         stderr=stderr.replace("\0", NUL_SHOWN),
     )
     return ran, register
+
+
+async def _while_started(place: Place, record: Sandbox, order: CommandOrder) -> CommandOutcome:
+    """Runs a command for as long as its sandbox is started, whichever process ends that."""
+    provider = place.host.provider(record.provider)
+    ended: list[CommandOutcome | ProviderError] = []
+
+    async def watch() -> None:
+        while place.host.is_started(record.id):  # noqa: ASYNC110  # another process tells nobody
+            await anyio.sleep(_LOOKED_EVERY_S)
+        with suppress(ProviderError):
+            await provider.stop(record.id)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(watch)
+        try:
+            ended.append(await provider.run(record.id, order))
+        except ProviderError as failure:
+            ended.append(failure)
+        tasks.cancel_scope.cancel()
+    if isinstance(ended[0], ProviderError):
+        raise ended[0]
+    return ended[0]
 
 
 def _order(record: Sandbox, words: Words, register: Register) -> CommandOrder:

@@ -196,7 +196,10 @@ async def _within(folder: Path, limits: RunLimits, running: _Running) -> None:
 
 def is_over(folder: Path, limits: RunLimits) -> bool:
     """Returns whether a folder holds more than it may."""
-    size = measure(folder, bytes_max=limits.folder_bytes, entries_max=limits.folder_entries)
+    try:
+        size = measure(folder, bytes_max=limits.folder_bytes, entries_max=limits.folder_entries)
+    except FileNotFoundError:  # another process took the sandbox away
+        return True
     return size.storage_bytes > limits.folder_bytes or size.entries > limits.folder_entries
 
 

@@ -17,7 +17,7 @@ from agentctl.engine.command_host import CommandHost
 from agentctl.engine.history import History
 from agentctl.engine.sandboxes.settings import StoreConfig
 from agentctl.engine.sandboxes.store import Store
-from agentctl.testing.builders import Bench, folder_files
+from agentctl.testing.builders import Bench, Where, folder_files
 from agentctl.testing.guests import Guest
 from tests.sandboxes.tools.sandbox_desk import Desk
 
@@ -32,6 +32,7 @@ class CommandDesk(Desk):
     host: CommandHost
     store: Store
     kind: Provider = "process"
+    opened: Callable[[Path], Runners | tuple[Diagnostic, ...]]
 
     @property
     def source(self) -> str:
@@ -39,12 +40,12 @@ class CommandDesk(Desk):
 
     async def start(self, **more: object) -> str:
         """Returns the `in` of a new sandbox of this desk's kind."""
-        asked = {"provider": self.kind, "source": self.source, **more}
+        asked: dict[str, Any] = {"provider": self.kind, "source": self.source, **more}
         started = await self.must("sandbox_start", **asked)
         assert started.state == "RUNNING"
         return str(started.sandbox)
 
-    async def sh(self, sandbox: str, line: str, **more: object) -> Any:
+    async def sh(self, sandbox: str, line: str, **more: Any) -> Any:
         """Returns how a line of the shell ended."""
         return await self.must("sandbox_run", in_=sandbox, command=["sh", "-c", line], **more)
 
@@ -86,10 +87,11 @@ async def command_desk(
     profile: Path | None = None,
     kind: Provider = "process",
     before: Callable[[str], None] = no_step,
+    where: Where = "memory",
     **config: Any,
 ) -> AsyncIterator[CommandDesk]:
     """Gives a desk over a small cluster; *profile* is the operator's."""
-    bench = Bench(tmp_path)
+    bench = Bench(tmp_path, where=where)
     cluster = await bench.begun(folder_files("supply"))
     url = f"sqlite:///{tmp_path / 'history.sqlite'}"
     history = History(StoreConfig(url=url, **config), bench.world.now)
@@ -103,23 +105,24 @@ async def command_desk(
     )
     made = CommandDesk(bench, msgspec.structs.replace(cluster, history=history, commands=host))
     made.host, made.kind, made.store = host, kind, await history.store()
+    made.opened = opened
     try:
         yield made
     finally:
         for name in ("process", "vm"):
             provider = host.runners().provider(name)
-            for left in await provider.inventory() if provider is not None else ():
+            if provider is None:
+                continue
+            for left in await provider.inventory():
                 await provider.destroy(left.id)
         await history.aclose()
 
 
-async def restarted(desk: CommandDesk) -> CommandDesk:
-    """Returns the desk of the next process on the same host: what was in memory is gone."""
+def beside(desk: CommandDesk) -> CommandDesk:
+    """Returns the desk of another process on the same host: it shares nothing in memory."""
     old = desk.host
-    host = CommandHost(
-        old.root.parent, open_runners=lambda _: old.runners(), storage_uri="", history_url=""
-    )
+    host = CommandHost(old.root.parent, open_runners=desk.opened, storage_uri="", history_url="")
     host.key, host.root = old.key, old.root
     made = CommandDesk(desk.bench, msgspec.structs.replace(desk.cluster, commands=host))
-    made.host, made.kind, made.store = host, desk.kind, desk.store
+    made.host, made.kind, made.store, made.opened = host, desk.kind, desk.store, desk.opened
     return made

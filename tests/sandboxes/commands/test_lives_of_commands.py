@@ -2,15 +2,20 @@
 
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
+import anyio
+import anyio.lowlevel
 import msgspec
 import pytest
 
 from agentctl.diagnostics.diagnostic import error
 from agentctl.domain.sandbox.provider import ProviderError
+from agentctl.testing.builders import QUERY
 from agentctl.testing.consent import caller
-from tests.sandboxes.commands.command_desk import CommandDesk, restarted
+from tests.sandboxes.commands.command_desk import CommandDesk, beside, command_desk
 
+QUERIES = QUERY + "// mine\n"
 KEY = "-----BEGIN PRIVATE KEY-----\nMIIBVgIBADANBgkqhkiG9w0BAQEFAASCAUAwggE8\n-----END PRIVATE KEY-----"
 
 
@@ -213,10 +218,10 @@ async def test_a_token_stands_for_nothing_in_another_sandbox_or_after_a_restart(
     one, other = await files.start(), await files.start()
     await files.sh(one, f"printf '%s\\n' '{KEY}' > key.pem")
     token = (await files.sh(one, "cat key.pem")).stdout.strip()
-    asked = {"command": ["echo", token]}
+    asked: dict[str, Any] = {"command": ["echo", token]}
 
     assert await files.codes("sandbox_run", in_=other, **asked) == ["sandbox_token_unknown"]
-    after = await restarted(files)
+    after = beside(files)
     assert await after.codes("sandbox_run", in_=one, **asked) == ["sandbox_token_unknown"]
     assert (await files.must("sandbox_run", in_=one, **asked)).stdout.strip() == token
 
@@ -239,7 +244,8 @@ async def test_a_destroy_that_fails_is_tried_again_and_keeps_no_other_from_going
     monkeypatch.undo()
     second = await files.must("sandbox_sweep", by=files.bench.sarah)
 
-    assert [f"sandbox:{e.sandbox}" for e in first.data.ended] == [other]
+    found: Any = first.data
+    assert [f"sandbox:{e.sandbox}" for e in found.ended] == [other]
     assert [d.code for d in first.diagnostics] == ["sandbox_not_ended"]
     assert [f"sandbox:{e.sandbox}" for e in second.ended] == [stuck]
     assert await files.held() == {}
@@ -262,3 +268,49 @@ async def test_a_close_that_fails_is_finished_by_the_sweep(
 
     assert [f"sandbox:{e.sandbox}" for e in swept.ended] == [sandbox]
     assert await files.held() == {}
+
+
+@pytest.mark.parametrize("ending", ["sandbox_stop", "sandbox_close"])
+async def test_a_command_ends_where_another_process_stops_its_sandbox(
+    files: CommandDesk, ending: str
+) -> None:
+    sandbox = await files.start()
+    other = beside(files)
+    asked: dict[str, Any] = {"command": ["sh", "-c", "touch begun; sleep 600.8642"]}
+    ended: list[Any] = []
+    begun = files.host.root / "process" / sandbox.removeprefix("sandbox:") / "trees/1/begun"
+
+    async def run() -> None:
+        ended.append(await files.must("sandbox_run", in_=sandbox, timeout_s=600, **asked))
+
+    with anyio.fail_after(20):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(run)
+            while not begun.exists():
+                await anyio.lowlevel.checkpoint()
+            await other.must(ending, in_=sandbox)
+
+    assert [(one.ending, one.exit_code) for one in ended] == [("killed", 137)]
+    assert not any("600.8642" in line for line in _command_lines())
+
+
+async def test_a_sandbox_that_failed_is_started_again(files: CommandDesk) -> None:
+    sandbox = await files.start()
+    await files.store.update_sandbox_state(sandbox.removeprefix("sandbox:"), "ERROR")
+
+    assert (await files.must("sandbox_start", in_=sandbox)).state == "RUNNING"
+    assert (await files.sh(sandbox, "echo alive")).stdout == "alive\n"
+
+
+async def test_a_sandbox_of_the_configuration_of_a_copy_of_the_cluster_has_its_edits(
+    tmp_path: Path,
+) -> None:
+    async with command_desk(tmp_path, where="lance") as desk:
+        copy = (await desk.must("sandbox_open", name="copy")).sandbox
+        await desk.must("draft_edit", in_=copy, path="supply.gq", content=QUERIES)
+        started = await desk.must("sandbox_start", source=copy)
+
+        assert (await desk.sh(started.sandbox, "cat supply.gq")).stdout == QUERIES
+        other = caller("agent:other", "agent", "http", on_behalf_of="other")
+        assert await desk.codes("sandbox_start", by=other, source=copy) == ["sandbox_not_found"]
+        assert await desk.codes("sandbox_run", in_=copy, command=["ls"]) == ["not_in_a_sandbox"]

@@ -1,6 +1,7 @@
 """What it takes to make a sandbox of commands: steps that fail, names, room on the host, sources."""
 
 from pathlib import Path
+from typing import Any
 
 import anyio
 import msgspec
@@ -238,7 +239,7 @@ async def test_a_source_machine_that_was_prepared_for_another_authority_is_refus
     )
     profile = written_profile(tmp_path, more=lines)
     async with command_desk(tmp_path, profile=profile) as desk:
-        asked = {"provider": "vm", "source": "golden"}
+        asked: dict[str, Any] = {"provider": "vm", "source": "golden"}
         assert await desk.codes("sandbox_start", **asked) == ["machine_source_unprepared"]
         now = stamp_now(desk.bench.world)
         await desk.store.upsert_source_vm(

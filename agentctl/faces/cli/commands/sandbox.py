@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from agentctl.faces.cli.commands.sandbox_commands import VERBS
+from agentctl.faces.cli.commands.sandbox_commands import VERBS, life_s
 from agentctl.faces.cli.json_values import object_of
 from agentctl.faces.cli.options import example, place, sandbox_target, shared
 
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from agentctl_tools.sandbox_snapshot import SandboxDiff
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?", re.ASCII)
-_TTL_MIN_S = 60
-_TTL_MAX_S = 30 * 86_400
 
 _sandbox = click.argument("sandbox", metavar="SANDBOX")
 
@@ -61,7 +59,7 @@ def open_one(
         raise click.BadParameter(msg, param_hint="NAME")
     arguments: dict[str, object] = {"in": place(None, draft), "name": name, "purpose": purpose}
     if ttl is not None:
-        arguments["ttl_s"] = seconds(ttl)
+        arguments["ttl_s"] = life_s(ttl)
     run_operation("sandbox_open", arguments, show=_opened)
 
 
@@ -264,24 +262,6 @@ def gc(**_: object) -> None:
     from agentctl.faces.cli.session import run_operation
 
     run_operation("sandbox_sweep", {}, show=swept_text)
-
-
-def seconds(written: str) -> int:
-    """Returns the life of a sandbox as it was typed.
-
-    Raises:
-        click.BadParameter: it is none.
-    """
-    from agentctl.domain.config.durations import duration_s
-
-    seconds = duration_s(written)
-    if seconds is None:
-        msg = "it is a number with s, m, h, d or w, as 90m or 7d"
-        raise click.BadParameter(msg, param_hint="--ttl")
-    if not _TTL_MIN_S <= seconds <= _TTL_MAX_S:
-        msg = "a sandbox lives between 1m and 30d"
-        raise click.BadParameter(msg, param_hint="--ttl")
-    return seconds
 
 
 def _rows(file: str) -> str:

@@ -11,6 +11,9 @@ from agentctl.faces.cli.options import example, sandbox_target, shared
 if TYPE_CHECKING:
     from agentctl.faces.cli.session import Ended, Session
 
+_TTL_MIN_S = 60
+_TTL_MAX_S = 30 * 86_400
+
 _sandbox = click.argument("sandbox", metavar="SANDBOX")
 
 
@@ -58,7 +61,6 @@ def start(  # noqa: PLR0913  # its options
 
     SOURCE is one that the operator's profile names, `folder`, or sandbox:ID.
     """
-    from agentctl.faces.cli.commands.sandbox import seconds
     from agentctl.faces.cli.session import run_operation
 
     if again is not None:
@@ -67,7 +69,7 @@ def start(  # noqa: PLR0913  # its options
     sizes = {"name": name, "vcpus": cpus, "memory_mb": memory, "storage_mb": storage}
     asked |= {field: value for field, value in sizes.items() if value is not None}
     if ttl is not None:
-        asked["ttl_s"] = seconds(ttl)
+        asked["ttl_s"] = life_s(ttl)
     run_operation("sandbox_start", asked, show=_started)
 
 
@@ -152,6 +154,24 @@ def prepare(source: str, **_: object) -> None:
     from agentctl.faces.cli.session import run_operation
 
     run_operation("sandbox_prepare", {"source": source})
+
+
+def life_s(written: str) -> int:
+    """Returns the life of a sandbox as it was typed.
+
+    Raises:
+        click.BadParameter: it is none.
+    """
+    from agentctl.domain.config.durations import duration_s
+
+    seconds = duration_s(written)
+    if seconds is None:
+        msg = "it is a number with s, m, h, d or w, as 90m or 7d"
+        raise click.BadParameter(msg, param_hint="--ttl")
+    if not _TTL_MIN_S <= seconds <= _TTL_MAX_S:
+        msg = "a sandbox lives between 1m and 30d"
+        raise click.BadParameter(msg, param_hint="--ttl")
+    return seconds
 
 
 async def _ended(session: "Session", operation: str, asked: dict[str, Any]) -> "Ended":
