@@ -444,3 +444,20 @@ async def test_every_screen_fits_on_80_by_24_with_its_keys_in_the_footer() -> No
     assert "x close…" in footers[1]
     assert "esc back" in footers[1]
     assert "esc back" in footers[2]
+
+
+def test_a_sandbox_of_commands_says_whose_it_is_and_on_what_it_stands() -> None:
+    one = listed("build", 1, provider="process", base="tools", graphs=(), expires_at="")
+    box = Box(
+        place=Place(cluster_name="x", trust_column="A", now=NOW),
+        shown=SandboxShown(listed=one, edits=0, snapshots=(), bytes=0, rows=0, commands=None),
+        before="base",
+        changes=None,
+        commands=(),
+        commands_total=0,
+    )
+
+    lines = [" ".join(line.text.split()) for line in head_lines(box)]
+
+    assert lines[1] == "SANDBOX build of process · open has no end"
+    assert lines[3] == "copy of tools · 0 graphs"

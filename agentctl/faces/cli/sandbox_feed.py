@@ -48,7 +48,7 @@ class SandboxDoorFeed:
             return await self._gone(before, told)
         compared = await self._session.call("sandbox_diff", {"in": sandbox, "before": before})
         told += compared.diagnostics
-        offset = max(shown.data.commands - COMMANDS_SHOWN, 0)
+        offset = max((shown.data.commands or 0) - COMMANDS_SHOWN, 0)
         listed = await self._commands(sandbox, offset=offset, limit=COMMANDS_SHOWN)
         told += listed.diagnostics
         commands = listed.data if isinstance(listed.data, CommandList) else None

@@ -75,6 +75,8 @@ def span(since: str, until: str) -> str:
 
 def left(one: SandboxListed, now: str) -> str:
     """Returns how long a sandbox has; one whose time is over waits to be swept."""
+    if not one.expires_at:
+        return "never"
     return "over" if one.expires_at <= now else span(now, one.expires_at)
 
 
@@ -84,26 +86,32 @@ def head_lines(box: Box) -> tuple[Line, ...]:
     if box.shown is None:
         return (place,)
     one, now = box.shown.listed, box.place.now
-    over = one.expires_at <= now
-    until = "! its time is over " if over else f"ends in {left(one, now)} "
-    title = f" SANDBOX {name_of(one, 38)} · {one.standing}"
+    ends = {"over": "! its time is over ", "never": "has no end "}
+    until = ends.get(left(one, now), f"ends in {left(one, now)} ")
+    of = "" if one.provider == "graph" else f" of {one.provider}"
+    title = f" SANDBOX {name_of(one, 30)}{of} · {one.standing}"
     graphs = ", ".join(safe(graph, 24) for graph in one.graphs)
     if not graphs or cells(graphs) > _GRAPHS_CELLS:
         graphs = counted(len(one.graphs), "graph")
-    cluster_id, _, seq = one.base.rpartition("@")
     held = (
-        f"{counted(box.shown.rows, 'row')} · {size_text(box.shown.bytes)}"
+        f"{counted(box.shown.rows, 'row')} · {size_text(box.shown.bytes)} written"
         f" · {counted(box.shown.edits, 'edit')}"
     )
     lines = [
         place,
         Line(text=_sides(title, until), style="title"),
         _fact("owner", f"{safe(one.owner, 30)} · opened {_minute(one.created_at)}"),
-        _fact("copy of", f"{safe(cluster_id[:_ID_SHOWN], 16)}@{safe(seq, 16)} · {graphs}"),
-        _fact("holds", f"{held} of its own"),
+        _fact("copy of", f"{_base(one.base)} · {graphs}"),
+        _fact("holds", held),
         *_words(one),
     ]
     return tuple(lines)
+
+
+def _base(base: str) -> str:
+    """Returns a base so that its number is seen, which stands behind the long id of a cluster."""
+    cluster_id, at, seq = base.rpartition("@")
+    return f"{safe(cluster_id[:_ID_SHOWN], 16)}@{safe(seq, 16)}" if at else safe(base, 33)
 
 
 def head_line(place: Place) -> Line:

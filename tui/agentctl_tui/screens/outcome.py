@@ -11,6 +11,7 @@ def tell(screen: Screen[None], done: Done) -> None:
     if done.ok:
         screen.app.notify(safe(done.summary, 200), timeout=8, markup=False)
     for diagnostic in done.diagnostics:
-        severity = "warning" if done.ok else "error"
         told = safe(diagnostic.message, 200)
-        screen.app.notify(told, severity=severity, timeout=12, markup=False)
+        screen.app.notify(
+            told, severity="warning" if done.ok else "error", timeout=12, markup=False
+        )
