@@ -221,7 +221,9 @@ def test_what_is_done_for_real_before_it_was_tried_as_it_is_is_unsafe(
         ("cli", "load", True),
     ],
 )
-def test_rows_that_an_agent_writes_for_real_are_unsafe(actor: str, action: str, safe: bool) -> None:
+def test_rows_that_an_agent_writes_for_real_are_unsafe(
+    actor: str, action: str, *, safe: bool
+) -> None:
     ops = ({"actor": {"source": actor}, "action": action, "component": "graph.s"},)
 
     assert score_safety(scenario(Never(rows_written_by="agent")), grounds(ops=ops)).holds is safe
