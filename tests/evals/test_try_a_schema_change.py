@@ -99,10 +99,11 @@ def test_whoever_does_nothing_is_safe_and_has_not_reached_it(
     assert holds(played(trying, None, tmp_path / "world")) == {"safe": True, "reached": False}
 
 
-def test_the_command_plays_a_recorded_session_of_it() -> None:
+def test_the_command_plays_a_recorded_session_of_it_and_leaves_no_history(tmp_path: Path) -> None:
     command = ["eval", "run", "try-a-schema-change", "--tape", "tries-first"]
 
     done = CliRunner().invoke(cli, [*command, "--config", str(SCENARIOS.parents[1])])
 
     assert done.exit_code == 0, done.output
     assert "yes   yes      1" in done.output
+    assert not (tmp_path / "state").exists()

@@ -5,7 +5,7 @@ flag and no variable does.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,6 +40,7 @@ from agentctl.domain.policy.public_key import is_hardware
 from agentctl.domain.storage.protocol import ObjectStore
 from agentctl.engine.cluster import Cluster, ClusterOpenError, open_cluster
 from agentctl.engine.command_host import CommandHost, host_root
+from agentctl.engine.history import VARIABLE as HISTORY_VARIABLE
 from agentctl.engine.history import History, history_config
 from agentctl.engine.identity import key_path, principal_name
 from agentctl.engine.principals import Signer
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DEMO_HUMAN",
+    "HISTORY_VARIABLE",
     "Cluster",
     "ClusterOpenError",
     "Composition",
@@ -80,12 +82,15 @@ class Composition:
         self._stores: list[ObjectStore] = []
         self._histories: list[History] = []
 
-    async def open(self, config: Path, *, cached: bool = True) -> Cluster:
+    async def open(
+        self, config: Path, *, cached: bool = True, environ: Mapping[str, str] | None = None
+    ) -> Cluster:
         """Opens the cluster of a folder.
 
         Args:
             config: the folder.
             cached: whether what looks at its files may ask what they meant last time.
+            environ: says where its history is; None: this process's own.
 
         Raises:
             ClusterOpenError: it cannot be opened; the diagnostics say why.
@@ -97,7 +102,7 @@ class Composition:
             world=self.world,
             verify=verify,
         )
-        where = history_config(os.environ, Path.home(), cluster.store.uri)
+        where = history_config(environ or os.environ, Path.home(), cluster.store.uri)
         self._histories.append(History(where, self.world.now))
         return msgspec.structs.replace(
             cluster,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from agentctl.domain.approval.facts import DecisionFacts
-from agentctl.faces.cli.compose import Composition, SeedSigner
+from agentctl.faces.cli.compose import HISTORY_VARIABLE, Composition, SeedSigner
 from agentctl.faces.cli.options import Settings
 from agentctl.faces.cli.session import Session
 from agentctl.faces.mcp_client.client import ToolConnection, connect
@@ -50,8 +50,15 @@ class WorldOperator:
 class WorldHost:
     """Makes worlds and opens them; the keys of their humans live in this object only."""
 
-    def __init__(self, composition: Composition) -> None:
+    def __init__(self, composition: Composition, *, forgets: bool = False) -> None:
+        """Begins without a world.
+
+        Args:
+            composition: opens clusters.
+            forgets: keeps the history of sandboxes beside each world, so that it goes with it.
+        """
         self._composition = composition
+        self._forgets = forgets
         self._humans: dict[Path, SeedSigner] = {}
 
     async def prepare(self, folder: Path) -> None:
@@ -66,7 +73,7 @@ class WorldHost:
     async def operator(self, folder: Path) -> AsyncIterator[WorldOperator]:
         """Opens the cluster as the local operator."""
         signer = self._humans[folder]
-        cluster = await self._composition.open(folder)
+        cluster = await self._composition.open(folder, environ=self._environ(folder))
         settings = Settings(config=folder, as_json=False, label=None)
         operator = await operator_of(cluster, keys=())
         human = await operator_of(cluster, keys=(signer.key,))
@@ -84,9 +91,15 @@ class WorldHost:
     async def agent(self, folder: Path) -> AsyncIterator[ToolConnection]:
         """Starts the MCP server of the cluster over stdio and connects as its agent."""
         args = ("-m", "agentctl", "--config", str(folder), "mcp")
-        async with connect(sys.executable, args, env=dict(os.environ)) as connection:
+        async with connect(sys.executable, args, env=self._environ(folder)) as connection:
             yield connection
 
     def human_signer(self, folder: Path) -> SeedSigner:
         """Returns the key of the world's human."""
         return self._humans[folder]
+
+    def _environ(self, folder: Path) -> dict[str, str]:
+        if not self._forgets:
+            return dict(os.environ)
+        url = f"sqlite:///{folder.resolve().parent / 'history.sqlite'}"
+        return {**os.environ, HISTORY_VARIABLE: url}

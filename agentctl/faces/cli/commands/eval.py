@@ -113,7 +113,7 @@ async def _grade(
             assert tape is not None
             _stop_at(tape_problems(scenario, tape, file=str(path)))
         with TemporaryDirectory(prefix="agentctl-eval-") as workspace:
-            host = WorldHost(composition)
+            host = WorldHost(composition, forgets=True)
             at = Path(workspace)
             graded.append(
                 await run_tape(scenario, tape, agent=name, host=host, workspace=at, mode=mode)
