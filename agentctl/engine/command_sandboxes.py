@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 MEMORY_MB: Final = 2048
 STORAGE_MB: Final = 1024
 """What a sandbox of files may use where nothing is asked for."""
-MAKING_MAX: Final = timedelta(minutes=10)
+MAKING_MAX: Final = timedelta(minutes=15)
 """How long a step towards RUNNING may take; one that is older belongs to a dead process."""
 
 

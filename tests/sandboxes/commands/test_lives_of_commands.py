@@ -193,7 +193,7 @@ async def test_what_a_dead_process_left_and_no_record_knows_goes_with_the_sweep(
     provider = desk.host.provider(desk.kind)
     await provider.create(Creation(id=left, name="left", source=desk.source))
     await provider.start(left)
-    desk.bench.world.advance(660)
+    desk.bench.world.advance(960)
 
     swept = await desk.must("sandbox_sweep", by=desk.bench.sarah)
 
