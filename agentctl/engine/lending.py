@@ -96,7 +96,12 @@ async def prepare_lending(cluster: Cluster, caller: Caller, asked: Asked) -> Len
         assert seen.commit is not None
         assert seen.incarnation is not None
         lent[root_of(state, graph)] = Lent(
-            graph=graph, incarnation=seen.incarnation, commit=seen.commit
+            graph=graph,
+            incarnation=seen.incarnation,
+            commit=seen.commit,
+            content=seen.content or "",
+            schema_digest=seen.source_digest,
+            rows=dict(seen.rows),
         )
     draft = await cluster.drafts.show(asked.sandbox)
     if isinstance(draft, Diagnostic):

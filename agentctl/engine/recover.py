@@ -178,7 +178,8 @@ def _sight_of(
 def _sight_of_move(sidecar: Sidecar, evidence: Evidence) -> Sight:
     observed = sidecar.observed_manifest_version or 0
     after = [c for c in evidence.commits if c.number > observed]
-    if not any(c.nonce == sidecar.nonce for c in after):
+    # A graph that is made over a deleted one of a sandbox begins to count anew; its nonce tells.
+    if not any(c.nonce == sidecar.nonce for c in evidence.commits):
         newest = evidence.live.commit or 0
         return "not_made" if len(after) >= newest - observed else "out_of_reach"
     live = evidence.live
@@ -218,7 +219,8 @@ def _shows(state: State, sidecar: Sidecar) -> bool:
         return False
     digest = recorded_digests(state).get(schema_address(sidecar.graph_id))
     before = sidecar.observed_manifest_version or 0
-    reached = (observation.graph_manifest_version or 0) > before
+    anew = sidecar.kind == "graph_create"
+    reached = anew or (observation.graph_manifest_version or 0) > before
     return reached and digest == sidecar.desired_schema_digest
 
 

@@ -42,17 +42,9 @@ async def usage(cluster: Cluster, inner: Cluster, lending: Lending) -> Usage:
     return Usage(bytes=size, rows=sum(sum(seen.rows.values()) for seen in live.values()))
 
 
-async def lent_rows(cluster: Cluster, lending: Lending) -> int:
+def lent_rows(lending: Lending) -> int:
     """Returns how many rows a sandbox was lent."""
-    from agentctl.engine.graph_data import place_of
-
-    total = 0
-    for lent in lending.graphs.values():
-        place = await place_of(cluster, lent.graph)
-        commits = await place.data.commits(place.root, limit=10_000, or_ended=True)
-        named = f"main:{lent.commit}"
-        total += next((sum(c.rows.values()) for c in commits if c.id == named), 0)
-    return total
+    return sum(sum(lent.rows.values()) for lent in lending.graphs.values())
 
 
 async def over_quota(cluster: Cluster, inner: Cluster, lending: Lending) -> Diagnostic | None:
@@ -60,7 +52,7 @@ async def over_quota(cluster: Cluster, inner: Cluster, lending: Lending) -> Diag
     used = await usage(cluster, inner, lending)
     if used.bytes > BYTES_MAX:
         return _over(lending, f"it holds {used.bytes} bytes, and may hold {BYTES_MAX}")
-    if used.rows > ROWS_MAX and used.rows - await lent_rows(cluster, lending) > ROWS_MAX:
+    if used.rows > ROWS_MAX and used.rows - lent_rows(lending) > ROWS_MAX:
         return _over(lending, f"it has {ROWS_MAX} rows more than it was lent, which is the limit")
     return None
 

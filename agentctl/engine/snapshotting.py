@@ -39,7 +39,7 @@ from agentctl.engine.temporary import TemporaryFolder
 from agentctl.engine.world import mint_nonce, stamp_now
 from agentctl.graph.branching.told import EntityChange
 from agentctl.graph.layout import MAIN
-from agentctl.graph.port import CommitInfo, GraphError, Stamp
+from agentctl.graph.port import Stamp
 
 if TYPE_CHECKING:
     from agentctl.languages.schema.ir import SchemaIr
@@ -200,9 +200,12 @@ async def loaded_of(inner: Cluster, manifest: SnapshotManifest) -> LoadedCluster
 async def _view(inner: Cluster, manifest: SnapshotManifest) -> SnapshotView:
     loaded = await loaded_of(inner, manifest)
     live: dict[str, SchemaIr] = {}
+    there = await observe_graphs(inner, manifest.graphs)
     for graph, point in manifest.graphs.items():
-        place = await place_of(inner, graph)
-        live[graph] = await place.data.schema_at(place.root, at=str(point.commit))
+        # Of one that was deleted since, types are known by their names.
+        if (there[graph].presence, there[graph].incarnation) == ("live", point.incarnation):
+            place = await place_of(inner, graph)
+            live[graph] = await place.data.schema_at(place.root, at=str(point.commit))
     schemas = wanted_schemas(loaded.desired, live) if loaded.desired is not None else live
     return SnapshotView(files=manifest.files, config=loaded.desired, schemas=schemas)
 
@@ -228,8 +231,8 @@ async def _rows(
             for told in report.types
             if told.inserted or told.updated or told.deleted
         ]
-    gone = await _counts(inner, graph, before)
-    come = await _counts(inner, graph, after)
+    gone = before.rows if before is not None else {}
+    come = after.rows if after is not None else {}
     return [
         RowChanges(
             graph=graph,
@@ -242,24 +245,6 @@ async def _rows(
         for name in sorted({*gone, *come})
         if come.get(name) or gone.get(name)
     ]
-
-
-async def _counts(inner: Cluster, graph: str, point: GraphPoint | None) -> Mapping[str, int]:
-    """Returns how many rows of each type a graph had at a point; nothing without a graph."""
-    if point is None:
-        return {}
-    place = await place_of(inner, graph)
-    commits: tuple[CommitInfo, ...] = ()
-    for or_ended in (False, True):
-        try:
-            commits = await place.data.commits(place.root, limit=_COMMITS_MAX, or_ended=or_ended)
-        except GraphError:
-            continue
-        break
-    named = f"{MAIN}:{point.commit}"
-    return next(
-        (c.rows for c in commits if c.id == named and c.incarnation == point.incarnation), {}
-    )
 
 
 def _sample(graph: str, type_name: str, changes: Iterable[EntityChange]) -> tuple[RowChange, ...]:
@@ -295,6 +280,7 @@ def _point(live: LiveGraph) -> GraphPoint:
         content_digest=live.content or "",
         schema_digest=live.source_digest,
         shape_digest=live.shape_digest,
+        rows=dict(live.rows),
     )
 
 
@@ -305,17 +291,15 @@ async def _base_manifest(inner: Cluster, lending: Lending) -> SnapshotManifest:
         raise BackendError(msg)
     first = await inner.ledger.at(1)
     graphs: dict[str, GraphPoint] = {}
-    for root, lent in sorted(lending.graphs.items()):
-        place = await place_of(inner, lent.graph)
-        content = await place.data.content_at(root, 1)
-        text = await place.data.schema_text_at(root, at="1")
+    for lent in lending.graphs.values():
         graphs[lent.graph] = GraphPoint(
             incarnation=lent.incarnation,
             branch=MAIN,
             commit=1,
-            content_digest=content or "",
-            schema_digest=text.digest,
+            content_digest=lent.content,
+            schema_digest=lent.schema_digest,
             shape_digest=None,
+            rows=lent.rows,
         )
     return SnapshotManifest(
         sandbox=lending.sandbox,

@@ -50,6 +50,12 @@ class Lent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     incarnation: str
     commit: int
     """Of the real `main`, from which its branch is cut."""
+    content: str
+    """Digest of what that commit names."""
+    schema_digest: str | None
+    """SHA-256 of the schema's source."""
+    rows: Mapping[str, int]
+    """Row counts by type name."""
 
 
 class Lending(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -30,6 +30,8 @@ class GraphPoint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     schema_digest: str | None
     """SHA-256 of the schema's source; None where the graph has none."""
     shape_digest: str | None
+    rows: Mapping[str, Count] = {}
+    """Row counts by type name."""
 
 
 class LedgerPoint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -32,7 +32,7 @@ async def opened(bench: Bench, cluster: Cluster, *, name: str | None = None) -> 
 def left_of(bench: Bench) -> list[str]:
     """Returns every file of sandboxes and of their branches that lies in the storage root."""
     names = (str(path.relative_to(bench.path)) for path in bench.path.rglob("*") if path.is_file())
-    return sorted(name for name in names if "sandbox" in name)
+    return sorted(name for name in names if "sandbox" in name and "/leases/" not in name)
 
 
 def all_files(bench: Bench) -> set[str]:

@@ -1,0 +1,84 @@
+"""Openings, restores and histories that fail say why, and what was done stays as it was."""
+
+from pathlib import Path
+
+import msgspec
+
+from agentctl.engine.history import History
+from agentctl.engine.sandboxes.settings import StoreConfig
+from agentctl.graph.port import Stamp
+from agentctl.testing.builders import cluster_yaml, folder_files
+from tests.sandboxes.inside.inside_rig import left_of
+from tests.sandboxes.tools.sandbox_desk import desk
+
+
+def stamp() -> Stamp:
+    return Stamp(
+        op="by-hand",
+        actor="somebody",
+        on_behalf_of=None,
+        intent="past the control plane",
+        epoch=100,
+        nonce="0" * 32,
+        at="2026-11-22T00:00:00Z",
+    )
+
+
+async def test_no_sandbox_is_opened_over_a_graph_that_is_not_there(tmp_path: Path) -> None:
+    async with desk(tmp_path) as at:
+        live = await at.cluster.graphs.observe("supply")
+        assert live.commit is not None
+        await at.cluster.graphs.detach("supply", observed=live.commit, stamp=stamp())
+
+        assert await at.codes("sandbox_open") == ["graph_not_live"]
+        assert left_of(at.bench) == []
+
+
+async def test_no_sandbox_is_opened_over_a_folder_that_it_could_not_hold(tmp_path: Path) -> None:
+    async with desk(tmp_path) as at:
+        outside = cluster_yaml("supply").replace("supply.pg", "../supply.pg")
+        at.bench.write({"cluster.yaml": outside})
+
+        assert await at.codes("sandbox_open") == ["sandbox_not_opened"]
+        assert left_of(at.bench) == []
+
+
+async def test_a_graph_that_was_made_anew_is_not_brought_back(tmp_path: Path) -> None:
+    async with desk(tmp_path, "supply", "spare") as at:
+        box = (await at.must("sandbox_open")).sandbox
+        await at.must("sandbox_snapshot", in_=box, name="one")
+        for files in (cluster_yaml("supply"), str(folder_files("supply", "spare")["cluster.yaml"])):
+            await at.must("draft_edit", in_=box, path="cluster.yaml", content=files)
+            plan = (await at.must("plan", in_=box)).result
+            await at.must("apply", in_=box, plan_id=plan.plan_digest, intent="try")
+        before = (await at.must("sandbox_diff", in_=box, before="one")).changes
+
+        assert await at.codes("sandbox_restore", in_=box, name="one") == ["sandbox_not_restored"]
+
+        after = (await at.must("sandbox_diff", in_=box, before="one")).changes
+        assert after.rows == before.rows
+        assert [(r.graph, r.type_name, r.removed) for r in after.rows] == [
+            ("spare", "DependsOn", 1),
+            ("spare", "Package", 2),
+        ]
+
+
+async def test_what_was_done_stands_where_the_history_cannot_be_written(tmp_path: Path) -> None:
+    async with desk(tmp_path) as at:
+        box = (await at.must("sandbox_open")).sandbox
+        nowhere = StoreConfig(url="postgresql://nobody@127.0.0.1:1/none", connect_timeout_s=1)
+        at.cluster = msgspec.structs.replace(
+            at.cluster, history=History(nowhere, at.bench.world.now)
+        )
+
+        told = await at.ask(
+            "sandbox_write",
+            in_=box,
+            graph="supply",
+            rows='{"type": "Package", "data": {"name": "c"}}',
+        )
+
+        assert told.ok
+        assert [d.code for d in told.diagnostics] == ["sandbox_history_unavailable"]
+        read = await at.ask("run_query", in_=box, query="supply.all_packages")
+        assert [r["p.name"] for r in read.data.rows] == ["a", "b", "c"]
