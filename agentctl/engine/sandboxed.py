@@ -35,6 +35,7 @@ from agentctl.engine.lending import (
     lending_of,
     outside_files,
     prepare_lending,
+    record_of,
 )
 from agentctl.engine.principals import Principals
 from agentctl.engine.sandbox_restore import begin_restore, finish_restore, restoring_of
@@ -85,6 +86,8 @@ async def open_sandbox(cluster: Cluster, caller: Caller, opening: Opening) -> Le
         raise
     inner = over(cluster, lending, cluster.folder)
     await lend(cluster, inner, lending, loaded)
+    if opening.draft is not None:
+        await _begin_life(cluster, sandbox_id, opening)
     return lending
 
 
@@ -251,6 +254,21 @@ async def _record(cluster: Cluster, caller: Caller, opening: Opening, loaded: Lo
     made = await cluster.store.create(record_key(record.id), canonical_bytes(record))
     assert made, "a ULID is minted once"
     return record.id
+
+
+async def _begin_life(cluster: Cluster, sandbox_id: str, opening: Opening) -> None:
+    """Lets the life of a sandbox that was a draft begin now, as long as was asked."""
+    record = await record_of(cluster.store, sandbox_id)
+    if record is None:
+        return
+    now = cluster.world.now()
+    begun = msgspec.structs.replace(
+        record,
+        kind="sandbox",
+        created_at=format_instant(now),
+        expires_at=format_instant(now + opening.life),
+    )
+    await cluster.store.replace(record_key(sandbox_id), canonical_bytes(begun))
 
 
 async def _check_draft(cluster: Cluster, draft_id: str) -> None:

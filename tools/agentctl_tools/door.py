@@ -70,6 +70,8 @@ async def call(  # noqa: PLR0913  # the door takes what a face knows, and nothin
     if outside is not None:
         return outside
     decoded = decode(operation, arguments)
+    if not caller.at_terminal and not isinstance(decoded, Diagnostic):
+        decoded = _torn(decoded) or decoded
     if isinstance(decoded, Diagnostic):
         return failed((decoded,))
     made = Call(
@@ -179,6 +181,16 @@ def decode(operation: Operation, arguments: Arguments) -> msgspec.Struct | Diagn
         return msgspec.convert(arguments, operation.arguments)
     except msgspec.ValidationError as invalid:
         return invalid_arguments(operation.arguments, str(invalid))
+
+
+def _torn(decoded: msgspec.Struct) -> Diagnostic | None:
+    """Returns what is wrong with arguments that no file can hold: half of a pair of UTF-16."""
+    try:
+        msgspec.json.encode(decoded)
+    except UnicodeEncodeError:
+        why = "a text of it holds half of a pair of UTF-16, which is no character"
+        return error("invalid_arguments", "$", why, remedy="Send whole characters.")
+    return None
 
 
 def invalid_arguments(kind: type[msgspec.Struct], told: str) -> Diagnostic:

@@ -78,6 +78,9 @@ async def _in_sandbox(call: Call, change: dict[str, Any]) -> Envelope:
     sandbox_id = await insides.enter(call)
     if isinstance(sandbox_id, Envelope):
         return sandbox_id
+    full = await insides.full(call.cluster, sandbox_id)
+    if full is not None:
+        return await insides.noted(call, OPERATION, sandbox_id, full, started_at=started_at)
     async with drafting(call.cluster, sandbox_id) as drafts:
         edited = await drafts.edit(sandbox_id, given.path, by=call.caller.id, **change)
     if has_errors(edited.diagnostics):

@@ -20,7 +20,7 @@ from agentctl.engine.cluster import Cluster
 from agentctl.engine.gather import known_graphs
 from agentctl.engine.lending import SandboxError, lending_of, record_of
 from agentctl.engine.sandbox_quotas import CALL_S_MAX, over_quota
-from agentctl.engine.sandboxed import inside, with_providers
+from agentctl.engine.sandboxed import inside, over, with_providers
 from agentctl.engine.sandboxes.errors import read_only
 from agentctl.engine.world import stamp_now
 from agentctl.ids import branch_address, graph_address
@@ -124,10 +124,10 @@ async def run(call: Call, operation: Operation, sandbox_id: str) -> Envelope:
         if await _may_embed(call, sandbox_id):
             inner = await with_providers(cluster, inner)  # noqa: PLW2901  # the same cluster
         made = msgspec.structs.replace(call, cluster=inner)
-        full = None
+        barred = None
         if operation.operation_class != "read":
-            full = await _no_room(cluster, inner, sandbox_id)
-        envelope = full or await _in_time(operation, made, sandbox_id)
+            barred = await _no_room(cluster, inner, sandbox_id)
+        envelope = barred or await _in_time(operation, made, sandbox_id)
     return await noted(call, operation, sandbox_id, envelope, started_at=started_at)
 
 
@@ -164,10 +164,18 @@ async def _in_time(operation: Operation, made: Call, sandbox_id: str) -> Envelop
     )
 
 
+async def full(cluster: Cluster, sandbox_id: str) -> Envelope | None:
+    """Returns why nothing more is kept in a sandbox; None where there is room."""
+    lending = await lending_of(cluster.store, sandbox_id)
+    if lending is None:
+        return None
+    return await _no_room(cluster, over(cluster, lending, cluster.folder), sandbox_id)
+
+
 async def _no_room(cluster: Cluster, inner: Cluster, sandbox_id: str) -> Envelope | None:
     lending = await lending_of(cluster.store, sandbox_id)
-    full = await over_quota(cluster, inner, lending) if lending is not None else None
-    return failed((full,)) if full is not None else None
+    why = await over_quota(cluster, inner, lending) if lending is not None else None
+    return failed((why,)) if why is not None else None
 
 
 def only_read(cluster: Cluster, operation: Operation, sandbox_id: str | None) -> Envelope | None:

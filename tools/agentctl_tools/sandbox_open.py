@@ -1,7 +1,7 @@
 """`sandbox_open`: an own copy of the whole cluster to try things in; a draft becomes one by it."""
 
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 
@@ -21,6 +21,11 @@ from agentctl_tools.sandbox_history import not_written, remember_opening
 from agentctl_tools.targets import draft_of, refusal_of, target_of
 
 NAME_PATTERN = r"^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?$"
+
+LEASE: Final = "openings"
+"""Who opens one holds it."""
+OPENING_S_MAX: Final = 60.0
+"""How long one waits for others that are opening."""
 
 
 class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -54,9 +59,21 @@ async def _handle(call: Call) -> Envelope:
         why = f"`{given.within}` is a sandbox already"
         return refused("sandbox_exists", given.within, why, remedy="Use it, or leave out `in`.")
     barred = await refusal_of(cluster, caller, target_of(given.within))
-    barred = barred or await too_many(cluster, caller.id, kind=caller.kind)
     if barred is not None:
         return failed((barred,))
+    # One at a time: of several that count how many there are at once, each would find room.
+    held = cluster.leases.hold(
+        LEASE, principal=caller.id, operation="sandbox_open", wait_s=OPENING_S_MAX
+    )
+    async with held:
+        return await _opened(call, draft)
+
+
+async def _opened(call: Call, draft: str | None) -> Envelope:
+    given, cluster, caller = call.arguments, call.cluster, call.caller
+    full = await too_many(cluster, caller.id, kind=caller.kind)
+    if full is not None:
+        return failed((full,))
     if given.name is not None and await _is_taken(cluster, given.name):
         why = f"there is an open sandbox called {given.name}"
         remedy = "Take another name, or none: its id names it then."

@@ -86,7 +86,7 @@ async def _snapshot(call: Call) -> Envelope:
     if isinstance(entered, Envelope):
         return entered
     started_at = stamp_now(call.cluster.world)
-    envelope = await _taken(call, entered)
+    envelope = await insides.full(call.cluster, entered) or await _taken(call, entered)
     return await insides.noted(call, SNAPSHOT, entered, envelope, started_at=started_at)
 
 

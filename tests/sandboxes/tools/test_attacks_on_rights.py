@@ -101,7 +101,7 @@ async def test_plans_keys_and_ops_of_one_side_say_nothing_on_the_other(tmp_path:
         assert not (await at.ask("rollback", op=tried.op, intent="x")).ok
 
 
-async def graphs_of(at: Desk, **where: object) -> list[str]:
+async def graphs_of(at: Desk, **where: Any) -> list[str]:
     """Returns the graphs that there are, without those that are deleted and kept for a while."""
     found = (await at.must("graph_list", **where)).graphs
     return [g.id for g in found if g.presence == "live"]
@@ -119,7 +119,7 @@ async def test_an_approval_is_not_used_up_in_a_sandbox_and_none_is_asked_for_the
         await at.must("apply", in_=box, intent="x")
         assert await graphs_of(at, in_=box) == ["supply"]
 
-        request = {"gate": "graph.spare", "intent": "x"}
+        request: dict[str, Any] = {"gate": "graph.spare", "intent": "x"}
         assert await at.codes("request_approval", in_=box, **request) == ["not_in_a_sandbox"]
         assert await graphs_of(at) == ["spare", "supply"]
         applied = await apply(at.cluster, at.bench.sarah, wanting())
@@ -156,7 +156,7 @@ async def test_nobody_elsewhere_hears_of_a_sandbox(tmp_path: Path) -> None:
 
     def archive(*given: object) -> MemoryArchive:
         heard.append(given)
-        return MemoryArchive()
+        return MemoryArchive(at.bench.world.now)
 
     async with desk(tmp_path, "supply", "spare") as at:
         at.cluster = msgspec.structs.replace(at.cluster, tell=tell, make_archive=archive)

@@ -19,7 +19,7 @@ SECRET: Final = '{"type": "Package", "data": {"name": "only-in-the-sandbox"}}'
 ANSWER: Final = "only-in-the-sandbox"
 
 
-async def opened(at: Desk, **more: object) -> str:
+async def opened(at: Desk, **more: Any) -> str:
     """Returns a sandbox of the desk's agent that holds a row nobody else has."""
     box: str = (await at.must("sandbox_open", **more)).sandbox
     await at.must("sandbox_write", in_=box, graph="supply", rows=SECRET)

@@ -1,0 +1,167 @@
+"""Acceptance cases of graph sandboxes through the door. Source: sandboxes 5, cases 2, 5, 7, 9, 11, 12, 28."""
+
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import pytest
+
+from agentctl.domain.storage.protocol import ObjectStore, UnavailableError
+from agentctl.engine.sandboxed import LIFE
+from agentctl.testing.builders import WIDER_SCHEMA
+from tests.sandboxes.inside.inside_rig import left_of
+from tests.sandboxes.tools.sandbox_desk import Desk, desk
+from tests.sandboxes.tools.test_attacks_on_sandboxes import SECRET
+
+KEY: Final = "AKIAIOSFODNN7EXAMPLE"
+
+
+class Watched:
+    """A store that tells what is written; it refuses what has a word in its key, until a sandbox ends."""
+
+    def __init__(self, inner: ObjectStore, written: list[str], refuse: list[str]) -> None:
+        self._inner, self._written, self._refuse = inner, written, refuse
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def _note(self, key: str) -> None:
+        if key.endswith("/ended.json"):
+            self._refuse.clear()
+        if self._refuse and self._refuse[0] in key:
+            msg = "the disk is gone"
+            raise UnavailableError(msg)
+        self._written.append(key)
+
+    async def create(self, key: str, data: bytes) -> bool:
+        self._note(key)
+        return await self._inner.create(key, data)
+
+    async def replace(self, key: str, data: bytes) -> None:
+        self._note(key)
+        await self._inner.replace(key, data)
+
+    async def delete(self, key: str) -> None:
+        self._note(key)
+        await self._inner.delete(key)
+
+
+async def watched(at: Desk, *, refuse: str | None = None) -> list[str]:
+    """Opens the desk's cluster anew over a store that is watched; returns the keys as they come."""
+    written: list[str] = []
+    refused = [] if refuse is None else [refuse]
+    at.bench.wrap_store = lambda store: Watched(store, written, refused)
+    cluster = await at.bench.open()
+    at.cluster = msgspec.structs.replace(cluster, history=at.cluster.history)
+    return written
+
+
+@pytest.mark.parametrize(
+    ("at_key", "step"),
+    [
+        ("graphs/supply", "the graphs were branched"),
+        ("/__cluster/ledger/", "its ledger began"),
+    ],
+)
+async def test_an_opening_that_fails_at_a_step_names_it_and_leaves_nothing(
+    tmp_path: Path, at_key: str, step: str
+) -> None:
+    """Acceptance case 2."""
+    async with desk(tmp_path) as at:
+        await watched(at, refuse=at_key)
+        envelope = await at.ask("sandbox_open")
+
+        assert [d.code for d in envelope.diagnostics] == ["sandbox_not_opened"]
+        assert step in envelope.diagnostics[0].message
+        assert left_of(at.bench) == []
+        assert (await at.must("sandbox_list")).sandboxes == ()
+        await at.must("sandbox_open")
+
+
+async def test_a_sandbox_that_is_broken_goes_when_its_time_is_over_too(tmp_path: Path) -> None:
+    """Acceptance case 5."""
+    async with desk(tmp_path) as at:
+        box = (await at.must("sandbox_open")).sandbox.removeprefix("sandbox:")
+        for path in (at.bench.path / "sandboxes" / box / "__cluster" / "ledger").glob("*.json"):
+            path.write_bytes(b"nonsense")
+        assert not (await at.ask("plan", in_=f"sandbox:{box}")).ok
+        at.bench.world.advance(LIFE.total_seconds() + 1)
+
+        swept = await at.must("sandbox_sweep")
+
+        assert [one.sandbox for one in swept.ended] == [box]
+        assert left_of(at.bench) == []
+
+
+async def test_a_call_that_fails_is_kept_with_what_it_said(tmp_path: Path) -> None:
+    """Acceptance case 7."""
+    async with desk(tmp_path) as at:
+        box = (await at.must("sandbox_open")).sandbox
+        row = '{"type": "Nothing", "data": {}}'
+        envelope = await at.ask("sandbox_write", in_=box, graph="supply", rows=row)
+
+        (kept,) = (await at.must("sandbox_commands", in_=box)).commands
+        assert not envelope.ok
+        assert (kept.tool, kept.exit_code) == ("sandbox_write", 1)
+        assert envelope.diagnostics[0].code in kept.stderr
+
+
+async def test_a_secret_in_a_call_is_kept_as_a_token(tmp_path: Path) -> None:
+    """Acceptance case 9."""
+    async with desk(tmp_path) as at:
+        box = (await at.must("sandbox_open")).sandbox
+        row = f'{{"type": "Package", "data": {{"name": "{KEY}", "version": "{KEY}"}}}}'
+        await at.must("sandbox_write", in_=box, graph="supply", rows=row)
+
+        (kept,) = (await at.must("sandbox_commands", in_=box)).commands
+        assert KEY not in repr(kept)
+        assert kept.arguments_json.count("[REDACTED_AWS") == 2
+        assert KEY not in repr(await at.must("sandbox_diff", in_=box))
+        for path in tmp_path.glob("history.sqlite*"):  # noqa: ASYNC240
+            assert KEY.encode() not in path.read_bytes()
+
+
+async def test_a_difference_is_made_once_and_is_of_one_sandbox_alone(tmp_path: Path) -> None:
+    """Acceptance cases 11 and 12."""
+    async with desk(tmp_path) as at:
+        box = (await at.must("sandbox_open")).sandbox
+        await at.must("sandbox_snapshot", in_=box, name="a")
+        await at.must("draft_edit", in_=box, path="supply.pg", content=WIDER_SCHEMA)
+        await at.must("sandbox_snapshot", in_=box, name="b")
+        first = await at.must("sandbox_diff", in_=box, before="a", after="b")
+        await at.must("sandbox_write", in_=box, graph="supply", rows=SECRET)
+        second = await at.must("sandbox_diff", in_=box, before="a", after="b")
+        same = (await at.must("sandbox_diff", in_=box, before="a", after="a")).changes
+        other = (await at.must("sandbox_open")).sandbox
+
+        assert first == second
+        assert first.changes.files_modified == ("supply.pg",)
+        assert not same.files_modified
+        assert not same.rows
+        assert not same.commands_run
+        for where, before in ((other, "a"), (box, "never")):
+            found = await at.codes("sandbox_diff", in_=where, before=before)
+            assert found == ["sandbox_snapshot_missing"], before
+
+
+async def test_what_a_sandbox_writes_lies_in_its_room_and_on_its_branches_alone(
+    tmp_path: Path,
+) -> None:
+    """Acceptance case 28: its cluster has no way to write the base."""
+    async with desk(tmp_path) as at:
+        box = (await at.must("sandbox_open")).sandbox
+        written = await watched(at)
+        await at.must("draft_edit", in_=box, path="supply.pg", content=WIDER_SCHEMA)
+        await at.must("apply", in_=box, intent="x")
+        await at.must("sandbox_write", in_=box, graph="supply", rows=SECRET)
+        await at.must("branch_create", in_=box, graph="supply", branch="mine", intent="x")
+        await at.must("sandbox_snapshot", in_=box, name="a")
+        await at.must("sandbox_restore", in_=box, name="base")
+        sandbox_id = box.removeprefix("sandbox:")
+        elsewhere = [
+            key
+            for key in written
+            if sandbox_id not in key and not key.startswith("__cluster/audit/")
+        ]
+        assert len(written) > 20
+        assert elsewhere == []
