@@ -55,6 +55,10 @@ LENDERS_MAX: Final = 8
 """How many graphs are branched, or taken back, at a time."""
 
 
+_MADE: Final = ("__cluster/", "graphs/", "ops/")
+"""What an opening makes of a draft's room beside ``graphs.json``."""
+
+
 class SandboxError(Exception):
     """A sandbox cannot be opened or used; `diagnostic` says why, and what was not done."""
 
@@ -145,7 +149,7 @@ async def lend(cluster: Cluster, inner: Cluster, lending: Lending, loaded: Loade
         step = "its ledger began"
         return await _begin(cluster, inner, lending)
     except (GraphError, BackendError) as failure:
-        await take_back(cluster, lending.sandbox, by=lending.by, reason="not_opened")
+        await undo_opening(cluster, lending.sandbox, by=lending.by)
         told = error(
             "sandbox_not_opened",
             target_of(lending.sandbox),
@@ -231,6 +235,28 @@ async def take_back(cluster: Cluster, sandbox_id: str, *, by: str, reason: EndRe
     roots = tuple(lending.graphs) if lending is not None else await cluster.graphs.port.roots()
     await forget_branches(cluster, roots, frozenset({sandbox_id}), by=by)
     await _remove(cluster.store, sandbox_id)
+
+
+async def undo_opening(cluster: Cluster, sandbox_id: str, *, by: str) -> None:
+    """Takes away what an opening made that was not finished; repeating it is harmless, also half way.
+
+    A draft that it began with is a draft again, with its edits.
+
+    Raises:
+        GraphError: a branch of it could not be taken back; the rest waits for the sweeper.
+        BackendError: the storage root failed; the same holds.
+    """
+    store = cluster.store
+    record = await record_of(store, sandbox_id)
+    lending = await lending_of(store, sandbox_id)
+    if record is None or record.kind == "sandbox" or lending is None:
+        await take_back(cluster, sandbox_id, by=by, reason="not_opened")
+        return
+    await forget_branches(cluster, lending.graphs, frozenset({sandbox_id}), by=by)
+    for part in _MADE:
+        for key in await store.list(f"{room_of(sandbox_id)}{part}"):
+            await store.delete(key)
+    await store.delete(lending_key(sandbox_id))
 
 
 async def forget_branches(

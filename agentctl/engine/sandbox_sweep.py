@@ -21,7 +21,14 @@ from agentctl.domain.sandbox.lending import (
 from agentctl.domain.storage.protocol import BackendError
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.graph_data import has_data
-from agentctl.engine.lending import ended_of, forget_branches, lending_of, record_of, take_back
+from agentctl.engine.lending import (
+    ended_of,
+    forget_branches,
+    lending_of,
+    record_of,
+    take_back,
+    undo_opening,
+)
 from agentctl.engine.sandboxed import over
 from agentctl.graph.port import GraphError
 from agentctl.ids import is_ulid
@@ -75,8 +82,11 @@ async def sweep_sandboxes(cluster: Cluster) -> SweptSandboxes:
             continue
         try:
             reason = await _over(cluster, sandbox_id, now)
-            if reason is not None:
+            if reason == "not_opened":
+                await undo_opening(cluster, sandbox_id, by=SWEEPER)
+            elif reason is not None:
                 await take_back(cluster, sandbox_id, by=SWEEPER, reason=reason)
+            if reason is not None:
                 ended.append(Ending(sandbox=sandbox_id, reason=reason))
         except (GraphError, BackendError, msgspec.DecodeError) as failure:
             told.append(_not_ended(sandbox_id, failure))

@@ -24,7 +24,6 @@ Schemas = Mapping[str, SchemaIr]
 """By graph id."""
 
 _Named = TypeVar("_Named", IrType, IrProperty)
-_Pair = tuple[_Named | None, _Named | None]
 
 
 class PackageChanges(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,10 +89,12 @@ def _types(ir: SchemaIr | None) -> tuple[IrType, ...]:
     return () if ir is None else (*ir.interfaces, *ir.types)
 
 
-def _pairs(before: Sequence[_Named], after: Sequence[_Named]) -> list[_Pair[_Named]]:
+def _pairs(
+    before: Sequence[_Named], after: Sequence[_Named]
+) -> list[tuple[_Named | None, _Named | None]]:
     """Returns each of both sides once, with what it is on the other."""
     old_ids = {one.id: one for one in before if _is_minted(one)}
-    pairs: list[_Pair[_Named]] = [
+    pairs: list[tuple[_Named | None, _Named | None]] = [
         (old_ids.pop(one.id) if _is_minted(one) and one.id in old_ids else None, one)
         for one in after
     ]
@@ -102,7 +103,8 @@ def _pairs(before: Sequence[_Named], after: Sequence[_Named]) -> list[_Pair[_Nam
         named = left.get(_known_by(now)) if was is None and now is not None else None
         if named is not None and now is not None and not (_is_minted(named) and _is_minted(now)):
             pairs[index] = (left.pop(_known_by(now)), now)
-    return [*pairs, *((one, None) for one in left.values())]
+    pairs.extend((one, None) for one in left.values())
+    return pairs
 
 
 def _is_minted(one: IrType | IrProperty) -> bool:

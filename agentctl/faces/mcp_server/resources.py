@@ -125,8 +125,8 @@ def split_offset(uri: str) -> tuple[str, int]:
 def _meant(uri: str) -> tuple[str, dict[str, Any]]:  # noqa: PLR0911  # one return a kind
     kind, *parts = uri.removeprefix(SCHEME).split("/")
     if not parts and kind in _WHOLES:
-        operation, given = _WHOLES[kind]
-        return operation, dict(given)
+        operation, whole = _WHOLES[kind]
+        return operation, dict(whole)
     match kind, [unquote(part) for part in parts]:
         case "plan", [plan_id]:
             return "plan_show", {"plan_id": plan_id}

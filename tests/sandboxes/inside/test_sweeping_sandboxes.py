@@ -9,10 +9,11 @@ import pytest
 from agentctl.domain.sandbox.lending import ended_key, lending_key, room_of
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.data import load
+from agentctl.engine.drafts import Draft
 from agentctl.engine.lending import SandboxError, take_back
 from agentctl.engine.sandbox_sweep import OPENING_MAX, sweep_sandboxes
 from agentctl.engine.sandboxed import LIFE, Opening, inside, open_sandbox
-from agentctl.testing.builders import Bench
+from agentctl.testing.builders import WIDER_SCHEMA, Bench
 from agentctl.testing.crash import Crash
 from tests.sandboxes.inside.inside_rig import all_files, left_of, names_in, opened, with_rows
 
@@ -175,3 +176,33 @@ async def test_one_that_cannot_be_taken_away_keeps_no_other_waiting(tmp_path: Pa
     broken.unlink()
     assert [e.sandbox for e in (await sweep_sandboxes(await bench.open())).ended] == [first]
     assert left_of(bench) == []
+
+
+@pytest.mark.slow
+async def test_a_draft_keeps_its_edits_where_its_opening_as_a_sandbox_dies(tmp_path: Path) -> None:
+    bench, cluster = await with_rows(tmp_path, "supply")
+    draft = (await cluster.drafts.open(bench.agent.id)).id
+    edited = await cluster.drafts.edit(
+        draft, "supply.pg", by=bench.agent.id, content=WIDER_SCHEMA.encode()
+    )
+    assert not edited.diagnostics
+    before = all_files(bench)
+    struck = 0
+    for at in range(1, 200):
+        dying, _ = await bench.crashing(at, "after")
+        try:
+            await open_sandbox(dying, bench.agent, Opening(op="op-3", draft=draft))
+        except Crash:
+            struck += 1
+        else:
+            break
+        cluster = await sweep_after(bench, OPENING_MAX)
+        if (bench.path / lending_key(draft)).exists():  # it was open: only the answer did not come
+            async with inside(cluster, draft) as inner:
+                assert (inner.folder.path / "supply.pg").read_text() == WIDER_SCHEMA
+            break
+        shown = await cluster.drafts.show(draft)
+        assert isinstance(shown, Draft), shown
+        assert [edit.path for edit in shown.edits] == ["supply.pg"]
+        assert all_files(bench) == before, at
+    assert struck >= 3, struck
