@@ -165,6 +165,7 @@ async def test_subscribing_is_a_look_and_so_is_each_look_at_what_is_watched(tmp_
 
     class Counted:
         principal = entrance.principal
+        only_reads_sandboxes = False
 
         async def __call__(self, operation: str, *given: Any, **more: Any) -> Any:
             looks.append(operation)

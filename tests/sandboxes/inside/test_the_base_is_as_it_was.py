@@ -59,7 +59,7 @@ async def worst(bench: Bench, cluster: Cluster, seed: int) -> str:
             case "create":
                 files = {"cluster.yaml": cluster_yaml(*GRAPHS, "new"), "new.pg": SCHEMA}
                 await edited(bench, cluster, lending.sandbox, {**files, "new.gq": QUERY})
-            case "back":
+            case _:
                 async with inside(cluster, lending.sandbox) as inner:
                     await take_snapshot(cluster, inner, f"s{step}", by="x", commands=0)
                 await restore_snapshot(cluster, lending.sandbox, f"s{step}", by="x")

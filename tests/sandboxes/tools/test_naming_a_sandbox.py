@@ -1,6 +1,7 @@
 """What is about one sandbox is told when no sandbox is named, and never done to the cluster itself."""
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -48,7 +49,7 @@ async def test_with_a_history_that_is_only_read_nothing_is_done_in_a_sandbox_but
         looking = msgspec.structs.replace(here.cluster.history.config, read_only=True)
         history = History(looking, here.bench.world.now)
         here.cluster = msgspec.structs.replace(here.cluster, history=history)
-        refused: dict[str, dict[str, object]] = {
+        refused: dict[str, dict[str, Any]] = {
             "sandbox_open": {},
             "sandbox_sweep": {},
             "sandbox_close": {"in_": opened},

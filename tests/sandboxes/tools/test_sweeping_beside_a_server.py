@@ -5,6 +5,7 @@ from pathlib import Path
 import anyio
 import pytest
 
+from agentctl.engine import sandbox_sweep
 from agentctl.engine.sandbox_sweep import EVERY_S
 from agentctl.engine.sandboxed import LIFE
 from agentctl_tools import sandbox_sweeping
@@ -71,7 +72,7 @@ async def test_a_sweep_that_fails_is_told_once_and_ends_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     minutes, told = Minutes(), list[str]()
-    real = sandbox_sweeping.sweep_sandboxes
+    real = sandbox_sweep.sweep_sandboxes
 
     async def failing(_cluster: object) -> object:
         raise ValueError

@@ -5,10 +5,11 @@ from pathlib import Path
 import msgspec
 
 from agentctl.engine.history import History
+from agentctl.engine.sandboxed import inside
 from agentctl.engine.sandboxes.settings import StoreConfig
 from agentctl.graph.port import Stamp
 from agentctl.testing.builders import cluster_yaml, folder_files
-from tests.sandboxes.inside.inside_rig import left_of
+from tests.sandboxes.inside.inside_rig import left_of, names_in
 from tests.sandboxes.tools.sandbox_desk import desk
 
 
@@ -80,5 +81,5 @@ async def test_what_was_done_stands_where_the_history_cannot_be_written(tmp_path
 
         assert told.ok
         assert [d.code for d in told.diagnostics] == ["sandbox_history_unavailable"]
-        read = await at.ask("run_query", in_=box, query="supply.all_packages")
-        assert [r["p.name"] for r in read.data.rows] == ["a", "b", "c"]
+        async with inside(at.cluster, box.removeprefix("sandbox:")) as inner:
+            assert await names_in(inner, "supply") == ["a", "b", "c"]
