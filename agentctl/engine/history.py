@@ -16,6 +16,7 @@ from agentctl.engine.sandboxes.errors import UnavailableError, unavailable
 from agentctl.engine.sandboxes.settings import StoreConfig
 
 if TYPE_CHECKING:
+    from agentctl.domain.sandbox.secret_tokens import Register
     from agentctl.engine.sandboxes.store import Store
 
 VARIABLE: Final = "AGENTCTL_HISTORY"
@@ -32,6 +33,8 @@ class History:
     def __init__(self, config: StoreConfig, clock: Callable[[], datetime]) -> None:
         self.config = config
         self._clock = clock
+        self.registers: dict[str, Register] = {}
+        """The secrets that this process has seen, by sandbox; never written anywhere."""
         self._store: Store | None = None
         self._opening = anyio.Lock()
 

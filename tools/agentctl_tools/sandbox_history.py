@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 TEXT_MAX: Final = 2_000
 """Characters of a command as a person reads it."""
 KNOWN_MIN: Final = 8
+LONG_TEXT: Final = 100_000
+"""Characters of one argument from which on it is not kept."""
 _PAGE: Final = 1000
 
 
@@ -99,6 +101,8 @@ async def remember_opening(cluster: Cluster, sandbox_id: str) -> None:
 
 async def remember_end(cluster: Cluster, sandbox_id: str) -> Diagnostic | None:
     """Writes down that a sandbox is gone; returns a warning where that did not work."""
+    if cluster.history is not None:
+        cluster.history.registers.pop(sandbox_id, None)
     try:
         store = await history_of(cluster)
         if store is not None:
@@ -153,11 +157,15 @@ def _command(
     call: Call, operation: Operation, sandbox_id: str, envelope: Envelope, started_at: str
 ) -> Command:
     given: dict[str, Any] = msgspec.to_builtins(call.arguments)
-    register = own_secrets()
-    asked, register = register.redact_value(given)
+    register = _register(call.cluster, sandbox_id)
+    known = frozenset(register.tokens)
+    asked, register = register.redact_value(_short(given))
+    asked = _marked(asked, given)
     said = "\n".join(f"{d.code}: {d.message}" for d in envelope.diagnostics)
     summary, register = register.redact(envelope.summary)
     told, register = register.redact(said)
+    if call.cluster.history is not None:
+        call.cluster.history.registers[sandbox_id] = register
     arguments = msgspec.json.encode(asked, order="deterministic").decode()
     words = f"{operation.name} {_words(asked)}"
     return Command(
@@ -174,9 +182,41 @@ def _command(
         started_at=started_at,
         ended_at=stamp_now(call.cluster.world),
         metadata=CommandExecRecord(
-            user=call.caller.id, redacted=register.tokens, changes=tried_changes(envelope)
+            user=call.caller.id,
+            redacted=tuple(token for token in register.tokens if token not in known),
+            changes=tried_changes(envelope),
         ),
     )
+
+
+def _register(cluster: Cluster, sandbox_id: str) -> Register:
+    """Returns the secrets that this process has seen in a sandbox: the same one has the same token."""
+    if cluster.history is None:
+        return own_secrets()
+    return cluster.history.registers.setdefault(sandbox_id, own_secrets())
+
+
+def _short(value: Any) -> Any:  # noqa: ANN401  # a JSON value
+    """Returns arguments without long texts: rows of a load are in the graph, not in the history."""
+    if isinstance(value, str):
+        return value if len(value) <= LONG_TEXT else ""
+    if isinstance(value, dict):
+        return {name: _short(item) for name, item in value.items()}
+    return [_short(item) for item in value] if isinstance(value, list) else value
+
+
+def _marked(asked: Any, given: Any) -> Any:  # noqa: ANN401  # JSON values of one shape
+    """Returns *asked*, made of *given* by `_short`, with a token for each text that was left out.
+
+    As a secret's, it cannot be given again: whoever makes a task of it has to name the text.
+    """
+    if isinstance(given, str) and len(given) > LONG_TEXT:
+        return f"[REDACTED_LONG_TEXT_{len(given)}]"
+    if isinstance(given, dict) and isinstance(asked, dict):
+        return {n: _marked(item, given[n]) if n in given else item for n, item in asked.items()}
+    if isinstance(given, list) and isinstance(asked, list):
+        return [_marked(item, own) for item, own in zip(asked, given, strict=False)]
+    return asked
 
 
 def _words(asked: Any) -> str:  # noqa: ANN401  # a JSON value

@@ -83,3 +83,25 @@ async def test_what_was_done_stands_where_the_history_cannot_be_written(tmp_path
         assert [d.code for d in told.diagnostics] == ["sandbox_history_unavailable"]
         async with inside(at.cluster, box.removeprefix("sandbox:")) as inner:
             assert await names_in(inner, "supply") == ["a", "b", "c"]
+
+
+async def test_a_secret_has_one_token_in_a_sandbox_and_long_rows_are_not_kept(
+    tmp_path: Path,
+) -> None:
+    """Acceptance case 9, for `graph`."""
+    one, other = ("ghp_" + letter * 36 for letter in "Ab")
+    long = '{"type": "Package", "data": {"name": "' + "x" * 110_000 + '"}}'
+    async with desk(tmp_path) as at:
+        box = (await at.must("sandbox_open")).sandbox
+        for secret in (one, other, one):
+            row = f'{{"type": "Package", "data": {{"name": "a", "version": "{secret}"}}}}'
+            await at.must("sandbox_write", in_=box, graph="supply", rows=row, mode="merge")
+        await at.must("sandbox_write", in_=box, graph="supply", rows=long)
+
+        done = (await at.must("sandbox_commands", in_=box)).commands
+
+    told = [c.arguments_json for c in done if c.tool == "sandbox_write"]
+    assert all(one not in c and other not in c and "xxx" not in c for c in told)
+    first, second, third, rows = told
+    assert first == third != second
+    assert "[REDACTED_LONG_TEXT_" in rows
