@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 import msgspec
 
+from agentctl.adapters.backends.pruning import prune
 from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.domain.config.drafting import SandboxRecord
 from agentctl.domain.config.load import LoadedCluster
@@ -287,6 +288,7 @@ async def _remove(store: ObjectStore, sandbox_id: str) -> None:
         if key != last:
             await store.delete(key)
     await store.delete(last)
+    await prune(store, room)
 
 
 def outside_files(loaded: LoadedCluster) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ a right that was taken away since it was opened is gone inside as well. What is 
 sandbox is nobody's to refuse, because nothing of it is real.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from typing import Any, Final
 
 import anyio
@@ -25,6 +25,7 @@ from agentctl.engine.sandboxes.errors import read_only
 from agentctl.engine.world import stamp_now
 from agentctl.ids import branch_address, graph_address
 from agentctl_tools.envelopes import failed, refused
+from agentctl_tools.failures import diagnostics_of
 from agentctl_tools.operation import Call, Envelope, Operation
 from agentctl_tools.policies import policies_for, refused_beside
 from agentctl_tools.sandbox_history import is_read_only, record_command
@@ -153,9 +154,24 @@ async def _may_embed(call: Call, sandbox_id: str) -> bool:
     )
 
 
+async def attempt(doing: Awaitable[Envelope]) -> Envelope:
+    """Returns the envelope of what is done, also where it fails: a command that failed is one too.
+
+    Raises:
+        Exception: of a bug, which must be seen as one.
+    """
+    try:
+        return await doing
+    except Exception as failure:
+        known = diagnostics_of(failure)
+        if known is None:
+            raise
+        return failed(known)
+
+
 async def _in_time(operation: Operation, made: Call, sandbox_id: str) -> Envelope:
     with anyio.move_on_after(CALL_S_MAX):
-        return await operation.handler(made)
+        return await attempt(operation.handler(made))
     return refused(
         "sandbox_over_quota",
         target_of(sandbox_id),

@@ -86,7 +86,8 @@ async def _snapshot(call: Call) -> Envelope:
     if isinstance(entered, Envelope):
         return entered
     started_at = stamp_now(call.cluster.world)
-    envelope = await insides.full(call.cluster, entered) or await _taken(call, entered)
+    envelope = await insides.full(call.cluster, entered)
+    envelope = envelope or await insides.attempt(_taken(call, entered))
     return await insides.noted(call, SNAPSHOT, entered, envelope, started_at=started_at)
 
 
@@ -113,11 +114,16 @@ async def _restore(call: Call) -> Envelope:
     sandbox_id = await insides.enter(call)
     if isinstance(sandbox_id, Envelope):
         return sandbox_id
-    started_at, name = stamp_now(call.cluster.world), call.arguments.name
+    started_at = stamp_now(call.cluster.world)
+    envelope = await insides.attempt(_restored(call, sandbox_id))
+    return await insides.noted(call, RESTORE, sandbox_id, envelope, started_at=started_at)
+
+
+async def _restored(call: Call, sandbox_id: str) -> Envelope:
+    name = call.arguments.name
     await restore_snapshot(call.cluster, sandbox_id, name, by=call.caller.id)
     restored = SandboxRestored(sandbox=target_of(sandbox_id), name=name)
-    envelope = done(f"The sandbox is what it was at {name}.", data=restored)
-    return await insides.noted(call, RESTORE, sandbox_id, envelope, started_at=started_at)
+    return done(f"The sandbox is what it was at {name}.", data=restored)
 
 
 async def _remember(call: Call, sandbox_id: str, taken: SnapshotManifest) -> list[Diagnostic]:

@@ -9,6 +9,7 @@ repeated, and whoever breaks off is gone on with.
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
+from agentctl.adapters.backends.pruning import prune
 from agentctl.graph.branching.branches import end_branch
 from agentctl.graph.care.retention import Place
 from agentctl.graph.commit import ENDED
@@ -49,6 +50,7 @@ async def forget_branches(
         # The newest is a tombstone and goes last: what is half forgotten has ended.
         for key in await roots.store.list(commits_prefix(graph_id, name)):
             await roots.store.delete(key)
+        await prune(roots.store, commits_prefix(graph_id, name))
     return tuple(names)
 
 
@@ -82,6 +84,7 @@ async def _forget_folders(roots: GraphRoots, graph_id: str, is_gone: IsGone) -> 
             if is_gone(from_path_part(name)):
                 for key in await roots.store.list(f"{prefix}{name}/"):
                     await roots.store.delete(key)
+                await prune(roots.store, f"{prefix}{name}/")
 
 
 async def _refs(roots: GraphRoots, prefix: str) -> tuple[str, ...]:

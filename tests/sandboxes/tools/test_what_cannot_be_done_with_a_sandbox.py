@@ -105,3 +105,29 @@ async def test_a_secret_has_one_token_in_a_sandbox_and_long_rows_are_not_kept(
     first, second, third, rows = told
     assert first == third != second
     assert "[REDACTED_LONG_TEXT_" in rows
+
+
+async def test_a_command_that_is_refused_is_a_command_and_no_folder_is_left_of_the_end(
+    tmp_path: Path,
+) -> None:
+    """Acceptance case 7, for `graph`."""
+    async with desk(tmp_path) as at:
+        box = (await at.must("sandbox_open")).sandbox
+        await at.must("sandbox_snapshot", in_=box, name="one")
+        assert await at.codes("sandbox_snapshot", in_=box, name="one") == [
+            "sandbox_snapshot_exists"
+        ]
+        assert await at.codes("query", in_=box, graph="nothing", query="query q() { }")
+
+        done = (await at.must("sandbox_commands", in_=box)).commands
+
+        assert [(c.tool, c.exit_code) for c in done] == [
+            ("sandbox_snapshot", 0),
+            ("sandbox_snapshot", 1),
+            ("query", 1),
+        ]
+        assert done[1].stderr.startswith("sandbox_snapshot_exists: ")
+        await at.must("sandbox_close", in_=box)
+        folders = [f.name for f in at.bench.path.rglob("*") if f.is_dir()]
+        assert box.removeprefix("sandbox:") not in folders
+        assert not [name for name in folders if name.startswith("sandbox%2F")]
