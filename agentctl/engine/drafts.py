@@ -256,15 +256,22 @@ class Drafts:
             said = f"the draft {draft_id} is a sandbox now, with graphs"
             remedy = f"agentctl sandbox close {draft_id}"
             return error("sandbox_exists", f"draft:{draft_id}", said, remedy=remedy)
+        travelling = await self.on_its_way_home(draft_id)
+        if travelling is not None:
+            return travelling
+        await self._store.delete(_ROOT + draft_id + _RECORD)
+        for key in await self._store.list(f"{_ROOT}{draft_id}/"):
+            await self._store.delete(key)
+        return None
+
+    async def on_its_way_home(self, draft_id: str) -> Diagnostic | None:
+        """Returns why a draft's contents have to stay: its files are being written to the folder."""
         for key in await self._store.list(HOMECOMINGS):
             journey = _decoded(await self._bytes(key), HomecomingRecord)
             if journey is not None and journey.draft == draft_id:
                 message = f"the draft {draft_id} is on its way home"
-                remedy = "Run `agentctl status`, then discard it."
+                remedy = "Finish it: agentctl apply. Then end the draft."
                 return error("homecoming_conflict", f"draft:{draft_id}", message, remedy=remedy)
-        await self._store.delete(_ROOT + draft_id + _RECORD)
-        for key in await self._store.list(f"{_ROOT}{draft_id}/"):
-            await self._store.delete(key)
         return None
 
     async def _try(

@@ -226,10 +226,14 @@ async def take_back(cluster: Cluster, sandbox_id: str, *, by: str, reason: EndRe
     """Ends a sandbox and takes everything of it away; repeating it is harmless, also half way.
 
     Raises:
+        SandboxError: its files are being written to the folder; nothing was ended.
         GraphError: a branch of it could not be taken back; the rest waits for the sweeper.
         BackendError: the storage root failed; the same holds.
     """
     assert is_ulid(sandbox_id), sandbox_id
+    travelling = await cluster.drafts.on_its_way_home(sandbox_id)
+    if travelling is not None:
+        raise SandboxError(travelling)
     ended = Ended(sandbox=sandbox_id, by=by, at=stamp_now(cluster.world), reason=reason)
     await cluster.store.create(ended_key(sandbox_id), lending_bytes(ended))
     lending = await lending_of(cluster.store, sandbox_id)

@@ -11,6 +11,7 @@ import msgspec
 
 from agentctl.canonical import canonical_bytes, sha256_hex
 from agentctl.diagnostics.diagnostic import Diagnostic, error
+from agentctl.domain.config.drafting import EDIT_COUNT_MAX
 from agentctl.domain.config.paths import CLUSTER_FILE
 from agentctl.domain.ledger.observations import LiveGraph
 from agentctl.domain.ledger.state import GraphObserved, Observation, State
@@ -29,6 +30,8 @@ from agentctl.graph.port import Stamp
 from agentctl.ids import graph_address
 
 OPERATION: Final = "sandbox_restore"
+WAIT_S: Final = 30.0
+"""How long a restore that was begun waits for other calls in the sandbox."""
 
 
 class Restoring(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -57,6 +60,11 @@ async def begin_restore(
         said = "`now` is what the sandbox is"
         raise SandboxError(error("sandbox_snapshot_name", target_of(lending.sandbox), said))
     manifest = await snapshot_named(cluster, inner, lending, name)
+    draft = await cluster.drafts.show(lending.sandbox)
+    room = EDIT_COUNT_MAX - (0 if isinstance(draft, Diagnostic) else len(draft.edits))
+    then = None if manifest.ledger is None else await inner.ledger.at(manifest.ledger.seq)
+    if then is None or len(manifest.files) * 2 > room:
+        raise SandboxError(_out_of_reach(lending.sandbox, name))
     live = await observe_graphs(inner, manifest.graphs)
     for graph, point in manifest.graphs.items():
         if live[graph].incarnation != point.incarnation:
@@ -87,8 +95,12 @@ async def finish_restore(
         SandboxError: a file or a graph could not be brought back; the intent stays.
     """
     manifest = await snapshot_named(cluster, inner, lending, intent.snapshot)
-    await _files(inner, drafts, manifest, by=intent.by)
-    async with inner.leases.hold(CLUSTER, principal=intent.by, operation=OPERATION) as lease:
+    async with inner.leases.hold(
+        CLUSTER, principal=intent.by, operation=OPERATION, wait_s=WAIT_S
+    ) as lease:
+        if await restoring_of(cluster, lending.sandbox) != intent:
+            return  # Somebody else finished it, and others may have gone on since.
+        await _files(inner, drafts, manifest, by=intent.by)
         await inner.ledger.fence(lease)
         inner.leases.fenced(lease)
         head = await inner.ledger.head()
@@ -96,7 +108,7 @@ async def finish_restore(
         for graph in sorted(recorded | {*manifest.graphs} | {*await inner.graphs.roots()}):
             await _graph(inner, graph, manifest.graphs.get(graph), by=intent.by)
         await _ledger(inner, manifest, lease)
-    await cluster.store.delete(restoring_key(lending.sandbox))
+        await cluster.store.delete(restoring_key(lending.sandbox))
 
 
 async def _files(inner: Cluster, drafts: Drafts, manifest: SnapshotManifest, *, by: str) -> None:
@@ -120,7 +132,7 @@ async def _graph(inner: Cluster, graph: str, point: GraphPoint | None, *, by: st
     if _stands(live, point):
         return
     async with inner.leases.hold(
-        branch_lease(root, MAIN), principal=by, operation=OPERATION
+        branch_lease(root, MAIN), principal=by, operation=OPERATION, wait_s=WAIT_S
     ) as lease:
         live = await observe_graph(inner, graph)
         if point is None:
@@ -194,6 +206,17 @@ def _stamp(inner: Cluster, by: str, lease: Lease) -> Stamp:
         epoch=lease.epoch,
         nonce=mint_nonce(inner.world),
         at=stamp_now(inner.world),
+    )
+
+
+def _out_of_reach(sandbox_id: str, name: str) -> Diagnostic:
+    return error(
+        "sandbox_not_restored",
+        target_of(sandbox_id),
+        f"the sandbox has done too much since `{name}` to go back to it",
+        detail="Its ledger does not have that object any more, or it has nearly as many edits as"
+        " are allowed. Nothing was changed.",
+        remedy="Open another sandbox.",
     )
 
 

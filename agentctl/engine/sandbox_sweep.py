@@ -15,13 +15,15 @@ from agentctl.domain.sandbox.lending import (
     ROOM,
     EndReason,
     lending_key,
+    record_key,
     sandbox_of_branch,
     target_of,
 )
-from agentctl.domain.storage.protocol import BackendError
+from agentctl.domain.storage.protocol import BackendError, CorruptError
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.graph_data import has_data
 from agentctl.engine.lending import (
+    SandboxError,
     ended_of,
     forget_branches,
     lending_of,
@@ -42,6 +44,8 @@ EVERY_S: Final = 60.0
 OPENING_MAX: Final = timedelta(minutes=10)
 """How long an opening may take; one that is older belongs to a dead process."""
 SWEEPER: Final = "sweeper"
+_FAILURES: Final = (SandboxError, GraphError, BackendError, msgspec.DecodeError, ValueError)
+"""What one sandbox fails with; the others are swept all the same."""
 
 
 class Ending(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,7 +92,7 @@ async def sweep_sandboxes(cluster: Cluster) -> SweptSandboxes:
                 await take_back(cluster, sandbox_id, by=SWEEPER, reason=reason)
             if reason is not None:
                 ended.append(Ending(sandbox=sandbox_id, reason=reason))
-        except (GraphError, BackendError, msgspec.DecodeError) as failure:
+        except _FAILURES as failure:
             told.append(_not_ended(sandbox_id, failure))
     branches = await _strays(cluster, told)
     return SweptSandboxes(ended=tuple(ended), branches=branches, diagnostics=tuple(told))
@@ -101,6 +105,11 @@ async def _over(cluster: Cluster, sandbox_id: str, now: datetime) -> EndReason |
         return ended.reason
     record = await record_of(cluster.store, sandbox_id)
     lending = await lending_of(cluster.store, sandbox_id)
+    # What cannot be read may be a newer release's: it is told, and never taken for nobody's.
+    for key, found in ((record_key(sandbox_id), record), (lending_key(sandbox_id), lending)):
+        if found is None and await cluster.store.read(key) is not None:
+            msg = f"{key} is not what its format says, or is of a newer release"
+            raise CorruptError(msg)
     if record is None:
         return "failed"
     if lending is None:
@@ -127,15 +136,14 @@ async def _strays(cluster: Cluster, told: list[Diagnostic]) -> int:
     data = cast("LanceGraphs", cluster.graphs.port)
     count = 0
     for root in await data.roots():
-        found = {sandbox_of_branch(name) for name in await data.branch_names(root)}
-        unknown = {s for s in found if s and not await cluster.store.read(lending_key(s))}
-        if not unknown:
-            continue
         try:
-            gone = await forget_branches(cluster, (root,), frozenset(unknown), by=SWEEPER)
-            count += sum(len(names) for names in gone.values())
+            found = {sandbox_of_branch(name) for name in await data.branch_names(root)}
+            unknown = {s for s in found if s and not await cluster.store.read(lending_key(s))}
+            if unknown:
+                gone = await forget_branches(cluster, (root,), frozenset(unknown), by=SWEEPER)
+                count += sum(len(names) for names in gone.values())
         except (GraphError, BackendError) as failure:
-            told.append(_not_ended(min(unknown), failure))
+            told.append(_not_ended(root, failure))
     return count
 
 

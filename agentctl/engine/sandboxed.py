@@ -27,6 +27,7 @@ from agentctl.domain.storage.protocol import BackendError, ObjectStore, Unsuitab
 from agentctl.engine.catalog import Catalog
 from agentctl.engine.cluster import Cluster, MakeEmbedder, wired
 from agentctl.engine.drafts import Drafts
+from agentctl.engine.leases import CLUSTER
 from agentctl.engine.lending import (
     Asked,
     SandboxError,
@@ -38,7 +39,12 @@ from agentctl.engine.lending import (
     record_of,
 )
 from agentctl.engine.principals import Principals
-from agentctl.engine.sandbox_restore import begin_restore, finish_restore, restoring_of
+from agentctl.engine.sandbox_restore import (
+    OPERATION,
+    begin_restore,
+    finish_restore,
+    restoring_of,
+)
 from agentctl.engine.temporary import TemporaryFolder
 from agentctl.engine.world import mint_ulid
 from agentctl.ids import is_ulid
@@ -129,7 +135,8 @@ async def restore_snapshot(cluster: Cluster, sandbox_id: str, name: str, *, by: 
     """
     async with inside(cluster, sandbox_id) as inner:
         lending = await require_open(cluster, sandbox_id)
-        await begin_restore(cluster, inner, lending, name, by=by)
+        async with inner.leases.hold(CLUSTER, principal=by, operation=OPERATION):
+            await begin_restore(cluster, inner, lending, name, by=by)
     await _settle(cluster, lending)
 
 

@@ -32,7 +32,7 @@ from agentctl.domain.sandbox.schema_difference import wanted_schemas
 from agentctl.domain.storage.protocol import BackendError
 from agentctl.engine.catalog import file_key
 from agentctl.engine.cluster import Cluster
-from agentctl.engine.gather import known_graphs, observe_graphs
+from agentctl.engine.gather import known_graphs, observe_graph, observe_graphs
 from agentctl.engine.graph_data import place_of
 from agentctl.engine.lending import SandboxError
 from agentctl.engine.temporary import TemporaryFolder
@@ -217,6 +217,9 @@ async def _rows(
     if before is not None and after is not None and before.incarnation == after.incarnation:
         if before.content_digest == after.content_digest:
             return []
+        live = await observe_graph(inner, graph)
+        if (live.presence, live.incarnation) != ("live", before.incarnation):
+            return _by_counts(graph, before, after)
         place = await place_of(inner, graph)
         report = await place.data.diff(place.root, str(before.commit), str(after.commit))
         return [
@@ -231,19 +234,22 @@ async def _rows(
             for told in report.types
             if told.inserted or told.updated or told.deleted
         ]
+    return _by_counts(graph, before, after)
+
+
+def _by_counts(graph: str, before: GraphPoint | None, after: GraphPoint | None) -> list[RowChanges]:
+    """Returns what became of the rows of a graph that cannot be looked at any more, in counts."""
+    same = before is not None and after is not None and before.incarnation == after.incarnation
     gone = before.rows if before is not None else {}
     come = after.rows if after is not None else {}
+    names = sorted({*gone, *come})
+    told = [(name, come.get(name, 0), gone.get(name, 0)) for name in names]
+    if same:
+        told = [(name, max(now - was, 0), max(was - now, 0)) for name, now, was in told]
     return [
-        RowChanges(
-            graph=graph,
-            type_name=name,
-            added=come.get(name, 0),
-            changed=0,
-            removed=gone.get(name, 0),
-            sample=(),
-        )
-        for name in sorted({*gone, *come})
-        if come.get(name) or gone.get(name)
+        RowChanges(graph=graph, type_name=name, added=now, changed=0, removed=was, sample=())
+        for name, now, was in told
+        if now or was
     ]
 
 

@@ -8,10 +8,11 @@ from agentctl.diagnostics.bag import has_errors
 from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.domain.sandbox.lending import sandbox_of
 from agentctl.engine.drafts import EditResult
+from agentctl.engine.lending import lending_of
 from agentctl.engine.sandboxed import drafting
 from agentctl.engine.world import stamp_now
 from agentctl_tools import insides
-from agentctl_tools.envelopes import count, failed
+from agentctl_tools.envelopes import count, failed, refused
 from agentctl_tools.fields import In
 from agentctl_tools.operation import Call, Envelope, Next, Operation
 from agentctl_tools.targets import draft_of, refusal_of, resource_of, target_of
@@ -63,6 +64,13 @@ async def _handle(call: Call) -> Envelope:
         return failed((refusal,))
     drafts = call.cluster.drafts
     named = draft_of(target)
+    if named is not None and await lending_of(call.cluster.store, named) is not None:
+        return refused(
+            "sandbox_exists",
+            target,
+            f"the draft {named} is a sandbox now, and is edited as one",
+            remedy=f"Send `in` as sandbox:{named}.",
+        )
     draft_id = named or (await drafts.open(call.caller.id)).id
     edited = await drafts.edit(draft_id, given.path, by=call.caller.id, **change)
     if has_errors(edited.diagnostics):

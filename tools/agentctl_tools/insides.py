@@ -40,9 +40,11 @@ def action_inside(operation: Operation) -> str:
 
 
 async def admitted(
-    call: Call, sandbox_id: str, *, action: str = "sandbox_use"
+    call: Call, sandbox_id: str, *, action: str = "sandbox_use", reads: bool = True
 ) -> Decision | Envelope:
     """Returns the decision that lets the caller use a sandbox, or why they may not.
+
+    Without *reads* also one who may not read it any more: to end it.
 
     Agents use their own, humans any. One of somebody else looks like one that is not there, and that
     it was tried is recorded.
@@ -57,7 +59,8 @@ async def admitted(
         await record_theft(cluster, caller, "sandbox_use", target_of(sandbox_id))
         return failed((unknown,))
     barred = await refused_beside(call, action, target_of(sandbox_id), CONTEXT)
-    barred = barred or await may_read(call, lending)
+    if barred is None and reads:
+        barred = await may_read(call, lending)
     if barred is not None:
         return barred
     policies = await policies_for(cluster, caller)
@@ -66,13 +69,16 @@ async def admitted(
     return authorise(caller, action, target_of(sandbox_id), CONTEXT, policies=policies)
 
 
-async def enter(call: Call) -> str | Envelope:
-    """Returns the id of the sandbox that a call's `in` names and its caller may use, or why not."""
+async def enter(call: Call, *, reads: bool = True) -> str | Envelope:
+    """Returns the id of the sandbox that a call's `in` names and its caller may use, or why not.
+
+    Without *reads* also where they may not read it any more.
+    """
     written = call.arguments.within
     sandbox_id = named(written)
     if isinstance(sandbox_id, Diagnostic):
         return failed((sandbox_id,))
-    decision = await admitted(call, sandbox_id)
+    decision = await admitted(call, sandbox_id, reads=reads)
     return decision if isinstance(decision, Envelope) else sandbox_id
 
 

@@ -212,7 +212,9 @@ async def _change_set(call: Call, store: "Store", sandbox_id: str) -> ChangeSet 
 async def _made(call: Call, store: "Store", sandbox_id: str) -> ChangeSet | Envelope:
     made = await made_of(call, sandbox_id)
     row = await _newest(store, sandbox_id) if isinstance(made.data, ChangeSetMade) else None
-    return made if row is None else row
+    if row is not None:
+        return row
+    return failed((_no_history(),)) if made.ok else made
 
 
 async def _of_the_past(call: Call, store: "Store", sandbox_id: str) -> ChangeSet | Envelope:

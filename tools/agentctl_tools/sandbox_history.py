@@ -5,7 +5,6 @@ written; the caller is told. Source: sandboxes 4, Commands.
 """
 
 import os
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -75,7 +74,7 @@ async def remember_opening(cluster: Cluster, sandbox_id: str) -> None:
     """Writes down a sandbox that is open, where the history does not have it.
 
     Raises:
-        StoreError: the database does not answer, or has a living sandbox of that name.
+        StoreError: the database does not answer, or has another living sandbox of that name.
     """
     store = await history_of(cluster)
     lending = await lending_of(cluster.store, sandbox_id)
@@ -95,8 +94,10 @@ async def remember_opening(cluster: Cluster, sandbox_id: str) -> None:
         created_at=record.created_at,
         updated_at=lending.at,
     )
-    with suppress(AlreadyExistsError):
+    try:
         await store.create_sandbox(made)
+    except AlreadyExistsError:
+        await store.get_sandbox(sandbox_id)  # else it is another one that has the name
 
 
 async def remember_end(cluster: Cluster, sandbox_id: str) -> Diagnostic | None:

@@ -168,7 +168,8 @@ async def _computed(call: Call, sandbox_id: str) -> ChangeDiff:
     async with inside(cluster, sandbox_id) as inner:
         before = await snapshot_named(cluster, inner, lending, given.before)
         after = await snapshot_named(cluster, inner, lending, given.after)
-        between = summaries(commands[before.commands : after.commands])
+        ran = tuple(c for c in commands if before.at <= c.started_at < after.at)
+        between = summaries(ran)
         changes = await difference(inner, before, after, commands=between)
     if not {given.before, given.after} & RESERVED:
         await _keep(call, sandbox_id, changes)

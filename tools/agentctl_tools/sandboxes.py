@@ -178,7 +178,7 @@ async def _commands(call: Call) -> Envelope:
 
 
 async def _close(call: Call) -> Envelope:
-    sandbox_id = await insides.enter(call)
+    sandbox_id = await insides.enter(call, reads=False)
     if isinstance(sandbox_id, Envelope):
         return sandbox_id
     await take_back(call.cluster, sandbox_id, by=call.caller.id, reason="closed")

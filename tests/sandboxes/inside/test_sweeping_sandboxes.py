@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from agentctl.domain.sandbox.lending import ended_key, lending_key, room_of
+from agentctl.canonical import canonical_bytes
+from agentctl.domain.config.drafting import HomecomingRecord
+from agentctl.domain.sandbox.lending import ended_key, lending_key, record_key, room_of
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.data import load
-from agentctl.engine.drafts import Draft
+from agentctl.engine.drafts import HOMECOMINGS, Draft
 from agentctl.engine.lending import SandboxError, take_back
 from agentctl.engine.sandbox_sweep import OPENING_MAX, sweep_sandboxes
 from agentctl.engine.sandboxed import LIFE, Opening, inside, open_sandbox
@@ -206,3 +208,42 @@ async def test_a_draft_keeps_its_edits_where_its_opening_as_a_sandbox_dies(tmp_p
         assert [edit.path for edit in shown.edits] == ["supply.pg"]
         assert all_files(bench) == before, at
     assert struck >= 3, struck
+
+
+async def test_what_the_sweep_cannot_read_is_told_and_never_taken_for_nobodys(
+    tmp_path: Path,
+) -> None:
+    """A newer release may have written it."""
+    bench, cluster = await with_rows(tmp_path, "supply")
+    newer = await written_to(bench, cluster)
+    draft = (await cluster.drafts.open(bench.agent.id)).id
+    await cluster.drafts.edit(draft, "supply.pg", by="x", content=WIDER_SCHEMA.encode())
+    for sandbox in (newer, draft):
+        record = bench.path / record_key(sandbox)
+        record.write_bytes(record.read_bytes().replace(b'"version":1', b'"version":2'))
+    before = all_files(bench)
+    bench.world.advance(LIFE.total_seconds() * 2)
+
+    swept = await sweep_sandboxes(await bench.open())
+
+    assert swept.ended == ()
+    assert [d.code for d in swept.diagnostics] == ["sandbox_not_ended"] * 2
+    assert all_files(bench) == before
+
+
+async def test_a_sandbox_whose_files_are_on_their_way_to_the_folder_is_not_ended(
+    tmp_path: Path,
+) -> None:
+    bench, cluster = await with_rows(tmp_path, "supply")
+    sandbox = await written_to(bench, cluster)
+    journey = HomecomingRecord(op="op-1", draft=sandbox, folder="folder", files=())
+    await cluster.store.create(f"{HOMECOMINGS}op-1.json", canonical_bytes(journey))
+    before = all_files(bench)
+
+    with pytest.raises(SandboxError, match="on its way home"):
+        await take_back(cluster, sandbox, by="sarah", reason="closed")
+
+    assert all_files(bench) == before
+    await cluster.store.delete(f"{HOMECOMINGS}op-1.json")
+    await take_back(cluster, sandbox, by="sarah", reason="closed")
+    assert left_of(bench) == []

@@ -108,6 +108,9 @@ async def test_a_draft_that_became_a_sandbox_is_closed_and_not_discarded(tmp_pat
 
         assert await at.codes("draft_discard", draft=draft) == ["sandbox_exists"]
 
+        assert await at.codes("draft_edit", in_=draft, path="supply.pg", content="x") == [
+            "sandbox_exists"
+        ]
         assert (await at.must("draft_list")).drafts == ()
         planned = await at.must("plan", in_=draft)
         assert [c.resource for c in planned.result.changes] == ["graph.supply", "schema.supply"]
