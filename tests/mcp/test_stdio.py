@@ -59,7 +59,7 @@ async def test_an_agent_works_over_stdio(
         )
 
     you: Any = status["data"]["you"]  # type: ignore[index]  # an envelope
-    assert len(names) == 18
+    assert len(names) == 25
     assert you["kind"] == "agent"
     assert you["principal"].startswith("agent:")
     assert you["on_behalf_of"] == you["principal"].removeprefix("agent:")

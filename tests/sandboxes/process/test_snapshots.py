@@ -251,8 +251,9 @@ def test_a_folder_that_becomes_a_link_while_it_is_read_leads_nowhere(
 @pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user, to lack rights")
 def test_an_ordinary_user_keeps_and_removes_what_it_may_not_read(tmp_path: Path) -> None:
     tmp_path.chmod(0o777)
-    for above in tmp_path.parents[:2]:
-        above.chmod(0o755)
+    for above in tmp_path.parents:
+        if above.name.startswith(("pytest-", "popen-")):
+            above.chmod(0o755)
     os.seteuid(65534)
     try:
         top = tmp_path / "top"
