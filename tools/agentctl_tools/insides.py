@@ -18,7 +18,7 @@ from agentctl.domain.policy.request import ACTIONS
 from agentctl.domain.sandbox.lending import TARGET_PREFIX, Lending, sandbox_of, target_of
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.gather import known_graphs
-from agentctl.engine.lending import SandboxError, lending_of, record_of
+from agentctl.engine.lending import lending_of, record_of
 from agentctl.engine.sandbox_quotas import CALL_S_MAX, over_quota
 from agentctl.engine.sandboxed import inside, over, with_providers
 from agentctl.engine.sandboxes.errors import read_only
@@ -235,11 +235,6 @@ def named(text: str) -> str | Diagnostic:
     """Returns the id of a sandbox as a caller wrote it: alone, or behind ``sandbox:``."""
     found = sandbox_of(text) or sandbox_of(f"sandbox:{text}")
     return found if found is not None else not_found(text)
-
-
-def told(failure: SandboxError) -> Envelope:
-    """Returns the envelope of what could not be done with a sandbox."""
-    return failed((failure.diagnostic,))
 
 
 def caller_may_see(caller: Caller, owner: str) -> bool:
