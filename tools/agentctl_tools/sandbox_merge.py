@@ -57,4 +57,7 @@ OPERATION = Operation(
     result=Merged,
     enters=True,
     idempotent=True,
+    mcp_tool="sandbox_merge",
+    toolset="rows",
+    destructive=True,
 )
