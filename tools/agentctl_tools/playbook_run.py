@@ -349,4 +349,7 @@ OPERATION = Operation(
     context=lambda given: {"sandbox": given.within != CLUSTER},
     result=RunShown,
     enters=True,
+    mcp_tool=NAME,
+    toolset="playbooks",
+    destructive=True,
 )

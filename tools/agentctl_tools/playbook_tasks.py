@@ -291,6 +291,9 @@ CHANGE = Operation(
     describe="Try. Adds a task to a playbook of your own, or changes or deletes one.",
     resource=lambda _: "cluster",
     result=PlaybookShown,
+    mcp_tool="playbook_edit",
+    toolset="playbooks",
+    destructive=True,
 )
 REORDER = Operation(
     name="playbook_reorder",
@@ -302,6 +305,9 @@ REORDER = Operation(
     describe="Try. Puts the tasks of a playbook into another order: each id once.",
     resource=lambda _: "cluster",
     result=PlaybookShown,
+    mcp_tool="playbook_reorder",
+    toolset="playbooks",
+    destructive=True,
 )
 FROM_SANDBOX = Operation(
     name="playbook_from_sandbox",
@@ -315,4 +321,6 @@ FROM_SANDBOX = Operation(
     context=lambda _: insides.CONTEXT,
     result=PlaybookShown,
     enters=True,
+    mcp_tool="playbook_from_sandbox",
+    toolset="playbooks",
 )

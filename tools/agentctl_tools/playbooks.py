@@ -326,6 +326,8 @@ CREATE = Operation(
     describe="Try. Makes a playbook: calls in an order, to be run again elsewhere or for real.",
     resource=lambda _: "cluster",
     result=PlaybookShown,
+    mcp_tool="playbook_create",
+    toolset="playbooks",
 )
 LIST = Operation(
     name="playbook_list",
@@ -337,6 +339,8 @@ LIST = Operation(
     resource=lambda _: "cluster",
     result=PlaybookList,
     idempotent=True,
+    mcp_tool="playbook_list",
+    toolset="playbooks",
 )
 SHOW = Operation(
     name="playbook_show",
@@ -348,6 +352,8 @@ SHOW = Operation(
     resource=lambda _: "cluster",
     result=PlaybookShown,
     idempotent=True,
+    mcp_tool="playbook_show",
+    toolset="playbooks",
 )
 DELETE = Operation(
     name="playbook_delete",
@@ -359,4 +365,7 @@ DELETE = Operation(
     describe="Try. Deletes a playbook of your own; its runs are kept.",
     resource=lambda _: "cluster",
     result=PlaybookDeleted,
+    mcp_tool="playbook_delete",
+    toolset="playbooks",
+    destructive=True,
 )

@@ -37,7 +37,7 @@ DEFAULTS: Final[Mapping[str, Mapping[str, object]]] = {
 }
 """Where a tool's default is another than the command line's: with open gates nothing is done, and
 one call reconciles once."""
-TOOLSETS: Final = ("operator", "commands")
+TOOLSETS: Final = ("operator", "commands", "rows", "playbooks")
 """What ``--toolsets`` takes; off by default. Their operations say in `toolset` which they are of."""
 HIDDEN: Final[Mapping[str, frozenset[str]]] = {
     "plan": frozenset({"keep"}),
@@ -45,6 +45,7 @@ HIDDEN: Final[Mapping[str, frozenset[str]]] = {
     "refresh": frozenset({"wait_s"}),
     "import": frozenset({"wait_s"}),
     "mutate": frozenset({"wait_s"}),
+    "sandbox_merge": frozenset({"wait_s"}),
     "query": frozenset({"deadline_s", "memory_bytes"}),
     "run_query": frozenset({"deadline_s", "memory_bytes"}),
     "force_unlock": frozenset({"confirmation"}),
