@@ -24,7 +24,8 @@ _SWEEP_CELLS = 500
     metavar="NAMES",
     default="",
     help="More tools, by comma: operator (refresh, import, locks, force_unlock, reconcile), "
-    "commands (sandbox_start, sandbox_run, sandbox_look).",
+    "commands (sandbox_start, sandbox_run, sandbox_look), rows (sandbox_merge), "
+    "playbooks (playbook_*).",
 )
 @shared
 @click.pass_context
