@@ -120,6 +120,15 @@ async def snapshot_named(
         ) from failure
 
 
+async def snapshot_taken_at(cluster: Cluster, sandbox_id: str, name: str) -> str | None:
+    """Returns when a snapshot that is kept was taken; None where there is none that can be read."""
+    found = await cluster.store.read(snapshot_key(sandbox_id, name))
+    try:
+        return None if found is None else decode_manifest(found.data).at
+    except ManifestError:
+        return None
+
+
 async def snapshot_names(cluster: Cluster, sandbox_id: str) -> tuple[str, ...]:
     """Returns the names of a sandbox's snapshots, in their order."""
     prefix = f"{room_of(sandbox_id)}snapshots/"

@@ -87,7 +87,9 @@ async def _make(call: Call) -> Envelope:
     if isinstance(entered, Envelope):
         return entered
     started_at = stamp_now(call.cluster.world)
-    envelope = await made_of(call, entered)
+    envelope = await insides.in_time(
+        MAKE.name, entered, made_of(call, entered), left=insides.whole_or_nothing
+    )
     return await insides.noted(call, MAKE, entered, envelope, started_at=started_at)
 
 

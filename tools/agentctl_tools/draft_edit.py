@@ -82,20 +82,29 @@ async def _handle(call: Call) -> Envelope:
 
 async def _in_sandbox(call: Call, change: dict[str, Any]) -> Envelope:
     """Edits a file of a sandbox, over the folder as it was when that was opened."""
-    given, started_at = call.arguments, stamp_now(call.cluster.world)
+    started_at = stamp_now(call.cluster.world)
     sandbox_id = await insides.enter(call)
     if isinstance(sandbox_id, Envelope):
         return sandbox_id
     full = await insides.full(call.cluster, sandbox_id)
     if full is not None:
         return await insides.noted(call, OPERATION, sandbox_id, full, started_at=started_at)
+    envelope = await insides.in_time(
+        OPERATION.name,
+        sandbox_id,
+        _drafted(call, sandbox_id, change),
+        left=insides.whole_or_nothing,
+    )
+    return await insides.noted(call, OPERATION, sandbox_id, envelope, started_at=started_at)
+
+
+async def _drafted(call: Call, sandbox_id: str, change: dict[str, Any]) -> Envelope:
+    given = call.arguments
     async with drafting(call.cluster, sandbox_id) as drafts:
         edited = await drafts.edit(sandbox_id, given.path, by=call.caller.id, **change)
     if has_errors(edited.diagnostics):
-        envelope = failed(edited.diagnostics, summary="Nothing was changed.")
-    else:
-        envelope = _edited(given.within, given.path, edited, opened=False)
-    return await insides.noted(call, OPERATION, sandbox_id, envelope, started_at=started_at)
+        return failed(edited.diagnostics, summary="Nothing was changed.")
+    return _edited(given.within, given.path, edited, opened=False)
 
 
 def _edited(draft_id: str, path: str, edited: EditResult, *, opened: bool) -> Envelope:

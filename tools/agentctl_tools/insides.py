@@ -5,8 +5,8 @@ a right that was taken away since it was opened is gone inside as well. What is 
 sandbox is nobody's to refuse, because nothing of it is real.
 """
 
-from collections.abc import Awaitable, Iterable, Mapping
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, Final, TypeVar
 
 import anyio
 import msgspec
@@ -30,6 +30,8 @@ from agentctl_tools.operation import Call, Envelope, Operation
 from agentctl_tools.policies import policies_for, refused_beside
 from agentctl_tools.sandbox_history import is_read_only, record_command
 from agentctl_tools.targets import record_theft
+
+T = TypeVar("T")
 
 CONTEXT: Final[Mapping[str, object]] = {"sandbox": True}
 
@@ -134,7 +136,7 @@ async def run(call: Call, operation: Operation, sandbox_id: str) -> Envelope:
         barred = None
         if operation.operation_class != "read":
             barred = await _no_room(cluster, inner, sandbox_id)
-        envelope = barred or await _in_time(operation, made, sandbox_id)
+        envelope = barred or await in_time(operation.name, sandbox_id, operation.handler(made))
     return await noted(call, operation, sandbox_id, envelope, started_at=started_at)
 
 
@@ -160,8 +162,8 @@ async def _may_embed(call: Call, sandbox_id: str) -> bool:
     )
 
 
-async def attempt(doing: Awaitable[Envelope]) -> Envelope:
-    """Returns the envelope of what is done, also where it fails: a command that failed is one too.
+async def attempt(doing: Awaitable[T]) -> T | Envelope:
+    """Returns what is done, or the envelope of how it fails: a command that failed is one too.
 
     Raises:
         Exception: of a bug, which must be seen as one.
@@ -175,15 +177,41 @@ async def attempt(doing: Awaitable[Envelope]) -> Envelope:
         return failed(known)
 
 
-async def _in_time(operation: Operation, made: Call, sandbox_id: str) -> Envelope:
-    with anyio.move_on_after(CALL_S_MAX):
-        return await attempt(operation.handler(made))
-    return refused(
+def bound() -> anyio.CancelScope:
+    """Returns the scope that a call in a sandbox is made in, which ends it when its time is over."""
+    return anyio.move_on_after(CALL_S_MAX)
+
+
+async def in_time(
+    operation: str,
+    sandbox_id: str,
+    doing: Awaitable[T],
+    *,
+    left: Callable[[], Awaitable[str]] | None = None,
+) -> T | Envelope:
+    """Returns what is done in a sandbox, as `attempt`, or the envelope that it took too long.
+
+    Args:
+        operation: its name.
+        sandbox_id: where.
+        doing: what, which is ended when its time is over.
+        left: asked then; tells what is left of it.
+    """
+    with bound():
+        return await attempt(doing)
+    told = error(
         "sandbox_over_quota",
         target_of(sandbox_id),
-        f"`{operation.name}` took longer than {CALL_S_MAX:.0f} s, and was ended",
+        f"`{operation}` took longer than {CALL_S_MAX:.0f} s, and was ended",
+        detail=await left() if left is not None else None,
         remedy="Do less at a time.",
     )
+    return failed((told,))
+
+
+async def whole_or_nothing() -> str:
+    """Returns what is left of a call that was ended and whose last step does all of it."""
+    return "It was done whole or not at all; sandbox_show and sandbox_diff tell which."
 
 
 async def full(cluster: Cluster, sandbox_id: str) -> Envelope | None:

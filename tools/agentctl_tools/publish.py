@@ -136,7 +136,8 @@ async def _publish(call: Call) -> Envelope:
 
 
 async def _once(call: Call, store: "Store", sandbox_id: str, op_id: str) -> Envelope:
-    row = await _change_set(call, store, sandbox_id)
+    looked = _change_set(call, store, sandbox_id)
+    row = await insides.in_time(PUBLISH.name, sandbox_id, looked, left=_nothing_published)
     if isinstance(row, Envelope):
         return row
     wanted = await _wanted(call, row, op_id)
@@ -188,6 +189,10 @@ def _after(publication: Publication) -> tuple[Next, ...]:
         why = "Looks whether it was merged."
         return (Next(tool="publication_show", arguments={"id": publication.id}, why=why),)
     return ()
+
+
+async def _nothing_published() -> str:
+    return "Nothing was published; a change set that was made is used by the next call."
 
 
 async def _change_set(call: Call, store: "Store", sandbox_id: str) -> ChangeSet | Envelope:

@@ -1,5 +1,6 @@
 """`sandbox_snapshot`, `sandbox_diff`: a sandbox kept as it is under a name, and what changed in it."""
 
+from functools import partial
 from typing import Annotated
 
 import msgspec
@@ -10,6 +11,7 @@ from agentctl.domain.sandbox.lending import target_of
 from agentctl.domain.sandbox.manifest import SnapshotManifest, content_digest
 from agentctl.domain.sandbox.records import Command, Diff, Snapshot
 from agentctl.engine.lending import lending_of
+from agentctl.engine.sandbox_restore import restoring_of
 from agentctl.engine.sandboxed import inside, restore_snapshot
 from agentctl.engine.sandboxes.errors import AlreadyExistsError, NotFoundError, StoreError
 from agentctl.engine.snapshotting import (
@@ -18,6 +20,7 @@ from agentctl.engine.snapshotting import (
     RESERVED,
     difference,
     snapshot_named,
+    snapshot_taken_at,
     take_snapshot,
 )
 from agentctl.engine.world import mint_ulid, stamp_now
@@ -87,7 +90,12 @@ async def _snapshot(call: Call) -> Envelope:
         return entered
     started_at = stamp_now(call.cluster.world)
     envelope = await insides.full(call.cluster, entered)
-    envelope = envelope or await insides.attempt(_taken(call, entered))
+    envelope = envelope or await insides.in_time(
+        SNAPSHOT.name,
+        entered,
+        _taken(call, entered),
+        left=partial(_left_of_snapshot, call, entered, started_at),
+    )
     return await insides.noted(call, SNAPSHOT, entered, envelope, started_at=started_at)
 
 
@@ -115,7 +123,12 @@ async def _restore(call: Call) -> Envelope:
     if isinstance(sandbox_id, Envelope):
         return sandbox_id
     started_at = stamp_now(call.cluster.world)
-    envelope = await insides.attempt(_restored(call, sandbox_id))
+    envelope = await insides.in_time(
+        RESTORE.name,
+        sandbox_id,
+        _restored(call, sandbox_id),
+        left=partial(_left_of_restore, call, sandbox_id),
+    )
     return await insides.noted(call, RESTORE, sandbox_id, envelope, started_at=started_at)
 
 
@@ -124,6 +137,21 @@ async def _restored(call: Call, sandbox_id: str) -> Envelope:
     await restore_snapshot(call.cluster, sandbox_id, name, by=call.caller.id)
     restored = SandboxRestored(sandbox=target_of(sandbox_id), name=name)
     return done(f"The sandbox is what it was at {name}.", data=restored)
+
+
+async def _left_of_snapshot(call: Call, sandbox_id: str, started_at: str) -> str:
+    """Returns what there is of a snapshot whose call was ended: all of it, or nothing."""
+    at = await snapshot_taken_at(call.cluster, sandbox_id, call.arguments.name)
+    is_own = at is not None and at >= started_at
+    return "The snapshot is kept all the same." if is_own else "Nothing was kept."
+
+
+async def _left_of_restore(call: Call, sandbox_id: str) -> str:
+    """Returns where a sandbox stands whose restore was ended: it is begun, or the sandbox is whole."""
+    if await restoring_of(call.cluster, sandbox_id) is not None:
+        return "It was begun and is written down: the next call in the sandbox finishes it first."
+    name = call.arguments.name
+    return f"The sandbox is whole: as it was, or as it was at `{name}`. Compare: sandbox_diff."
 
 
 async def _remember(call: Call, sandbox_id: str, taken: SnapshotManifest) -> list[Diagnostic]:
@@ -151,6 +179,10 @@ async def _diff(call: Call) -> Envelope:
     sandbox_id = await insides.enter(call)
     if isinstance(sandbox_id, Envelope):
         return sandbox_id
+    return await insides.in_time(DIFF.name, sandbox_id, _differing(call, sandbox_id))
+
+
+async def _differing(call: Call, sandbox_id: str) -> Envelope:
     given = call.arguments
     stored = await _stored(call, sandbox_id)
     changes = stored if stored is not None else await _computed(call, sandbox_id)

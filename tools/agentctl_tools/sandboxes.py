@@ -141,6 +141,10 @@ async def _show(call: Call) -> Envelope:
     sandbox_id = await insides.enter(call)
     if isinstance(sandbox_id, Envelope):
         return sandbox_id
+    return await insides.in_time(SHOW.name, sandbox_id, _shown(call, sandbox_id))
+
+
+async def _shown(call: Call, sandbox_id: str) -> Envelope:
     cluster = call.cluster
     lending = await lending_of(cluster.store, sandbox_id)
     assert lending is not None, "it was entered"

@@ -14,6 +14,7 @@ from agentctl.engine.sandboxes.store import Store
 from agentctl.testing.builders import QUERY, WIDER_SCHEMA
 from agentctl.testing.consent import caller
 from agentctl.testing.forges import TOKEN, TOKEN_NAME, Fault
+from agentctl_tools import insides
 from tests.sandboxes.publish.publish_rig import NEWER, Publisher, publisher, run_git
 
 
@@ -348,3 +349,19 @@ async def test_a_token_that_is_good_for_trying_publishes_nothing(tmp_path: Path)
         refused = await at.hand_in(box, by=trying)
 
         assert [d.code for d in refused.diagnostics] == ["scope_missing"]
+
+
+async def test_a_publication_whose_change_set_took_too_long_is_made_by_the_next_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with publisher(tmp_path) as at:
+        box = await at.tried()
+        with monkeypatch.context() as now:
+            now.setattr(insides, "CALL_S_MAX", 0.0)
+            envelope = await at.hand_in(box)
+
+        assert [d.code for d in envelope.diagnostics] == ["sandbox_over_quota"]
+        assert at.made() == []
+        assert (await at.must("publication_list")).publications == ()
+        assert (await at.hand_in(box)).ok
+        assert len(at.made()) == 1
