@@ -31,6 +31,7 @@ RUN = "tests/sandboxes/process/test_commands.py"
 MADE = "tests/sandboxes/process/test_lives.py"
 KEPT = "tests/sandboxes/process/test_snapshots.py"
 MACHINES = "tests/sandboxes/vm/test_making_machines.py"
+CASES_OF_MACHINES = "tests/sandboxes/vm/test_cases_through_the_door.py"
 GUESTS = "tests/sandboxes/vm/test_running_commands.py"
 DISKS = "tests/sandboxes/vm/test_snapshots_of_machines.py"
 KEYS = "tests/sandboxes/vm/test_certificates.py"
@@ -98,9 +99,12 @@ TABLE: Final[Mapping[int, Case]] = {
         shown={
             "graph": of(BOUNDS, "of_several_that_take_one_name_at_once_one_has_it"),
             "process": of(MAKING, "a_name_is_taken_once_and_free_again_when_its_sandbox_is_gone"),
+            "vm": of(
+                CASES_OF_MACHINES,
+                "a_name_is_taken_once_and_free_again_when_its_machine_is_gone",
+            ),
             EVERY: of(NAMES, "of_many_that_take_one_name_at_once_one_has_it"),
         },
-        without={"vm": "its names are taken where those of process are: in the history"},
     ),
     4: Case(
         says="its time counts from creation, may be overridden, and ends it",
@@ -108,16 +112,22 @@ TABLE: Final[Mapping[int, Case]] = {
             "graph": of(SWEEP, "a_sandbox_ends_when_its_time_is_over_counted_from_its_opening")
             + of(BOUNDS, "a_sandbox_made_of_a_draft_lives_as_long_as_was_asked"),
             "process": of(LIVES, "time_counts_from_creation_and_each_sandbox_has_its_own"),
+            "vm": of(
+                CASES_OF_MACHINES,
+                "a_machine_ends_when_its_own_time_is_over_counted_from_its_creation",
+            ),
         },
-        without={"vm": "the same sweep ends both, by the record that the history has"},
     ),
     5: Case(
         says="one in ERROR goes when its time is over too",
         shown={
             "graph": of(DOOR, "a_sandbox_that_is_broken_goes_when_its_time_is_over_too"),
             "process": of(LIVES, "a_sandbox_in_error_goes_when_its_time_is_over_too"),
+            "vm": of(
+                CASES_OF_MACHINES,
+                "a_machine_whose_agent_was_ended_is_in_error_and_goes_when_its_time_is_over",
+            ),
         },
-        without={"vm": "the same sweep ends both, by the record that the history has"},
     ),
     6: Case(
         says="an end that fails is tried again and keeps no other from going",
@@ -156,10 +166,11 @@ TABLE: Final[Mapping[int, Case]] = {
                 LIVES,
                 "a_secret_is_a_token_wherever_it_is_seen_and_comes_back_for_the_program_alone",
             ),
+            "vm": of(
+                CASES_OF_MACHINES,
+                "a_secret_of_a_guest_is_one_token_wherever_it_is_seen_and_itself_in_the_guest_alone",
+            ),
             EVERY: of(TOKENS, "one_secret_has_one_token_everywhere_and_another_has_another"),
-        },
-        without={
-            "vm": "what a machine says passes the register that process has, in the same call"
         },
     ),
     10: Case(
@@ -260,13 +271,19 @@ TABLE: Final[Mapping[int, Case]] = {
     22: Case(
         says="lines that do not only read are refused before transport",
         shown={
-            "process": of(MAKING, "a_source_is_looked_at_without_a_copy_and_without_secrets"),
+            "process": of(
+                MAKING,
+                "a_line_that_could_write_is_refused_before_anything_runs",
+                "a_source_is_looked_at_without_a_copy_and_without_secrets",
+            ),
+            "vm": of(
+                CASES_OF_MACHINES,
+                "a_line_that_could_write_is_refused_before_it_comes_near_a_machine",
+                "what_the_list_lets_through_changes_nothing_in_a_guest",
+            ),
             EVERY: of(LINES, "an_attack_is_refused_and_told"),
         },
-        without={
-            "graph": "no line of a shell is run in it",
-            "vm": "the same list stands before its source machines",
-        },
+        without={"graph": "no line of a shell is run in it"},
     ),
     23: Case(
         says="without an answer nothing is approved",
@@ -293,10 +310,14 @@ TABLE: Final[Mapping[int, Case]] = {
                 "a_host_without_room_refuses_and_says_what_it_lacks",
                 "many_at_once_never_take_more_than_the_host_has",
             ),
+            "vm": of(
+                CASES_OF_MACHINES,
+                "many_machines_at_once_never_take_more_than_the_host_has",
+            ),
             EVERY: of(HOSTS, "many_at_once_never_take_more_than_there_is")
             + of(PLACES, "a_host_that_was_not_heard_of_lately_carries_nothing"),
         },
-        without={"graph": NO_HOST, "vm": "it reserves as process does, in the same call"},
+        without={"graph": NO_HOST},
     ),
     26: Case(
         says="an altered or cut audit log is found, and what it cannot hold is not done",

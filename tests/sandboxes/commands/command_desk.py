@@ -88,9 +88,10 @@ async def command_desk(
     kind: Provider = "process",
     before: Callable[[str], None] = no_step,
     where: Where = "memory",
+    settings: VmSettings = MACHINES,
     **config: Any,
 ) -> AsyncIterator[CommandDesk]:
-    """Gives a desk over a small cluster; *profile* is the operator's."""
+    """Gives a desk over a small cluster; *profile* is the operator's, and *settings* those of machines."""
     bench = Bench(tmp_path, where=where)
     cluster = await bench.begun(folder_files("supply"))
     url = f"sqlite:///{tmp_path / 'history.sqlite'}"
@@ -98,7 +99,7 @@ async def command_desk(
     written = profile if profile is not None else written_profile(tmp_path)
 
     def opened(root: Path) -> Runners | tuple[Diagnostic, ...]:
-        return open_runners(written, root, before=before, settings=MACHINES)
+        return open_runners(written, root, before=before, settings=settings)
 
     host = CommandHost(
         tmp_path / "host", open_runners=opened, storage_uri=cluster.store.uri, history_url=url
