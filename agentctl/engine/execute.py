@@ -7,17 +7,20 @@ nothing is recorded: graphs that were moved stay behind their sidecars for the n
 interrupts an apply is heard between steps: what was begun is finished.
 """
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
+from typing import Final
 
 from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.domain.ledger.state import State
 from agentctl.domain.plan.dispositions import FailedStep
+from agentctl.domain.plan.merges import MERGE
 from agentctl.domain.plan.model import Change
 from agentctl.domain.plan.order import Stages, stages
 from agentctl.domain.plan.reverts import REVERT
 from agentctl.engine.advance import graph_purged
 from agentctl.engine.bounded import run_bounded
+from agentctl.engine.bringing_home import merge_proposed
 from agentctl.engine.consent import consented, fresh_gate, spend
 from agentctl.engine.erasure import erase_graph
 from agentctl.engine.frozen_graphs import hold_frozen
@@ -31,6 +34,13 @@ from agentctl.engine.sweep import DuePurge, due_purges, purge
 from agentctl.ids import parse_address
 
 Step = Callable[[Running, Change], Awaitable[None]]
+
+_DATA_STEPS: Final[Mapping[str, Step]] = {
+    REVERT: revert_graph,
+    MERGE: merge_proposed,
+    "erase": erase_graph,
+}
+"""What moves the data of a graph behind a gate, by `metadata_change`; each holds the graph itself."""
 
 
 async def carry_out(running: Running) -> bool:
@@ -131,11 +141,9 @@ async def _payload(running: Running, change: Change, *, written: bool) -> bool:
     if change.moved_from is not None and change.resource.startswith("graph."):
         await rename_graph(running, change)
         return True
-    if change.metadata_change == REVERT:
-        await revert_graph(running, change)
-        return True
-    if change.metadata_change == "erase":
-        await erase_graph(running, change)
+    moves_data = _DATA_STEPS.get(change.metadata_change or "")
+    if moves_data is not None:
+        await moves_data(running, change)
         return True
     approval_id = None
     if change.gate is not None:

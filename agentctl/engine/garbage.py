@@ -128,7 +128,7 @@ async def collect(running: Running, change: Change) -> None:
     for number, key in enumerate(going, start=1):
         await cluster.store.delete(key)
         running.progress(change, "objects removed", number, len(going))
-    running.carried_out.append(disposal)
+    running.carried_out.append(disposal_key(disposal))
 
 
 async def _garbage(cluster: Cluster) -> tuple[str, ...]:

@@ -45,6 +45,7 @@ from agentctl.engine.gather import known_graphs, observe_graphs
 from agentctl.engine.graph_data import has_data
 from agentctl.engine.leases import CLUSTER
 from agentctl.engine.ledger import Head
+from agentctl.engine.proposals import forget_merges
 from agentctl.engine.world import World, mint_nonce, stamp_now
 from agentctl.graph.port import GraphError, Stamp
 from agentctl.ids import graph_address, is_ulid
@@ -236,6 +237,7 @@ async def take_back(cluster: Cluster, sandbox_id: str, *, by: str, reason: EndRe
         raise SandboxError(travelling)
     ended = Ended(sandbox=sandbox_id, by=by, at=stamp_now(cluster.world), reason=reason)
     await cluster.store.create(ended_key(sandbox_id), lending_bytes(ended))
+    await forget_merges(cluster.store, sandbox_id)
     lending = await lending_of(cluster.store, sandbox_id)
     roots = tuple(lending.graphs) if lending is not None else await cluster.graphs.port.roots()
     await forget_branches(cluster, roots, frozenset({sandbox_id}), by=by)

@@ -14,6 +14,7 @@ from agentctl.engine.homecoming import settle
 from agentctl.engine.leases import CLUSTER, Lease
 from agentctl.engine.ledger import Head
 from agentctl.engine.left_writes import settle_ops
+from agentctl.engine.proposals import merge_key, standing_merges
 from agentctl.engine.recorded_freezes import record_freezes
 
 
@@ -46,7 +47,7 @@ async def settled_head(cluster: Cluster, lease: Lease, told: Bag) -> Head | None
         return None
     await settle_ops(cluster, lease)
     await repair_consumptions(cluster, head)
-    await repair_disposals(cluster, head)
+    await repair_proposals(cluster, head)
     await collect_now_and_then(cluster, head)
     return head
 
@@ -65,17 +66,20 @@ async def repair_consumptions(cluster: Cluster, head: Head) -> None:
             )
 
 
-async def repair_disposals(cluster: Cluster, head: Head) -> None:
+async def repair_proposals(cluster: Cluster, head: Head) -> None:
     """Removes the proposals that were carried out, where a crash kept them from being removed.
 
     A proposal's consent is bound to its digest, and the ledger says which consents were used.
     """
     used = head.envelope.state.approval_records
-    proposed = await standing(cluster.store) if used else ()
-    if not proposed:
+    if not used:
+        return
+    keys = {disposal.digest: disposal_key(disposal) for disposal in await standing(cluster.store)}
+    keys |= {merge.digest: merge_key(merge) for merge in await standing_merges(cluster)}
+    if not keys:
         return
     records = await cluster.approvals.records()
     done = {a.bound_before_digest for a in records.artifacts if a.approval_id in used}
-    for disposal in proposed:
-        if disposal.digest in done:
-            await cluster.store.delete(disposal_key(disposal))
+    for digest, key in keys.items():
+        if digest in done:
+            await cluster.store.delete(key)

@@ -20,7 +20,6 @@ from agentctl.domain.plan.recorded import wanted_settings
 from agentctl.engine.advance import has_converged, with_config_digest
 from agentctl.engine.bracket import end_op, fail_op, interrupt_op
 from agentctl.engine.cluster import Cluster
-from agentctl.engine.disposals import disposal_key
 from agentctl.engine.draft_commit import commit_draft, repository
 from agentctl.engine.gather import Target
 from agentctl.engine.homecoming import bring_home
@@ -94,8 +93,8 @@ async def record(running: Running, head: Head, swept: Swept, target: Target) -> 
     left = await remove_settled(task.cluster, (*swept.settled, *running.settled))
     for approval_id in running.used:
         await consume(task.cluster, approval_id, op=task.op.id, seq=new_head.seq)
-    for disposal in running.carried_out:
-        await task.cluster.store.delete(disposal_key(disposal))
+    for key in running.carried_out:
+        await task.cluster.store.delete(key)
     if running.failed:
         await fail_op(task.cluster, task.op, task.lease, "a step failed; see its diagnostics")
     elif running.interrupted:

@@ -17,7 +17,6 @@ from agentctl.domain.config.model import DesiredCluster
 from agentctl.domain.ledger.sidecar import Sidecar  # noqa: TC001  # beside run-time types
 from agentctl.domain.ledger.state import State
 from agentctl.domain.ops.record import Op
-from agentctl.domain.plan.disposals import Disposal  # noqa: TC001  # beside run-time types
 from agentctl.domain.plan.dispositions import FailedStep, demote
 from agentctl.domain.plan.groups import hold_groups
 from agentctl.domain.plan.inputs import PlanInputs
@@ -80,8 +79,8 @@ class Running:
         self.settled: list[Sidecar] = []
         """Sidecars to be removed once the ledger has recorded `state`."""
         self.used: list[str] = []
-        self.carried_out: list[Disposal] = []
-        """Proposals of removals that are done; they go once the ledger has recorded `state`."""
+        self.carried_out: list[str] = []
+        """Keys of proposals that are done; they go once the ledger has recorded `state`."""
         self.companions: dict[str, tuple[str, ...]] = {}
         """By the id of a deciding approval: those of all that count beside it, used up with it."""
         self.decided: dict[str, str] = {}

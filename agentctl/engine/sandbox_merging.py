@@ -1,8 +1,8 @@
 """The rows of a sandbox come home: its branch of a graph is merged into the real `main`, as one op.
 
 Definitions never come this way: where the sandbox has changed a graph's schema, the merge waits until
-the real graph has that schema. A sandbox's branch is merged by this operation and by no other.
-Source: sandboxes 4, ChangeSet; ADR 27.
+the real graph has that schema. A sandbox's branch is merged by this operation and by no other; into a
+protected graph by an apply, when a person has consented (`bringing_home`). Source: sandboxes 4, ChangeSet; ADR 27.
 """
 
 from typing import TYPE_CHECKING, cast
@@ -52,14 +52,14 @@ async def merge_sandbox(
     """
     place = await place_of(cluster, call.graph)
     trunk = trunk_of(lending.sandbox)
-    refused = await _refusal(cluster, inner, place, lending, call.graph)
+    refused = await refusal(cluster, inner, place, lending, call.graph)
     if refused is not None:
         return Written(diagnostics=(refused,))
 
     async def check(head: "Head") -> Diagnostic | None:
         if graph_address(call.graph) in head.envelope.protected:
             return _gated(lending.sandbox, call.graph)
-        return await _refusal(cluster, inner, place, lending, call.graph)
+        return await refusal(cluster, inner, place, lending, call.graph)
 
     async def act(stamp: Stamp) -> MergeReport:
         return await place.data.merge(place.root, trunk, stamp=stamp)
@@ -76,7 +76,7 @@ async def merge_sandbox(
     return msgspec.structs.replace(made, diagnostics=(*made.diagnostics, *told))
 
 
-async def _refusal(
+async def refusal(
     cluster: Cluster, inner: Cluster, place: Place, lending: Lending, graph: str
 ) -> Diagnostic | None:
     """Returns why the sandbox's branch of a graph cannot be merged now."""
@@ -121,5 +121,6 @@ def _gated(sandbox_id: str, graph: str) -> Diagnostic:
         address,
         f"graph {graph} is protected: to merge the rows of sandbox {sandbox_id} into it needs a"
         " human's decision",
-        remedy=f"Take {address} out of `protect`, which a human approves, and merge then.",
+        remedy=f"It was protected just now; propose the merge: agentctl changeset merge"
+        f" {target_of(sandbox_id)} {graph}",
     )

@@ -339,14 +339,22 @@ class GraphData(Protocol):
         source: str,
         *,
         into: str = MAIN,
+        at: int | None = None,
         if_commit: str | None = None,
         stamp: Stamp,
     ) -> MergeReport:
         """Merges branch *source* into *into* by one commit `merge`, or tells the conflicts.
 
-        By entity and property; all or nothing. `merge_schema_diverged`; with *if_commit*,
-        `read_set_conflict` where another commit is the head of *into*.
+        By entity and property; all or nothing. With *at* that commit of *source*, not its head.
+        `merge_schema_diverged`; with *if_commit*, `read_set_conflict` where another commit is the
+        head of *into*.
         """
+        ...
+
+    async def merge_preview(
+        self, graph_id: str, source: str, *, into: str = MAIN, at: int | None = None
+    ) -> MergeReport:
+        """Returns what `merge` would say now; writes nothing."""
         ...
 
     async def diff(  # what, and how much of it

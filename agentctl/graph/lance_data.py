@@ -178,14 +178,21 @@ class LanceData:
         source: str,
         *,
         into: str = MAIN,
+        at: int | None = None,
         if_commit: str | None = None,
         stamp: Stamp,
     ) -> MergeReport:
         """Merges branch *source* into *into* by one commit `merge`, or tells the conflicts."""
         check_not_reserved(graph_id, into)
         return await merging.merge(
-            self._roots, graph_id, source, into=into, stamp=stamp, if_commit=if_commit
+            self._roots, graph_id, source, into=into, at=at, stamp=stamp, if_commit=if_commit
         )
+
+    async def merge_preview(
+        self, graph_id: str, source: str, *, into: str = MAIN, at: int | None = None
+    ) -> MergeReport:
+        """Returns what `merge` would say now; writes nothing."""
+        return await merging.preview(self._roots, graph_id, source, into=into, at=at)
 
     async def diff(  # what, and how much of it
         self,

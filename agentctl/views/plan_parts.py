@@ -10,6 +10,7 @@ import msgspec
 
 from agentctl.domain.ledger.drift import Drift
 from agentctl.domain.ledger.peeks import Peek
+from agentctl.domain.plan.merges import MERGE
 from agentctl.domain.plan.model import GATED, ApprovalNeed, Change, SettingsChange
 from agentctl.domain.plan.statement import Gate
 from agentctl.domain.plan.unheld import stopping
@@ -175,6 +176,8 @@ def verb_of(change: Change) -> str:
     """Returns what is done: what leaves the ledger alone is forgotten, and not deleted."""
     if change.metadata_change == "forget":
         return "forget"
+    if change.metadata_change == MERGE:
+        return "merge"
     return "move" if change.metadata_change == "moved" else change.operation
 
 

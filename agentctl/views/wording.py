@@ -24,6 +24,7 @@ REASONS: Final = {
     "graph_delete_failed": "the graph could not be detached",
     "graph_erase_failed": "its past could not be erased",
     "graph_revert_failed": "its data could not go back",
+    "sandbox_merge_refused": "its rows could not be merged",
     "graph_move_failed": "the graph could not get its new id",
     "interrupted": "the apply was interrupted before",
     "graph_busy": "another writer holds the graph",

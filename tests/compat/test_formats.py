@@ -44,6 +44,7 @@ STRUCTS = {
     "Archived": "archived bundle",
     "ChangeSetBody": "change set",
     "Disposal": "disposal",
+    "ProposedMerge": "proposed merge",
     "PlaybookRun": "run of a playbook",
     "RunStep": "step of a run",
     "HomecomingRecord": "homecoming",

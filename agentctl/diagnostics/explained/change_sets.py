@@ -44,7 +44,10 @@ EXPLAINED: Final[dict[str, str]] = {
     "sandbox_merge_refused": (
         "The rows of a graph come home by a merge of the sandbox's branch into `main`. That needs a "
         "graph that was lent to the sandbox and is still the same one. A graph that was made in the "
-        "sandbox comes home by its declaration and a load."
+        "sandbox comes home by its declaration and a load. A merge into a protected graph is proposed "
+        "first, and an apply carries it out when a human has approved; where the sandbox ended in "
+        "between, the graph is another one, or rows are in conflict by then, nothing is merged, and "
+        "the proposal stands until somebody takes it back or proposes anew."
     ),
     "sandbox_merge_waits": (
         "Definitions come home by the change set: through the folder, a plan and an apply. Rows "

@@ -15,13 +15,14 @@ from agentctl.domain.config.model import Move
 from agentctl.domain.ledger.state import AppliedResource
 from agentctl.domain.plan.approval_rules import covers
 from agentctl.domain.plan.inputs import PlanInputs
+from agentctl.domain.plan.merges import MERGE, merge_change
 from agentctl.domain.plan.model import BindingChange, Change, SettingsChange
 from agentctl.domain.plan.recorded import wanted_settings
 from agentctl.domain.plan.reverts import REVERT, revert_change
 from agentctl.ids import CLUSTER, Address, parse_address, schema_address
 
 COVERING: Final = frozenset(
-    {"moved", "forget", "protect", "apply", "settings", "garbage", "erase", REVERT}
+    {"moved", "forget", "protect", "apply", "settings", "garbage", "erase", MERGE, REVERT}
 )
 """Values of `metadata_change` of the changes that are made here."""
 
@@ -30,6 +31,7 @@ def with_covered(changes: Iterable[Change], inputs: PlanInputs) -> tuple[Change,
     """Returns *changes* with those that are covered replaced, sorted by address."""
     own = [*_moves(inputs), *_forgettings(inputs), *_protection(inputs), *_disposals(inputs)]
     own += _reverts(inputs)
+    own += [merge_change(proposed) for proposed in inputs.merges]
     covered = {change.resource for change in own} | {
         change.moved_from for change in own if change.moved_from is not None
     }

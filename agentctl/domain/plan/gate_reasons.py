@@ -1,13 +1,17 @@
 """Why a setting, a move or a forgetting waits for a person, in one line each."""
 
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Final, TypeVar
 
 from agentctl.domain.config.model import DesiredCluster, DesiredResource
 from agentctl.domain.plan.disposals import Disposal
+from agentctl.domain.plan.inputs import PlanInputs
+from agentctl.domain.plan.merges import ProposedMerge, merge_effect, merge_reason
 from agentctl.domain.plan.model import Change
 from agentctl.domain.plan.statement import Effect
 from agentctl.domain.plan.who import rule_words
+
+ProposalT = TypeVar("ProposalT", Disposal, ProposedMerge)
 
 _REASONS: Final[Mapping[str, str]] = {
     "approval": "changes who must consent to what",
@@ -47,19 +51,25 @@ def _remote_reason(remote: DesiredResource) -> str:
     return told
 
 
-def covering_effect(change: Change, disposals: Iterable[Disposal]) -> Effect:
-    """Returns what is lost by it: nothing, but by a disposal."""
-    found = _disposal_of(change, disposals)
+def covering_effect(change: Change, inputs: PlanInputs) -> Effect:
+    """Returns what is lost by it: nothing, but by a disposal or a merge."""
+    merge = _proposed(change, inputs.merges)
+    if merge is not None:
+        return merge_effect(merge)
+    found = _proposed(change, inputs.disposals)
     return Effect() if found is None else Effect(bytes=found.bytes)
 
 
-def covering_reason(change: Change, disposals: Iterable[Disposal] = ()) -> str:
+def covering_reason(change: Change, inputs: PlanInputs) -> str:
     """Returns why what stands for a move, a forgetting or a setting of the cluster waits."""
     if change.metadata_change == "forget":
         return "leaves the ledger while its data stays; nothing watches over it then"
     if change.metadata_change == "moved":
         return f"moves {change.moved_from} here and changes who may do what"
-    disposal = _disposal_of(change, disposals)
+    merge = _proposed(change, inputs.merges)
+    if merge is not None:
+        return merge_reason(merge)
+    disposal = _proposed(change, inputs.disposals)
     if disposal is not None and disposal.graph is not None:
         return (
             f"erases what graph {disposal.graph} dropped and what its older commits hold;"
@@ -71,5 +81,5 @@ def covering_reason(change: Change, disposals: Iterable[Disposal] = ()) -> str:
     return _REASONS[change.metadata_change or "settings"]
 
 
-def _disposal_of(change: Change, disposals: Iterable[Disposal]) -> Disposal | None:
-    return next((d for d in disposals if d.digest == change.before_digest), None)
+def _proposed(change: Change, proposals: Iterable[ProposalT]) -> ProposalT | None:
+    return next((p for p in proposals if p.digest == change.before_digest), None)

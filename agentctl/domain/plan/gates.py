@@ -114,8 +114,8 @@ def _covering(change: Change, inputs: PlanInputs) -> Gate:
     gate = _gate(
         change,
         inputs,
-        reason=covering_reason(change, inputs.disposals),
-        effect=covering_effect(change, inputs.disposals),
+        reason=covering_reason(change, inputs),
+        effect=covering_effect(change, inputs),
         incarnation=live.incarnation if live else None,
     )
     bound = {"kind": change.metadata_change, "from": change.moved_from}

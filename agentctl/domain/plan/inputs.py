@@ -18,6 +18,7 @@ from agentctl.domain.ledger.sidecar import RETENTION_S, Sidecar
 from agentctl.domain.ledger.state import AppliedResource, State
 from agentctl.domain.plan.approval_rules import AppliedRule
 from agentctl.domain.plan.disposals import Disposal
+from agentctl.domain.plan.merges import ProposedMerge
 from agentctl.domain.plan.model import Plan
 from agentctl.domain.plan.reverts import Revert
 from agentctl.domain.plan.statement import Gate
@@ -60,6 +61,8 @@ class PlanInputs(msgspec.Struct, frozen=True, kw_only=True):
     do not tell it."""
     disposals: tuple[Disposal, ...] = ()
     """What somebody proposed to remove for good, oldest first; at most one about each thing."""
+    merges: tuple[ProposedMerge, ...] = ()
+    """What somebody proposed to bring from sandboxes into protected graphs, by address."""
     reverts: tuple[Revert, ...] = ()
     """Of a rollback: the graphs whose data goes back with it."""
     settings: AppliedSettings = AppliedSettings()

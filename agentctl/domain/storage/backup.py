@@ -27,6 +27,7 @@ _LEFT_OUT: Final = (
     "__cluster/restoring.json",
     "__cluster/keys/",
     "__cluster/disposals/",
+    "__cluster/merges/",
     "__cluster/plans/",
     "__cluster/tokens/",
     "__cluster/homecoming/",

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from agentctl_tools.branch_merge import Merged
     from agentctl_tools.graph_changes import Baseline
     from agentctl_tools.graph_tag import Tags
+    from agentctl_tools.sandbox_merge import BroughtHome
     from agentctl_tools.told import Changes, DiffReport, EntityChange, TypeSummary
 
 _MAIN: Final = "main"
@@ -72,6 +73,18 @@ def merged_text(done: "Merged", source: str, into: str) -> str:
         for c in report.counts
     ]
     return paragraph([f"{report.outcome}: {told}.", *counts])
+
+
+def brought_home_text(done: "BroughtHome", sandbox: str) -> str:
+    """Returns what `changeset merge` did, or proposed."""
+    proposed = done.proposed
+    if proposed is None:
+        return merged_text(done, sandbox, "main")
+    rows = [
+        f"  {safe(r.type)}: {r.inserted:,} inserted, {r.updated:,} updated, {r.deleted:,} deleted"
+        for r in proposed.rows
+    ]
+    return paragraph([f"{safe(proposed.resource)}: {safe(proposed.intent)}", *rows])
 
 
 def difference_text(report: "DiffReport") -> str:

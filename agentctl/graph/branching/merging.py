@@ -5,7 +5,7 @@ parents, ours first: what is merged later starts from there. A merge that lost t
 number is decided anew above the winner. Source: graph-engine 1, 5, ADR 26.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -59,16 +59,33 @@ class _Met(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-async def merge(  # what is merged, into what, and by whom
+async def preview(
+    roots: GraphRoots, graph_id: str, source: str, *, into: str = MAIN, at: int | None = None
+) -> MergeReport:
+    """Returns what `merge` would say now; writes nothing.
+
+    Raises:
+        GraphError: as `merge`.
+    """
+    ours = require_live(graph_id, await roots.head(graph_id, into))
+    met = await _met(roots, graph_id, ours, await _theirs(roots, graph_id, source, at))
+    if met.outcome != "merged":
+        return met.report(met.outcome)
+    await _check_kept(roots, graph_id, met)
+    return _reported(graph_id, met, await _planned(roots, graph_id, met))
+
+
+async def merge(  # noqa: PLR0913  # what is merged, into what, and by whom
     roots: GraphRoots,
     graph_id: str,
     source: str,
     *,
     into: str = MAIN,
+    at: int | None = None,
     stamp: Stamp,
     if_commit: str | None = None,
 ) -> MergeReport:
-    """Merges the head of branch *source* into branch *into*.
+    """Merges branch *source* into branch *into*.
 
     Repeating it with the same nonce writes nothing more and reports the same commit.
 
@@ -77,6 +94,7 @@ async def merge(  # what is merged, into what, and by whom
         graph_id: the graph.
         source: the branch that is merged ("theirs"); it stays as it is.
         into: the branch that gets the commit ("ours"); the caller holds its lease.
+        at: the number of the commit of *source* that is merged; its head where it is not given.
         stamp: who, why, and the nonce of the commit.
         if_commit: id of the commit that must be the head of *into*; no other is merged into.
 
@@ -87,17 +105,17 @@ async def merge(  # what is merged, into what, and by whom
     """
     for _ in range(ATTEMPT_COUNT_MAX - 1):
         try:
-            return await _attempt(roots, graph_id, source, into, stamp, if_commit)
+            return await _attempt(roots, graph_id, (source, at), into, stamp, if_commit)
         except ReadSetConflictError:
             if if_commit is not None:
                 raise
-    return await _attempt(roots, graph_id, source, into, stamp, if_commit)
+    return await _attempt(roots, graph_id, (source, at), into, stamp, if_commit)
 
 
 async def _attempt(  # as of `merge`
     roots: GraphRoots,
     graph_id: str,
-    source: str,
+    source: tuple[str, int | None],
     into: str,
     stamp: Stamp,
     if_commit: str | None,
@@ -108,8 +126,13 @@ async def _attempt(  # as of `merge`
         return await _as_done(roots, graph_id, await roots.log.at(graph_id, done, into))
     check_epoch(graph_id, ours, stamp.epoch)
     _check_expected(graph_id, ours, if_commit)
-    theirs = require_live(graph_id, await roots.head(graph_id, source))
+    theirs = await _theirs(roots, graph_id, *source)
     return await _merge_commits(roots, graph_id, ours, theirs, stamp)
+
+
+async def _theirs(roots: GraphRoots, graph_id: str, source: str, at: int | None) -> Commit:
+    head = require_live(graph_id, await roots.head(graph_id, source))
+    return head if at is None else await roots.log.at(graph_id, at, source)
 
 
 async def _merge_commits(
@@ -176,12 +199,32 @@ async def _merged(
     roots: GraphRoots, graph_id: str, met: _Met, stamp: Stamp
 ) -> tuple["MergePlan", Mapping[str, TypeState]]:
     """Decides, and writes what was decided where there is no conflict."""
-    commits = (met.base, met.ours, met.theirs, *met.crossed)
-    irs: list[SchemaIr] = [await roots.ir(graph_id, commit) for commit in commits]
     tag = roots.tag(met.ours.n + 1, stamp, met.ours.branch)
+    decide = await _decision(roots, graph_id, met)
 
     def act(tables: "Tables") -> tuple["MergePlan", Mapping[str, TypeState]]:
-        from agentctl.graph.branching.merge import Three, planned, written
+        from agentctl.graph.branching.merge import written
+
+        plan = decide(tables)
+        return plan, {} if plan.found.count else written(tables, plan, tag)
+
+    return await roots.on_tables(graph_id, met.ours.incarnation, act)
+
+
+async def _planned(roots: GraphRoots, graph_id: str, met: _Met) -> "MergePlan":
+    decide = await _decision(roots, graph_id, met)
+    return await roots.on_tables(graph_id, met.ours.incarnation, decide)
+
+
+async def _decision(
+    roots: GraphRoots, graph_id: str, met: _Met
+) -> Callable[["Tables"], "MergePlan"]:
+    """Returns what decides, beside the tables, what the merge does to each row."""
+    commits = (met.base, met.ours, met.theirs, *met.crossed)
+    irs: list[SchemaIr] = [await roots.ir(graph_id, commit) for commit in commits]
+
+    def decide(tables: "Tables") -> "MergePlan":
+        from agentctl.graph.branching.merge import Three, planned
         from agentctl.graph.snapshot import Snapshot
 
         base, ours, theirs, *crossed = (
@@ -195,10 +238,9 @@ async def _merged(
             takes_theirs=takes_theirs,
             crossed=tuple(crossed),
         )
-        plan = planned(three)
-        return plan, {} if plan.found.count else written(tables, plan, tag)
+        return planned(three)
 
-    return await roots.on_tables(graph_id, met.ours.incarnation, act)
+    return decide
 
 
 async def _committed(  # the commit, and what is told of it

@@ -148,12 +148,22 @@ class ForkedData:
         source: str,
         *,
         into: str = MAIN,
+        at: int | None = None,
         if_commit: str | None = None,
         stamp: Stamp,
     ) -> MergeReport:
         """Merges branch *source* into *into* by one commit `merge`, or tells the conflicts."""
         side = await self._sides.of(graph_id)
-        return await side.merge(graph_id, source, into=into, if_commit=if_commit, stamp=stamp)
+        return await side.merge(
+            graph_id, source, into=into, at=at, if_commit=if_commit, stamp=stamp
+        )
+
+    async def merge_preview(
+        self, graph_id: str, source: str, *, into: str = MAIN, at: int | None = None
+    ) -> MergeReport:
+        """Returns what `merge` would say now; writes nothing."""
+        side = await self._sides.of(graph_id)
+        return await side.merge_preview(graph_id, source, into=into, at=at)
 
     async def diff(  # what, and how much of it
         self,

@@ -1,10 +1,18 @@
 """The rows of a sandbox come home by a merge that a policy permits, and never bring a schema. Source: sandboxes 4."""
 
+import contextlib
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
+import pytest
 
+from agentctl.engine.apply import apply
+from agentctl.engine.planning import make_plan
+from agentctl.engine.proposals import standing_merges
+from agentctl.testing.builders import ask, decide, wanting
+from agentctl.testing.crash import Crash
+from agentctl.testing.sampling import sampled
 from tests.sandboxes.inside.inside_rig import left_of, names_in
 from tests.sandboxes.publish.publish_rig import Publisher, publisher
 
@@ -124,13 +132,202 @@ async def test_a_graph_that_was_made_in_the_sandbox_is_not_merged(tmp_path: Path
         assert codes == ["sandbox_merge_refused"]
 
 
-async def test_a_protected_graph_takes_no_rows_without_a_decision(tmp_path: Path) -> None:
+async def proposed(at: Publisher, box: str, **more: object) -> Any:
+    """Returns what stands in each plan now."""
+    answer = await at.must("sandbox_merge", by=at.bench.sarah, **home(box, **more))
+    return answer.proposed
+
+
+async def approve(at: Publisher, resource: str) -> None:
+    await decide(at.cluster, await ask(at.cluster, at.bench.sarah, resource))
+
+
+async def waits(at: Publisher) -> list[tuple[str, str]]:
+    planned = await make_plan(at.cluster, at.bench.sarah)
+    assert planned.plan is not None, planned.result.diagnostics
+    return [(gate.resource, gate.reason) for gate in planned.gates]
+
+
+async def test_rows_for_a_protected_graph_wait_for_a_human_and_then_come_by_an_apply(
+    tmp_path: Path,
+) -> None:
     async with publisher(tmp_path, protect=PROTECTED) as at:
         box = await with_a_row(at)
         made = await at.must("sandbox_changeset", by=at.bench.sarah, in_=box)
 
-        codes = await at.codes("sandbox_merge", by=at.bench.sarah, **home(box))
+        asked = await proposed(at, box)
+        again = await proposed(at, box)
+        alone = await apply(at.cluster, at.bench.sarah, wanting())
+        waiting = await waits(at)
+        before = await names_in(at.cluster, "supply")
+        await approve(at, asked.resource)
+        done = await apply(at.cluster, at.bench.sarah, wanting())
+        more = await apply(at.cluster, at.bench.sarah, wanting())
 
         assert [w.reason for w in made.body.merge.graphs[0].waits] == ["approval"]
-        assert codes == ["approval_required"]
+        assert again == asked
+        assert asked.resource == f"graph.supply@{box}"
+        assert waiting == [
+            (
+                asked.resource,
+                f"rows of sandbox {asked.name} come into supply, which is protected:"
+                " Package +1 ~0 -0",
+            )
+        ]
+        assert (alone.converged, before) == (False, ["a", "b"])
+        assert [c.classes for c in alone.changes] == [("irreversible",)]
+        assert [(s.resource, s.outcome) for s in done.steps] == [(asked.resource, "done")]
+        assert done.converged, done.diagnostics
+        assert more.changes == ()
+        assert await names_in(at.cluster, "supply") == ["a", "b", "c"]
+        (commit,) = await at.cluster.graphs.history("supply", limit=1)
+        assert (commit.kind, commit.op) == ("merge", done.op)
+        assert await waits(at) == []
+        late = await at.must("sandbox_merge", by=at.bench.sarah, **home(box))
+        assert (late.report.outcome, late.proposed) == ("already_up_to_date", None)
+
+
+async def test_a_consent_is_to_the_rows_of_then_and_to_no_later_ones(tmp_path: Path) -> None:
+    async with publisher(tmp_path, protect=PROTECTED) as at:
+        sarah = at.bench.sarah
+        box = await with_a_row(at)
+        first = await proposed(at, box)
+        await approve(at, first.resource)
+        later = ROW.replace('"c"', '"d"')
+        await at.must("sandbox_write", by=sarah, in_=box, graph="supply", rows=later)
+
+        await apply(at.cluster, sarah, wanting())
+
+        assert await names_in(at.cluster, "supply") == ["a", "b", "c"]
+        second = await proposed(at, box)
+        assert (second.commit, second.resource) == (first.commit + 1, first.resource)
+        unasked = await apply(at.cluster, sarah, wanting())
+        assert [s.outcome for s in unasked.steps] == []
+        assert await names_in(at.cluster, "supply") == ["a", "b", "c"]
+        await approve(at, second.resource)
+        assert (await apply(at.cluster, sarah, wanting())).converged
+        assert await names_in(at.cluster, "supply") == ["a", "b", "c", "d"]
+
+
+async def test_a_proposal_made_anew_is_consented_to_anew(tmp_path: Path) -> None:
+    async with publisher(tmp_path, protect=PROTECTED) as at:
+        sarah = at.bench.sarah
+        box = await with_a_row(at)
+        first = await proposed(at, box)
+        await approve(at, first.resource)
+        later = ROW.replace('"c"', '"d"')
+        await at.must("sandbox_write", by=sarah, in_=box, graph="supply", rows=later)
+        second = await proposed(at, box)
+
+        done = await apply(at.cluster, sarah, wanting())
+
+        assert second.digest != first.digest
+        assert not done.converged
         assert await names_in(at.cluster, "supply") == ["a", "b"]
+
+
+async def test_a_proposal_goes_with_its_sandbox_or_when_it_is_taken_back(tmp_path: Path) -> None:
+    async with publisher(tmp_path, protect=PROTECTED) as at:
+        sarah = at.bench.sarah
+        box = await with_a_row(at)
+
+        first = await proposed(at, box)
+        gone = await proposed(at, box, withdraw=True)
+        none = await proposed(at, box, withdraw=True)
+        after = await waits(at)
+        await proposed(at, box)
+        await at.must("sandbox_close", by=sarah, in_=box)
+
+        assert (gone, none, after) == (first, None, [])
+        assert await waits(at) == []
+        assert not list((at.bench.path / "__cluster").glob("merges/*"))
+
+
+async def test_rows_in_conflict_are_not_proposed_nor_merged_when_they_are_so_by_then(
+    tmp_path: Path,
+) -> None:
+    async with publisher(tmp_path, protect=PROTECTED) as at:
+        sarah = at.bench.sarah
+        box = (await at.must("sandbox_open", by=sarah)).sandbox
+        theirs = {"in_": box, "graph": "supply", "rows": OTHER % "2", "mode": "merge"}
+        await at.must("sandbox_write", by=sarah, **theirs)
+        asked = await proposed(at, box)
+        await approve(at, asked.resource)
+        ours = {"graph": "supply", "rows": OTHER % "3", "mode": "merge", "intent": "meanwhile"}
+        await at.must("load_rows", by=sarah, **ours)
+
+        done = await apply(at.cluster, sarah, wanting())
+        refused = await at.ask("sandbox_merge", by=sarah, **home(box))
+
+        assert [(r.type, r.updated) for r in asked.rows] == [("Package", 1)]
+        assert [(s.outcome, s.reason) for s in done.steps] == [
+            ("not_done", "sandbox_merge_refused")
+        ]
+        assert {d.code for d in done.diagnostics if d.severity == "error"} == {
+            "merge_conflict",
+            "sandbox_merge_refused",
+        }
+        assert not refused.ok
+        (kept,) = await standing_merges(at.cluster)
+        assert kept == asked
+        assert (await waits(at))[0][0] == asked.resource
+
+
+async def test_protection_that_is_lifted_lets_rows_home_and_ends_the_proposal(
+    tmp_path: Path,
+) -> None:
+    async with publisher(tmp_path, protect=PROTECTED) as at:
+        sarah = at.bench.sarah
+        box = await with_a_row(at)
+        await proposed(at, box)
+        text = (at.bench.path / "cluster.yaml").read_text()
+        at.bench.write({"cluster.yaml": text.replace(PROTECTED, "")})
+        await approve(at, "cluster")
+        await apply(at.cluster, sarah, wanting())
+
+        merged = await at.must("sandbox_merge", by=sarah, **home(box))
+
+        assert merged.report.outcome == "fast_forward"
+        assert await waits(at) == []
+
+
+POINTS: Final = tuple(range(1, 20))
+"""The writes of the apply, the graph's own among them."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("at_write", sampled(POINTS, 4, of="deaths in a merge"))
+async def test_an_apply_killed_at_any_write_of_a_merge_merges_once_under_one_consent(
+    tmp_path: Path, at_write: int
+) -> None:
+    async with publisher(tmp_path, protect=PROTECTED) as at:
+        sarah, bench = at.bench.sarah, at.bench
+        box = await with_a_row(at)
+        asked = await proposed(at, box)
+        decision = await decide(at.cluster, await ask(at.cluster, sarah, asked.resource))
+        dying, _ = await bench.crashing(at_write)
+        with contextlib.suppress(Crash):
+            await apply(dying, sarah, wanting())
+
+        cluster = await bench.open()
+        done = await apply(cluster, sarah, wanting())
+
+        assert done.converged, done.diagnostics
+        assert await standing_merges(cluster) == ()
+        assert await names_in(cluster, "supply") == ["a", "b", "c"]
+        kinds = [c.kind for c in await cluster.graphs.history("supply")]
+        assert kinds.count("merge") == 1
+        used = [c.approval_id for c in (await cluster.approvals.records()).consumptions]
+        assert used.count(decision.approval_id) == 1
+
+
+async def test_the_writes_at_which_an_apply_of_a_merge_is_killed_are_all(tmp_path: Path) -> None:
+    async with publisher(tmp_path, protect=PROTECTED) as at:
+        asked = await proposed(at, await with_a_row(at))
+        await approve(at, asked.resource)
+        whole, store = await at.bench.crashing(POINTS[-1] + 1)
+
+        done = await apply(whole, at.bench.sarah, wanting())
+
+        assert done.converged
+        assert store.writes == POINTS[-1], store.labels

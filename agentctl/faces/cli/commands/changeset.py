@@ -98,18 +98,30 @@ def apply(context: click.Context, /, file: Path, folder: Path, **_: object) -> N
 @command.command("merge", epilog=example("agentctl changeset merge ID supply"))
 @click.argument("sandbox", metavar="SANDBOX")
 @click.argument("graph", metavar="GRAPH")
+@click.option("--withdraw", is_flag=True, help="Take back what waits for a human.")
 @intent_option
 @wait_option
 @shared
-def merge(sandbox: str, graph: str, intent: str | None, wait_s: float, **_: object) -> None:
-    """Bring the rows of a graph home: merge the sandbox's branch into the real one."""
-    from agentctl.faces.cli.history_text import merged_text
+def merge(
+    sandbox: str,
+    graph: str,
+    withdraw: bool,  # noqa: FBT001  # a click option
+    intent: str | None,
+    wait_s: float,
+    **_: object,
+) -> None:
+    """Bring the rows of a graph home: merge the sandbox's branch into the real one.
+
+    Into a protected graph it is proposed: it stands in each plan, and an apply merges it when a human
+    has approved.
+    """
+    from agentctl.faces.cli.history_text import brought_home_text
     from agentctl.faces.cli.session import run_operation
 
     target = sandbox_target(sandbox)
     why = intent if intent is not None else f"merge the rows of {target} into {graph}"
-    asked = {"in": target, "graph": graph, "intent": why, "wait_s": wait_s}
-    run_operation("sandbox_merge", asked, show=lambda done: merged_text(done, target, "main"))
+    asked = {"in": target, "graph": graph, "intent": why, "wait_s": wait_s, "withdraw": withdraw}
+    run_operation("sandbox_merge", asked, show=lambda done: brought_home_text(done, target))
 
 
 def _body(data: Any) -> "ChangeSetBody":  # noqa: ANN401  # a ChangeSetShown, or what a door elsewhere sent
