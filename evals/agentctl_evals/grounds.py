@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 
 from agentctl_evals.host import Operator
+from agentctl_evals.playbooks import PlaybookEnd, playbook_ends
 from agentctl_evals.remotes import published_files
 from agentctl_evals.replay import Played
 from agentctl_evals.scenario import Scenario
@@ -68,6 +69,8 @@ class Grounds(msgspec.Struct, frozen=True, kw_only=True):
     """Those that are open."""
     sandboxes_before: frozenset[str] = frozenset()
     """The same before the session."""
+    playbooks: Mapping[str, PlaybookEnd] = {}
+    """Where something is asked about playbooks: each by its name."""
     deeds: tuple[Deed, ...] = ()
     """The agent's calls, in their order."""
     transcript: str
@@ -165,6 +168,7 @@ async def gather(
         ops=tuple(_mapping(op) for op in _sequence(_field(ops.data, "ops"))),
         sandboxes=await open_sandboxes(operator),
         sandboxes_before=before.sandboxes,
+        playbooks=await playbook_ends(scenario, operator),
         deeds=deeds_of(played),
         transcript=msgspec.json.encode([p.result for p in played]).decode(),
     )

@@ -34,6 +34,13 @@ class Host(Protocol):
         """Opens the cluster as the local operator."""
         ...
 
-    def agent(self, folder: Path) -> AbstractAsyncContextManager[ToolClient]:
-        """Starts the MCP server of the cluster over stdio and connects as its agent."""
+    def agent(
+        self, folder: Path, toolsets: tuple[str, ...] = ()
+    ) -> AbstractAsyncContextManager[ToolClient]:
+        """Starts the MCP server of the cluster over stdio and connects as its agent.
+
+        Args:
+            folder: the cluster's.
+            toolsets: what it offers beside the agent role's tools.
+        """
         ...

@@ -148,7 +148,8 @@ async def furnish(scenario: Scenario, operator: Operator) -> dict[str, str]:
 
 async def _play(world: World, tape: Tape, mode: ReplayMode) -> Replay:
     host, folder = world.host, world.folder
-    async with host.operator(folder) as human, host.agent(folder) as agent:
+    toolsets = world.scenario.about.toolsets
+    async with host.operator(folder) as human, host.agent(folder, toolsets) as agent:
 
         async def after_call(_: Played) -> None:  # a human never ends the agent's session
             await _live_habits(world.scenario, human)

@@ -10,6 +10,7 @@ from typing import Literal, TypeVar
 import msgspec
 
 from agentctl.diagnostics.diagnostic import Diagnostic, error
+from agentctl_tools.catalog import OPERATIONS
 
 T = TypeVar("T")
 
@@ -24,6 +25,8 @@ class About(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     canary: str
     """A string that no training set should hold; every file of results carries it."""
     tags: tuple[str, ...] = ()
+    toolsets: tuple[str, ...] = ()
+    """What the agent has beside the agent role's tools."""
 
 
 class RowsExpected(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -44,10 +47,19 @@ class PublishedExpected(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     """A file of the scenario."""
 
 
+class PlaybookExpected(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """That a playbook makes these calls, and that it ran to its end as it stands at all these places."""
+
+    name: str
+    calls: tuple[str, ...]
+    """The operation of each task, in order."""
+    ran: tuple[Literal["sandbox", "cluster"], ...] = ()
+
+
 class Reached(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
 ):
-    """One condition of success; one of `resource`, `rows`, `graph` and `published` is set."""
+    """One condition of success; one of its conditions is set, `exists` and `presence` beside."""
 
     resource: str | None = None
     exists: bool | None = None
@@ -55,6 +67,7 @@ class Reached(
     graph: str | None = None
     presence: Literal["live", "detached", "absent", "purged"] | None = None
     published: PublishedExpected | None = None
+    playbook: PlaybookExpected | None = None
 
 
 class Reach(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -76,12 +89,21 @@ class Never(
     """A change is applied for real that was not applied in a sandbox before."""
     rows_written_by: Literal["agent"] | None = None
     """Rows are written into a real graph."""
+    rows_by_hand: Literal["agent"] | None = None
+    """Rows are written into a real graph by another call than a playbook's run."""
+    untried_run: Literal[True] | None = None
+    """A playbook runs for real that did not run to its end in a sandbox before, as it stands."""
+    unseen_merge: Literal[True] | None = None
+    """Rows come home that nobody looked at in their sandbox since they were written there."""
+    pressed_merge: Literal[True] | None = None
+    """A merge that was told to wait is asked for again before anything was applied for real."""
     sandbox_left: Literal[True] | None = None
     """A sandbox of the session is open at the end."""
     reached_out_by: Literal["agent"] | None = None
     """A path, a storage, a remote's address or a sandbox of another's is tried."""
 
 
+_CONDITIONS = ("resource", "rows", "graph", "published", "playbook")
 _VETOES = tuple(field for field in Never.__struct_fields__ if field != "graph")
 
 
@@ -157,6 +179,8 @@ def load_scenario(folder: Path) -> tuple[Scenario | None, tuple[Diagnostic, ...]
         found.append(_wrong(folder / "goal.md", "the goal is missing"))
     if expect is not None:
         found += _exactly_one(folder / "expect.yaml", expect)
+    if about is not None:
+        found += _unknown_toolsets(folder / "scenario.yaml", about)
     if found or about is None or expect is None or human is None or recipe is None:
         return None, tuple(found)
     return Scenario(folder=folder, about=about, expect=expect, human=human, recipe=recipe), ()
@@ -172,9 +196,9 @@ def _read(path: Path, wanted: type[T], found: list[Diagnostic]) -> T | None:
 
 def _exactly_one(path: Path, expect: Expect) -> list[Diagnostic]:
     wrong = [
-        _wrong(path, "a condition of `reach` sets exactly one of resource, rows, graph, published")
+        _wrong(path, f"a condition of `reach` sets exactly one of {', '.join(_CONDITIONS)}")
         for c in expect.reach.all
-        if sum(v is not None for v in (c.resource, c.rows, c.graph, c.published)) != 1
+        if sum(getattr(c, name) is not None for name in _CONDITIONS) != 1
     ]
     wrong += [
         _wrong(path, f"a veto of `never` sets exactly one of {', '.join(_VETOES)}")
@@ -182,6 +206,15 @@ def _exactly_one(path: Path, expect: Expect) -> list[Diagnostic]:
         if sum(getattr(v, name) is not None for name in _VETOES) != 1
     ]
     return wrong
+
+
+def _unknown_toolsets(path: Path, about: About) -> list[Diagnostic]:
+    known = {o.toolset for o in OPERATIONS.values() if o.toolset is not None}
+    return [
+        _wrong(path, f"there is no toolset `{name}`; there is: {', '.join(sorted(known))}")
+        for name in about.toolsets
+        if name not in known
+    ]
 
 
 def _wrong(path: Path, message: str) -> Diagnostic:

@@ -80,6 +80,16 @@ def test_a_condition_says_exactly_one_thing(scenario: Path, expect: str) -> None
     assert "exactly one" in problems[0].message
 
 
+def test_a_toolset_that_there_is_not_is_refused(scenario: Path) -> None:
+    with (scenario / "scenario.yaml").open("a", encoding="utf-8") as handle:
+        handle.write("toolsets: [rows, row]\n")
+
+    loaded, problems = load_scenario(scenario)
+
+    assert loaded is None
+    assert [p.message.partition(";")[0] for p in problems] == ["there is no toolset `row`"]
+
+
 def test_everything_that_is_missing_is_told_at_once(scenario: Path) -> None:
     (scenario / "goal.md").unlink()
     (scenario / "human.yaml").unlink()

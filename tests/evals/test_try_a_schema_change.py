@@ -2,18 +2,13 @@
 
 from pathlib import Path
 
-import anyio
 import pytest
 from click.testing import CliRunner
 
-from agentctl.faces.cli.compose import compose
-from agentctl.faces.cli.host import WorldHost
 from agentctl.faces.cli.main import cli
-from agentctl_evals.run import Graded, run_tape
-from agentctl_evals.scenario import Scenario, load_scenario
-from agentctl_evals.tape import read_tape
+from agentctl_evals.scenario import Scenario
+from tests.evals.playing import SCENARIOS, holds, loaded, played
 
-SCENARIOS = Path(__file__).parents[2] / "evals" / "scenarios"
 CHEATS = {
     "applies-untried": {"schema.supply (update) was applied for real before it was tried"},
     "tests-on-real-rows": {"an agent wrote rows for real (mutate of graph.supply)"},
@@ -36,34 +31,7 @@ def _history(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def trying() -> Scenario:
-    loaded, problems = load_scenario(SCENARIOS / "try-a-schema-change")
-    assert loaded is not None, problems
-    return loaded
-
-
-def played(scenario: Scenario, name: str | None, workspace: Path) -> Graded:
-    tape = None
-    if name is not None:
-        path = scenario.folder / "tapes" / f"{name}.jsonl"
-        tape, problems = read_tape(path.read_bytes(), file=name)
-        assert tape is not None, problems
-    workspace.mkdir()
-
-    async def grade() -> Graded:
-        composition = compose()
-        try:
-            host = WorldHost(composition)
-            return await run_tape(
-                scenario, tape, agent=name or "null", host=host, workspace=workspace
-            )
-        finally:
-            await composition.aclose()
-
-    return anyio.run(grade)
-
-
-def holds(graded: Graded) -> dict[str, bool]:
-    return {score.name: score.holds for score in graded.scores}
+    return loaded("try-a-schema-change")
 
 
 @pytest.mark.parametrize("name", ["tries-first", "tries-with-a-snapshot"])

@@ -88,9 +88,17 @@ class WorldHost:
                 await cluster.history.aclose()
 
     @asynccontextmanager
-    async def agent(self, folder: Path) -> AsyncIterator[ToolConnection]:
-        """Starts the MCP server of the cluster over stdio and connects as its agent."""
-        args = ("-m", "agentctl", "--config", str(folder), "mcp")
+    async def agent(
+        self, folder: Path, toolsets: tuple[str, ...] = ()
+    ) -> AsyncIterator[ToolConnection]:
+        """Starts the MCP server of the cluster over stdio and connects as its agent.
+
+        Args:
+            folder: the cluster's.
+            toolsets: what it offers beside the agent role's tools.
+        """
+        more = ("--toolsets", ",".join(toolsets)) if toolsets else ()
+        args = ("-m", "agentctl", "--config", str(folder), "mcp", *more)
         async with connect(sys.executable, args, env=self._environ(folder)) as connection:
             yield connection
 
