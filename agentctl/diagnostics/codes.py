@@ -385,6 +385,7 @@ _SANDBOX_RUNNERS: Final = {
     "sandbox_command_invalid": "What was to be run in a sandbox is no command, or asks for a folder or a variable that it may not have.",
     "sandbox_runner_unavailable": "Bubblewrap is not installed, or cannot make its namespaces on this machine; nothing was run.",
     "sandbox_not_held": "The provider holds no sandbox of that id.",
+    "sandbox_busy": "Another process works on the files of the sandbox; nothing was changed.",
     "sandbox_not_started": "The sandbox was not started, or was stopped; everything in it is kept.",
     "sandbox_over_quota": "The sandbox's files are more than it may have.",
     "sandbox_file_refused": "A special file, or a folder too deep, can be neither copied nor kept in a snapshot.",

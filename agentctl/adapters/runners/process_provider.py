@@ -16,11 +16,13 @@ Order of writing: a sandbox is made as `.making-<id>` and renamed when it is who
 `.gone-<id>` before it is removed; a restored tree is built beside the current one and takes its place by
 the renaming of a link. So a process that dies at any step leaves the old state, the new one, or one
 of these two folders, which `inventory` tells of and the same call, or `destroy`, ends.
-Calls for one sandbox from one process wait for each other; several processes need the engine's lease.
+Calls for one sandbox wait for each other, whichever processes they are of: each holds the lease of its
+folder. A command is begun under it and runs beside others, with a share of the lease of `trees`, which a
+restore needs for itself. What waited too long is refused, and nothing is changed.
 """
 
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -37,6 +39,7 @@ from agentctl.adapters.runners.file_trees import (
     no_step,
     remove_tree,
 )
+from agentctl.adapters.runners.leases import BusyError, GoneError, Lease, lease_of
 from agentctl.adapters.runners.namespaces import MEBIBYTE, RunLimits
 from agentctl.adapters.runners.snapshots import SnapshotMissingError, Snapshots
 from agentctl.adapters.runners.tree_manifest import difference
@@ -55,6 +58,10 @@ from agentctl.ids import is_ulid
 _MAKING: Final = ".making-"
 _GONE: Final = ".gone-"
 _WHOLE_HOST: Final = 1 << 50
+_TREES: Final = "trees"
+_WAIT: Final = "Repeat it later; `agentctl sandbox stop` ends the commands of every process."
+BUSY_WITHIN_S: Final = 60.0
+"""How long a call waits for another one that works on the same sandbox."""
 
 
 class _Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -97,6 +104,7 @@ class ProcessProvider:
         sources: Mapping[str, Path],
         limits: RunLimits | None = None,
         readable: tuple[Path, ...] = (),
+        busy_within_s: float = BUSY_WITHIN_S,
         before: Before = no_step,
     ) -> None:
         """Prepares to work.
@@ -106,12 +114,14 @@ class ProcessProvider:
             sources: the folders that a sandbox may be made from, by the names that callers use.
             limits: of each command; a sandbox's own memory and storage narrow them.
             readable: more of the host that every command sees, read-only.
+            busy_within_s: how long a call waits for one of another process.
             before: told of each step on the files before it is taken; for tests.
         """
         self._root = root
         self._sources = dict(sources)
         self._limits = limits or RunLimits()
         self._readable = readable
+        self._busy_within_s = busy_within_s
         self._before = before
         self._locks: dict[str, anyio.Lock] = {}
         self._runs: dict[str, set[_Run]] = {}
@@ -149,11 +159,15 @@ class ProcessProvider:
             return await to_thread.run_sync(self._snapshot, sandbox_id, name)
 
     async def restore(self, sandbox_id: str, ref: str) -> None:
-        """Ends its commands, and makes its files what they were."""
+        """Ends the commands of this process, and makes its files what they were.
+
+        Commands of other processes are waited for; where they go on for too long, it is refused.
+        """
         async with self._alone(sandbox_id):
-            self._held(sandbox_id)
+            home = self._held(sandbox_id)
             await self._end_runs(sandbox_id)
-            await to_thread.run_sync(self._restore, sandbox_id, ref)
+            with await self._lease(sandbox_id, home / _TREES):
+                await to_thread.run_sync(self._restore, sandbox_id, ref)
 
     async def diff(self, sandbox_id: str, before: str, after: str) -> ChangeDiff:
         """Returns which files differ."""
@@ -175,16 +189,18 @@ class ProcessProvider:
                     f"{limits.folder_bytes} bytes or {limits.folder_entries} entries"
                 )
                 _refuse("sandbox_over_quota", sandbox_id, message)
+            share = await self._lease(sandbox_id, home / _TREES, shared=True)
             self._runs.setdefault(sandbox_id, set()).add(running)
         try:
-            return await run_in_folder(
-                tree,
-                order,
-                limits=limits,
-                writable=True,
-                readable=self._readable,
-                halt=running.halt,
-            )
+            with share:
+                return await run_in_folder(
+                    tree,
+                    order,
+                    limits=limits,
+                    writable=True,
+                    readable=self._readable,
+                    halt=running.halt,
+                )
         finally:
             running.ended.set()
             self._runs[sandbox_id].discard(running)
@@ -232,9 +248,9 @@ class ProcessProvider:
         making.mkdir(mode=0o700)
         Snapshots(making, before=steps).prepare()
         steps("make the folder trees")
-        (making / "trees").mkdir(mode=0o700)
+        (making / _TREES).mkdir(mode=0o700)
         limits = self._limits_of(record)
-        copy_tree(source, making / "trees" / "1", before=steps, bytes_max=limits.folder_bytes)
+        copy_tree(source, making / _TREES / "1", before=steps, bytes_max=limits.folder_bytes)
         steps("choose the tree")
         (making / "current").symlink_to("trees/1")
         steps("write the record")
@@ -285,7 +301,7 @@ class ProcessProvider:
         (home / "next").unlink(missing_ok=True)
         Snapshots(home, before=steps).sweep()
         current = _current(home)
-        for tree in sorted((home / "trees").iterdir()):
+        for tree in sorted((home / _TREES).iterdir()):
             if tree != current:
                 remove_tree(tree, before=steps)
 
@@ -338,8 +354,28 @@ class ProcessProvider:
 
     @asynccontextmanager
     async def _alone(self, sandbox_id: str) -> AsyncIterator[None]:
-        async with self._locks.setdefault(_checked(sandbox_id), anyio.Lock()):
-            yield
+        """Keeps out all other calls about a sandbox, also while it is removed; one that is gone has none."""
+        home, gone = self._root / _checked(sandbox_id), self._root / (_GONE + sandbox_id)
+        async with self._locks.setdefault(sandbox_id, anyio.Lock()):
+            with ExitStack() as held:
+                for folder in (home, gone):
+                    with suppress(GoneError):
+                        held.enter_context(await self._lease(sandbox_id, folder))
+                yield
+
+    async def _lease(self, sandbox_id: str, folder: Path, *, shared: bool = False) -> Lease:
+        """Returns the lease of a folder of a sandbox.
+
+        Raises:
+            GoneError: there is no such folder, or not any more.
+            ProviderError: other calls kept it.
+        """
+        try:
+            return await lease_of(folder, within_s=self._busy_within_s, shared=shared)
+        except BusyError as busy:
+            message = f"another process is at work in the sandbox {sandbox_id}"
+            told = error("sandbox_busy", sandbox_id, message, remedy=_WAIT)
+            raise ProviderError(told) from busy
 
     @contextmanager
     def _told(self, what: str) -> Iterator[_Steps]:

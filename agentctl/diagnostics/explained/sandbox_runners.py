@@ -79,6 +79,13 @@ EXPLAINED: Final[dict[str, str]] = {
         "The provider holds no sandbox of that id: it was never made, or it was destroyed. "
         "`agentctl sandbox list` shows what there is."
     ),
+    "sandbox_busy": (
+        "A snapshot, a restore, a start, a stop and the beginning of a command have the files of a "
+        "sandbox for themselves, and a restore waits for commands of other processes as well. "
+        "Another process was at it for longer than a minute. Nothing was changed. Repeat the "
+        "call, or end the commands of every process with `agentctl sandbox stop`. A process "
+        "that was killed holds nothing up."
+    ),
     "sandbox_not_started": (
         "Commands run only in a sandbox that was started and not stopped since; everything in a "
         "stopped one is kept. Start it again."

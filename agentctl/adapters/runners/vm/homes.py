@@ -12,17 +12,15 @@ A folder is made as `.making-<id>` and renamed when it is whole; renamed to `.go
 removed. Whoever works on a machine holds a lock of its folder, across processes.
 """
 
-import fcntl
-import os
 import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
-import anyio
 import msgspec
 
+from agentctl.adapters.runners.leases import BusyError, GoneError, lease_of
 from agentctl.adapters.runners.vm.listing import Listing
 from agentctl.diagnostics.diagnostic import error
 from agentctl.domain.sandbox.machines import Machine
@@ -35,7 +33,6 @@ RECORD: Final = "machine.json"
 LOOK: Final = "look"
 _LISTS: Final = "lists"
 _MODE: Final = 0o700
-_POLL_S: Final = 0.02
 _BLOCK_BYTES: Final = 512
 
 
@@ -102,38 +99,18 @@ class Homes:
             ProviderError: There is no such machine, or it stayed busy.
         """
         home = self.held(sandbox_id)
-        opened = os.open(home, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            if not await _locked(opened, self._busy_within_s):
-                raise ProviderError(
-                    error("machine_busy", sandbox_id, f"the machine {sandbox_id} is busy")
-                )
-            if not _is_same(opened, home):
-                raise ProviderError(
-                    error("sandbox_not_held", sandbox_id, f"there is no machine {sandbox_id}")
-                )
+            lease = await lease_of(home, within_s=self._busy_within_s)
+        except BusyError as busy:
+            raise ProviderError(
+                error("machine_busy", sandbox_id, f"the machine {sandbox_id} is busy")
+            ) from busy
+        except GoneError as gone:
+            raise ProviderError(
+                error("sandbox_not_held", sandbox_id, f"there is no machine {sandbox_id}")
+            ) from gone
+        with lease:
             yield home
-        finally:
-            os.close(opened)  # which unlocks it
-
-
-async def _locked(opened: int, within_s: float) -> bool:
-    with anyio.move_on_after(within_s):
-        while True:
-            try:
-                fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                await anyio.sleep(_POLL_S)
-            else:
-                return True
-    return False
-
-
-def _is_same(opened: int, home: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(opened), home.stat())
-    except FileNotFoundError:
-        return False
 
 
 def write_record(folder: Path, machine: Machine) -> None:
