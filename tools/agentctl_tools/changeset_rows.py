@@ -22,7 +22,7 @@ from agentctl.engine.sandboxes.errors import AlreadyExistsError, NotFoundError
 from agentctl.engine.snapshotting import BASE
 from agentctl.engine.world import mint_ulid, stamp_now
 from agentctl_tools.envelopes import count
-from agentctl_tools.sandbox_history import commands_of, history_of, remember_opening
+from agentctl_tools.sandbox_history import count_commands, history_of, remember_opening
 
 if TYPE_CHECKING:
     from agentctl.engine.sandboxes.store import DataStore
@@ -119,12 +119,12 @@ async def tried_in(cluster: Cluster, inner: Cluster, lending: Lending, made: Mad
     """Returns how a change set was tried in its sandbox: what was applied, what ran, what it touches."""
     ops = [op for op in reversed(await inner.journal.list(_OPS_MAX)) if op.status == "success"]
     applied = [op for op in ops if op.action == "apply"]
-    commands = await commands_of(cluster, lending.sandbox)
-    wrong = sum(1 for command in commands if command.exit_code != 0)
+    ran = await count_commands(cluster, lending.sandbox)
+    wrong = await count_commands(cluster, lending.sandbox, failed=True)
     evidence = [f"{op.action} of {op.component}: success ({op.id})" for op in ops]
     evidence.append("the files load without errors")
-    if commands:
-        evidence.append(f"{count(len(commands), 'command')}, {wrong} of them refused or failed")
+    if ran:
+        evidence.append(f"{count(ran, 'command')}, {wrong} of them refused or failed")
     return Tried(
         digest=made.digest,
         sandbox=lending.sandbox,

@@ -20,9 +20,9 @@ from agentctl.engine.world import mint_ulid, stamp_now
 from agentctl.instants import format_instant
 from agentctl_tools import insides, sandbox_snapshot, sandboxes
 from agentctl_tools.command_entry import Entered, enter, place_of
-from agentctl_tools.envelopes import count, done, failed
+from agentctl_tools.envelopes import done, failed
 from agentctl_tools.operation import Call, Envelope
-from agentctl_tools.sandbox_history import commands_of, is_read_only, summaries
+from agentctl_tools.sandbox_history import commands_of, count_commands, is_read_only, summaries
 
 _STANDINGS: dict[str, sandboxes.Standing] = {
     "CREATED": "opening",
@@ -104,7 +104,7 @@ async def show(call: Call) -> Envelope:
         snapshots=await command_snapshots.snapshot_names(place, record),
         bytes=0 if holding is None else holding.storage_bytes,
         rows=0,
-        commands=len(await commands_of(call.cluster, record.id)),
+        commands=await count_commands(call.cluster, record.id),
     )
     return done(f"Sandbox {record.sandbox_name}, {shown.listed.standing}.", data=shown)
 
@@ -114,11 +114,7 @@ async def commands(call: Call) -> Envelope:
     entered = await enter(call)
     if isinstance(entered, Envelope):
         return entered
-    found = await commands_of(call.cluster, entered.record.id)
-    given = call.arguments
-    page = found[given.offset : given.offset + given.limit]
-    data = sandboxes.CommandList(commands=page, total=len(found))
-    return done(f"{count(len(found), 'command')}.", data=data)
+    return await sandboxes.paged(call, entered.record.id)
 
 
 async def close(call: Call) -> Envelope:

@@ -135,6 +135,36 @@ async def commands_of(cluster: Cluster, sandbox_id: str) -> tuple[Command, ...]:
             return tuple(found)
 
 
+async def commands_page(
+    cluster: Cluster, sandbox_id: str, *, limit: int, offset: int
+) -> tuple[tuple[Command, ...], int]:
+    """Returns some commands of a sandbox, oldest first, and how many there are of them all.
+
+    Raises:
+        StoreError: the database does not answer.
+    """
+    from agentctl.domain.sandbox.listing import ListOptions
+
+    store = await history_of(cluster)
+    if store is None:
+        return (), 0
+    total = await store.count_commands(sandbox_id)
+    if offset >= total:
+        return (), total
+    options = ListOptions(limit=limit, offset=offset, order_by="started_at", asc=True)
+    return await store.list_commands(sandbox_id, options), total
+
+
+async def count_commands(cluster: Cluster, sandbox_id: str, *, failed: bool = False) -> int:
+    """Returns how many commands of a sandbox there are, or failed; 0 where there is no history.
+
+    Raises:
+        StoreError: the database does not answer.
+    """
+    store = await history_of(cluster)
+    return 0 if store is None else await store.count_commands(sandbox_id, failed=failed)
+
+
 def summaries(commands: tuple[Command, ...]) -> tuple[CommandSummary, ...]:
     """Returns commands as a difference lists them."""
     return tuple(

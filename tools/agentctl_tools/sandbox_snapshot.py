@@ -9,7 +9,7 @@ from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.domain.sandbox.difference import ChangeDiff
 from agentctl.domain.sandbox.lending import target_of
 from agentctl.domain.sandbox.manifest import SnapshotManifest, content_digest
-from agentctl.domain.sandbox.records import Command, Diff, Snapshot
+from agentctl.domain.sandbox.records import Diff, Snapshot
 from agentctl.engine.lending import lending_of
 from agentctl.engine.sandbox_restore import restoring_of
 from agentctl.engine.sandboxed import inside, restore_snapshot
@@ -31,6 +31,7 @@ from agentctl_tools.fields import SandboxNamed
 from agentctl_tools.operation import Call, Envelope, Operation
 from agentctl_tools.sandbox_history import (
     commands_of,
+    count_commands,
     history_of,
     is_read_only,
     not_written,
@@ -102,11 +103,11 @@ async def _snapshot(call: Call) -> Envelope:
 async def _taken(call: Call, sandbox_id: str) -> Envelope:
     cluster, name = call.cluster, call.arguments.name
     try:
-        commands: tuple[Command, ...] = await commands_of(cluster, sandbox_id)
+        commands = await count_commands(cluster, sandbox_id)
     except StoreError:
-        commands = ()
+        commands = 0
     async with inside(cluster, sandbox_id) as inner:
-        taken = await take_snapshot(cluster, inner, name, by=call.caller.id, commands=len(commands))
+        taken = await take_snapshot(cluster, inner, name, by=call.caller.id, commands=commands)
     told = SnapshotTaken(
         sandbox=target_of(sandbox_id),
         name=name,

@@ -19,7 +19,7 @@ from agentctl_tools.command_entry import either
 from agentctl_tools.envelopes import count, done
 from agentctl_tools.fields import Limit, Offset, SandboxNamed
 from agentctl_tools.operation import Call, Envelope, Operation
-from agentctl_tools.sandbox_history import commands_of, remember_end, unread
+from agentctl_tools.sandbox_history import commands_page, count_commands, remember_end, unread
 from agentctl_tools.sandbox_sweeping import swept
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ async def _shown(call: Call, sandbox_id: str) -> Envelope:
     warned: tuple[Diagnostic, ...] = ()
     commands: int | None = None
     try:
-        commands = len(await commands_of(cluster, sandbox_id))
+        commands = await count_commands(cluster, sandbox_id)
     except StoreError as failure:
         warned = (unread(failure),)
     shown = SandboxShown(
@@ -174,11 +174,16 @@ async def _commands(call: Call) -> Envelope:
     sandbox_id = await insides.enter(call)
     if isinstance(sandbox_id, Envelope):
         return sandbox_id
-    found = await commands_of(call.cluster, sandbox_id)
+    return await paged(call, sandbox_id)
+
+
+async def paged(call: Call, sandbox_id: str) -> Envelope:
+    """Returns the page of a sandbox's commands that the call asks for."""
     given = call.arguments
-    page = found[given.offset : given.offset + given.limit]
-    data = CommandList(commands=page, total=len(found))
-    return done(f"{count(len(found), 'command')}.", data=data)
+    page, total = await commands_page(
+        call.cluster, sandbox_id, limit=given.limit, offset=given.offset
+    )
+    return done(f"{count(total, 'command')}.", data=CommandList(commands=page, total=total))
 
 
 async def _close(call: Call) -> Envelope:

@@ -3,7 +3,7 @@
 from typing import Final
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from agentctl.domain.sandbox.listing import ListOptions
 from agentctl.domain.sandbox.records import Command, Sandbox
@@ -45,6 +45,20 @@ class CommandRecords(Handle):
         async with self._reading() as work:
             where = (COMMANDS.c.sandbox_id == sandbox_id,)
             return await work.page(COMMAND, options, of="command", where=where)
+
+    async def count_commands(self, sandbox_id: str, *, failed: bool = False) -> int:
+        """Returns how many commands of a sandbox are kept; reads none of them.
+
+        Args:
+            sandbox_id: whose; none are kept of one that there never was.
+            failed: whether those alone are counted that ended with another code than 0.
+        """
+        asked = select(func.count()).where(COMMANDS.c.sandbox_id == sandbox_id)
+        if failed:
+            asked = asked.where(COMMANDS.c.exit_code != 0)
+        async with self._reading() as work:
+            ((found,),) = await work.rows(asked.select_from(COMMANDS))
+        return int(found)
 
     async def list_trials(
         self, cluster_id: str, resource: str

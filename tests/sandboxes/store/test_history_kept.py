@@ -113,6 +113,20 @@ async def test_a_command_that_ends_after_its_sandbox_is_kept(store: Store) -> No
     assert len(await store.list_commands("sbx-1")) == 1
 
 
+async def test_commands_are_counted_by_their_sandbox_and_by_how_they_ended(store: Store) -> None:
+    for sandbox in ("a", "b", "empty"):
+        await store.create_sandbox(make.sandbox(sandbox))
+    for n, code in enumerate((0, 1, 137, 0)):
+        await store.save_command(make.command(f"a{n}", sandbox_id="a", exit_code=code))
+    await store.save_command(make.command("b1", sandbox_id="b", exit_code=1))
+    await store.delete_sandbox("a")
+
+    async with store.with_tx() as tx:
+        assert await tx.count_commands("a") == 4
+    assert [await store.count_commands(s) for s in ("a", "b", "empty", "never")] == [4, 1, 0, 0]
+    assert [await store.count_commands(s, failed=True) for s in ("a", "b", "empty")] == [2, 1, 0]
+
+
 async def test_secrets_have_no_place_among_the_placeholders(store: Store) -> None:
     """Acceptance case 9, the record of how a command was run."""
     await store.create_sandbox(make.sandbox())

@@ -2,6 +2,11 @@
 
 from pathlib import Path
 
+import pytest
+
+from agentctl.domain.sandbox.listing import ListOptions
+from agentctl.domain.sandbox.records import Command
+from agentctl.engine.sandboxes.store import Store
 from agentctl.testing.builders import QUERY, WIDER_SCHEMA
 from agentctl.testing.consent import caller
 from tests.sandboxes.inside.inside_rig import left_of, names_in
@@ -116,3 +121,31 @@ async def test_a_draft_that_became_a_sandbox_is_closed_and_not_discarded(tmp_pat
         assert [c.resource for c in planned.result.changes] == ["graph.supply", "schema.supply"]
         await at.must("sandbox_close", in_=box)
         assert left_of(at.bench) == []
+
+
+async def test_commands_are_read_a_page_at_a_time_and_not_at_all_to_be_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+    listed = Store.list_commands
+
+    async def watched(store: Store, sandbox: str, options: ListOptions) -> tuple[Command, ...]:
+        found = await listed(store, sandbox, options)
+        read.append(len(found))
+        return found
+
+    monkeypatch.setattr(Store, "list_commands", watched)
+    async with desk(tmp_path) as at:
+        box = (await at.must("sandbox_open")).sandbox
+        for name in ("one", "two", "three"):
+            await at.must("sandbox_snapshot", in_=box, name=name)
+        assert not (await at.ask("sandbox_snapshot", in_=box, name="one")).ok
+        made = await at.must("sandbox_changeset", in_=box)
+        assert "4 commands, 1 of them refused or failed" in made.tried.evidence
+
+        assert (await at.must("sandbox_show", in_=box)).commands == 5
+        assert read == []
+        page = await at.must("sandbox_commands", in_=box, limit=2, offset=1)
+        assert (len(page.commands), page.total, read) == (2, 5, [2])
+        past = await at.must("sandbox_commands", in_=box, offset=2**70)
+        assert (past.commands, past.total, read) == ((), 5, [2])
