@@ -9,7 +9,9 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, cast
 
 import msgspec
+from anyio import to_thread
 
+from agentctl.adapters.scratch.work_folder import sweep_work_folders
 from agentctl.diagnostics.diagnostic import Diagnostic, warning
 from agentctl.domain.sandbox.lending import (
     ROOM,
@@ -75,6 +77,8 @@ class SweptCommands(msgspec.Struct, frozen=True, kw_only=True):
 async def sweep_sandboxes(cluster: Cluster) -> SweptSandboxes:
     """Takes away every sandbox whose time is over, and whatever was left by one.
 
+    Temporary folders of processes that were killed go too, on the host where it runs.
+
     Raises:
         BackendError: the storage root could not even be listed.
     """
@@ -95,6 +99,7 @@ async def sweep_sandboxes(cluster: Cluster) -> SweptSandboxes:
         except _FAILURES as failure:
             told.append(_not_ended(sandbox_id, failure))
     branches = await _strays(cluster, told)
+    await to_thread.run_sync(sweep_work_folders)
     return SweptSandboxes(ended=tuple(ended), branches=branches, diagnostics=tuple(told))
 
 

@@ -1,14 +1,15 @@
 """Files in a temporary folder, for as long as something is done with them."""
 
-import shutil
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Final
 
 from anyio import CancelScope, to_thread
 
-PREFIX: Final = "agentctl-sandbox-"
+from agentctl.adapters.scratch.work_folder import work_folder
+
+PURPOSE: Final = "sandbox"
 
 
 class TemporaryFolder:
@@ -16,32 +17,25 @@ class TemporaryFolder:
 
     def __init__(self, files: Mapping[str, bytes]) -> None:
         self._files = files
-        self._path: Path | None = None
+        self._folder: AbstractContextManager[Path] | None = None
 
     async def __aenter__(self) -> Path:
         """Makes the folder, private to the user."""
-        self._path = await to_thread.run_sync(_written, self._files)
-        return self._path
+        self._folder = _holding(self._files)
+        return await to_thread.run_sync(self._folder.__enter__)
 
     async def __aexit__(self, *_: object) -> None:
         """Removes it, also when the block is cancelled."""
         with CancelScope(shield=True):
-            assert self._path is not None
-            await to_thread.run_sync(_removed, self._path)
+            assert self._folder is not None
+            await to_thread.run_sync(self._folder.__exit__, None, None, None)
 
 
-def _written(files: Mapping[str, bytes]) -> Path:
-    path = Path(tempfile.mkdtemp(prefix=PREFIX))
-    try:
+@contextmanager
+def _holding(files: Mapping[str, bytes]) -> Iterator[Path]:
+    with work_folder(PURPOSE) as path:
         for name, data in files.items():
             target = path / name
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(data)
-    except BaseException:
-        _removed(path)
-        raise
-    return path
-
-
-def _removed(path: Path) -> None:
-    shutil.rmtree(path, ignore_errors=True)
+        yield path

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from agentctl.adapters.scratch.work_folder import work_folder
 from agentctl.graph.branching import points
 from agentctl.graph.digest import graph_digest
 from agentctl.graph.layout import MAIN
@@ -59,11 +60,9 @@ async def export(
         UnavailableError: the datasets cannot be read.
     """
     commit = await points.resolve(roots, graph_id, branch=branch, at=at)
-    import tempfile  # slow to load, and only for who exports
-
-    with tempfile.TemporaryDirectory(prefix="agentctl-export-") as folder:
+    with work_folder("export") as folder:
         blocks = await roots.on_snapshot(
-            graph_id, commit, lambda snapshot: _opened(snapshot, Path(folder))
+            graph_id, commit, lambda snapshot: _opened(snapshot, folder)
         )
         while True:
             with storage_told(graph_id):
@@ -78,11 +77,9 @@ async def digest(
 ) -> str:
     """Returns the digest of schema and rows at a point: the same for graphs that hold the same."""
     commit = await points.resolve(roots, graph_id, branch=branch, at=at)
-    import tempfile  # slow to load, and only for who asks
-
-    with tempfile.TemporaryDirectory(prefix="agentctl-digest-") as folder:
+    with work_folder("digest") as folder:
         return await roots.on_snapshot(
-            graph_id, commit, lambda snapshot: snapshot_digest(snapshot, Path(folder))
+            graph_id, commit, lambda snapshot: snapshot_digest(snapshot, folder)
         )
 
 

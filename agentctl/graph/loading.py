@@ -7,11 +7,11 @@ graph-engine 4, access-and-faces 2.4, ADR 24.
 
 import functools
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from agentctl.adapters.scratch.work_folder import work_folder
 from agentctl.diagnostics.diagnostic import error
 from agentctl.foreign import Foreign, show
 from agentctl.graph.commit import Commit, TypeState, next_commit
@@ -86,12 +86,10 @@ async def load_from(  # noqa: PLR0913  # what, where, how, and by whom
     check_epoch(graph_id, head, stamp.epoch)
     ir = await roots.ir(graph_id, head)
     await in_thread(functools.partial(require_engine, graph_id))
-    import tempfile  # slow to load, and only for who loads
-
     from agentctl.graph.loads.spool import Spool
 
-    with tempfile.TemporaryDirectory(prefix="agentctl-load-") as folder:
-        spool = Spool(ir, Path(folder), rejected_max=options.rejected_max)
+    with work_folder("load") as folder:
+        spool = Spool(ir, folder, rejected_max=options.rejected_max)
         numbering = Numbering()
         tell = options.progress or _untold
         await read_sources(Reading(ir, mint, spool, numbering, tell), tuple(sources))

@@ -4,8 +4,6 @@ The password is read from the environment when the tool is called, handed to it 
 own, and is in no argument, record or message. A call that does not end in time is one that failed.
 """
 
-import shutil
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +13,7 @@ import anyio
 from anyio import to_thread
 
 from agentctl.adapters.archive.provider import Argv, Location, Provider
+from agentctl.adapters.scratch.work_folder import work_folder
 from agentctl.domain.ops.archive import ArchiveError, Held
 
 if TYPE_CHECKING:
@@ -154,13 +153,10 @@ class ToolArchive:
 @contextmanager
 def _working() -> Iterator[tuple[Path, Path]]:
     """Gives a folder for a tool's state and one for files, both gone afterwards."""
-    work = Path(tempfile.mkdtemp(prefix="agentctl-archive-"))
-    try:
+    with work_folder("archive") as work:
         state = work / "state"
         state.mkdir()
         yield state, work
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
 
 
 def _stage(folder: Path, objects: Mapping[str, bytes]) -> None:

@@ -15,6 +15,7 @@ import msgspec
 
 from agentctl.adapters.forge.failure import PublishingError, safe_words, stopped
 from agentctl.adapters.forge.running import Ended, GitTimeoutError, remote_environ, run_git
+from agentctl.adapters.scratch.work_folder import MARK, sweep_work_folders, work_folder
 from agentctl.domain.config.remotes import Remote, Transport, transport_of
 from agentctl.domain.sandbox.records import Publication
 
@@ -123,16 +124,15 @@ class _Scratch:
 
 @contextmanager
 def _scratch(talk: Talk, environ: Mapping[str, str]) -> Iterator[_Scratch]:
-    import tempfile  # slow to load, and only for who talks to a remote
-
+    sweep_work_folders()  # of publishers that were killed
     try:
-        with tempfile.TemporaryDirectory(prefix="agentctl-push-") as made:
-            place = Path(made)
-            bare = remote_environ(environ, talk.transport, ssh_command="")
+        with work_folder("push") as place:
+            mark = {MARK: str(place)}
+            bare = remote_environ(environ, talk.transport, ssh_command="") | mark
             borrowed = _borrowed(talk.folder, bare)
             _init(place, borrowed, bare)
             asked = environ.get("GIT_SSH_COMMAND") or _ssh_setting(place, bare)
-            whole = remote_environ(environ, talk.transport, ssh_command=asked)
+            whole = remote_environ(environ, talk.transport, ssh_command=asked) | mark
             yield _Scratch(place, talk, whole)
     except (OSError, GitTimeoutError) as failure:
         raise stopped(

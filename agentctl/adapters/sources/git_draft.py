@@ -13,6 +13,7 @@ from typing import Final
 
 import msgspec
 
+from agentctl.adapters.scratch.work_folder import work_folder
 from agentctl.domain.config.paths import CLUSTER_FILE, leaves_folder
 
 BRANCHES: Final = "agentctl/"
@@ -132,10 +133,8 @@ class Repository:
 
     def tree(self, parent: str, files: Mapping[str, bytes], removed: Iterable[str]) -> str:
         """Returns the tree of *parent* with *files* in place; written through an index of its own."""
-        import tempfile  # slow to load, and only for who commits
-
-        with tempfile.TemporaryDirectory(prefix="agentctl-") as scratch:
-            index = {"GIT_INDEX_FILE": str(Path(scratch) / "index")}
+        with work_folder("index") as scratch:
+            index = {"GIT_INDEX_FILE": str(scratch / "index")}
             self.git("read-tree", parent, more=index)
             known = self._entries(index)
             gone = (self.prefix + p for p in removed if p not in files)

@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.ipc as ipc
 from lance.bitmap import Bitmap
 
+from agentctl.adapters.scratch.work_folder import work_folder
 from agentctl.graph.branching.differences import any_of, differing, read_as
 from agentctl.graph.branching.rewritten import Rewritten, kept_apart
 from agentctl.graph.columns import filling, identity_columns
@@ -265,10 +266,8 @@ def _bytes_of(dataset: "lance.LanceDataset", root: str, path: str) -> bytes | No
 
 
 def _downloaded(session: "lance.file.LanceFileSession", path: str) -> bytes | None:
-    import tempfile
-
-    with tempfile.TemporaryDirectory(prefix="agentctl-diff-") as folder:
-        local = Path(folder) / "deletions"
+    with work_folder("diff") as folder:
+        local = folder / "deletions"
         try:
             session.download_file(path, str(local))
         except OSError:

@@ -1,0 +1,1 @@
+"""Folders for as long as something is worked on."""
