@@ -70,10 +70,16 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
 async def open_sandbox(cluster: Cluster, caller: Caller, opening: Opening) -> Lending:
     """Opens a sandbox over the whole cluster; costs a branch for each graph, whatever their size.
 
+    Where an opening of that draft died when all but its life was there, this gives it the life.
+
     Raises:
         SandboxError: why not; nothing is left of it.
         BackendError: the storage root failed.
     """
+    lent = await _without_life(cluster, opening.draft) if opening.draft is not None else None
+    if lent is not None and lent.by == caller.id:
+        await _begin_life(cluster, lent.sandbox, opening.life)
+        return lent
     loaded = await cluster.folder.load(confined=True)
     _check_folder(loaded)
     sandbox_id = opening.draft
@@ -93,7 +99,7 @@ async def open_sandbox(cluster: Cluster, caller: Caller, opening: Opening) -> Le
     inner = over(cluster, lending, cluster.folder)
     await lend(cluster, inner, lending, loaded)
     if opening.draft is not None:
-        await _begin_life(cluster, sandbox_id, opening)
+        await _begin_life(cluster, sandbox_id, opening.life)
     return lending
 
 
@@ -177,6 +183,9 @@ async def require_open(cluster: Cluster, sandbox_id: str) -> Lending:
     if await over(cluster, lending, cluster.folder).ledger.head() is None:
         said = f"the sandbox {sandbox_id} was not opened whole"
         raise SandboxError(msgspec.structs.replace(missing, message=said))
+    kept = await record_of(cluster.store, sandbox_id)
+    if kept is not None and kept.kind == "draft":  # whoever opened it died before its life began
+        await _begin_life(cluster, sandbox_id, LIFE)
     return lending
 
 
@@ -263,8 +272,23 @@ async def _record(cluster: Cluster, caller: Caller, opening: Opening, loaded: Lo
     return record.id
 
 
-async def _begin_life(cluster: Cluster, sandbox_id: str, opening: Opening) -> None:
-    """Lets the life of a sandbox that was a draft begin now, as long as was asked."""
+async def _without_life(cluster: Cluster, sandbox_id: str) -> Lending | None:
+    """Returns what was lent to a sandbox that is open and still has the life of the draft it was.
+
+    Whoever opened it died before that was written; None for any other.
+    """
+    lending = await lending_of(cluster.store, sandbox_id)
+    record = await record_of(cluster.store, sandbox_id)
+    if lending is None or record is None or record.kind != "draft":
+        return None
+    if await ended_of(cluster.store, sandbox_id) is not None:
+        return None
+    begun = await over(cluster, lending, cluster.folder).ledger.head()
+    return lending if begun is not None else None
+
+
+async def _begin_life(cluster: Cluster, sandbox_id: str, life: timedelta) -> None:
+    """Lets the life of a sandbox that was a draft begin now."""
     record = await record_of(cluster.store, sandbox_id)
     if record is None:
         return
@@ -273,7 +297,7 @@ async def _begin_life(cluster: Cluster, sandbox_id: str, opening: Opening) -> No
         record,
         kind="sandbox",
         created_at=format_instant(now),
-        expires_at=format_instant(now + opening.life),
+        expires_at=format_instant(now + life),
     )
     await cluster.store.replace(record_key(sandbox_id), canonical_bytes(begun))
 

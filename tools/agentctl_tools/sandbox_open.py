@@ -71,10 +71,11 @@ async def _handle(call: Call) -> Envelope:
 
 async def _opened(call: Call, draft: str | None) -> Envelope:
     given, cluster, caller = call.arguments, call.cluster, call.caller
-    full = await too_many(cluster, caller.id, kind=caller.kind)
-    if full is not None:
-        return failed((full,))
-    if given.name is not None and await _is_taken(cluster, given.name):
+    if draft is None or await lending_of(cluster.store, draft) is None:  # else it is counted
+        full = await too_many(cluster, caller.id, kind=caller.kind)
+        if full is not None:
+            return failed((full,))
+    if given.name is not None and await _is_taken(cluster, given.name, but=draft):
         why = f"there is an open sandbox called {given.name}"
         remedy = "Take another name, or none: its id names it then."
         return refused("sandbox_exists", f"sandbox:{given.name}", why, remedy=remedy)
@@ -117,11 +118,11 @@ async def _opened(call: Call, draft: str | None) -> Envelope:
     )
 
 
-async def _is_taken(cluster: Cluster, name: str) -> bool:
-    """Returns whether a sandbox that is open, or is being opened, has that name."""
+async def _is_taken(cluster: Cluster, name: str, *, but: str | None) -> bool:
+    """Returns whether a sandbox other than *but* that is open, or is being opened, has that name."""
     for sandbox_id in await cluster.store.folders(ROOM):
         lending = await lending_of(cluster.store, sandbox_id) if is_ulid(sandbox_id) else None
-        if lending is None or name not in {lending.name, sandbox_id}:
+        if lending is None or sandbox_id == but or name not in {lending.name, sandbox_id}:
             continue
         if await ended_of(cluster.store, sandbox_id) is None:
             return True

@@ -148,10 +148,10 @@ async def _shown(call: Call, sandbox_id: str) -> Envelope:
     cluster = call.cluster
     lending = await lending_of(cluster.store, sandbox_id)
     assert lending is not None, "it was entered"
-    one = await _one(call, lending)
-    assert one is not None, "it was entered"
     async with inside(cluster, sandbox_id) as inner:
         used = await usage(cluster, inner, lending)
+    one = await _one(call, lending)
+    assert one is not None, "it was entered"
     draft = await cluster.drafts.show(sandbox_id)
     warned: tuple[Diagnostic, ...] = ()
     commands: int | None = None

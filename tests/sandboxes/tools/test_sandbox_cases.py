@@ -1,14 +1,19 @@
 """Acceptance cases of graph sandboxes through the door. Source: sandboxes 5, cases 2, 5, 7, 9, 11, 12, 28."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 import pytest
 
+from agentctl.domain.sandbox.lending import record_key
 from agentctl.domain.storage.protocol import ObjectStore, UnavailableError
+from agentctl.engine import sandbox_quotas
 from agentctl.engine.sandboxed import LIFE
+from agentctl.instants import parse_instant
 from agentctl.testing.builders import WIDER_SCHEMA
+from agentctl.testing.crash import Crash, DownStore
 from tests.sandboxes.inside.inside_rig import left_of
 from tests.sandboxes.tools.sandbox_desk import Desk, desk
 from tests.sandboxes.tools.test_attacks_on_sandboxes import SECRET
@@ -165,3 +170,58 @@ async def test_what_a_sandbox_writes_lies_in_its_room_and_on_its_branches_alone(
         ]
         assert len(written) > 20
         assert elsewhere == []
+
+
+async def died_before_its_life(at: Desk) -> str:
+    """Returns a draft whose opening as a sandbox died when all but its life was written."""
+    edited = await at.must("draft_edit", path="supply.pg", content=WIDER_SCHEMA)
+
+    def dies(operation: str, key: str) -> bool:
+        if (operation, key) == ("replace", record_key(edited.draft)):
+            raise Crash(key)
+        return False
+
+    history = at.cluster.history
+    at.bench.wrap_store = lambda store: DownStore(store, dies)
+    at.cluster = msgspec.structs.replace(await at.bench.open(), history=history)
+    with pytest.raises(Crash):
+        await at.ask("sandbox_open", in_=edited.draft, name="mine", ttl_s=3600)
+    at.bench.wrap_store = lambda store: store
+    at.bench.world.advance(120)
+    at.cluster = msgspec.structs.replace(await at.bench.open(), history=history)
+    return str(edited.draft)
+
+
+async def test_a_sandbox_made_of_a_draft_has_its_own_life_where_its_opening_died_and_is_retried(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Acceptance case 4: else it would live as long as the draft."""
+    async with desk(tmp_path) as at:
+        draft = await died_before_its_life(at)
+        monkeypatch.setattr(sandbox_quotas, "SANDBOXES_MAX", 1)
+
+        opened = await at.must("sandbox_open", in_=draft, name="mine", ttl_s=3600)
+
+        assert (opened.sandbox, opened.name) == (f"sandbox:{draft}", "mine")
+        assert parse_instant(opened.expires_at) - at.bench.world.now() <= timedelta(hours=1)
+        shown = await at.must("sandbox_show", in_=opened.sandbox)
+        assert (shown.edits, shown.listed.expires_at) == (1, opened.expires_at)
+        again = await at.codes("sandbox_open", in_=draft)
+        assert again == ["sandbox_exists"]
+        at.bench.world.advance(3601)
+        swept = await at.must("sandbox_sweep")
+        assert [(e.sandbox, e.reason) for e in swept.ended] == [(draft, "expired")]
+        assert left_of(at.bench) == []
+
+
+async def test_a_sandbox_made_of_a_draft_has_a_sandboxs_life_where_its_opening_died_and_it_is_used(
+    tmp_path: Path,
+) -> None:
+    async with desk(tmp_path) as at:
+        draft = await died_before_its_life(at)
+
+        shown = await at.must("sandbox_show", in_=f"sandbox:{draft}")
+
+        left = parse_instant(shown.listed.expires_at) - at.bench.world.now()
+        assert LIFE - timedelta(minutes=1) < left <= LIFE
+        assert (await at.must("sandbox_list")).sandboxes[0].expires_at == shown.listed.expires_at
