@@ -96,6 +96,7 @@ MUTATIONS: dict[str, Plan] = {
     "change moved": changed_change(metadata_change="moved", moved_from=Address("graph.old")),
     "change moved from": changed_change(metadata_change="moved", moved_from=Address("graph.older")),
     "change forgotten": changed_change(metadata_change="forget"),
+    "change merged": changed_change(metadata_change="merge"),
     "change erased": changed_change(metadata_change="erase"),
     "change garbage": changed_change(metadata_change="garbage"),
     "change protection": changed_change(metadata_change="protect"),

@@ -16,6 +16,7 @@ from agentctl.domain.plan.approval_rules import AppliedRule
 from agentctl.domain.plan.diff import draft_plan, finish
 from agentctl.domain.plan.disposals import Disposal
 from agentctl.domain.plan.inputs import PlanInputs
+from agentctl.domain.plan.merges import ProposedMerge, RowsHome
 from agentctl.domain.plan.model import Plan
 from agentctl.domain.plan.reverts import Revert
 from agentctl.domain.policy.simulate import Impact
@@ -53,6 +54,20 @@ ERASURE = Disposal(
 GARBAGE = msgspec.structs.replace(
     ERASURE, kind="garbage", graph=None, incarnation=None, keys=("__cluster/resources/a",)
 )
+MERGE = ProposedMerge(
+    id="01JC",
+    sandbox="01J7",
+    name="try",
+    graph="knowledge",
+    incarnation="01J8",
+    branch="sandbox/01J7",
+    commit=2,
+    content="d" * 64,
+    rows=(RowsHome(type="Thing", inserted=1, updated=0, deleted=0),),
+    by="sarah",
+    intent="they are good",
+    at="2026-11-21T03:30:00.000Z",
+)
 REVERT = Revert(graph="knowledge", commit=1, content="c" * 64, schema_digest="s" * 64)
 INPUTS = paper_inputs(
     WANTED,
@@ -60,6 +75,7 @@ INPUTS = paper_inputs(
     rows={"scratch": {"Thing": 5}},
     approval_rules=(RULE,),
     disposals=(ERASURE, GARBAGE),
+    merges=(MERGE,),
     reverts=(REVERT,),
 )
 
@@ -111,6 +127,7 @@ SEALED: dict[str, PlanInputs] = {
     "disposals, none": with_(disposals=()),
     "disposals, one": with_(disposals=(ERASURE,)),
     "disposals, the other": with_(disposals=(GARBAGE,)),
+    "merges": with_(merges=()),
     "reverts": with_(reverts=()),
     "settings concurrency": with_(settings=AppliedSettings(concurrency=2)),
     "settings groups": with_(settings=AppliedSettings(groups={"g": ("graph.knowledge",)})),
@@ -173,6 +190,20 @@ RULES: dict[str, tuple[AppliedRule, AppliedRule]] = {
     "fields": (RULE, LOST),
 }
 """The digest of a rule that can be read follows from its fields, which were hashed again."""
+MERGES: dict[str, ProposedMerge] = {
+    "id": msgspec.structs.replace(MERGE, id="01JD"),
+    "sandbox": msgspec.structs.replace(MERGE, sandbox="01J6"),
+    "name": msgspec.structs.replace(MERGE, name="other"),
+    "graph": msgspec.structs.replace(MERGE, graph="scratch"),
+    "incarnation": msgspec.structs.replace(MERGE, incarnation="01JB"),
+    "branch": msgspec.structs.replace(MERGE, branch="sandbox/01J6"),
+    "commit": msgspec.structs.replace(MERGE, commit=3),
+    "content": msgspec.structs.replace(MERGE, content="e" * 64),
+    "rows": msgspec.structs.replace(MERGE, rows=()),
+    "by": msgspec.structs.replace(MERGE, by="tom"),
+    "intent": msgspec.structs.replace(MERGE, intent="another"),
+    "at": msgspec.structs.replace(MERGE, at="2026-11-22T03:30:00.000Z"),
+}
 DISPOSALS: dict[str, Disposal] = {
     "id": msgspec.structs.replace(ERASURE, id="01JA"),
     "kind": msgspec.structs.replace(ERASURE, kind="garbage"),
@@ -201,6 +232,11 @@ def test_each_field_of_an_applied_rule_moves_it(field: str) -> None:
 @pytest.mark.parametrize("field", [f for f in Disposal.__struct_fields__ if f != "version"])
 def test_each_field_of_a_proposed_removal_moves_it(field: str) -> None:
     assert plan_of(with_(disposals=(DISPOSALS[field], GARBAGE))).digest != PLAN.digest
+
+
+@pytest.mark.parametrize("field", MERGES)
+def test_what_is_proposed_to_be_merged_moves_it(field: str) -> None:
+    assert plan_of(with_(merges=(MERGES[field],))).digest != PLAN.digest
 
 
 @pytest.mark.parametrize("field", REVERTS)
