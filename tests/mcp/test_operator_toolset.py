@@ -16,6 +16,16 @@ from agentctl_tools.catalog import OPERATIONS
 from agentctl_tools.door import call
 from agentctl_tools.entrance import Entrance
 
+PLAYBOOKS = [
+    "playbook_create",
+    "playbook_list",
+    "playbook_show",
+    "playbook_delete",
+    "playbook_from_sandbox",
+    "playbook_edit",
+    "playbook_reorder",
+    "playbook_run",
+]
 OPERATORS = ["refresh", "reconcile", "import", "locks", "force_unlock"]
 
 
@@ -29,7 +39,12 @@ async def begun(tmp_path: Path) -> tuple[Bench, Cluster]:
 
 @pytest.mark.parametrize(
     ("toolset", "added"),
-    [("operator", OPERATORS), ("commands", ["sandbox_start", "sandbox_run", "sandbox_look"])],
+    [
+        ("operator", OPERATORS),
+        ("commands", ["sandbox_start", "sandbox_run", "sandbox_look"]),
+        ("rows", ["sandbox_merge"]),
+        ("playbooks", PLAYBOOKS),
+    ],
 )
 def test_a_toolset_adds_exactly_these(toolset: str, added: list[str]) -> None:
     more = tool_list(frozenset({toolset}))
@@ -46,7 +61,7 @@ def test_what_only_a_human_may_do_is_in_no_toolset() -> None:
         assert operation.toolset is None or operation.mcp_tool is not None
 
 
-@pytest.mark.parametrize("name", OPERATORS)
+@pytest.mark.parametrize("name", [*OPERATORS, *PLAYBOOKS, "sandbox_merge"])
 async def test_a_tool_of_a_toolset_that_is_off_is_no_tool(tmp_path: Path, name: str) -> None:
     bench, cluster = await begun(tmp_path)
 
