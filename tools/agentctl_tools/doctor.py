@@ -10,6 +10,7 @@ from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.engine import status as engine
 from agentctl.engine import trust
 from agentctl.engine.cluster import Cluster
+from agentctl.engine.command_host import CommandHostError
 from agentctl.engine.emergencies import open_reviews
 from agentctl.views.bucket_policy import bucket_policy
 from agentctl_tools.operation import Call, Envelope, Operation
@@ -22,6 +23,8 @@ class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """Leaves out the checks of the cluster."""
     storage: bool = False
     """Looks also at what the storage root can do."""
+    sandboxes: bool = False
+    """Looks also at what this host has for sandboxes of commands."""
 
 
 class DoctorAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,6 +39,8 @@ class DoctorAnswer(msgspec.Struct, frozen=True, kw_only=True):
     storage: tuple[Ability, ...] = ()
     bucket_policy: str | None = None
     """The policy by which a bucket refuses to overwrite; on S3."""
+    sandboxes: tuple[Ability, ...] = ()
+    """What sandboxes of commands need here, and whether it is there."""
 
 
 async def _handle(call: Call) -> Envelope:
@@ -51,6 +56,8 @@ async def _handle(call: Call) -> Envelope:
         found += verified.diagnostics
         length = verified.length
     able = await _storage(cluster) if call.arguments.storage else ()
+    ready, faults = await _sandboxes(cluster) if call.arguments.sandboxes else ((), ())
+    found += faults
     diagnostics = sort_diagnostics(found)
     ok = not has_errors(diagnostics)
     data = DoctorAnswer(
@@ -62,12 +69,28 @@ async def _handle(call: Call) -> Envelope:
         storage_uri=cluster.store.uri if able else None,
         storage=able,
         bucket_policy=_policy(cluster.store.uri) if able else None,
+        sandboxes=ready,
     )
     return Envelope(ok=ok, summary=f"trust: {standing.line}", data=data, diagnostics=diagnostics)
 
 
 async def _storage(cluster: Cluster) -> tuple[Ability, ...]:
     return await abilities(cluster.store, cluster.world.now().timestamp())
+
+
+async def _sandboxes(
+    cluster: Cluster,
+) -> tuple[tuple[Ability, ...], tuple[Diagnostic, ...]]:
+    """Returns what the host has of what its profile offers, or what is wrong with the profile."""
+    from agentctl.adapters.runners.readiness import readiness
+
+    if cluster.commands is None:
+        return (), ()
+    try:
+        runners = cluster.commands.runners()
+    except CommandHostError as failure:
+        return (), (failure.diagnostic,)
+    return await readiness(runners), ()
 
 
 def _policy(uri: str) -> str | None:

@@ -8,8 +8,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from agentctl.faces.cli.main import cli
 from agentctl.testing.guests import Guest, NoGuestError, built_guest
+from tests.sandboxes.cli.conftest import Terminal
 from tests.sandboxes.commands.command_desk import (
     CommandDesk,
     Provider,
@@ -53,3 +56,22 @@ async def files(tmp_path: Path) -> AsyncIterator[CommandDesk]:
     """A desk of folders alone."""
     async with command_desk(tmp_path) as made:
         yield made
+
+
+@pytest.fixture
+def at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    """A terminal at the example's cluster, on a host whose operator names a folder."""
+    for name, place in (("HOME", ""), ("XDG_CONFIG_HOME", ".config"), ("XDG_STATE_HOME", ".state")):
+        monkeypatch.setenv(name, str(tmp_path / "home" / place))
+    terminal = Terminal(tmp_path)
+    made = CliRunner().invoke(
+        cli, ["init", str(terminal.folder), "--no-passphrase"], prog_name="agentctl"
+    )
+    assert made.exit_code == 0, made.output
+    terminal.done("apply")
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "colour").write_text("green\n")
+    profile = tmp_path / "home" / ".config" / "agentctl" / "profile.yaml"
+    profile.parent.mkdir(parents=True, exist_ok=True)
+    profile.write_text(f"sandboxes: {{process: {{sources: {{site: {tmp_path}/site}}}}}}\n")
+    return terminal

@@ -1,31 +1,8 @@
 """What a person types about sandboxes of commands; each command is a process of its own."""
 
-from pathlib import Path
-
 import pytest
-from click.testing import CliRunner
 
-from agentctl.faces.cli.main import cli
 from tests.sandboxes.cli.conftest import Terminal
-
-
-@pytest.fixture
-def at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Terminal:
-    """A terminal at the example's cluster, on a host whose operator names a folder."""
-    for name, place in (("HOME", ""), ("XDG_CONFIG_HOME", ".config"), ("XDG_STATE_HOME", ".state")):
-        monkeypatch.setenv(name, str(tmp_path / "home" / place))
-    terminal = Terminal(tmp_path)
-    made = CliRunner().invoke(
-        cli, ["init", str(terminal.folder), "--no-passphrase"], prog_name="agentctl"
-    )
-    assert made.exit_code == 0, made.output
-    terminal.done("apply")
-    (tmp_path / "site").mkdir()
-    (tmp_path / "site" / "colour").write_text("green\n")
-    profile = tmp_path / "home" / ".config" / "agentctl" / "profile.yaml"
-    profile.parent.mkdir(parents=True, exist_ok=True)
-    profile.write_text(f"sandboxes: {{process: {{sources: {{site: {tmp_path}/site}}}}}}\n")
-    return terminal
 
 
 def test_a_sandbox_is_started_used_kept_compared_gone_back_to_and_closed(at: Terminal) -> None:
