@@ -177,6 +177,7 @@ async def _replay(call: Call) -> Envelope:
 MAKE = Operation(
     name="sandbox_changeset",
     operation_class="write",
+    recorded=True,
     action="sandbox_use",
     arguments=MakeArguments,
     handler=_make,

@@ -88,7 +88,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     enters: bool = False
     """Whether its handler goes into the sandbox that `in` names by itself."""
     recorded: bool = False
-    """Whether it changes sandboxes and nothing else: not done, nor listed, where their history is
-    only read."""
+    """Whether it is about sandboxes alone and is written down in their history: not done, nor listed,
+    where that is only read."""
     idempotent: bool = False
     destructive: bool = False

@@ -40,6 +40,7 @@ from agentctl.engine.publish import (
 )
 from agentctl.engine.sandboxed import inside
 from agentctl.engine.sandboxes.errors import NotFoundError, StoreError
+from agentctl.engine.world import stamp_now
 from agentctl_tools import insides
 from agentctl_tools.changeset_rows import tried_of
 from agentctl_tools.changesets import ChangeSetDigest, ChangeSetMade, made_of
@@ -136,8 +137,27 @@ async def _publish(call: Call) -> Envelope:
 
 
 async def _once(call: Call, store: "Store", sandbox_id: str, op_id: str) -> Envelope:
-    looked = _change_set(call, store, sandbox_id)
-    row = await insides.in_time(PUBLISH.name, sandbox_id, looked, left=_nothing_published)
+    """Publishes, as one command of the sandbox, where the caller may; also of one that is gone."""
+    past = await _past_of(call, store, sandbox_id)
+    if isinstance(past, Envelope):
+        return past
+    started_at = stamp_now(call.cluster.world)
+    work = _published(call, store, sandbox_id, op_id, past)
+    envelope = await insides.attempt(work)
+    return await insides.noted(call, PUBLISH, sandbox_id, envelope, started_at=started_at)
+
+
+async def _published(
+    call: Call, store: "Store", sandbox_id: str, op_id: str, past: ChangeSet | None
+) -> Envelope:
+    row: ChangeSet | Envelope
+    asked: str | None = call.arguments.change_set
+    if past is None:
+        looked = _change_set(call, store, sandbox_id)
+        row = await insides.in_time(PUBLISH.name, sandbox_id, looked, left=_nothing_published)
+    else:
+        is_it = asked is None or asked == tried_of(past).digest
+        row = past if is_it else _other(sandbox_id, asked or "")
     if isinstance(row, Envelope):
         return row
     wanted = await _wanted(call, row, op_id)
@@ -195,15 +215,25 @@ async def _nothing_published() -> str:
     return "Nothing was published; a change set that was made is used by the next call."
 
 
+async def _past_of(call: Call, store: "Store", sandbox_id: str) -> ChangeSet | Envelope | None:
+    """Returns the change set of a sandbox that is gone: to whoever had it, and to people.
+
+    None of one that is there and that the caller may publish; else why they may not.
+    """
+    cluster = call.cluster
+    lending = await lending_of(cluster.store, sandbox_id)
+    if lending is None or await ended_of(cluster.store, sandbox_id) is not None:
+        row = await _newest(store, sandbox_id)
+        if row is None or not await _is_seen(store, call.caller, row):
+            return failed((insides.not_found(sandbox_id),))
+        return row
+    decision = await insides.admitted(call, sandbox_id, action="sandbox_publish")
+    return decision if isinstance(decision, Envelope) else None
+
+
 async def _change_set(call: Call, store: "Store", sandbox_id: str) -> ChangeSet | Envelope:
     """Returns the change set of a sandbox, made now where it has none, or why there is none to publish."""
     cluster, given = call.cluster, call.arguments
-    lending = await lending_of(cluster.store, sandbox_id)
-    if lending is None or await ended_of(cluster.store, sandbox_id) is not None:
-        return await _of_the_past(call, store, sandbox_id)
-    decision = await insides.admitted(call, sandbox_id, action="sandbox_publish")
-    if isinstance(decision, Envelope):
-        return decision
     row = await _newest(store, sandbox_id)
     if given.change_set is not None:
         known = row is not None and tried_of(row).digest == given.change_set
@@ -220,16 +250,6 @@ async def _made(call: Call, store: "Store", sandbox_id: str) -> ChangeSet | Enve
     if row is not None:
         return row
     return failed((_no_history(),)) if made.ok else made
-
-
-async def _of_the_past(call: Call, store: "Store", sandbox_id: str) -> ChangeSet | Envelope:
-    """Returns the change set of a sandbox that is gone: to whoever had it, and to people."""
-    row = await _newest(store, sandbox_id)
-    if row is None or not await _is_seen(store, call.caller, row):
-        return failed((insides.not_found(sandbox_id),))
-    asked = call.arguments.change_set
-    wrong = asked is not None and tried_of(row).digest != asked
-    return _other(sandbox_id, asked) if wrong and asked is not None else row
 
 
 async def _newest(store: "Store", sandbox_id: str) -> ChangeSet | None:
@@ -395,6 +415,7 @@ def _world(cluster: Cluster, remote: Remote) -> PublicationWorld:
 PUBLISH = Operation(
     name="publish",
     operation_class="write",
+    recorded=True,
     action="sandbox_publish",
     arguments=Arguments,
     handler=_publish,

@@ -365,3 +365,25 @@ async def test_a_publication_whose_change_set_took_too_long_is_made_by_the_next_
         assert (await at.must("publication_list")).publications == ()
         assert (await at.hand_in(box)).ok
         assert len(at.made()) == 1
+
+
+async def test_what_is_published_or_refused_is_a_command_of_its_sandbox(tmp_path: Path) -> None:
+    async with publisher(tmp_path) as at:
+        box = await at.tried()
+        assert not (await at.hand_in(box, to="nowhere")).ok
+        assert await at.codes("sandbox_changeset", in_=box) == ["change_set_exists"]
+        assert (await at.hand_in(box)).ok
+        thief = caller("agent:other", "agent", "http")
+        assert not (await at.hand_in(box, by=thief)).ok
+
+        ran = (await at.must("sandbox_commands", in_=box)).commands
+        found = [(c.tool, c.exit_code) for c in ran if c.tool in {"publish", "sandbox_changeset"}]
+        assert found == [("publish", 1), ("sandbox_changeset", 1), ("publish", 0)]
+        assert "publication_remote_unknown" in next(c.stderr for c in ran if c.tool == "publish")
+        await at.must("sandbox_close", in_=box)
+        assert (await at.hand_in(box)).ok
+
+        assert at.cluster.history is not None
+        store = await at.cluster.history.store()
+        last, *_ = await store.list_commands(box.removeprefix("sandbox:"))
+        assert (last.tool, last.exit_code) == ("publish", 0)

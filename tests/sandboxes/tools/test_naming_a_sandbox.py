@@ -58,6 +58,8 @@ async def test_with_a_history_that_is_only_read_nothing_is_done_in_a_sandbox_but
             "sandbox_write": {"in_": opened, "graph": "supply", "rows": ROW},
             "apply": {"in_": opened, "intent": "x"},
             "draft_edit": {"in_": opened, "path": "a.gq", "content": ""},
+            "sandbox_changeset": {"in_": opened},
+            "publish": {"in_": opened, "to": "folder", "intent": "x"},
         }
         try:
             for operation, given in refused.items():

@@ -40,4 +40,5 @@ async def test_a_server_whose_history_is_only_read_lists_no_tool_that_changes_a_
             names = {tool.name for tool in (await client.list_tools()).tools}
 
     assert {n for n in names if n.startswith("sandbox_")} == {"sandbox_diff"}
+    assert "publish" not in names
     assert {"plan", "apply", "draft_edit"} <= names
