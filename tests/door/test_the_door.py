@@ -201,6 +201,7 @@ async def test_a_human_decides_by_naming_the_resource_and_signing(tmp_path: Path
     [
         ({"confirmation": "supply"}, "confirmation_mismatch"),
         ({"confirmation": None}, "confirmation_mismatch"),
+        ({"confirmation": ""}, "confirmation_mismatch"),
         ({"gate_digest": "0" * 64}, "approval_stale"),
         ({"request_id": "01J90000000000000000000000"}, "approval_not_found"),
     ],

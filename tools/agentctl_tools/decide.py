@@ -6,6 +6,7 @@ import msgspec
 
 from agentctl.domain.approval.notices import of_decision
 from agentctl.domain.approval.records import DecisionArtifact
+from agentctl.domain.approval.typed_name import confirms
 from agentctl.engine import decisions
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.results import ApproveResult
@@ -26,11 +27,6 @@ class Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """What the person typed; an approval needs the resource's name."""
     break_glass: bool = False
     """Whether somebody of the group `breakglass` approves alone, in an emergency."""
-
-
-def confirms(typed: str | None, resource: str) -> bool:
-    """Returns whether *typed* names the resource: its whole address or all behind its kind."""
-    return typed is not None and typed in {resource, resource.partition(".")[2]}
 
 
 async def _handle(call: Call) -> Envelope:

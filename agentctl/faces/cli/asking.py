@@ -4,6 +4,7 @@ import sys
 
 from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.domain.approval.facts import DecisionFacts
+from agentctl.domain.approval.typed_name import name_to_type
 from agentctl.faces.cli.terminal import ask_line
 from agentctl.views.decision import safe
 
@@ -41,5 +42,5 @@ def ask_name(facts: DecisionFacts) -> str:
     Raises:
         NoTerminalError: there is none.
     """
-    name = facts.request.statement.resource.partition(".")[2]
+    name = name_to_type(facts.request.statement.resource)
     return ask_line(f"Type {safe(name)} to approve, anything else to leave it: ")

@@ -16,6 +16,7 @@ from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.domain.approval.decision import decision_bytes, decision_statement, make_artifact
 from agentctl.domain.approval.facts import Check
 from agentctl.domain.approval.records import GATE_NAMESPACE, Verdict
+from agentctl.domain.approval.typed_name import confirms
 from agentctl.domain.plan.statement import gate_digest
 from agentctl.domain.policy.principals import Principal
 from agentctl.faces.cli.asking import ask_name, undecidable
@@ -26,7 +27,6 @@ from agentctl.faces.cli.session import Ended, composition_of, finish, internal_e
 from agentctl.instants import format_instant
 from agentctl.views.decision import decision_page, page_text
 from agentctl_tools.approval_show import ExportedRequest
-from agentctl_tools.decide import confirms
 from agentctl_tools.envelopes import done, failed
 from agentctl_tools.failures import diagnostics_of
 from agentctl_tools.operation import Envelope

@@ -25,6 +25,7 @@ from agentctl.domain.approval.evidence import (
     statement_lines,
 )
 from agentctl.domain.approval.records import GATE_NAMESPACE, DecisionArtifact, Verdict
+from agentctl.domain.approval.typed_name import confirms
 from agentctl.domain.config.patches import render_patch
 from agentctl.domain.policy.bundles import check_cedar
 from agentctl.domain.policy.principals import Principal
@@ -36,7 +37,6 @@ from agentctl.faces.cli.session import Ended
 from agentctl.foreign import Foreign, show
 from agentctl.instants import format_instant
 from agentctl.views.decision import decision_page, page_text
-from agentctl_tools.decide import confirms
 from agentctl_tools.envelopes import failed
 from agentctl_tools.operation import Envelope
 

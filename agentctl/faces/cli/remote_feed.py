@@ -10,11 +10,11 @@ from agentctl.diagnostics.diagnostic import error
 from agentctl.domain.approval.evidence import Judged, facts_of
 from agentctl.domain.approval.facts import DecisionFacts
 from agentctl.domain.approval.records import Verdict
+from agentctl.domain.approval.typed_name import confirms
 from agentctl.faces.cli.elsewhere import RemoteSession
 from agentctl.faces.cli.human_key import HumanKey
 from agentctl.faces.cli.remote_deciding import evidence_of, hand_in, key_at_hand, sign
 from agentctl.instants import format_instant
-from agentctl_tools.decide import confirms
 from agentctl_tools.operation import Envelope
 from agentctl_tui.feed import Decided, Page, Waiting
 

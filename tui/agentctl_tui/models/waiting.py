@@ -3,6 +3,7 @@
 import msgspec
 
 from agentctl.domain.approval.records import ApprovalRequest
+from agentctl.domain.approval.typed_name import name_to_type
 from agentctl.domain.plan.model import EffectClass
 from agentctl.instants import parse_instant
 from agentctl.views.decision import safe
@@ -45,8 +46,8 @@ def _row(request: ApprovalRequest, now: str) -> WaitingRow:
 
 
 def resource_name(request: ApprovalRequest) -> str:
-    """Returns what a person types to approve: the resource's own name, without its kind."""
-    return request.statement.resource.partition(".")[2]
+    """Returns what a person types to approve: the resource's own name."""
+    return name_to_type(request.statement.resource)
 
 
 def _class(classes: tuple[EffectClass, ...]) -> str:
