@@ -52,14 +52,13 @@ async def admitted(
     it was tried is recorded.
     """
     cluster, caller = call.cluster, call.caller
-    unknown = not_found(sandbox_id)
     record = await record_of(cluster.store, sandbox_id)
     lending = await lending_of(cluster.store, sandbox_id)
     if record is None or lending is None:
-        return failed((unknown,))
+        return failed((await no_copy(call, sandbox_id),))
     if caller.kind != "human" and record.owner != caller.id:
         await record_theft(cluster, caller, "sandbox_use", target_of(sandbox_id))
-        return failed((unknown,))
+        return failed((not_found(sandbox_id),))
     barred = await refused_beside(call, action, target_of(sandbox_id), CONTEXT)
     if barred is None and reads:
         barred = await may_read(call, lending)
@@ -241,6 +240,29 @@ def only_read(cluster: Cluster, operation: Operation, sandbox_id: str | None) ->
         return None
     remedy = "Ask whoever runs this: it was started with AGENTCTL_HISTORY_READ_ONLY=1."
     return failed((msgspec.structs.replace(read_only(), remedy=remedy),))
+
+
+async def no_copy(call: Call, sandbox_id: str) -> Diagnostic:
+    """Returns what is told of a sandbox that is no copy of the cluster.
+
+    That it is one to run commands in, to whoever may use it; to others that it is not there.
+    """
+    host = call.cluster.commands
+    if host is None or host.held_by(sandbox_id) is None:
+        return not_found(sandbox_id)
+    from agentctl_tools import command_entry
+
+    entered = await command_entry.enter(call)
+    if isinstance(entered, Envelope):
+        return not_found(sandbox_id)
+    return error(
+        "not_in_a_sandbox",
+        target_of(sandbox_id),
+        f"the sandbox is one to run commands in ({entered.record.provider}), with no graphs and no"
+        " configuration of the cluster",
+        remedy="Run commands in it: agentctl sandbox run. For a copy of the cluster: agentctl"
+        " sandbox open",
+    )
 
 
 def not_found(sandbox_id: str) -> Diagnostic:

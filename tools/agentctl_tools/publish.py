@@ -225,7 +225,7 @@ async def _past_of(call: Call, store: "Store", sandbox_id: str) -> ChangeSet | E
     if lending is None or await ended_of(cluster.store, sandbox_id) is not None:
         row = await _newest(store, sandbox_id)
         if row is None or not await _is_seen(store, call.caller, row):
-            return failed((insides.not_found(sandbox_id),))
+            return failed((await insides.no_copy(call, sandbox_id),))
         return row
     decision = await insides.admitted(call, sandbox_id, action="sandbox_publish")
     return decision if isinstance(decision, Envelope) else None

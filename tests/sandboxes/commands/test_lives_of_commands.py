@@ -314,3 +314,32 @@ async def test_a_sandbox_of_the_configuration_of_a_copy_of_the_cluster_has_its_e
         other = caller("agent:other", "agent", "http", on_behalf_of="other")
         assert await desk.codes("sandbox_start", by=other, source=copy) == ["sandbox_not_found"]
         assert await desk.codes("sandbox_run", in_=copy, command=["ls"]) == ["not_in_a_sandbox"]
+
+
+async def test_what_only_a_copy_of_the_cluster_can_do_is_told_of_a_sandbox_of_commands(
+    desk: CommandDesk,
+) -> None:
+    sandbox = await desk.start()
+    only_copies: dict[str, dict[str, Any]] = {
+        "validate": {},
+        "plan": {},
+        "apply": {"intent": "try"},
+        "query": {"graph": "supply", "query": QUERIES},
+        "sandbox_write": {"graph": "supply", "rows": "{}"},
+        "draft_edit": {"path": "supply.gq", "content": QUERIES},
+        "sandbox_changeset": {},
+        "publish": {"to": "folder", "intent": "home"},
+        "playbook_from_sandbox": {"name": "again", "target": "cluster"},
+    }
+    other = caller("agent:other", "agent", "http", on_behalf_of="other")
+    for operation, given in only_copies.items():
+        envelope = await desk.ask(operation, in_=sandbox, **given)
+        (told,) = envelope.diagnostics
+        assert told.code == "not_in_a_sandbox", operation
+        assert f"commands in ({desk.kind})" in told.message
+        assert "agentctl sandbox run" in (told.remedy or "")
+        refused = await desk.codes(operation, by=other, in_=sandbox, **given)
+        assert refused == ["sandbox_not_found"], operation
+    assert [c.tool for c in (await desk.must("sandbox_commands", in_=sandbox)).commands] == [
+        "sandbox_start"
+    ]
