@@ -18,9 +18,10 @@ from agentctl.domain.ledger.state import GraphObserved, Observation, State
 from agentctl.domain.sandbox.lending import Lending, room_of, target_of
 from agentctl.domain.sandbox.manifest import GraphPoint, SnapshotManifest
 from agentctl.engine.cluster import Cluster
-from agentctl.engine.drafts import Drafts
+from agentctl.engine.drafts import Drafts, EditResult
 from agentctl.engine.gather import known_graphs, observe_graph, observe_graphs
 from agentctl.engine.leases import CLUSTER, Lease
+from agentctl.engine.ledger import Head
 from agentctl.engine.lending import SandboxError
 from agentctl.engine.moving import branch_lease
 from agentctl.engine.snapshotting import NOW, files_of, snapshot_named
@@ -63,7 +64,8 @@ async def begin_restore(
     draft = await cluster.drafts.show(lending.sandbox)
     room = EDIT_COUNT_MAX - (0 if isinstance(draft, Diagnostic) else len(draft.edits))
     then = None if manifest.ledger is None else await inner.ledger.at(manifest.ledger.seq)
-    if then is None or len(manifest.files) * 2 > room:
+    touched = manifest.files.keys() | (await inner.folder.load(confined=True)).files.keys()
+    if then is None or len(touched) * 2 > room:
         raise SandboxError(_out_of_reach(lending.sandbox, name))
     live = await observe_graphs(inner, manifest.graphs)
     for graph, point in manifest.graphs.items():
@@ -116,13 +118,21 @@ async def _files(inner: Cluster, drafts: Drafts, manifest: SnapshotManifest, *, 
     wanted = await files_of(inner, manifest)
     now = (await inner.folder.load(confined=True)).files
     for path in sorted(now.keys() - wanted.keys()):
-        await drafts.edit(manifest.sandbox, path, by=by, remove=True)
+        _must(await drafts.edit(manifest.sandbox, path, by=by, remove=True))
     for path in sorted(wanted, key=lambda p: (p != CLUSTER_FILE, p)):
         if path in now and sha256_hex(now[path]) == manifest.files[path]:
             continue
-        edited = await drafts.edit(manifest.sandbox, path, by=by, content=wanted[path])
-        if edited.diagnostics:
-            raise SandboxError(edited.diagnostics[0])
+        _must(await drafts.edit(manifest.sandbox, path, by=by, content=wanted[path]))
+
+
+def _must(edited: EditResult) -> None:
+    """Refuses to go on with a file that could not be brought back, or taken away.
+
+    Raises:
+        SandboxError: why.
+    """
+    if edited.diagnostics:
+        raise SandboxError(edited.diagnostics[0])
 
 
 async def _graph(inner: Cluster, graph: str, point: GraphPoint | None, *, by: str) -> None:
@@ -167,7 +177,7 @@ async def _ledger(inner: Cluster, manifest: SnapshotManifest, lease: Lease) -> N
         return
     state = await _observed(inner, then.envelope.state)
     same = msgspec.structs.replace(state, state_revision=head.envelope.state.state_revision)
-    if same == head.envelope.state:
+    if same == head.envelope.state and _beside_state(then) == _beside_state(head):
         return
     registry = await inner.principals.registry()
     await inner.ledger.commit(
@@ -183,6 +193,11 @@ async def _ledger(inner: Cluster, manifest: SnapshotManifest, lease: Lease) -> N
         protected=then.envelope.protected,
         settings=then.envelope.settings,
     )
+
+
+def _beside_state(head: Head) -> tuple[object, ...]:
+    """Returns what a restore brings back of a ledger object besides its state."""
+    return (head.envelope.source, tuple(head.envelope.protected), head.envelope.settings)
 
 
 async def _observed(inner: Cluster, state: State) -> State:
