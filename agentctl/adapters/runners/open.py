@@ -157,7 +157,7 @@ def _machines(root: Path, section: VmSection, settings: "VmSettings | None") -> 
 def _fingerprint(section: VmSection | None, profile: Path) -> str | Diagnostic:
     if section is None or section.authority is None:
         return NO_AUTHORITY
-    from agentctl.adapters.runners.vm.certificates import fingerprint_of
+    from agentctl.adapters.runners.vm.authority import fingerprint_of
     from agentctl.domain.policy.public_key import parse_public
 
     try:

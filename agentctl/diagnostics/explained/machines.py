@@ -26,9 +26,10 @@ EXPLAINED: Final[dict[str, str]] = {
         "anew. Give a new image a new file."
     ),
     "machine_source_unprepared": (
-        "A source machine trusts one authority of SSH certificates, and was prepared for it: its "
-        "fingerprint is on record. The authority was replaced since, or the machine was never "
-        "prepared, so nobody can look at it with a certificate of today. Prepare it again."
+        "A source machine is prepared for one authority of SSH certificates, whose fingerprint is on "
+        "record. The authority was replaced since, or the machine was never prepared, so nobody "
+        "knows whether sandboxes that are copies of it work. Prepare it again: `agentctl sandbox "
+        "prepare NAME`."
     ),
     "machine_snapshot_exists": (
         "A snapshot is never written over: its name is unique within the machine, of one to 64 "

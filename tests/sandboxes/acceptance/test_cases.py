@@ -34,7 +34,6 @@ MACHINES = "tests/sandboxes/vm/test_making_machines.py"
 CASES_OF_MACHINES = "tests/sandboxes/vm/test_cases_through_the_door.py"
 GUESTS = "tests/sandboxes/vm/test_running_commands.py"
 DISKS = "tests/sandboxes/vm/test_snapshots_of_machines.py"
-KEYS = "tests/sandboxes/vm/test_certificates.py"
 SOURCES = "tests/sandboxes/vm/test_source_machines.py"
 STORE = "tests/sandboxes/store/test_history_kept.py"
 NAMES = "tests/sandboxes/store/test_sandboxes_kept.py"
@@ -349,7 +348,8 @@ TABLE: Final[Mapping[int, Case]] = {
             "graph": of(DOOR, "what_a_sandbox_writes_lies_in_its_room_and_on_its_branches_alone"),
             "process": of(MAKING, "what_a_sandbox_does_reaches_neither_its_source_nor_another"),
             "vm": of(
-                KEYS, "a_sandboxs_certificate_does_not_open_a_source_and_one_for_reading_does"
+                CASES_OF_MACHINES,
+                "a_machine_holds_no_credential_and_its_golden_image_is_open_for_reading_only",
             ),
         },
     ),

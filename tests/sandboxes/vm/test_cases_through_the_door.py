@@ -1,5 +1,7 @@
-"""Machines as an agent has them, through the door. Source: sandboxes 5, cases 3, 4, 5, 9, 22 and 25."""
+"""Machines as an agent has them, through the door. Source: sandboxes 5, cases 3, 4, 5, 9, 22, 25 and 28."""
 
+import hashlib
+import os
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from functools import partial
@@ -211,3 +213,44 @@ async def test_many_machines_at_once_never_take_more_than_the_host_has(desk: Com
     host = (await desk.store.list_hosts())[0]
     assert (host.reserved_cpus, host.reserved_memory_mb) == (2, 384)
     assert (len(await desk.held()), machines_on(desk)) == (2, 2)
+
+
+async def test_a_machine_holds_no_credential_and_its_golden_image_is_open_for_reading_only(
+    desk: CommandDesk, guest: Guest
+) -> None:
+    """There is no key or certificate to a source: of it, a machine has a disk that only it writes."""
+    was = digest_of(guest)
+    sandbox = await desk.start()
+    (qemu,) = working_below(desk.host.root)
+
+    seen = await desk.sh(sandbox, "ls /sys/class/net; ls /sys/block | grep -v 'loop\\|ram'; env")
+    held, written = opened_by(qemu, os.O_RDONLY), opened_by(qemu, os.O_WRONLY, os.O_RDWR)
+    await desk.sh(sandbox, "dd if=/dev/zero of=/dev/vda bs=1M count=8 2>/dev/null; sync")
+    await desk.must("sandbox_close", in_=sandbox)
+
+    lines = seen.stdout.splitlines()
+    assert lines[:2] == ["lo", "vda"]
+    assert {line.partition("=")[0] for line in lines[2:]} <= {"PATH", "HOME", "PWD", "SHLVL", "_"}
+    assert guest.disk in held
+    assert {path.name for path in written if path.is_relative_to(desk.bench.path.parent)} <= {
+        "disk.qcow2",
+        "qemu.log",
+        "machine.pid",
+    }
+    assert guest.disk not in written
+    assert digest_of(guest) == was
+
+
+def digest_of(guest: Guest) -> str:
+    with guest.disk.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def opened_by(pid: int, *modes: int) -> list[Path]:
+    """Returns what a process has open in one of *modes*."""
+    found = []
+    for info in Path(f"/proc/{pid}/fdinfo").iterdir():
+        flags = int(info.read_text().split("flags:")[1].split()[0], 8)
+        if flags & os.O_ACCMODE in modes:
+            found.append(Path(f"/proc/{pid}/fd/{info.name}").readlink())
+    return found
