@@ -18,7 +18,7 @@ from agentctl.domain.sandbox.lending import target_of
 from agentctl.domain.sandbox.listing import LIMIT_MAX, ListOptions, SandboxFilter
 from agentctl.domain.sandbox.provider import Creation, ProviderError, ProviderName, SandboxProvider
 from agentctl.domain.sandbox.records import Sandbox, Snapshot
-from agentctl.domain.sandbox.source_machines import unprepared
+from agentctl.domain.sandbox.source_machines import after_rotation, unprepared
 from agentctl.engine.command_host import COMMANDED, CommandHost, CommandHostError, absent
 from agentctl.engine.lending import SandboxError
 from agentctl.engine.sandbox_quotas import SANDBOXES_MAX
@@ -195,8 +195,12 @@ async def check_prepared(place: Place, source: str) -> None:
                 remedy=f"agentctl sandbox prepare {source}",
             )
         ) from None
-    told = unprepared(record, ca_fingerprint=runners.authority)
+    authority = runners.authority
+    told = unprepared(record, ca_fingerprint=authority)
     if told is not None:
+        marked = after_rotation(record, ca_fingerprint=authority, now=place.world.now())
+        if marked != record:
+            await place.store.upsert_source_vm(marked)
         remedy = f"agentctl sandbox prepare {source}"
         raise SandboxError(msgspec.structs.replace(told, remedy=remedy))
 

@@ -36,7 +36,6 @@ from agentctl.domain.sandbox.lending import (
     room_of,
     sandbox_of_branch,
     target_of,
-    trunk_of,
 )
 from agentctl.domain.storage.protocol import BackendError, ObjectStore
 from agentctl.engine.bounded import run_bounded
@@ -163,11 +162,13 @@ async def lend(cluster: Cluster, inner: Cluster, lending: Lending, loaded: Loade
 
 
 async def _cut(cluster: Cluster, lending: Lending) -> None:
+    from agentctl.graph.forking.cutting import cut_trunk  # loads lance
+
     data = cast("LanceGraphs", cluster.graphs.port)
 
     async def cut(root: str, lent: Lent) -> None:
         stamp = _stamp(cluster.world, lending.by, lending.op, epoch=0)
-        await data.trunk_create(root, trunk_of(lending.sandbox), base=lent.commit, stamp=stamp)
+        await cut_trunk(data, root, lending.sandbox, base=lent.commit, stamp=stamp)
 
     await run_bounded(
         [partial(cut, root, lent) for root, lent in lending.graphs.items()], LENDERS_MAX

@@ -17,7 +17,7 @@ from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.domain.config.load import LoadedCluster
 from agentctl.domain.ledger.observations import LiveGraph
 from agentctl.domain.sandbox.comparing import SnapshotView, diff
-from agentctl.domain.sandbox.difference import ChangeDiff, CommandSummary, RowChange, RowChanges
+from agentctl.domain.sandbox.difference import ChangeDiff, CommandSummary, RowChanges
 from agentctl.domain.sandbox.lending import Lending, room_of, target_of
 from agentctl.domain.sandbox.manifest import (
     GraphPoint,
@@ -27,7 +27,7 @@ from agentctl.domain.sandbox.manifest import (
     decode_manifest,
     manifest_bytes,
 )
-from agentctl.domain.sandbox.row_difference import ChangedRow, fold_rows
+from agentctl.domain.sandbox.row_difference import ChangedRow, counted_rows
 from agentctl.domain.sandbox.schema_difference import wanted_schemas
 from agentctl.domain.storage.protocol import BackendError
 from agentctl.engine.catalog import file_key
@@ -232,13 +232,13 @@ async def _rows(
         place = await place_of(inner, graph)
         report = await place.data.diff(place.root, str(before.commit), str(after.commit))
         return [
-            RowChanges(
-                graph=graph,
-                type_name=told.type,
+            counted_rows(
+                graph,
+                told.type,
                 added=told.inserted,
                 changed=told.updated,
                 removed=told.deleted,
-                sample=_sample(graph, told.type, told.sample),
+                sample=(_changed(graph, told.type, change) for change in told.sample),
             )
             for told in report.types
             if told.inserted or told.updated or told.deleted
@@ -262,19 +262,14 @@ def _by_counts(graph: str, before: GraphPoint | None, after: GraphPoint | None) 
     ]
 
 
-def _sample(graph: str, type_name: str, changes: Iterable[EntityChange]) -> tuple[RowChange, ...]:
-    rows = (
-        ChangedRow(
-            graph=graph,
-            type_name=type_name,
-            key=change.id,
-            before=_side(change.before),
-            after=_side(change.after),
-        )
-        for change in changes
+def _changed(graph: str, type_name: str, change: EntityChange) -> ChangedRow:
+    return ChangedRow(
+        graph=graph,
+        type_name=type_name,
+        key=change.id,
+        before=_side(change.before),
+        after=_side(change.after),
     )
-    folded = fold_rows(rows)
-    return folded[0].sample if folded else ()
 
 
 def _side(side: object) -> Mapping[str, object] | None:

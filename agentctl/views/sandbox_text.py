@@ -1,21 +1,18 @@
-"""What a sandbox changed, and which sandboxes there are: for a terminal, and as Markdown.
+"""What a sandbox changed, for a terminal and as Markdown.
 
 Both renderings have the same sections, so that a reader finds in one what the other one says.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
 
 from agentctl.domain.sandbox.difference import ChangeDiff, RowChange, RowChanges, ServiceChange
-from agentctl.domain.sandbox.records import Sandbox
 from agentctl.foreign import cells
 from agentctl.ids import CLUSTER
-from agentctl.instants import format_instant, parse_instant
-from agentctl.views.markdown_words import code_span, markdown_words
-from agentctl.views.table import table, value_text
+from agentctl.views.markdown_words import code_span
+from agentctl.views.table import value_text
 from agentctl.views.wording import counted, paragraph, safe
 
 ENTRIES_MAX: Final = 20
@@ -28,8 +25,6 @@ DECLARATION_CELLS: Final = 160
 VALUE_CELLS: Final = 40
 ROW_CELLS: Final = 120
 COMMAND_CELLS: Final = 120
-CLUSTER_ID_SHOWN: Final = 12
-COLUMNS: Final = ("NAME", "STATE", "PROVIDER", "BASE", "OPENED BY", "CREATED", "ENDS")
 
 _NOTHING: Final = "Nothing differs."
 _MARKS: Final = {"added": "+", "changed": "~", "removed": "-"}
@@ -86,69 +81,6 @@ def render_difference_markdown(diff: ChangeDiff, *, whole: bool = False) -> str:
         more = section.count - len(section.entries)
         lines += [f"- and {more:,} more"] if more else []
     return paragraph(lines)
-
-
-def render_sandboxes(sandboxes: Sequence[Sandbox], *, ttl_default: timedelta | None = None) -> str:
-    """Returns a table of sandboxes in the order given.
-
-    Args:
-        sandboxes: as the store has them.
-        ttl_default: how long those live whose record does not say; None for no end.
-    """
-    if not sandboxes:
-        return "There is no sandbox.\n"
-    rows = [_row(sandbox, ttl_default) for sandbox in sandboxes]
-    told = counted(len(sandboxes), "sandbox", "sandboxes")
-    return f"{table(COLUMNS, rows)}\n{told}.\n"
-
-
-def render_sandboxes_markdown(
-    sandboxes: Sequence[Sandbox], *, ttl_default: timedelta | None = None
-) -> str:
-    """Returns the same table in Markdown."""
-    if not sandboxes:
-        return "There is no sandbox.\n"
-    lines = [_cells(heading.capitalize() for heading in COLUMNS), _cells("---" for _ in COLUMNS)]
-    lines += [
-        _cells(markdown_words(safe(cell)) for cell in _row(sandbox, ttl_default))
-        for sandbox in sandboxes
-    ]
-    return paragraph(lines)
-
-
-def _cells(texts: Iterable[str]) -> str:
-    return f"| {' | '.join(texts)} |"
-
-
-def _row(sandbox: Sandbox, ttl_default: timedelta | None) -> tuple[str, ...]:
-    return (
-        sandbox.sandbox_name,
-        sandbox.state,
-        sandbox.provider,
-        _base(sandbox.base_image),
-        sandbox.agent_id,
-        sandbox.created_at,
-        _end(sandbox, ttl_default),
-    )
-
-
-def _base(base: str) -> str:
-    """Returns a base so that its number is seen, which stands behind the long id of a cluster."""
-    cluster_id, at, seq = base.rpartition("@")
-    return f"{cluster_id[:CLUSTER_ID_SHOWN]}{at}{seq}" if at else base
-
-
-def _end(sandbox: Sandbox, ttl_default: timedelta | None) -> str:
-    if sandbox.deleted_at is not None:
-        return f"ended {sandbox.deleted_at}"
-    seconds = sandbox.ttl_seconds
-    ttl = ttl_default if seconds is None else timedelta(seconds=seconds)
-    if not ttl:
-        return "never"
-    try:
-        return format_instant(parse_instant(sandbox.created_at) + ttl)
-    except (ValueError, OverflowError):
-        return "unknown"
 
 
 def _lines(entries: Sequence[_Entry]) -> list[str]:

@@ -9,8 +9,6 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from agentctl.canonical import sha256_hex
-from agentctl.domain.config.load import LoadedCluster
 from agentctl.domain.config.model import DesiredCluster
 from agentctl.domain.ops.redaction import redact_text
 from agentctl.domain.sandbox.difference import ChangeDiff, CommandSummary, RowChanges
@@ -28,15 +26,6 @@ class SnapshotView(msgspec.Struct, frozen=True, kw_only=True):
     """What they declare; None where they have errors."""
     schemas: Mapping[str, SchemaIr]
     """By graph id, with identities: as the graphs hold them, or `wanted_schemas`."""
-
-
-def view_of(loaded: LoadedCluster, schemas: Mapping[str, SchemaIr]) -> SnapshotView:
-    """Returns the view of a loaded config and the schemas of its graphs."""
-    return SnapshotView(
-        files={path: sha256_hex(data) for path, data in loaded.files.items()},
-        config=loaded.desired,
-        schemas=schemas,
-    )
 
 
 def diff(

@@ -90,20 +90,6 @@ def machine_of(
     )
 
 
-def clamped(creation: Creation, machine: Machine) -> tuple[str, ...]:
-    """Returns what was moved into the bounds, as ``vcpus 64 -> 4``, for the record of the creation."""
-    asked = {
-        "vcpus": (creation.vcpus, machine.vcpus),
-        "memory_mb": (creation.memory_mb, machine.memory_mb),
-        "storage_mb": (creation.storage_mb, machine.storage_mb),
-    }
-    return tuple(
-        f"{name} {wanted} -> {given}"
-        for name, (wanted, given) in asked.items()
-        if wanted is not None and wanted != given
-    )
-
-
 def mac_address(random: bytes) -> str:
     """Returns a network address of qemu's range."""
     assert len(random) == MAC_RANDOM_BYTES

@@ -13,7 +13,6 @@ from agentctl.domain.sandbox.records import Publication, PublicationStatus
 Event = Literal["commit", "open_pr", "merge", "fail", "retry"]
 Stage = Literal["PENDING", "COMMITTED", "PR_CREATED", "MERGED"]
 
-STAGES: Final[tuple[Stage, ...]] = ("PENDING", "COMMITTED", "PR_CREATED", "MERGED")
 _LEADS: Final[dict[Event, tuple[tuple[Stage, ...], Stage]]] = {
     "commit": (("PENDING",), "COMMITTED"),
     "open_pr": (("COMMITTED", "PR_CREATED"), "PR_CREATED"),

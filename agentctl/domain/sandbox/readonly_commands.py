@@ -83,17 +83,6 @@ def readonly_pipeline(line: str) -> Pipeline | Diagnostic:
     return Pipeline(segments=tuple(segments))
 
 
-def readonly_refusal(argv: tuple[str, ...]) -> Diagnostic | None:
-    """Returns why one command, given as its words, does not only read; nothing if it does."""
-    try:
-        for word in argv:
-            _check_characters(word)
-        _check_words(argv)
-    except _Refusal as refusal:
-        return _diagnostic(1, " ".join(argv), refusal.reason)
-    return None
-
-
 def _refuse(reason: str) -> NoReturn:
     raise _Refusal(reason)
 

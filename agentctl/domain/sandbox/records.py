@@ -253,11 +253,6 @@ def as_json(record: Record) -> dict[str, object]:
     return written
 
 
-def output_text(output: bytes) -> str:
-    """Returns what a command printed as text that every database holds."""
-    return output.decode("utf-8", errors="replace").replace("\0", NUL_SHOWN)
-
-
 def fault_of(record: Record) -> str | None:
     """Returns why *record* cannot be kept, or None where it can."""
     for name in record.__struct_fields__:

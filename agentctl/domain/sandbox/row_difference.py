@@ -6,7 +6,7 @@ secret is replaced before it is kept, and a long one is cut.
 """
 
 from bisect import bisect_left, insort
-from collections.abc import AsyncIterable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final, Literal
 
 import msgspec
@@ -70,16 +70,6 @@ def fold_rows(
     """Returns what became of *rows*, by graph and type."""
     fold = RowFold(sample_max=sample_max)
     for row in rows:
-        fold.add(row)
-    return fold.changes()
-
-
-async def fold_row_stream(
-    rows: AsyncIterable[ChangedRow], *, sample_max: int = SAMPLE_ROWS_MAX
-) -> tuple[RowChanges, ...]:
-    """Returns what became of *rows*, which are seen once and not kept."""
-    fold = RowFold(sample_max=sample_max)
-    async for row in rows:
         fold.add(row)
     return fold.changes()
 

@@ -259,6 +259,7 @@ async def test_a_source_machine_that_was_prepared_for_another_authority_is_refus
         told = envelope.diagnostics[0]
         assert told.code == "machine_source_unprepared"
         assert "SHA256:of-another" in (told.detail or "")
+        assert not (await desk.store.get_source_vm("golden")).prepared
         assert told.remedy == "agentctl sandbox prepare golden"
         assert await desk.codes("sandbox_prepare", source="golden") == ["human_only"]
         with pytest.raises(NotFoundError):

@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from inline_snapshot import snapshot
 
-from agentctl.domain.sandbox.comparing import SnapshotView, diff, view_of
+from agentctl.canonical import sha256_hex
+from agentctl.domain.sandbox.comparing import SnapshotView, diff
 from agentctl.domain.sandbox.difference import (
     ChangeDiff,
     CommandSummary,
@@ -53,7 +54,8 @@ ROWS = (
 def view(loaded: Any, files: Mapping[str, str]) -> SnapshotView:
     found = loaded(files)
     schemas = {} if found.desired is None else wanted_schemas(found.desired, {})
-    return view_of(found, schemas)
+    digests = {path: sha256_hex(data) for path, data in found.files.items()}
+    return SnapshotView(files=digests, config=found.desired, schemas=schemas)
 
 
 def services(found: ChangeDiff) -> list[str]:

@@ -2,7 +2,7 @@
 
 import gc
 import tracemalloc
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from random import Random
 
 from hypothesis import given
@@ -16,7 +16,6 @@ from agentctl.domain.sandbox.row_difference import (
     ChangedRow,
     RowFold,
     counted_rows,
-    fold_row_stream,
     fold_rows,
 )
 
@@ -146,16 +145,6 @@ def test_rows_that_were_counted_elsewhere_have_a_sample_like_any() -> None:
     assert [r.key for r in found.sample] == [f"{i:03d}" for i in range(SAMPLE_ROWS_MAX)]
     assert found.sample[0].after == {"token": REDACTED}
     assert counted_rows("g", "A", added=1, changed=0, removed=0, sample=()).sample == ()
-
-
-async def test_a_stream_is_folded_as_its_rows_are() -> None:
-    rows = [row(f"{i}", None, {"n": i}) for i in range(50)]
-
-    async def stream() -> AsyncIterator[ChangedRow]:
-        for one in rows:
-            yield one
-
-    assert await fold_row_stream(stream()) == fold_rows(rows)
 
 
 VALUES = st.dictionaries(st.sampled_from(["n", "m"]), st.integers(0, 3), max_size=2)

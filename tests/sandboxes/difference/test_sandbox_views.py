@@ -1,7 +1,6 @@
 """Differences and lists of sandboxes as text and as Markdown, whole."""
 
 import unicodedata
-from datetime import timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,13 +15,10 @@ from agentctl.domain.sandbox.difference import (
     RowChanges,
     ServiceChange,
 )
-from agentctl.domain.sandbox.records import Sandbox
 from agentctl.foreign import cells
 from agentctl.views.sandbox_text import (
     render_difference,
     render_difference_markdown,
-    render_sandboxes,
-    render_sandboxes_markdown,
 )
 
 DIFF = ChangeDiff(
@@ -81,29 +77,6 @@ LONG = ChangeDiff(
         ),
     ),
 )  # fmt: skip
-
-
-def sandbox(name: str, **more: object) -> Sandbox:
-    facts: dict[str, object] = {
-        "id": "01JD000000000000000000000A",
-        "job_id": "op1",
-        "agent_id": "agent:writer",
-        "sandbox_name": name,
-        "base_image": "z6" + "ab" * 30 + "@7",
-        "provider": "graph",
-        "state": "RUNNING",
-        "created_at": "2026-11-22T05:00:00.000Z",
-        "updated_at": "2026-11-22T05:00:00.000Z",
-    }
-    return Sandbox(**(facts | more))  # type: ignore[arg-type]  # forwarded fields
-
-
-SANDBOXES = (
-    sandbox("try-ages"),
-    sandbox("short", ttl_seconds=600, state="STOPPED"),
-    sandbox("for-ever", ttl_seconds=0, provider="vm", base_image="debian-13"),
-    sandbox("gone", state="DESTROYED", deleted_at="2026-11-22T06:00:00.000Z"),
-)
 
 
 def test_a_difference_for_a_terminal() -> None:
@@ -256,37 +229,6 @@ def test_a_config_that_is_broken_is_told() -> None:
     assert "  ~ cluster  the config has errors\n" in render_difference(broken)
 
 
-def test_a_list_of_sandboxes_for_a_terminal() -> None:
-    assert render_sandboxes(SANDBOXES, ttl_default=timedelta(hours=24)) == snapshot("""\
-NAME      STATE      PROVIDER  BASE            OPENED BY     CREATED                   ENDS
-try-ages  RUNNING    graph     z6ababababab@7  agent:writer  2026-11-22T05:00:00.000Z  2026-11-23T05:00:00.000Z
-short     STOPPED    graph     z6ababababab@7  agent:writer  2026-11-22T05:00:00.000Z  2026-11-22T05:10:00.000Z
-for-ever  RUNNING    vm        debian-13       agent:writer  2026-11-22T05:00:00.000Z  never
-gone      DESTROYED  graph     z6ababababab@7  agent:writer  2026-11-22T05:00:00.000Z  ended 2026-11-22T06:00:00.000Z
-
-4 sandboxes.
-""")
-    assert render_sandboxes(()) == "There is no sandbox.\n"
-
-
-def test_a_list_of_sandboxes_as_markdown() -> None:
-    assert render_sandboxes_markdown(SANDBOXES, ttl_default=timedelta(hours=24)) == snapshot("""\
-| Name | State | Provider | Base | Opened by | Created | Ends |
-| --- | --- | --- | --- | --- | --- | --- |
-| try-ages | RUNNING | graph | z6ababababab@7 | agent:writer | 2026-11-22T05:00:00.000Z | 2026-11-23T05:00:00.000Z |
-| short | STOPPED | graph | z6ababababab@7 | agent:writer | 2026-11-22T05:00:00.000Z | 2026-11-22T05:10:00.000Z |
-| for-ever | RUNNING | vm | debian-13 | agent:writer | 2026-11-22T05:00:00.000Z | never |
-| gone | DESTROYED | graph | z6ababababab@7 | agent:writer | 2026-11-22T05:00:00.000Z | ended 2026-11-22T06:00:00.000Z |
-""")
-    assert render_sandboxes_markdown(()) == "There is no sandbox.\n"
-
-
-def test_one_that_has_no_end_never_ends() -> None:
-    assert render_sandboxes((sandbox("a"),)).splitlines()[1].endswith("  never")
-    absurd = sandbox("a", created_at="yesterday", ttl_seconds=5)
-    assert render_sandboxes((absurd,)).splitlines()[1].endswith("  unknown")
-
-
 HOSTILE = "a\x1b[2J\u202eb`c|*d\n# e"
 
 
@@ -327,20 +269,9 @@ def acts(text: str) -> bool:
 def test_foreign_text_stays_on_its_line_and_does_nothing(text: str) -> None:
     one, plain = render_difference(hostile(text)), render_difference(hostile("a"))
     marked = render_difference_markdown(hostile(text))
-    listed = render_sandboxes((sandbox(text, agent_id=text, base_image=text),))
-    in_markdown = render_sandboxes_markdown((sandbox(text, agent_id=text, base_image=text),))
 
-    for shown in (one, marked, listed, in_markdown):
+    for shown in (one, marked):
         assert not acts(shown)
     assert one.count("\n") == plain.count("\n")
     assert marked.count("\n") == render_difference_markdown(hostile("a")).count("\n")
-    assert listed.count("\n") == 4
-    assert in_markdown.count("\n") == 3
     assert all(cells(line) <= 420 for line in one.split("\n"))
-
-
-def test_nothing_in_a_table_of_markdown_ends_its_cell() -> None:
-    shown = render_sandboxes_markdown((sandbox("a|b", agent_id="<b>"),)).splitlines()[2]
-
-    assert shown.replace("\\|", "").count("|") == 8
-    assert "\\<b\\>" in shown

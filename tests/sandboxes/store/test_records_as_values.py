@@ -21,7 +21,6 @@ from agentctl.domain.sandbox.records import (
     Record,
     as_json,
     fault_of,
-    output_text,
 )
 from agentctl.engine.sandboxes.entities import (
     CHANGE_SET,
@@ -56,10 +55,6 @@ def test_what_a_graph_sandbox_has_not_is_left_out_of_its_json() -> None:
 
     assert not {"network", "ip_address", "vcpus", "memory_mb", "deleted_at"} & set(written)
     assert written["base_image"] == "cluster@7"
-
-
-def test_printed_bytes_become_text_that_every_database_holds() -> None:
-    assert output_text(b"a\0\xff\xc3\xa9\n") == "a\u2400\ufffdé\n"
 
 
 @pytest.mark.parametrize(
