@@ -153,6 +153,7 @@ async def _merge_held(
         return
     await cluster.leases.check(running.task.lease)
     stamp = running.stamp(epoch=held.lease.epoch, nonce=proposed.digest[:NONCE_DIGITS])
+    stamp = msgspec.structs.replace(stamp, intent=proposed.intent)
     try:
         report = await _merged(cluster, proposed, stamp)
     except GraphError as failure:

@@ -11,6 +11,7 @@ from typing import Final, Literal
 import msgspec
 
 from agentctl.domain.approval.facts import DecisionFacts, TrialTold
+from agentctl.domain.plan.merges import sandbox_of
 from agentctl.domain.plan.trials import Trial
 from agentctl.foreign import Foreign, cells, show
 from agentctl.instants import parse_instant
@@ -159,6 +160,9 @@ def _facts(facts: DecisionFacts) -> list[Line]:
 
 def _tried(facts: DecisionFacts) -> list[Line]:
     """Returns whether it was tried in a sandbox, how that ended, and who says so: no signature does."""
+    sandbox = sandbox_of(facts.request.statement.resource)
+    if sandbox is not None:
+        return _fact("tried", f"the rows are those of sandbox {safe(sandbox, 30)}")
     trial = facts.tried
     told = [_trial(facts, trial)] if trial is not None else [_UNTRIED[facts.tried_told]]
     is_good = trial is not None and trial.ending == "done" and trial.same_before

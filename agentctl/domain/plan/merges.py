@@ -16,6 +16,7 @@ from agentctl.ids import Address, graph_address
 
 MERGE: Final = "merge"
 """Of `metadata_change`."""
+_OF_SANDBOX: Final = "@sandbox:"
 _WORDS_MAX: Final = 5
 
 
@@ -60,7 +61,12 @@ class ProposedMerge(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     @property
     def resource(self) -> Address:
         """What the plan's change is about: ``graph.<id>@sandbox:<ULID>``; not a resource."""
-        return Address(f"{graph_address(self.graph)}@sandbox:{self.sandbox}")
+        return Address(f"{graph_address(self.graph)}{_OF_SANDBOX}{self.sandbox}")
+
+
+def sandbox_of(resource: str) -> str | None:
+    """Returns the sandbox whose rows a change of *resource* brings; None for any other."""
+    return resource.partition(_OF_SANDBOX)[2] or None
 
 
 def merge_change(proposed: ProposedMerge) -> Change:

@@ -84,7 +84,11 @@ def brought_home_text(done: "BroughtHome", sandbox: str) -> str:
         f"  {safe(r.type)}: {r.inserted:,} inserted, {r.updated:,} updated, {r.deleted:,} deleted"
         for r in proposed.rows
     ]
-    return paragraph([f"{safe(proposed.resource)}: {safe(proposed.intent)}", *rows])
+    if done.report is None:
+        return paragraph([f"Taken back: {safe(proposed.resource)}."])
+    told = f"Proposed, not merged: graph {safe(proposed.graph)} is protected, and a human decides."
+    asked = argument(proposed.resource, "GATE")
+    return paragraph([told, *rows, f"Next: agentctl approvals request {asked}, then apply."])
 
 
 def difference_text(report: "DiffReport") -> str:

@@ -13,6 +13,7 @@ from agentctl.engine.proposals import standing_merges
 from agentctl.testing.builders import ask, decide, wanting
 from agentctl.testing.crash import Crash
 from agentctl.testing.sampling import sampled
+from agentctl.views.decision import decision_page, page_text
 from tests.sandboxes.inside.inside_rig import left_of, names_in
 from tests.sandboxes.publish.publish_rig import Publisher, publisher
 
@@ -182,6 +183,7 @@ async def test_rows_for_a_protected_graph_wait_for_a_human_and_then_come_by_an_a
         assert await names_in(at.cluster, "supply") == ["a", "b", "c"]
         (commit,) = await at.cluster.graphs.history("supply", limit=1)
         assert (commit.kind, commit.op) == ("merge", done.op)
+        assert commit.intent == "they are good"
         assert await waits(at) == []
         late = await at.must("sandbox_merge", by=at.bench.sarah, **home(box))
         assert (late.report.outcome, late.proposed) == ("already_up_to_date", None)
@@ -289,6 +291,22 @@ async def test_protection_that_is_lifted_lets_rows_home_and_ends_the_proposal(
 
         assert merged.report.outcome == "fast_forward"
         assert await waits(at) == []
+
+
+async def test_who_decides_reads_which_rows_of_which_sandbox_come(tmp_path: Path) -> None:
+    async with publisher(tmp_path, protect=PROTECTED) as at:
+        box = await with_a_row(at)
+        gate = (await proposed(at, box)).resource
+        asked = await at.must(
+            "request_approval", gate=gate, intent="they are good", idempotency_key="ask"
+        )
+
+        facts = await at.must("approval_show", by=at.bench.sarah, id=asked.request_id)
+
+        page = " ".join(page_text(decision_page(facts)).split())
+        assert f"UPDATE GRAPH supply@{box}" in page
+        assert "which is protected: Package +1 ~0 -0" in page
+        assert f"tried the rows are those of sandbox {box.removeprefix('sandbox:')}" in page
 
 
 POINTS: Final = tuple(range(1, 20))
