@@ -176,31 +176,49 @@ async def test_a_policy_that_lands_changes_the_list_and_tells_of_it(tmp_path: Pa
     }
 
 
-async def test_twenty_at_most_are_promoted_and_the_budget_holds(
-    tmp_path: Path, record_property: Callable[[str, object], None]
-) -> None:
-    """30 promoted queries with the longest descriptions there may be."""
-    names = [f"a_rather_long_name_for_a_query_{n:02d}" for n in range(30)]
-    long = "x" * 2_000
-    queries = "".join(
-        QUERY.replace("all_packages()", f'{name}() @description("{long}")') + "\n" for name in names
-    )
+async def thirty(tmp_path: Path, name: str, more: str = "") -> Cluster:
+    """Returns a cluster that promotes 30 queries of that name and a number."""
+    names = [f"{name}{n:02d}" for n in range(30)]
+    queries = "".join(QUERY.replace("all_packages()", f"{n}(){more}") + "\n" for n in names)
     policy = '@id("look") permit (principal, action, resource);\n' + "".join(
         f'@id("p{n}") @promote permit (principal, action, '
         f'resource == AgentCtl::Query::"supply.{name}");\n'
         for n, name in enumerate(names)
     )
-    cluster = await governed(tmp_path, policy, queries)
+    return await governed(tmp_path, policy, queries)
+
+
+@pytest.mark.parametrize(
+    ("name", "more", "least"),
+    [
+        ("a_rather_long_name_for_a_query_", f' @description("{"x" * 2_000}")', 4),
+        ("q", "", 10),
+    ],
+    ids=["the longest descriptions", "short ones"],
+)
+async def test_twenty_at_most_are_promoted_and_as_many_are_listed_as_the_budget_holds(
+    tmp_path: Path,
+    record_property: Callable[[str, object], None],
+    name: str,
+    more: str,
+    least: int,
+) -> None:
+    """30 promoted queries; what is not listed is run by `run_query`."""
+    cluster = await thirty(tmp_path, name, more)
 
     tools = await listed(cluster, SARAHS)
+    door: Any = (await call(cluster, SARAHS, "promoted_queries", {})).data
 
     promoted = [t for t in tools if t.name.startswith("q_")]
     told = (
         f"{len(tools)} tools, {len(promoted)} of them promoted queries: {len(seen(tools)):,} bytes"
     )
     record_property("evidence", told)
-    assert 4 <= len(promoted) <= 20
-    assert len(seen(tools)) <= 14_000
+    assert [one.tool for one in door.tools] == [f"q_supply_{name}{n:02d}" for n in range(20)]
+    assert [t.name for t in promoted] == [one.tool for one in door.tools[: len(promoted)]]
+    assert least <= len(promoted) <= 20
+    again = promoted[-1].model_copy(update={"name": f"q_supply_{name}{len(promoted):02d}"})
+    assert len(seen(tools)) <= 14_000 < len(seen([*tools, again])) + 1
     assert all(len(t.description or "") < 300 for t in promoted)
 
 
