@@ -132,10 +132,12 @@ async def run(call: Call, operation: Operation, sandbox_id: str) -> Envelope:
         if await _may_embed(call, sandbox_id):
             inner = await with_providers(cluster, inner)  # noqa: PLW2901  # the same cluster
         made = msgspec.structs.replace(call, cluster=inner)
-        barred = None
+        envelope: Envelope | None = None
         if operation.operation_class != "read":
-            barred = await _no_room(cluster, inner, sandbox_id)
-        envelope = barred or await in_time(operation.name, sandbox_id, operation.handler(made))
+            envelope = await _no_room(cluster, inner, sandbox_id)
+        if envelope is None:
+            doing: Awaitable[Envelope] = operation.handler(made)
+            envelope = await in_time(operation.name, sandbox_id, doing)
     return await noted(call, operation, sandbox_id, envelope, started_at=started_at)
 
 

@@ -9,7 +9,7 @@ from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.domain.sandbox.difference import ChangeDiff
 from agentctl.domain.sandbox.lending import target_of
 from agentctl.domain.sandbox.manifest import SnapshotManifest, content_digest
-from agentctl.domain.sandbox.records import Diff, Snapshot
+from agentctl.domain.sandbox.records import Command, Diff, Snapshot
 from agentctl.engine.lending import lending_of
 from agentctl.engine.sandbox_restore import restoring_of
 from agentctl.engine.sandboxed import inside, restore_snapshot
@@ -37,6 +37,7 @@ from agentctl_tools.sandbox_history import (
     not_written,
     remember_opening,
     summaries,
+    unread,
 )
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
@@ -83,6 +84,8 @@ class SandboxDiff(msgspec.Struct, frozen=True, kw_only=True):
     before: str
     after: str
     changes: ChangeDiff
+    commands_known: bool = True
+    """False where the history did not answer: what was run is left out of the changes then."""
 
 
 async def _snapshot(call: Call) -> Envelope:
@@ -91,12 +94,13 @@ async def _snapshot(call: Call) -> Envelope:
         return entered
     started_at = stamp_now(call.cluster.world)
     envelope = await insides.full(call.cluster, entered)
-    envelope = envelope or await insides.in_time(
-        SNAPSHOT.name,
-        entered,
-        _taken(call, entered),
-        left=partial(_left_of_snapshot, call, entered, started_at),
-    )
+    if envelope is None:
+        envelope = await insides.in_time(
+            SNAPSHOT.name,
+            entered,
+            _taken(call, entered),
+            left=partial(_left_of_snapshot, call, entered, started_at),
+        )
     return await insides.noted(call, SNAPSHOT, entered, envelope, started_at=started_at)
 
 
@@ -185,26 +189,46 @@ async def _diff(call: Call) -> Envelope:
 
 async def _differing(call: Call, sandbox_id: str) -> Envelope:
     given = call.arguments
-    stored = await _stored(call, sandbox_id)
-    changes = stored if stored is not None else await _computed(call, sandbox_id)
+    stored, commands, warned = await _remembered(call, sandbox_id)
+    changes = stored if stored is not None else await _computed(call, sandbox_id, commands)
     told = SandboxDiff(
-        sandbox=target_of(sandbox_id), before=given.before, after=given.after, changes=changes
+        sandbox=target_of(sandbox_id),
+        before=given.before,
+        after=given.after,
+        changes=changes,
+        commands_known=stored is not None or commands is not None,
     )
-    return done(summary_of(changes), data=told)
+    return done(summary_of(changes), data=told, diagnostics=warned)
 
 
-async def _computed(call: Call, sandbox_id: str) -> ChangeDiff:
+async def _remembered(
+    call: Call, sandbox_id: str
+) -> tuple[ChangeDiff | None, tuple[Command, ...] | None, tuple[Diagnostic, ...]]:
+    """Returns what the history knows: the difference, else the commands; and why it knows neither."""
+    if call.cluster.history is None:
+        return None, None, ()
+    try:
+        stored = await _stored(call, sandbox_id)
+        commands = await commands_of(call.cluster, sandbox_id) if stored is None else ()
+    except StoreError as failure:
+        return None, None, (unread(failure),)
+    return stored, commands, ()
+
+
+async def _computed(
+    call: Call, sandbox_id: str, commands: tuple[Command, ...] | None
+) -> ChangeDiff:
+    """Returns the difference as the storage has it, kept where its commands are known."""
     cluster, given = call.cluster, call.arguments
     lending = await lending_of(cluster.store, sandbox_id)
     assert lending is not None, "it was entered"
-    commands = await commands_of(cluster, sandbox_id)
     async with inside(cluster, sandbox_id) as inner:
         before = await snapshot_named(cluster, inner, lending, given.before)
         after = await snapshot_named(cluster, inner, lending, given.after)
-        ran = tuple(c for c in commands if before.at <= c.started_at < after.at)
+        ran = tuple(c for c in commands or () if before.at <= c.started_at < after.at)
         between = summaries(ran)
         changes = await difference(inner, before, after, commands=between)
-    if not {given.before, given.after} & RESERVED:
+    if commands is not None and not {given.before, given.after} & RESERVED:
         await _keep(call, sandbox_id, changes)
     return changes
 
@@ -225,6 +249,7 @@ async def _stored(call: Call, sandbox_id: str) -> ChangeDiff | None:
 
 
 async def _keep(call: Call, sandbox_id: str, changes: ChangeDiff) -> None:
+    """Keeps a difference, so that it is not made again; where that does not work it will be."""
     store = await history_of(call.cluster)
     if store is None or is_read_only(call.cluster):
         return
@@ -239,7 +264,7 @@ async def _keep(call: Call, sandbox_id: str, changes: ChangeDiff) -> None:
     )
     try:
         await store.save_diff(kept)
-    except (AlreadyExistsError, NotFoundError):
+    except StoreError:
         return
 
 

@@ -240,6 +240,23 @@ def test_a_sandbox_is_shown_where_its_history_does_not_answer(
     assert "sandbox_history_unavailable" in shown.stderr
 
 
+@pytest.mark.parametrize("form", [(), ("--markdown",)])
+def test_a_sandbox_is_compared_where_its_history_does_not_answer(
+    at: Terminal, monkeypatch: pytest.MonkeyPatch, form: tuple[str, ...]
+) -> None:
+    at.done("sandbox", "open", "try")
+    assert "not known" not in at.done("sandbox", "diff", "try", *form)
+    monkeypatch.setenv("AGENTCTL_HISTORY", f"sqlite:///{at.folder / 'cluster.yaml'}")
+    at.run("sandbox", "write", "try", "supply", "-", piped=ROW)
+
+    shown = at.run("sandbox", "diff", "try", *form)
+
+    assert shown.exit_code == 0
+    assert "1 row" in shown.stdout
+    assert shown.stdout.endswith("\n\nCommands: not known.\n")
+    assert "sandbox_history_unavailable" in shown.stderr
+
+
 def test_a_history_that_is_only_read_bars_what_changes_a_sandbox(
     at: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:

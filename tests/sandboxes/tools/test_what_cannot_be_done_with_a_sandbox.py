@@ -8,7 +8,8 @@ from agentctl.engine.history import History
 from agentctl.engine.sandboxed import inside
 from agentctl.engine.sandboxes.settings import StoreConfig
 from agentctl.graph.port import Stamp
-from agentctl.testing.builders import cluster_yaml, folder_files
+from agentctl.testing.builders import QUERY, cluster_yaml, folder_files
+from agentctl_tools.sandbox_snapshot import SandboxDiff
 from tests.sandboxes.inside.inside_rig import left_of, names_in
 from tests.sandboxes.tools.sandbox_desk import desk
 
@@ -83,6 +84,33 @@ async def test_what_was_done_stands_where_the_history_cannot_be_written(tmp_path
         assert [d.code for d in told.diagnostics] == ["sandbox_history_unavailable"]
         async with inside(at.cluster, box.removeprefix("sandbox:")) as inner:
             assert await names_in(inner, "supply") == ["a", "b", "c"]
+
+
+async def test_what_differs_is_told_where_the_history_does_not_answer_and_commands_are_unknown(
+    tmp_path: Path,
+) -> None:
+    async with desk(tmp_path) as at:
+        box = (await at.must("sandbox_open")).sandbox
+        await at.must("sandbox_snapshot", in_=box, name="one")
+        await at.must("draft_edit", in_=box, path="supply.gq", content=QUERY + "// more\n")
+        await at.must("sandbox_snapshot", in_=box, name="two")
+        whole = at.cluster
+        nowhere = StoreConfig(url="postgresql://nobody@127.0.0.1:1/none", connect_timeout_s=1)
+        for history in (History(nowhere, at.bench.world.now), None):
+            at.cluster = msgspec.structs.replace(whole, history=history)
+            for after in ("two", "now"):
+                told = await at.ask("sandbox_diff", in_=box, before="one", after=after)
+                assert isinstance(told.data, SandboxDiff)
+                assert told.data.changes.files_modified == ("supply.gq",)
+                assert (told.data.changes.commands_run, told.data.commands_known) == ((), False)
+                codes = [d.code for d in told.diagnostics]
+                assert codes == (["sandbox_history_unavailable"] if history is not None else [])
+
+        at.cluster = whole
+        known = await at.must("sandbox_diff", in_=box, before="one", after="two")
+        assert known.commands_known
+        ran = {c.cmd.split()[0] for c in known.changes.commands_run}
+        assert ran == {"sandbox_snapshot", "draft_edit"}
 
 
 async def test_a_secret_has_one_token_in_a_sandbox_and_long_rows_are_not_kept(

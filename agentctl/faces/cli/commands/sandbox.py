@@ -292,4 +292,4 @@ def _diff(data: "SandboxDiff", *, whole: bool, markdown: bool) -> str:
 
     render: Any = render_difference_markdown if markdown else render_difference
     text: str = render(data.changes, whole=whole)
-    return text
+    return text if data.commands_known else f"{text.rstrip()}\n\nCommands: not known.\n"
