@@ -21,10 +21,10 @@ from agentctl_tools.door import call
 from agentctl_tools.entrance import Entrance
 
 ALL = frozenset(TOOLSETS) - {"commands"}
-"""What a tool of the toolset `commands` does, it does to a sandbox of this host: proved beside it."""
+"""What those do, they do to sandboxes of this host: test_annotations_outside_the_cluster.py."""
 TOOLS = {tool.name: tool for tool in tool_list(ALL)}
 PUBLISHING = {"publish"}
-"""Its effects are in repositories and forges, and are proved there: tests/sandboxes/publishing."""
+"""Its effects are in repositories: proved in the same module as those."""
 KEPT_PLANS = "__cluster/plans/"
 """A plan that was made is kept, so that its id means something; it is in no digest of anything."""
 MOVING = ("__cluster/locks/", "__cluster/leases/", "__cluster/audit/", "__cluster/state.json")
