@@ -1,7 +1,7 @@
 """Where the data of graphs goes back to with a rollback: the commits that an op had begun from. Source: ops 5.
 
-What wrote rows, or took data back, moved data alone, of the branches that it names; of any other op
-it is `main` of every graph that the op began from. What a branch beside `main` held is what its commit
+What wrote rows, brought those of a sandbox home or took data back moved data alone, of the branches
+that it names; of any other op it is `main` of every graph that the op began from. What a branch beside `main` held is what its commit
 says: such a branch has no place in the ledger, and keeps its own schema.
 """
 
@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from agentctl.domain.ledger.roots import renamed_roots
 from agentctl.domain.ledger.state import State
 from agentctl.domain.ops.record import DATA_ACTIONS, Op, Snapshot
+from agentctl.domain.plan.merges import sandbox_of
 from agentctl.domain.plan.reverts import Revert, key_of
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.graph_data import has_data, place_of
@@ -21,10 +22,16 @@ def moved_data(op: Op) -> tuple[str, ...]:
     """Returns the branches whose data is all that *op* moved, by one text each; none of any other op."""
     if op.action in DATA_ACTIONS:
         return (op.component.removeprefix("graph."),)
-    if op.action != "rollback":
+    if op.action not in {"apply", "rollback"}:
         return ()
-    keys = [key_of(target) for target in op.targets]
+    keys = [key_of(target) or merged_into(target) for target in op.targets]
     return tuple(key for key in keys if key is not None) if None not in keys else ()
+
+
+def merged_into(target: str) -> str | None:
+    """Returns the graph into which an apply brought rows of a sandbox; None of another target."""
+    graph = target.partition("@")[0].removeprefix("graph.")
+    return None if sandbox_of(target) is None else graph
 
 
 def reverts_to(pre: Snapshot, only: str | None) -> tuple[Revert, ...]:

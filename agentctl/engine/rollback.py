@@ -15,7 +15,7 @@ from agentctl.engine.advance import recorded_digests
 from agentctl.engine.apply import apply
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.events import OnEvent
-from agentctl.engine.going_back import moved_data, number_at, other_schemas, reverts_at
+from agentctl.engine.going_back import merged_into, moved_data, number_at, other_schemas, reverts_at
 from agentctl.engine.graph_data import place_of
 from agentctl.engine.ledger import Head
 from agentctl.engine.planning import Planned, make_plan
@@ -146,13 +146,16 @@ async def _before(
 async def _before_moves(
     cluster: Cluster, op: Op, history: tuple[Head, ...]
 ) -> tuple[str, int, bool] | Diagnostic:
-    """What moved definitions is undone by the ledger object from which it had begun."""
+    """What moved definitions is undone by the ledger object from which it had begun.
+
+    Where rows of a sandbox came with them, the data of then is wanted too.
+    """
     pre = await cluster.journal.pre(op.id)
     if not any(head.envelope.op == op.id and head.envelope.kind != "fence" for head in history):
         return _not_undoable(op, "no ledger object is its: it moved no definition")
     if pre is None or pre.seq is None:
         return _not_undoable(op, "there was no ledger before it")
-    return op.id, pre.seq, False
+    return op.id, pre.seq, any(merged_into(target) is not None for target in op.targets)
 
 
 async def _before_write(

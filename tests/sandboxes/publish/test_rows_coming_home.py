@@ -7,9 +7,11 @@ from typing import Any, Final
 import msgspec
 import pytest
 
+from agentctl.domain.approval.records import ApprovalRequest
 from agentctl.engine.apply import apply
 from agentctl.engine.planning import make_plan
 from agentctl.engine.proposals import standing_merges
+from agentctl.engine.rollback import Undone, rollback, undoing
 from agentctl.testing.builders import ask, decide, wanting
 from agentctl.testing.crash import Crash
 from agentctl.testing.sampling import sampled
@@ -291,6 +293,38 @@ async def test_protection_that_is_lifted_lets_rows_home_and_ends_the_proposal(
 
         assert merged.report.outcome == "fast_forward"
         assert await waits(at) == []
+
+
+async def test_rows_that_came_by_an_apply_are_taken_back_by_a_rollback_of_it(
+    tmp_path: Path,
+) -> None:
+    async with publisher(tmp_path, protect=PROTECTED) as at:
+        sarah = at.bench.sarah
+        asked = await proposed(at, await with_a_row(at))
+        await approve(at, asked.resource)
+        done = await apply(at.cluster, sarah, wanting())
+        undone = await undoing(at.cluster, to=None, op=done.op)
+        assert isinstance(undone, Undone)
+        request = wanting("they were not good")
+
+        waiting = await rollback(at.cluster, sarah, undone, request)
+        kept = await names_in(at.cluster, "supply")
+        planned = await make_plan(at.cluster, sarah, target=undone.of.target, keep=True)
+        assert planned.plan is not None
+        (gate,) = planned.gates
+        digest, config = planned.plan.digest, planned.plan.config_digest
+        filed = await at.cluster.approvals.request(
+            sarah, gate, plan_digest=digest, config_digest=config, intent="not good"
+        )
+        assert isinstance(filed, ApprovalRequest)
+        await decide(at.cluster, filed)
+        back = await rollback(at.cluster, sarah, undone, request)
+
+        needs = waiting.applied.approvals_required
+        assert [need.resource for need in needs] == ["graph.supply@data"]
+        assert kept == ["a", "b", "c"]
+        assert back.applied.converged, back.applied.diagnostics
+        assert await names_in(at.cluster, "supply") == ["a", "b"]
 
 
 async def test_who_decides_reads_which_rows_of_which_sandbox_come(tmp_path: Path) -> None:
