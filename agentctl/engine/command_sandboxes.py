@@ -14,7 +14,6 @@ from anyio import CancelScope
 
 from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.domain.sandbox.hosts import Needs
-from agentctl.domain.sandbox.lending import target_of
 from agentctl.domain.sandbox.listing import LIMIT_MAX, ListOptions, SandboxFilter
 from agentctl.domain.sandbox.provider import Creation, ProviderError, ProviderName, SandboxProvider
 from agentctl.domain.sandbox.records import Sandbox, Snapshot
@@ -296,8 +295,3 @@ async def _give_up(place: Place, provider: SandboxProvider, sandbox_id: str) -> 
         await place.store.update_sandbox_state(sandbox_id, "DESTROYED")
     except (ProviderError, StoreError):
         return
-
-
-def target(record: Sandbox) -> str:
-    """Returns how calls name it."""
-    return target_of(record.id)

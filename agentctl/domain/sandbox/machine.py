@@ -1,4 +1,4 @@
-"""The states of a sandbox: one table, and the step over it. Pure.
+"""The states of a sandbox: one table, and the moves that it permits. Pure.
 
 The table is data: what is not in it is illegal and leaves the state as it was. DESTROYED absorbs:
 to destroy again changes nothing, and nothing else leads out. Source: sandboxes 4, States.
@@ -42,22 +42,16 @@ TABLE: Final[tuple[Row, ...]] = (
     Row(at="STOPPED", event="fail", to="ERROR"),
     *(Row(at=state, event="destroy", to="DESTROYED") for state in STATES),
 )
-_STEPS: Final = {(row.at, row.event): row.to for row in TABLE}
 _MOVES: Final = frozenset((row.at, row.to) for row in TABLE)
 assert {row.to for row in TABLE if row.at == "DESTROYED"} == {"DESTROYED"}, "DESTROYED absorbs"
 
 
 class Rejection(msgspec.Struct, frozen=True, kw_only=True):
-    """An event, or a move, that means nothing where the sandbox stands."""
+    """A move that means nothing where the sandbox stands."""
 
     at: SandboxState
     wanted: str
-    """The event, or the state, that was asked for."""
-
-
-def step(state: SandboxState, event: Event) -> SandboxState | Rejection:
-    """Returns the state after *event*."""
-    return _STEPS.get((state, event), Rejection(at=state, wanted=event))
+    """The state that was asked for."""
 
 
 def move(state: SandboxState, to: SandboxState) -> SandboxState | Rejection:

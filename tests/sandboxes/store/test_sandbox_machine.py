@@ -1,13 +1,12 @@
-"""The states of a sandbox, every state with every event. Source: sandboxes 4, States."""
+"""The states of a sandbox, every state with every other. Source: sandboxes 4, States."""
 
 from itertools import product
 
 import pytest
 
-from agentctl.domain.sandbox.machine import STATES, Event, Rejection, move, step
+from agentctl.domain.sandbox.machine import STATES, TABLE, Event, Rejection, move
 from agentctl.domain.sandbox.records import SandboxState
 
-EVENTS: tuple[Event, ...] = ("start", "started", "stop", "resume", "fail", "destroy")
 LEGAL: dict[tuple[SandboxState, Event], SandboxState] = {
     ("CREATED", "start"): "STARTING",
     ("CREATED", "fail"): "ERROR",
@@ -27,13 +26,9 @@ LEGAL: dict[tuple[SandboxState, Event], SandboxState] = {
 }
 
 
-@pytest.mark.parametrize(("state", "event"), list(product(STATES, EVENTS)))
-def test_an_event_leads_where_the_table_says_and_nowhere_else(
-    state: SandboxState, event: Event
-) -> None:
-    expected = LEGAL.get((state, event), Rejection(at=state, wanted=event))
-
-    assert step(state, event) == expected
+def test_each_event_leads_where_the_spec_says_and_nowhere_else() -> None:
+    assert {(row.at, row.event): row.to for row in TABLE} == LEGAL
+    assert len(TABLE) == len(LEGAL)
 
 
 @pytest.mark.parametrize(("state", "to"), list(product(STATES, STATES)))

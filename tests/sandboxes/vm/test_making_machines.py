@@ -15,6 +15,7 @@ import anyio
 import msgspec
 import pytest
 
+from agentctl.adapters.runners.vm.homes import read_record
 from agentctl.adapters.runners.vm.launch import GoldenImage, VmSettings
 from agentctl.adapters.runners.vm.processes import is_alive
 from agentctl.adapters.runners.vm.provider import STEPS_OF_CREATE, VmProvider
@@ -70,7 +71,7 @@ async def test_a_machine_is_a_small_file_over_a_golden_image_that_stays_as_it_wa
     await provider.create(CREATION)
     held = await provider.inventory()
 
-    machine = provider.machine(FIRST)
+    machine = read_record(tmp_path / "machines" / FIRST)
     assert (machine.vcpus, machine.memory_mb, machine.storage_mb) == (4, 128, 16)
     assert machine.mac == "52:54:00:ff:ff:ff"
     assert held == (Holding(id=FIRST, running=False, storage_bytes=held[0].storage_bytes),)
@@ -82,10 +83,10 @@ async def test_a_creation_that_is_repeated_changes_nothing(tmp_path: Path, image
     provider = provider_of(tmp_path, image)
 
     await provider.create(CREATION)
-    was = provider.machine(FIRST)
+    was = read_record(tmp_path / "machines" / FIRST)
     await provider.create(CREATION)
 
-    assert provider.machine(FIRST) == was
+    assert read_record(tmp_path / "machines" / FIRST) == was
 
 
 @pytest.mark.parametrize("step", STEPS_OF_CREATE)

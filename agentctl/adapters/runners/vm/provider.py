@@ -255,14 +255,6 @@ class VmProvider:
         """Returns what there is, by id; whether a machine runs is seen by its process, not by a file."""
         return await anyio.to_thread.run_sync(self._inventory)
 
-    def machine(self, sandbox_id: str) -> Machine:
-        """Returns what the machine is: its sizes as they were moved into the bounds, its address.
-
-        Raises:
-            ProviderError: There is no such machine.
-        """
-        return read_record(self._homes.held(sandbox_id))
-
     async def planned(self, creation: Creation) -> Machine:
         """Returns the machine that `create` would make, and makes none; its address is another.
 
