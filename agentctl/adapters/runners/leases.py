@@ -29,12 +29,25 @@ class Lease:
 
     def __init__(self, opened: int) -> None:
         self._opened = opened
+        self._is_over = False
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        os.close(self._opened)  # which unlocks it
+        self._is_over = True
+        fcntl.flock(self._opened, fcntl.LOCK_UN)  # a program that is being started has it open too
+        os.close(self._opened)
+
+    def lay_down(self) -> None:
+        """Lets others have the folder until `take_up`."""
+        if not self._is_over:
+            fcntl.flock(self._opened, fcntl.LOCK_UN)
+
+    def take_up(self) -> None:
+        """Shares the folder again; whoever calls it knows that nobody has it alone."""
+        if not self._is_over:
+            fcntl.flock(self._opened, fcntl.LOCK_SH | fcntl.LOCK_NB)
 
 
 async def lease_of(folder: Path, *, within_s: float, shared: bool = False) -> Lease:

@@ -18,7 +18,8 @@ the renaming of a link. So a process that dies at any step leaves the old state,
 of these two folders, which `inventory` tells of and the same call, or `destroy`, ends.
 Calls for one sandbox wait for each other, whichever processes they are of: each holds the lease of its
 folder. A command is begun under it and runs beside others, with a share of the lease of `trees`, which a
-restore needs for itself. What waited too long is refused, and nothing is changed.
+restore needs for itself: it lays down its own process's shares, and ends those commands once it has it.
+What waited too long is refused, and nothing is changed: no file, and no command is ended.
 """
 
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -89,7 +90,8 @@ class _Steps:
 class _Run:
     """One command that is running: how to end it, and that it ended."""
 
-    def __init__(self) -> None:
+    def __init__(self, share: Lease) -> None:
+        self.share = share
         self.halt = anyio.Event()
         self.ended = anyio.Event()
 
@@ -161,12 +163,16 @@ class ProcessProvider:
     async def restore(self, sandbox_id: str, ref: str) -> None:
         """Ends the commands of this process, and makes its files what they were.
 
-        Commands of other processes are waited for; where they go on for too long, it is refused.
+        Commands of other processes are waited for; where they go on for too long, it is refused, and
+        those of this process go on too.
         """
         async with self._alone(sandbox_id):
             home = self._held(sandbox_id)
-            await self._end_runs(sandbox_id)
-            with await self._lease(sandbox_id, home / _TREES):
+            with (
+                self._without_own_shares(sandbox_id),
+                await self._lease(sandbox_id, home / _TREES),
+            ):
+                await self._end_runs(sandbox_id)
                 await to_thread.run_sync(self._restore, sandbox_id, ref)
 
     async def diff(self, sandbox_id: str, before: str, after: str) -> ChangeDiff:
@@ -175,7 +181,6 @@ class ProcessProvider:
 
     async def run(self, sandbox_id: str, order: CommandOrder) -> CommandOutcome:
         """Runs a command in its files; several may run at once."""
-        running = _Run()
         async with self._alone(sandbox_id):  # so that no tree is taken away while this begins
             home = self._held(sandbox_id)
             if not (home / "running").exists():
@@ -190,6 +195,7 @@ class ProcessProvider:
                 )
                 _refuse("sandbox_over_quota", sandbox_id, message)
             share = await self._lease(sandbox_id, home / _TREES, shared=True)
+            running = _Run(share)
             self._runs.setdefault(sandbox_id, set()).add(running)
         try:
             with share:
@@ -351,6 +357,21 @@ class ProcessProvider:
         for running in tuple(self._runs.get(sandbox_id, ())):
             running.halt.set()
             await running.ended.wait()
+
+    @contextmanager
+    def _without_own_shares(self, sandbox_id: str) -> Iterator[None]:
+        """Lays down this process's shares of the trees; those of commands that go on are taken up again.
+
+        For whoever is alone at the sandbox: all others wait for that before they ask for the trees, so
+        nobody takes them meanwhile.
+        """
+        for running in self._runs.get(sandbox_id, ()):
+            running.share.lay_down()
+        try:
+            yield
+        finally:
+            for running in self._runs.get(sandbox_id, ()):
+                running.share.take_up()
 
     @asynccontextmanager
     async def _alone(self, sandbox_id: str) -> AsyncIterator[None]:

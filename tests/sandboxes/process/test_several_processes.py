@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
 
 import anyio
@@ -12,7 +13,7 @@ import anyio.lowlevel
 import pytest
 
 from agentctl.adapters.runners.process_provider import ProcessProvider
-from agentctl.domain.sandbox.provider import CommandOutcome, ProviderError
+from agentctl.domain.sandbox.provider import CommandOrder, CommandOutcome, ProviderError
 from agentctl.ids import ulid
 
 ID = ulid(1, b"0123456789")
@@ -218,6 +219,41 @@ async def test_a_restore_waits_for_the_command_of_another_process_and_a_stop_doe
     assert busy.value.diagnostic.code == "sandbox_busy"
     assert beside_it != ref
     assert not begun.exists()
+    assert (tree_of(root) / "a" / "one.txt").read_text() == "one\n"
+
+
+async def test_a_restore_that_is_refused_ends_no_command_of_its_own_process_either(
+    started: ProcessProvider, hasty: ProcessProvider, beside: type_of_beside, root: Path
+) -> None:
+    """And they keep their share of the files: the next one waits for them again."""
+    ref = await started.snapshot(ID, "first")
+    other = beside(("run", "sh", "-c", "touch theirs; sleep 600.9754"))
+    tree, mine = tree_of(root), list[CommandOutcome]()
+    line = "touch mine; until test -e go; do sleep 0.02; done; echo more >>a/one.txt"
+
+    async def run() -> None:
+        order = CommandOrder(argv=("sh", "-c", line), timeout=timedelta(seconds=30))
+        mine.append(await hasty.run(ID, order))
+
+    with anyio.fail_after(30):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(run)
+            while not ((tree / "theirs").exists() and (tree / "mine").exists()):
+                await anyio.lowlevel.checkpoint()
+            with pytest.raises(ProviderError) as busy:
+                await hasty.restore(ID, ref)
+            other.process.kill()
+            other.process.wait(10)
+            third = ProcessProvider(root, sources={}, busy_within_s=0.1)
+            with pytest.raises(ProviderError) as shared:
+                await third.restore(ID, ref)
+            (tree / "go").touch()
+    kept = (tree / "a" / "one.txt").read_text()
+    await third.restore(ID, ref)
+
+    assert busy.value.diagnostic.code == shared.value.diagnostic.code == "sandbox_busy"
+    assert [(one.ending, one.exit_code) for one in mine] == [("exited", 0)]
+    assert kept == "one\nmore\n"
     assert (tree_of(root) / "a" / "one.txt").read_text() == "one\n"
 
 
