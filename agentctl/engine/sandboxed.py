@@ -184,8 +184,8 @@ async def require_open(cluster: Cluster, sandbox_id: str) -> Lending:
         said = f"the sandbox {sandbox_id} was not opened whole"
         raise SandboxError(msgspec.structs.replace(missing, message=said))
     kept = await record_of(cluster.store, sandbox_id)
-    if kept is not None and kept.kind == "draft":  # whoever opened it died before its life began
-        await _begin_life(cluster, sandbox_id, LIFE)
+    if kept is not None and kept.kind == "draft":  # its opener has died, or is about to write it
+        await _begin_unbegun_life(cluster, sandbox_id)
     return lending
 
 
@@ -288,10 +288,28 @@ async def _without_life(cluster: Cluster, sandbox_id: str) -> Lending | None:
 
 
 async def _begin_life(cluster: Cluster, sandbox_id: str, life: timedelta) -> None:
-    """Lets the life of a sandbox that was a draft begin now."""
+    """Lets the life of a sandbox that was a draft begin now, as its opener asks for it.
+
+    It stands above what somebody gave the sandbox who found it without one.
+    """
     record = await record_of(cluster.store, sandbox_id)
-    if record is None:
-        return
+    if record is not None:
+        await _write_life(cluster, record, life)
+
+
+async def _begin_unbegun_life(cluster: Cluster, sandbox_id: str) -> None:
+    """Gives the sandbox of an opener who died the life of one for which nothing was asked.
+
+    The record is read again right before, so that what an opener wrote meanwhile stays. What remains:
+    the store has no compare-and-swap, so an opener whose write comes between that one read and this
+    write gets a sandbox of `LIFE`.
+    """
+    record = await record_of(cluster.store, sandbox_id)
+    if record is not None and record.kind == "draft":
+        await _write_life(cluster, record, LIFE)
+
+
+async def _write_life(cluster: Cluster, record: SandboxRecord, life: timedelta) -> None:
     now = cluster.world.now()
     begun = msgspec.structs.replace(
         record,
@@ -299,7 +317,7 @@ async def _begin_life(cluster: Cluster, sandbox_id: str, life: timedelta) -> Non
         created_at=format_instant(now),
         expires_at=format_instant(now + life),
     )
-    await cluster.store.replace(record_key(sandbox_id), canonical_bytes(begun))
+    await cluster.store.replace(record_key(record.id), canonical_bytes(begun))
 
 
 async def _check_draft(cluster: Cluster, draft_id: str) -> None:

@@ -1,5 +1,6 @@
 """Acceptance cases of graph sandboxes through the door. Source: sandboxes 5, cases 2, 5, 7, 9, 11, 12, 28."""
 
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -8,9 +9,10 @@ import msgspec
 import pytest
 
 from agentctl.domain.sandbox.lending import record_key
-from agentctl.domain.storage.protocol import ObjectStore, UnavailableError
+from agentctl.domain.storage.protocol import ObjectStore, StoredObject, UnavailableError
 from agentctl.engine import sandbox_quotas
-from agentctl.engine.sandboxed import LIFE
+from agentctl.engine.lending import record_of
+from agentctl.engine.sandboxed import LIFE, require_open
 from agentctl.instants import parse_instant
 from agentctl.testing.builders import WIDER_SCHEMA
 from agentctl.testing.crash import Crash, DownStore
@@ -225,3 +227,77 @@ async def test_a_sandbox_made_of_a_draft_has_a_sandboxs_life_where_its_opening_d
         left = parse_instant(shown.listed.expires_at) - at.bench.world.now()
         assert LIFE - timedelta(minutes=1) < left <= LIFE
         assert (await at.must("sandbox_list")).sandboxes[0].expires_at == shown.listed.expires_at
+
+
+class Beside:
+    """A store in which something happens after one of the reads of a key, or just before it is replaced."""
+
+    def __init__(
+        self, inner: ObjectStore, key: str, act: Callable[[], Awaitable[None]], *, after: int = 0
+    ) -> None:
+        self._inner, self._key, self._left, self._act = inner, key, after, act
+        self._before_write = after == 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    async def read(self, key: str) -> StoredObject | None:
+        found = await self._inner.read(key)
+        self._left -= key == self._key
+        if key == self._key and self._left == 0:
+            await self._act()
+        return found
+
+    async def replace(self, key: str, data: bytes) -> None:
+        if key == self._key and self._before_write:
+            await self._act()
+        await self._inner.replace(key, data)
+
+
+@pytest.mark.parametrize("after", [1, 2])
+async def test_the_life_that_an_opener_asked_for_stands_although_it_is_written_while_another_looks(
+    tmp_path: Path, after: int
+) -> None:
+    """Whoever looks saw the draft's record, as of an opener who died, before the asked life was there."""
+    async with desk(tmp_path) as at:
+        draft = await died_before_its_life(at)
+        opened: list[str] = []
+
+        async def open_it() -> None:
+            told = await at.must("sandbox_open", in_=draft, name="mine", ttl_s=7 * 86_400)
+            opened.append(told.expires_at)
+
+        at.bench.wrap_store = lambda store: Beside(store, record_key(draft), open_it, after=after)
+        looking = await at.bench.open()
+        await require_open(looking, draft)
+
+        shown = await at.must("sandbox_show", in_=f"sandbox:{draft}")
+        assert opened == [shown.listed.expires_at]
+        left = parse_instant(shown.listed.expires_at) - at.bench.world.now()
+        assert left > timedelta(days=6)
+
+
+async def test_the_life_that_an_opener_asked_for_stands_above_what_another_wrote_just_before(
+    tmp_path: Path,
+) -> None:
+    """Whoever looks takes the opener for dead, who had yet to write the asked life."""
+    async with desk(tmp_path) as at:
+        edited = await at.must("draft_edit", path="supply.pg", content=WIDER_SCHEMA)
+        key, seen = record_key(edited.draft), list[str]()
+        history, looking = at.cluster.history, await at.bench.open()
+
+        async def look() -> None:
+            await require_open(looking, edited.draft)
+            record = await record_of(looking.store, edited.draft)
+            assert record is not None
+            seen.append(record.kind)
+
+        at.bench.wrap_store = lambda store: Beside(store, key, look)
+        at.cluster = msgspec.structs.replace(await at.bench.open(), history=history)
+        opened = await at.must("sandbox_open", in_=edited.draft, name="mine", ttl_s=7 * 86_400)
+
+        assert seen == ["sandbox"]
+        shown = await at.must("sandbox_show", in_=f"sandbox:{edited.draft}")
+        assert shown.listed.expires_at == opened.expires_at
+        left = parse_instant(opened.expires_at) - at.bench.world.now()
+        assert left > timedelta(days=6)
