@@ -6,6 +6,8 @@ implicit agent of that human. There is no signer, so that nothing here can conse
 
 from collections.abc import Callable, Mapping
 
+import msgspec
+
 from agentctl.domain.policy.caller import Caller
 from agentctl.engine.cluster import Cluster
 from agentctl_tools.door import call
@@ -16,10 +18,19 @@ from agentctl_tools.sandbox_history import is_read_only
 class Entrance:
     """The door with its caller; satisfies `Doorway` of the MCP server."""
 
-    def __init__(self, cluster: Cluster, caller: Caller) -> None:
+    def __init__(
+        self, cluster: Cluster, caller: Caller, *, toolsets: frozenset[str] = frozenset()
+    ) -> None:
+        """Prepares to call.
+
+        Args:
+            cluster: whose operations are called.
+            caller: the agent.
+            toolsets: those of the server, beside the agent role's tools.
+        """
         assert caller.via == "mcp", "what the audit log says of the face is true"
         self._cluster = cluster
-        self._caller = caller
+        self._caller = msgspec.structs.replace(caller, toolsets=tuple(sorted(toolsets)))
 
     @property
     def principal(self) -> str:

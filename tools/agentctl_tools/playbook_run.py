@@ -40,6 +40,7 @@ from agentctl_tools.operation import Call, Envelope, Next, Operation
 from agentctl_tools.playbook_tasks import EDIT, decoded_task, fields_of, task_fault
 from agentctl_tools.playbooks import Name, RunShown, run_shown, store_of, tasks_of
 from agentctl_tools.targets import resource_of
+from agentctl_tools.tool_bounds import unoffered
 
 NAME: Final = "playbook_run"
 CLUSTER: Final = "cluster"
@@ -70,6 +71,9 @@ async def _handle(call: Call) -> Envelope:
         known = await _resumed(call, playbook, call.arguments.resume)
     if isinstance(known, Envelope):
         return known
+    unmakable = _unmakable(call, known)
+    if unmakable:
+        return failed(unmakable, summary="No task was begun.")
     way = _Way(call)
     carried = await carry_on(
         call.cluster, call.caller, known.run, Way(prepare=way.prepare, make=way.make)
@@ -82,7 +86,7 @@ async def _begun(
 ) -> KnownRun | Envelope:
     """Returns a new run; the same where the same was asked for before, unless that one stopped."""
     cluster, caller, given = call.cluster, call.caller, call.arguments
-    barred = await _barred(call, given.within) or _unready(playbook, tasks, given.within)
+    barred = await _barred(call, given.within) or _unready(call, playbook, tasks)
     if barred is not None:
         return barred
     run_id = mint_ulid(cluster.world)
@@ -153,8 +157,9 @@ async def _barred(call: Call, place: str) -> Envelope | None:
     return admitted if isinstance(admitted, Envelope) else None
 
 
-def _unready(playbook: Playbook, tasks: tuple[PlaybookTask, ...], place: str) -> Envelope | None:
+def _unready(call: Call, playbook: Playbook, tasks: tuple[PlaybookTask, ...]) -> Envelope | None:
     """Returns why no task of a playbook is begun; None where all could be."""
+    place = call.arguments.within
     if playbook.hosts == "sandbox" and place == CLUSTER:
         why = "the playbook is for sandboxes, and does not run for real"
         return refused("playbook_task_refused", "$.in", why, remedy="Name a sandbox in `in`.")
@@ -163,7 +168,7 @@ def _unready(playbook: Playbook, tasks: tuple[PlaybookTask, ...], place: str) ->
         return refused("playbook_task_refused", f"playbook:{playbook.id}", why)
     faults: list[Diagnostic] = []
     for task in tasks:
-        fault = task_fault(task.module, task.params) or _misplaced(task, place)
+        fault = task_fault(call.caller, task.module, task.params) or _misplaced(task, place)
         missing = parameters_missing(task.params)
         if missing:
             fault = _needs(task, missing)
@@ -186,6 +191,13 @@ def _misplaced(task: PlaybookTask, place: str) -> Diagnostic | None:
         return None
     why = f"`{task.module}` is about the cluster itself, and not done in a sandbox"
     return error("not_in_a_sandbox", f"task:{task.position}", why)
+
+
+def _unmakable(call: Call, known: KnownRun) -> tuple[Diagnostic, ...]:
+    """Returns why the caller's face does not make what is left of a run, which another may have begun."""
+    left = ((find_operation(t.module), t.params) for t in known.run.tasks[known.state.task :])
+    found = (unoffered(call.caller, o, params) for o, params in left if o is not None)
+    return tuple(fault for fault in found if fault is not None)
 
 
 class _Way:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 import msgspec
 
 from agentctl.diagnostics.diagnostic import Diagnostic, error, warning
+from agentctl.domain.policy.caller import Caller
 from agentctl.domain.sandbox.playbooks import (
     GIVEN_BY_RUN,
     NAME_MAX,
@@ -36,6 +37,7 @@ from agentctl_tools.playbooks import (
     tasks_of,
 )
 from agentctl_tools.sandbox_history import commands_of, own_secrets
+from agentctl_tools.tool_bounds import unoffered
 
 if TYPE_CHECKING:
     from agentctl.engine.sandboxes.store import DataStore
@@ -83,11 +85,14 @@ class FromArguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     target: Target = "cluster"
 
 
-def task_fault(module: str, params: Mapping[str, Any]) -> Diagnostic | None:
-    """Returns why a call cannot be a task of a playbook; None where it can."""
+def task_fault(caller: Caller, module: str, params: Mapping[str, Any]) -> Diagnostic | None:
+    """Returns why a call cannot be a task that a caller writes or runs; None where it can."""
     operation = find_operation(module)
     if operation is None or operation.operation_class == "human_only":
         return _no_task(module, operation)
+    barred = unoffered(caller, operation, params)
+    if barred is not None:
+        return barred
     if not is_repeatable(operation):
         return _refused(module, f"`{module}` is nothing that a run could do, and do once")
     given = sorted(GIVEN_BY_RUN & set(params))
@@ -164,7 +169,7 @@ async def _edit(call: Call) -> Envelope:
         fault = await _add(call, store, playbook)
     else:
         task = await _own(store, playbook, given.task)
-        fault = task if isinstance(task, Diagnostic) else await _change(given, store, task)
+        fault = task if isinstance(task, Diagnostic) else await _change(call, store, task)
     if fault is not None:
         return failed((fault,))
     return await _touched(call, store, playbook, _DONE[given.change])
@@ -175,7 +180,7 @@ async def _add(call: Call, store: "DataStore", playbook: Playbook) -> Diagnostic
     if given.module is None:
         why = "a new task needs a `module`: the operation that it calls"
         return error("invalid_arguments", "$.module", why, remedy="Name one.")
-    fault = task_fault(given.module, given.params or {})
+    fault = task_fault(call.caller, given.module, given.params or {})
     if fault is not None:
         return fault
     if len(await tasks_of(store, playbook)) >= TASKS_MAX:
@@ -187,9 +192,8 @@ async def _add(call: Call, store: "DataStore", playbook: Playbook) -> Diagnostic
     return None
 
 
-async def _change(
-    given: EditArguments, store: "DataStore", task: PlaybookTask
-) -> Diagnostic | None:
+async def _change(call: Call, store: "DataStore", task: PlaybookTask) -> Diagnostic | None:
+    given = call.arguments
     if given.change == "delete":
         await store.delete_playbook_task(task.id)
         return None
@@ -199,7 +203,7 @@ async def _change(
         module=given.module or task.module,
         params=task.params if given.params is None else given.params,
     )
-    fault = task_fault(wanted.module, wanted.params)
+    fault = task_fault(call.caller, wanted.module, wanted.params)
     if fault is None:
         await store.update_playbook_task(wanted)
     return fault

@@ -26,6 +26,8 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     """The human whom an agent acts for."""
     scopes: tuple[str, ...] | None = None
     """What the token it came with is good for, sorted; None where it came without one."""
+    toolsets: tuple[str, ...] = ()
+    """What the MCP server that it came through offers beside the agent role's tools, sorted."""
     at_terminal: bool = False
     """Whether it is the local operator's own process, which may use paths outside the folder."""
 

@@ -151,7 +151,7 @@ def _mcp(
             if status_for(found.code) != UNAUTHORIZED:
                 raise BearerUnknownError(found.message)
             return None
-        door = Entrance(premises.cluster, found.caller)
+        door = Entrance(premises.cluster, found.caller, toolsets=toolsets)
         return Bearer(
             door=door,
             principal=door.principal,

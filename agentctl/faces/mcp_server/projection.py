@@ -14,6 +14,7 @@ import msgspec
 
 from agentctl_tools.catalog import OPERATIONS
 from agentctl_tools.operation import Operation
+from agentctl_tools.tool_bounds import HIDDEN
 
 ENVELOPE_SCHEMA: Final[dict[str, Any]] = {
     "type": "object",
@@ -39,19 +40,6 @@ DEFAULTS: Final[Mapping[str, Mapping[str, object]]] = {
 one call reconciles once."""
 TOOLSETS: Final = ("operator", "commands", "rows", "playbooks")
 """What ``--toolsets`` takes; off by default. Their operations say in `toolset` which they are of."""
-HIDDEN: Final[Mapping[str, frozenset[str]]] = {
-    "plan": frozenset({"keep"}),
-    "apply": frozenset({"plan_file", "wait_s"}),
-    "refresh": frozenset({"wait_s"}),
-    "import": frozenset({"wait_s"}),
-    "mutate": frozenset({"wait_s"}),
-    "sandbox_merge": frozenset({"wait_s"}),
-    "query": frozenset({"deadline_s", "memory_bytes"}),
-    "run_query": frozenset({"deadline_s", "memory_bytes"}),
-    "force_unlock": frozenset({"confirmation"}),
-    "reconcile": frozenset({"once", "interval_s", "ref"}),
-}
-"""Arguments that only the command line has."""
 DESCRIPTIONS: Final[Mapping[str, str]] = {
     "approve": (
         "Real. Your half of an approval, never consent. With `gate`: asks a human to decide it "

@@ -88,7 +88,7 @@ async def _serve_opened(
         return (agent,)
 
     async with sweeping(cluster, _tell_of_sweeps):
-        await serve_stdio(Entrance(cluster, agent), toolsets=toolsets)
+        await serve_stdio(Entrance(cluster, agent, toolsets=toolsets), toolsets=toolsets)
     return ()
 
 
