@@ -2,41 +2,45 @@
 
 What a person consents to is one commit of the sandbox's branch, by the digest of what it names; rows
 that were written later are not merged. The merge is decided anew on whatever `main` is then, and in
-a conflict nothing is merged. Its commit bears a nonce that follows from the proposal, so an apply
-that died in it is gone on with. Source: sandboxes 4, ChangeSet; ADR 27.
+a conflict nothing is merged. The step is like that of a revert: behind the lease of `main`, a sidecar
+and a decision that is held against the graph once more. Source: sandboxes 4, ChangeSet; ADR 27.
 """
 
-from typing import TYPE_CHECKING, Final, cast
+from typing import Final
 
 import msgspec
 
-from agentctl.diagnostics.diagnostic import Diagnostic, error, warning
+from agentctl.diagnostics.diagnostic import Diagnostic, error
 from agentctl.domain.plan.merges import ProposedMerge, RowsHome
 from agentctl.domain.plan.model import Change
 from agentctl.domain.policy.caller import Caller
 from agentctl.domain.sandbox.lending import Lending, trunk_of
-from agentctl.domain.storage.protocol import BackendError
+from agentctl.engine.advance import graph_moved
 from agentctl.engine.branches import Call
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.consent import consented, fresh_gate, spend
-from agentctl.engine.erasure import NONCE_DIGITS, answered, see
 from agentctl.engine.freezing import FrozenError
 from agentctl.engine.gather import observe_graph
 from agentctl.engine.graph_data import Place, named, place_of
-from agentctl.engine.leases import StateLockHeldError
+from agentctl.engine.leases import CLUSTER, StateLockHeldError
 from agentctl.engine.lending import SandboxError
-from agentctl.engine.moving import Held, graph_busy, hold_graph
-from agentctl.engine.proposals import forget_merges, merge_key, put_merge, standing_merges
+from agentctl.engine.moving import Held, Move, graph_busy, hold_graph, make, sidecar_of
+from agentctl.engine.proposals import (
+    drop_merges,
+    forget_merges,
+    merge_key,
+    put_merge,
+    standing_merges,
+)
 from agentctl.engine.running import Running
-from agentctl.engine.sandbox_merging import FIRST, refusal
+from agentctl.engine.sandbox_merging import refusal, waits
 from agentctl.engine.sandboxed import inside, require_open
+from agentctl.engine.sidecars import read_sidecars
 from agentctl.engine.world import mint_ulid, stamp_now
 from agentctl.graph.branching.names import parse_commit_id
 from agentctl.graph.branching.told import MergeReport
 from agentctl.graph.port import GraphError, Stamp
-
-if TYPE_CHECKING:
-    from agentctl.graph.data_port import GraphData
+from agentctl.ids import graph_address
 
 FAILED: Final = "sandbox_merge_refused"
 
@@ -62,24 +66,53 @@ async def propose_merge(
         call: which graph, and why.
         lending: what the sandbox was lent.
     """
-    if not call.intent.strip():
-        why = "`sandbox_merge` needs an intent: why it is wanted"
-        return Proposing(diagnostics=(error("intent_required", "intent", why),))
     place = await place_of(cluster, call.graph)
-    refused = await refusal(cluster, inner, place, lending, call.graph)
+    refused = _no_intent(call) or await refusal(cluster, inner, place, lending, call.graph)
     if refused is not None:
         return Proposing(diagnostics=(refused,))
     try:
         with named(call.graph, place.root):
             report = await place.data.merge_preview(place.root, trunk_of(lending.sandbox))
-            if report.outcome in {"conflicts", "already_up_to_date"}:
+            if report.outcome == "conflicts":
                 return Proposing(report=report, diagnostics=report.diagnostics)
-            made = await _proposal(cluster, inner, caller, call, lending, place, report)
-            proposed = await put_merge(cluster.store, made)
+            if report.outcome == "already_up_to_date" or not report.counts:
+                told = msgspec.structs.replace(report, outcome="already_up_to_date")
+                return Proposing(report=told)
+            made = await _proposal(cluster, caller, call, lending, place, report)
+            refused = await waits(inner, place, lending, call.graph, at=made.commit)
+            proposed = None if refused is not None else await put_merge(cluster.store, made)
             await _require_still_open(cluster, lending.sandbox)
     except (GraphError, SandboxError) as failure:
         return Proposing(diagnostics=(failure.diagnostic,))
-    return Proposing(proposed=proposed, report=report)
+    told = () if refused is None else (refused,)
+    return Proposing(proposed=proposed, report=report, diagnostics=told)
+
+
+def _no_intent(call: Call) -> Diagnostic | None:
+    if call.intent.strip():
+        return None
+    return error("intent_required", "intent", "`sandbox_merge` needs an intent: why it is wanted")
+
+
+async def withdraw_merge(
+    cluster: Cluster, sandbox_id: str, graph: str, *, by: str = ""
+) -> ProposedMerge | Diagnostic | None:
+    """Takes back what was proposed of a sandbox for a graph; returns it, or why it cannot be.
+
+    Raises:
+        StateLockHeldError: another command is at work, which may be carrying it out.
+    """
+    async with cluster.leases.hold(CLUSTER, principal=by, operation="sandbox_merge"):
+        begun = await read_sidecars(cluster.store)
+        if any(sidecar.graph_id == graph for sidecar in begun.sidecars) or begun.strange:
+            return error(
+                "cluster_recovery_pending",
+                graph_address(graph),
+                f"an apply that was interrupted may have merged into graph {graph}",
+                remedy="agentctl refresh",
+            )
+        found = await drop_merges(cluster.store, sandbox_id, graph)
+        return found[-1] if found else None
 
 
 async def _require_still_open(cluster: Cluster, sandbox_id: str) -> None:
@@ -91,9 +124,8 @@ async def _require_still_open(cluster: Cluster, sandbox_id: str) -> None:
         raise
 
 
-async def _proposal(  # noqa: PLR0913  # as of `propose_merge`, and what a merge would do
+async def _proposal(  # as of `propose_merge`, and what a merge would do
     cluster: Cluster,
-    inner: Cluster,
     caller: Caller,
     call: Call,
     lending: Lending,
@@ -103,8 +135,6 @@ async def _proposal(  # noqa: PLR0913  # as of `propose_merge`, and what a merge
     head = parse_commit_id(report.theirs)
     assert head is not None, report.theirs
     content = await place.data.content_at(place.root, head.n, branch=head.branch)
-    within = cast("GraphData", inner.graphs.port)
-    differ = await within.diff(place.root, FIRST, str(head.n), sample=0)
     assert content is not None, "the head names something"
     return ProposedMerge(
         id=mint_ulid(cluster.world),
@@ -116,8 +146,8 @@ async def _proposal(  # noqa: PLR0913  # as of `propose_merge`, and what a merge
         commit=head.n,
         content=content,
         rows=tuple(
-            RowsHome(type=t.type, inserted=t.inserted, updated=t.updated, deleted=t.deleted)
-            for t in differ.types
+            RowsHome(type=c.type, inserted=c.inserted, updated=c.updated, deleted=c.deleted)
+            for c in report.counts
         ),
         by=caller.id,
         intent=call.intent,
@@ -131,7 +161,9 @@ async def merge_proposed(running: Running, change: Change) -> None:
     proposed = next((p for p in standing if p.digest == change.before_digest), None)
     await running.started(change)
     if proposed is None:
-        await _failed(running, change, _ended(change, "the sandbox has ended, or took it back"))
+        await _failed(
+            running, change, _refused(change, "the sandbox has ended, or it was replaced")
+        )
         return
     try:
         async with hold_graph(running, proposed.graph, "sandbox_merge") as held:
@@ -143,91 +175,85 @@ async def merge_proposed(running: Running, change: Change) -> None:
 async def _merge_held(
     running: Running, change: Change, proposed: ProposedMerge, held: Held
 ) -> None:
-    cluster = running.task.cluster
-    refused = await _refused(cluster, change, proposed)
-    if refused is not None:
-        await _failed(running, change, refused)
+    told = await _why_not(running.task.cluster, change, proposed)
+    if told:
+        await _failed(running, change, *told)
         return
     approval_id = await consented(running, change, fresh_gate(running, change, held.live))
     if approval_id is None:
         return
-    await cluster.leases.check(running.task.lease)
-    stamp = running.stamp(epoch=held.lease.epoch, nonce=proposed.digest[:NONCE_DIGITS])
-    stamp = msgspec.structs.replace(stamp, intent=proposed.intent)
-    try:
-        report = await _merged(cluster, proposed, stamp)
-    except GraphError as failure:
-        await _failed(running, change, failure.diagnostic)
-        return
-    except BackendError as failure:
-        told = warning(
-            "outcome_unknown",
-            change.resource,
-            f"the merge was begun, and whether it is through could not be seen: {failure}",
-            remedy="agentctl apply",
-        )
-        await _failed(running, change, told, how="unknown")
-        return
-    if report.outcome == "conflicts":
-        running.told.add(*report.diagnostics)
-        why = f"the rows are in conflict ({report.conflict_count}); nothing was merged"
-        await _failed(running, change, _ended(change, why))
+    live, cluster = held.live, running.task.cluster
+    assert live.incarnation is not None
+    assert live.source_digest is not None
+    place = await place_of(cluster, proposed.graph)
+
+    async def act(stamp: Stamp) -> int:
+        stamp = msgspec.structs.replace(stamp, intent=proposed.intent)
+        with named(proposed.graph, place.root):
+            report = await place.data.merge(
+                place.root, proposed.branch, at=proposed.commit, stamp=stamp
+            )
+        made = parse_commit_id(report.commit or report.ours)
+        assert made is not None
+        return made.n
+
+    sidecar = sidecar_of(
+        running,
+        held,
+        "schema_apply",
+        live.incarnation,
+        schema_digest=live.source_digest,
+        approval_id=approval_id,
+    )
+    seen = await make(running, Move(change=change, sidecar=sidecar, act=act))
+    if seen is None:
+        running.hold_back_one(change.resource, FAILED)
         return
     running.carried_out.append(merge_key(proposed))
-    await see(running, proposed.graph)
+    running.state = graph_moved(
+        running.state, live=seen, schema_digest=live.source_digest, at=running.at
+    )
     spend(running, approval_id)
     await running.finished(change, "done")
 
 
-async def _merged(cluster: Cluster, proposed: ProposedMerge, stamp: Stamp) -> MergeReport:
-    """Merges; what was merged already is so still.
-
-    Raises:
-        GraphError: the graph refused it.
-        BackendError: nobody answered, or the storage failed.
-    """
-    place = await place_of(cluster, proposed.graph)
-    reports: list[MergeReport] = []
-
-    async def act() -> None:
-        report = await place.data.merge(
-            place.root, proposed.branch, at=proposed.commit, stamp=stamp
-        )
-        reports.append(report)
-
-    with named(proposed.graph, place.root):
-        await answered(act)
-    return reports[-1]
-
-
-async def _refused(cluster: Cluster, change: Change, proposed: ProposedMerge) -> Diagnostic | None:
-    """Returns why it cannot be merged now, looking at everything again."""
+async def _why_not(
+    cluster: Cluster, change: Change, proposed: ProposedMerge
+) -> tuple[Diagnostic, ...]:
+    """Returns why it cannot be merged now, looking at everything again; nothing where it can."""
     try:
         lending = await require_open(cluster, proposed.sandbox)
+        place = await place_of(cluster, proposed.graph)
         async with inside(cluster, proposed.sandbox) as inner:
-            place = await place_of(cluster, proposed.graph)
-            found = await refusal(cluster, inner, place, lending, proposed.graph)
-        if found is None:
-            content = await place.data.content_at(
-                place.root, proposed.commit, branch=proposed.branch
-            )
-            live = await observe_graph(cluster, proposed.graph)
-            if (content, live.incarnation) != (proposed.content, proposed.incarnation):
-                found = _ended(change, "the sandbox or the graph is another than when it was")
+            graph, at = proposed.graph, proposed.commit
+            found = await refusal(cluster, inner, place, lending, graph, at=at)
+        if found is not None:
+            return (found,)
+        content = await place.data.content_at(place.root, proposed.commit, branch=proposed.branch)
+        live = await observe_graph(cluster, proposed.graph)
+        if (content, live.incarnation) != (proposed.content, proposed.incarnation):
+            return (_refused(change, "the sandbox or the graph is another than when it was"),)
+        with named(proposed.graph, place.root):
+            report = await place.data.merge_preview(place.root, proposed.branch, at=proposed.commit)
     except (SandboxError, GraphError) as failure:
-        return failure.diagnostic
-    return found
+        return (failure.diagnostic,)
+    if report.outcome == "conflicts":
+        why = f"the rows are in conflict ({report.conflict_count}); nothing was merged"
+        return (*report.diagnostics, _refused(change, why))
+    if report.outcome == "already_up_to_date":
+        why = "`main` took these rows over before; what was taken back since does not come again"
+        return (_refused(change, why),)
+    return ()
 
 
-async def _failed(
-    running: Running, change: Change, told: Diagnostic, *, how: str = "not_done"
-) -> None:
-    running.told.add(msgspec.structs.replace(told, path=change.resource))
+async def _failed(running: Running, change: Change, *told: Diagnostic) -> None:
+    running.told.add(*told[:-1])
+    running.told.add(msgspec.structs.replace(told[-1], path=change.resource))
     running.hold_back_one(change.resource, FAILED)
-    await running.finished(change, "unknown" if how == "unknown" else "not_done", FAILED)
+    await running.finished(change, "not_done", FAILED)
 
 
-def _ended(change: Change, why: str) -> Diagnostic:
+def _refused(change: Change, why: str) -> Diagnostic:
     sandbox, graph = change.resource.partition("@")[2], change.resource.partition("@")[0]
     graph_id = graph.removeprefix("graph.")
     return error(

@@ -118,7 +118,7 @@ async def _erase_held(running: Running, change: Change, disposal: Disposal, held
         await graphs.erase(disposal.graph, observed=held.live.commit, stamp=stamp)
 
     try:
-        await answered(act)
+        await _answered(act)
     except GraphError as failure:
         await _failed(running, change, failure.diagnostic, how="not_done")
         return
@@ -132,13 +132,13 @@ async def _erase_held(running: Running, change: Change, disposal: Disposal, held
         await _failed(running, change, told, how="unknown")
         return
     running.carried_out.append(disposal_key(disposal))
-    await see(running, disposal.graph)
+    await _seen(running, disposal.graph)
     spend(running, approval_id)
     await running.finished(change, "done")
 
 
-async def answered(act: Callable[[], Awaitable[None]]) -> None:
-    """Makes a commit that may be asked for again, and goes on with it where no answer came.
+async def _answered(act: Callable[[], Awaitable[None]]) -> None:
+    """Makes the commit, and goes on with it where no answer came.
 
     Raises:
         GraphError: the graph refused it.
@@ -152,8 +152,8 @@ async def answered(act: Callable[[], Awaitable[None]]) -> None:
     return await act()
 
 
-async def see(running: Running, graph_id: str) -> None:
-    """Records where the graph is now, so that what this apply did to its data is no drift."""
+async def _seen(running: Running, graph_id: str) -> None:
+    """Records where the graph is now, so that the erasure is no drift."""
     live = await observe_graph(running.task.cluster, graph_id)
     graph = running.task.desired.graph(graph_id)
     wanted = graph.schema.digest if graph is not None else live.source_digest or ""

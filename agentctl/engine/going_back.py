@@ -6,6 +6,7 @@ says: such a branch has no place in the ledger, and keeps its own schema.
 """
 
 from collections.abc import Mapping
+from typing import Final
 
 from agentctl.domain.ledger.roots import renamed_roots
 from agentctl.domain.ledger.state import State
@@ -13,9 +14,12 @@ from agentctl.domain.ops.record import DATA_ACTIONS, Op, Snapshot
 from agentctl.domain.plan.merges import sandbox_of
 from agentctl.domain.plan.reverts import Revert, key_of
 from agentctl.engine.cluster import Cluster
-from agentctl.engine.graph_data import has_data, place_of
+from agentctl.engine.graph_data import branch_commits, has_data, place_of
 from agentctl.graph.layout import MAIN
 from agentctl.ids import graph_address, schema_address, split_branch
+
+COMMITS_MAX: Final = 1000
+"""How far back the commit of an op is looked for."""
 
 
 def moved_data(op: Op) -> tuple[str, ...]:
@@ -24,8 +28,8 @@ def moved_data(op: Op) -> tuple[str, ...]:
         return (op.component.removeprefix("graph."),)
     if op.action not in {"apply", "rollback"}:
         return ()
-    keys = [key_of(target) or merged_into(target) for target in op.targets]
-    return tuple(key for key in keys if key is not None) if None not in keys else ()
+    found = dict.fromkeys(key_of(target) or merged_into(target) for target in op.targets)
+    return tuple(key for key in found if key is not None) if None not in found else ()
 
 
 def merged_into(target: str) -> str | None:
@@ -59,8 +63,19 @@ async def reverts_of(cluster: Cluster, op_id: str | None) -> tuple[Revert, ...]:
         return reverts_to(pre, None)
     found: list[Revert] = []
     for key in keys:
-        found += await reverts_at(cluster, pre, key)
+        if await brought_rows(cluster, op, key):
+            found += await reverts_at(cluster, pre, key)
     return tuple(found)
+
+
+async def brought_rows(cluster: Cluster, op: Op, key: str) -> bool:
+    """Returns whether *op* moved the data of a branch; of a merge that an apply held back it did not."""
+    if op.action != "apply":
+        return True
+    graph, branch = split_branch(key)
+    graph = await _named_now(cluster, graph)
+    commits = await branch_commits(cluster, graph, branch, limit=COMMITS_MAX)
+    return any(commit.op == op.id for commit in commits)
 
 
 async def reverts_at(cluster: Cluster, pre: Snapshot, key: str) -> tuple[Revert, ...]:

@@ -1,4 +1,8 @@
-"""Reads, writes and takes back what was proposed to be merged from sandboxes into protected graphs. ADR 27."""
+"""Reads, writes and takes back what was proposed to be merged from sandboxes into protected graphs. ADR 27.
+
+Each proposal has a key of its own, and the newest of a sandbox and a graph is the one that stands: so
+nothing needs a lock, and what an apply has carried out is removed by its own key and no other.
+"""
 
 from typing import Final
 
@@ -9,55 +13,43 @@ from agentctl.canonical import canonical_bytes
 from agentctl.domain.plan.merges import ProposedMerge
 from agentctl.domain.storage.protocol import ObjectStore
 from agentctl.engine.cluster import Cluster
-from agentctl.engine.leases import CLUSTER
 
 MERGES: Final = "__cluster/merges/"
 
 
 def merge_key(proposed: ProposedMerge) -> str:
-    """Returns where a proposal lies; one stands for a sandbox and a graph at a time."""
-    return _key(proposed.sandbox, proposed.graph)
+    """Returns where a proposal lies."""
+    return f"{_room(proposed.sandbox, proposed.graph)}{proposed.id}.json"
 
 
 async def standing_merges(cluster: Cluster) -> tuple[ProposedMerge, ...]:
-    """Returns the proposals, by key; what is none of this release is passed over.
+    """Returns the proposals that stand, by sandbox and graph; what is none of this release is passed over.
 
     In a sandbox there are none: nothing of the real graphs is decided there.
     """
     if cluster.sandbox is not None:
         return ()
-    read = [await _read(cluster.store, key) for key in await cluster.store.list(MERGES)]
-    return tuple(proposed for proposed in read if proposed is not None)
+    newest = {(p.sandbox, p.graph): p for p in await _listed(cluster.store, MERGES)}
+    return tuple(newest.values())
 
 
 async def put_merge(store: ObjectStore, wanted: ProposedMerge) -> ProposedMerge:
     """Returns the proposal that stands from now on: one of the same rows, or *wanted* in its place."""
-    key = merge_key(wanted)
-    while not await store.create(key, canonical_bytes(wanted)):
-        there = await _read(store, key)
-        if there is not None and _is_same(there, wanted):
-            return there
-        await store.delete(key)
+    others = await _listed(store, _room(wanted.sandbox, wanted.graph))
+    if others and _is_same(others[-1], wanted):
+        return others[-1]
+    await store.create(merge_key(wanted), canonical_bytes(wanted))
+    for proposed in others:
+        await store.delete(merge_key(proposed))
     return wanted
 
 
-async def withdraw_merge(
-    cluster: Cluster, sandbox_id: str, graph: str, *, by: str = ""
-) -> ProposedMerge | None:
-    """Takes back what was proposed of a sandbox for a graph; returns it.
-
-    Raises:
-        StateLockHeldError: another command is at work, which may be carrying it out.
-    """
-    async with cluster.leases.hold(CLUSTER, principal=by, operation="sandbox_merge"):
-        found = await _read(cluster.store, _key(sandbox_id, graph))
-        await drop_merge(cluster.store, sandbox_id, graph)
-        return found
-
-
-async def drop_merge(store: ObjectStore, sandbox_id: str, graph: str) -> None:
-    """Takes away what was proposed of a sandbox for a graph, whose rows are home by now."""
-    await store.delete(_key(sandbox_id, graph))
+async def drop_merges(store: ObjectStore, sandbox_id: str, graph: str) -> tuple[ProposedMerge, ...]:
+    """Takes away what was proposed of a sandbox for a graph; returns it, the newest last."""
+    found = await _listed(store, _room(sandbox_id, graph))
+    for proposed in found:
+        await store.delete(merge_key(proposed))
+    return found
 
 
 async def forget_merges(store: ObjectStore, sandbox_id: str) -> None:
@@ -67,16 +59,21 @@ async def forget_merges(store: ObjectStore, sandbox_id: str) -> None:
     await prune(store, f"{MERGES}{sandbox_id}/")
 
 
-def _key(sandbox_id: str, graph: str) -> str:
-    return f"{MERGES}{sandbox_id}/{graph}.json"
+def _room(sandbox_id: str, graph: str) -> str:
+    return f"{MERGES}{sandbox_id}/{graph}/"
 
 
-async def _read(store: ObjectStore, key: str) -> ProposedMerge | None:
-    data = await store.read(key)
-    try:
-        return None if data is None else msgspec.json.decode(data.data, type=ProposedMerge)
-    except msgspec.DecodeError:
-        return None
+async def _listed(store: ObjectStore, prefix: str) -> tuple[ProposedMerge, ...]:
+    """Returns the proposals below *prefix*, by sandbox, graph and time."""
+    found: list[ProposedMerge] = []
+    for key in await store.list(prefix):
+        data = await store.read(key)
+        try:
+            if data is not None:
+                found.append(msgspec.json.decode(data.data, type=ProposedMerge))
+        except msgspec.DecodeError:
+            continue
+    return tuple(found)
 
 
 def _is_same(there: ProposedMerge, wanted: ProposedMerge) -> bool:

@@ -15,7 +15,14 @@ from agentctl.engine.advance import recorded_digests
 from agentctl.engine.apply import apply
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.events import OnEvent
-from agentctl.engine.going_back import merged_into, moved_data, number_at, other_schemas, reverts_at
+from agentctl.engine.going_back import (
+    brought_rows,
+    merged_into,
+    moved_data,
+    number_at,
+    other_schemas,
+    reverts_at,
+)
 from agentctl.engine.graph_data import place_of
 from agentctl.engine.ledger import Head
 from agentctl.engine.planning import Planned, make_plan
@@ -75,6 +82,9 @@ async def undoing(
             return found
         op, to, is_data = found
         with_data = with_data or is_data
+        left = None if with_data else await _rows_left(cluster, op)
+        if left is not None:
+            return left
     assert to is not None, "a rollback goes to an object, or to before an op"
     moving = _moving(history, above=to)
     undone = op if op is not None else next(iter(reversed(moving)), None)
@@ -143,19 +153,29 @@ async def _before(
     return await _before_moves(cluster, op, history)
 
 
+async def _rows_left(cluster: Cluster, op_id: str) -> Diagnostic | None:
+    """Returns why a rollback of definitions alone would leave half of what an op did."""
+    op = await cluster.journal.get(op_id)
+    assert op is not None, op_id
+    merged = dict.fromkeys(graph for t in op.targets if (graph := merged_into(t)) is not None)
+    graphs = [graph for graph in merged if await brought_rows(cluster, op, graph)]
+    if not graphs:
+        return None
+    why = f"it brought rows of a sandbox into {', '.join(graphs)} besides what it defined"
+    remedy = f"agentctl rollback --op {op.id} --with-data: its graphs go back to what they held"
+    return _not_undoable(op, why, remedy)
+
+
 async def _before_moves(
     cluster: Cluster, op: Op, history: tuple[Head, ...]
 ) -> tuple[str, int, bool] | Diagnostic:
-    """What moved definitions is undone by the ledger object from which it had begun.
-
-    Where rows of a sandbox came with them, the data of then is wanted too.
-    """
+    """What moved definitions is undone by the ledger object from which it had begun."""
     pre = await cluster.journal.pre(op.id)
     if not any(head.envelope.op == op.id and head.envelope.kind != "fence" for head in history):
         return _not_undoable(op, "no ledger object is its: it moved no definition")
     if pre is None or pre.seq is None:
         return _not_undoable(op, "there was no ledger before it")
-    return op.id, pre.seq, any(merged_into(target) is not None for target in op.targets)
+    return op.id, pre.seq, False
 
 
 async def _before_write(
@@ -163,6 +183,8 @@ async def _before_write(
 ) -> tuple[str, int, bool] | Diagnostic:
     """A write of rows moved data alone: what is defined now stays, if it is what the data of then has."""
     pre = await cluster.journal.pre(op.id)
+    if not any([await brought_rows(cluster, op, key) for key in keys]):
+        return _not_undoable(op, "it brought no rows")
     for key in keys:
         graph, branch = split_branch(key)
         reverts = () if pre is None else await reverts_at(cluster, pre, key)

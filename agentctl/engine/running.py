@@ -277,7 +277,7 @@ def _contents_of(desired: DesiredCluster) -> dict[str, Callable[[], bytes | None
 
 
 def _of_graph(change: Change, own: str, graph_id: str) -> bool:
-    if change.resource == own:
+    if change.resource == own or change.resource.startswith(f"{own}@"):
         return True
     parts = change.resource.split(".")
     if parts[0] in {"schema", "query"}:

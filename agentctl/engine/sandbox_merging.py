@@ -76,10 +76,16 @@ async def merge_sandbox(
     return msgspec.structs.replace(made, diagnostics=(*made.diagnostics, *told))
 
 
-async def refusal(
-    cluster: Cluster, inner: Cluster, place: Place, lending: Lending, graph: str
+async def refusal(  # whose rows come where
+    cluster: Cluster,
+    inner: Cluster,
+    place: Place,
+    lending: Lending,
+    graph: str,
+    *,
+    at: int | None = None,
 ) -> Diagnostic | None:
-    """Returns why the sandbox's branch of a graph cannot be merged now."""
+    """Returns why commit *at* of the sandbox's branch of a graph, or its head, cannot be merged now."""
     lent = lending.graphs.get(place.root)
     live = await observe_graph(cluster, graph)
     if lent is None or live.incarnation != lent.incarnation:
@@ -91,13 +97,15 @@ async def refusal(
             remedy="A graph that was made in the sandbox comes home by its declaration, an apply"
             " and a load.",
         )
-    return await _waits(inner, place, lending, graph)
+    return await waits(inner, place, lending, graph, at=at)
 
 
-async def _waits(inner: Cluster, place: Place, lending: Lending, graph: str) -> Diagnostic | None:
-    """Returns what the real graph needs first: the schema, where the sandbox has changed it."""
+async def waits(
+    inner: Cluster, place: Place, lending: Lending, graph: str, *, at: int | None = None
+) -> Diagnostic | None:
+    """Returns what the real graph needs first: the schema, where the sandbox has changed it by then."""
     within = cast("GraphData", inner.graphs.port)
-    theirs = await within.schema_at(place.root)
+    theirs = await within.schema_at(place.root, at=None if at is None else str(at))
     before = await within.schema_at(place.root, at=FIRST)
     if not plan_migration(before, catalog_of(theirs)).steps:
         return None

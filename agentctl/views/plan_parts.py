@@ -305,7 +305,7 @@ def _effect(gate: Gate) -> tuple[str, ...]:
 def _counts(plan: PlanShown) -> str:
     told = [
         f"{n} to {verb}"
-        for verb in ("create", "update", "move", "forget", "delete")
+        for verb in ("create", "update", "merge", "move", "forget", "delete")
         if (n := sum(verb_of(c) == verb and c.disposition != "derived" for c in plan.changes))
     ]
     waiting = sum(c.reason == "approval_required" for c in plan.changes)

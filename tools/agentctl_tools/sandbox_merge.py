@@ -3,10 +3,11 @@
 Into a protected graph it is proposed, shown in each plan behind a gate, and carried out by an apply.
 """
 
+from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.domain.plan.merges import ProposedMerge
 from agentctl.domain.sandbox.lending import Lending, sandbox_of, trunk_of
-from agentctl.engine.bringing_home import propose_merge
-from agentctl.engine.proposals import drop_merge, withdraw_merge
+from agentctl.engine.bringing_home import propose_merge, withdraw_merge
+from agentctl.engine.proposals import drop_merges
 from agentctl.engine.sandbox_merging import merge_sandbox
 from agentctl.engine.sandboxed import inside, require_open
 from agentctl.graph.layout import MAIN
@@ -50,7 +51,7 @@ async def _merge(call: Call) -> Envelope:
         async with inside(cluster, entered) as inner:
             written = await merge_sandbox(cluster, inner, call.caller, asked, lending)
         if written.op is not None and written.op.status == "success":
-            await drop_merge(cluster.store, entered, given.graph)
+            await drop_merges(cluster.store, entered, given.graph)
         return BroughtHome(**common(given, written), report=written.value)
 
     return await once(call, "sandbox_merge", BroughtHome, act, _told)
@@ -91,6 +92,8 @@ async def _propose(call: Call, lending: Lending) -> Envelope:
 async def _withdraw(call: Call, sandbox_id: str) -> Envelope:
     given = call.arguments
     gone = await withdraw_merge(call.cluster, sandbox_id, given.graph, by=call.caller.id)
+    if isinstance(gone, Diagnostic):
+        return failed((gone,), summary="Nothing was taken back.")
     answer = BroughtHome(ok=True, graph=given.graph, op=None, report=None, proposed=gone)
     return done("Taken back." if gone else "Nothing was proposed.", data=answer)
 
@@ -98,7 +101,7 @@ async def _withdraw(call: Call, sandbox_id: str) -> Envelope:
 def _told(answer: Merged) -> str:
     assert answer.report is not None
     if answer.report.outcome == "already_up_to_date":
-        return "There was nothing to merge."
+        return "There was nothing to merge; what was taken back of it since does not come again."
     return "The rows are merged; the sandbox is as it was."
 
 

@@ -127,11 +127,13 @@ def requirements(
 def covers(written: str, resource: str) -> bool:
     """Returns whether the address *written* in a rule or a delegation is about *resource*.
 
-    A graph covers its schema and its queries; a last part ``*`` stands for every name.
+    A graph covers its schema, its queries and what is done to its data (``graph.<id>@…``); a last
+    part ``*`` stands for every name.
     """
-    if _names(written, resource):
+    owner = resource.partition("@")[0]
+    if _names(written, resource) or _names(written, owner):
         return True
-    parsed = parse_address(resource)
+    parsed = parse_address(owner)
     if parsed is None or parsed.graph is None or parsed.kind not in {"schema", "query"}:
         return False
     return _names(written, graph_address(parsed.graph))

@@ -30,7 +30,7 @@ class RowsHome(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class ProposedMerge(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``__cluster/merges/<sandbox>/<graph>.json``, create-only; removed when it was carried out."""
+    """``__cluster/merges/<sandbox>/<graph>/<id>.json``, create-only; removed when it was carried out."""
 
     version: Literal[1] = 1
     id: str

@@ -146,8 +146,8 @@ FORMATS: Final = (
     _format("disposal", "__cluster/disposals/<id>.json", rf"__cluster/disposals/{_PART}\.json"),
     _format(
         "proposed merge",
-        "__cluster/merges/<sandbox>/<graph>.json",
-        rf"__cluster/merges/{_PART}/{_PART}\.json",
+        "__cluster/merges/<sandbox>/<graph>/<id>.json",
+        rf"__cluster/merges/{_PART}/{_PART}/{_PART}\.json",
     ),
     _format("binding", "__cluster/binding.json", r"__cluster/binding\.json"),
     _format("proof of the store", "__cluster/probe.json", r"__cluster/probe\.json"),

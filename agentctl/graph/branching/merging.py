@@ -62,17 +62,19 @@ class _Met(msgspec.Struct, frozen=True, kw_only=True):
 async def preview(
     roots: GraphRoots, graph_id: str, source: str, *, into: str = MAIN, at: int | None = None
 ) -> MergeReport:
-    """Returns what `merge` would say now; writes nothing.
+    """Returns what `merge` would say now, with the counts of a fast-forward too; writes nothing.
 
     Raises:
         GraphError: as `merge`.
     """
     ours = require_live(graph_id, await roots.head(graph_id, into))
     met = await _met(roots, graph_id, ours, await _theirs(roots, graph_id, source, at))
-    if met.outcome != "merged":
-        return met.report(met.outcome)
+    outcome = met.outcome
+    if outcome == "already_up_to_date":
+        return met.report(outcome)
     await _check_kept(roots, graph_id, met)
-    return _reported(graph_id, met, await _planned(roots, graph_id, met))
+    report = _reported(graph_id, met, await _planned(roots, graph_id, met))
+    return report if outcome == "merged" else msgspec.structs.replace(report, outcome=outcome)
 
 
 async def merge(  # noqa: PLR0913  # what is merged, into what, and by whom

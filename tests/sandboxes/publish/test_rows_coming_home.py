@@ -7,20 +7,30 @@ from typing import Any, Final
 import msgspec
 import pytest
 
+from agentctl.diagnostics.diagnostic import Diagnostic
 from agentctl.domain.approval.records import ApprovalRequest
 from agentctl.engine.apply import apply
+from agentctl.engine.graph_data import place_of
+from agentctl.engine.lending import lending_of
 from agentctl.engine.planning import make_plan
 from agentctl.engine.proposals import standing_merges
 from agentctl.engine.rollback import Undone, rollback, undoing
-from agentctl.testing.builders import ask, decide, wanting
+from agentctl.engine.sandbox_merging import refusal
+from agentctl.engine.sandboxed import inside
+from agentctl.testing.builders import QUERY, WIDER_SCHEMA, ask, decide, wanting
 from agentctl.testing.crash import Crash
 from agentctl.testing.sampling import sampled
 from agentctl.views.decision import decision_page, page_text
 from tests.sandboxes.inside.inside_rig import left_of, names_in
-from tests.sandboxes.publish.publish_rig import Publisher, publisher
+from tests.sandboxes.publish.publish_rig import NEWER, Publisher, publisher
+from tests.sandboxes.publish.publish_rig import ROW as NOTED
 
 ROW = '{"type": "Package", "data": {"name": "c"}}'
 OTHER = '{"type": "Package", "data": {"name": "a", "version": "%s"}}'
+ONLY_B = """\
+{"type": "Package", "data": {"name": "b"}}
+{"edge": "DependsOn", "from": "b", "to": "b", "data": {}}
+"""
 PROTECTED = "protect:\n  - graph.supply"
 
 
@@ -327,6 +337,160 @@ async def test_rows_that_came_by_an_apply_are_taken_back_by_a_rollback_of_it(
         assert await names_in(at.cluster, "supply") == ["a", "b"]
 
 
+async def test_what_a_human_reads_is_what_the_merge_does_to_the_rows_of_now(
+    tmp_path: Path,
+) -> None:
+    async with publisher(tmp_path, protect=PROTECTED) as at:
+        sarah = at.bench.sarah
+        box = await with_a_row(at)
+        await approve(at, (await proposed(at, box)).resource)
+        await apply(at.cluster, sarah, wanting())
+        await at.must(
+            "sandbox_write", by=sarah, in_=box, graph="supply", mode="overwrite", rows=ONLY_B
+        )
+
+        asked = await proposed(at, box)
+        (waiting,) = await waits(at)
+
+        told = [(r.type, r.inserted, r.updated, r.deleted) for r in asked.rows]
+        assert told == [("Package", 0, 0, 2), ("DependsOn", 1, 0, 1)]
+        assert waiting[1].endswith("Package +0 ~0 -2, DependsOn +1 ~0 -1")
+
+
+async def test_a_rule_about_the_graph_holds_for_rows_that_come_into_it(tmp_path: Path) -> None:
+    two = "\napprovals:\n  two:\n    match: {resources: [graph.supply]}\n    need: {count: 2}\n"
+    async with publisher(tmp_path, protect=PROTECTED) as at:
+        sarah = at.bench.sarah
+        text = (at.bench.path / "cluster.yaml").read_text()
+        at.bench.write({"cluster.yaml": text + two})
+        await approve(at, "approval.two")
+        assert (await apply(at.cluster, sarah, wanting())).converged
+        asked = await proposed(at, await with_a_row(at))
+        await approve(at, asked.resource)
+
+        alone = await apply(at.cluster, sarah, wanting())
+
+        assert not alone.converged
+        assert await names_in(at.cluster, "supply") == ["a", "b"]
+
+
+async def test_a_busy_or_frozen_graph_leaves_the_merge_for_another_apply(tmp_path: Path) -> None:
+    async with publisher(tmp_path, protect=PROTECTED) as at:
+        sarah = at.bench.sarah
+        asked = await proposed(at, await with_a_row(at))
+        await approve(at, asked.resource)
+
+        lease = at.cluster.leases.hold("graph.supply@main", principal="bob", operation="load")
+        async with lease:
+            busy = await apply(at.cluster, sarah, wanting())
+        frozen = await at.must("freeze", by=sarah, scope="graph.supply", intent="wait")
+        held = await apply(at.cluster, sarah, wanting())
+
+        assert (busy.converged, held.converged) == (False, False)
+        assert [s.reason for s in busy.steps] == ["graph_busy"]
+        assert [c.reason for c in held.changes] == ["frozen"]
+        assert frozen is not None
+        assert await names_in(at.cluster, "supply") == ["a", "b"]
+        assert await standing_merges(at.cluster) == (asked,)
+        undone = await undoing(at.cluster, to=None, op=busy.op)
+        assert not isinstance(undone, Undone)
+
+
+async def test_two_sandboxes_come_home_by_one_apply_and_go_back_by_one_rollback(
+    tmp_path: Path,
+) -> None:
+    one_by_one = f"{PROTECTED}\napply:\n  concurrency: 1"
+    async with publisher(tmp_path, protect=one_by_one) as at:
+        sarah = at.bench.sarah
+        first = await with_a_row(at)
+        second = (await at.must("sandbox_open", by=sarah)).sandbox
+        other = {"in_": second, "graph": "supply", "rows": ROW.replace('"c"', '"d"')}
+        await at.must("sandbox_write", by=sarah, **other)
+        for box in (first, second):
+            await approve(at, (await proposed(at, box)).resource)
+
+        done = await apply(at.cluster, sarah, wanting())
+        undone = await undoing(at.cluster, to=None, op=done.op)
+
+        assert done.converged, done.diagnostics
+        assert await names_in(at.cluster, "supply") == ["a", "b", "c", "d"]
+        assert isinstance(undone, Undone)
+        planned = await make_plan(at.cluster, sarah, target=undone.of.target)
+        assert [gate.resource for gate in planned.gates] == ["graph.supply@data"]
+
+
+async def test_an_apply_that_brought_definitions_too_is_undone_with_its_data_or_not_at_all(
+    tmp_path: Path,
+) -> None:
+    async with publisher(tmp_path, protect=PROTECTED) as at:
+        sarah = at.bench.sarah
+        asked = await proposed(at, await with_a_row(at))
+        await approve(at, asked.resource)
+        at.bench.write({"supply.gq": QUERY + NEWER.replace("p.note", "p.version")})
+        done = await apply(at.cluster, sarah, wanting())
+        assert done.converged, done.diagnostics
+
+        half = await undoing(at.cluster, to=None, op=done.op)
+        whole = await undoing(at.cluster, to=None, op=done.op, with_data=True)
+
+        assert isinstance(half, Diagnostic)
+        assert (half.code, "--with-data" in str(half.remedy)) == ("op_not_undoable", True)
+        assert isinstance(whole, Undone)
+
+
+async def test_a_schema_that_a_sandbox_had_for_a_while_never_comes_with_its_rows(
+    tmp_path: Path,
+) -> None:
+    async with publisher(tmp_path, protect=PROTECTED) as at:
+        sarah = msgspec.structs.replace(at.bench.sarah, via="http")
+        box = (await at.must("sandbox_open", by=sarah)).sandbox
+        await at.must("sandbox_snapshot", by=sarah, in_=box, name="clean")
+        await at.must("draft_edit", by=sarah, in_=box, path="supply.pg", content=WIDER_SCHEMA)
+        plan_id = (await at.must("plan", by=sarah, in_=box)).result.plan_digest
+        asked = {"in_": box, "plan_id": plan_id, "intent": "try", "idempotency_key": "wide"}
+        await at.must("apply", by=sarah, **asked)
+        await at.must("sandbox_write", by=sarah, in_=box, graph="supply", rows=NOTED)
+        place = await place_of(at.cluster, "supply")
+        trunk = box.replace(":", "/")
+        migrated = await place.data.merge_preview(place.root, trunk)
+        await at.must("sandbox_restore", by=sarah, in_=box, name="clean")
+
+        lending = await lending_of(at.cluster.store, box.removeprefix("sandbox:"))
+        assert lending is not None
+        commit = int(migrated.theirs.rpartition(":")[2])
+        async with inside(at.cluster, lending.sandbox) as inner:
+            then = await refusal(at.cluster, inner, place, lending, "supply", at=commit)
+            now = await refusal(at.cluster, inner, place, lending, "supply")
+
+        assert then is not None
+        assert (then.code, now) == ("sandbox_merge_waits", None)
+
+
+async def test_what_an_apply_that_died_has_merged_is_not_told_to_be_taken_back(
+    tmp_path: Path,
+) -> None:
+    async with publisher(tmp_path, protect=PROTECTED) as at:
+        sarah, bench = at.bench.sarah, at.bench
+        box = await with_a_row(at)
+        asked = await proposed(at, box)
+        await approve(at, asked.resource)
+        _, counted = await bench.crashing(POINTS[-1] + 1)
+        dying, store = await bench.crashing(11)
+        with contextlib.suppress(Crash):
+            await apply(dying, sarah, wanting())
+        merged = [label for label in store.labels if "/commits/main/" in label]
+
+        refused = await at.codes("sandbox_merge", by=sarah, **home(box, withdraw=True))
+        await at.must("refresh", by=sarah, intent="settle")
+        gone = await at.must("sandbox_merge", by=sarah, **home(box, withdraw=True))
+
+        assert merged, store.labels
+        assert refused == ["cluster_recovery_pending"]
+        assert counted.writes == 0
+        assert await names_in(at.cluster, "supply") == ["a", "b", "c"]
+        assert gone.ok
+
+
 async def test_who_decides_reads_which_rows_of_which_sandbox_come(tmp_path: Path) -> None:
     async with publisher(tmp_path, protect=PROTECTED) as at:
         box = await with_a_row(at)
@@ -343,7 +507,7 @@ async def test_who_decides_reads_which_rows_of_which_sandbox_come(tmp_path: Path
         assert f"tried the rows are those of sandbox {box.removeprefix('sandbox:')}" in page
 
 
-POINTS: Final = tuple(range(1, 20))
+POINTS: Final = tuple(range(1, 22))
 """The writes of the apply, the graph's own among them."""
 
 
