@@ -84,8 +84,8 @@ async def propose_merge(
             await _require_still_open(cluster, lending.sandbox)
     except (GraphError, SandboxError) as failure:
         return Proposing(diagnostics=(failure.diagnostic,))
-    told = () if refused is None else (refused,)
-    return Proposing(proposed=proposed, report=report, diagnostics=told)
+    waiting = () if refused is None else (refused,)
+    return Proposing(proposed=proposed, report=report, diagnostics=waiting)
 
 
 def _no_intent(call: Call) -> Diagnostic | None:
