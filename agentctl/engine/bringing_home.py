@@ -40,7 +40,7 @@ from agentctl.engine.world import mint_ulid, stamp_now
 from agentctl.graph.branching.names import parse_commit_id
 from agentctl.graph.branching.told import MergeReport
 from agentctl.graph.port import GraphError, Stamp
-from agentctl.ids import graph_address
+from agentctl.ids import graph_address, schema_address
 
 FAILED: Final = "sandbox_merge_refused"
 
@@ -176,6 +176,9 @@ async def _merge_held(
     running: Running, change: Change, proposed: ProposedMerge, held: Held
 ) -> None:
     told = await _why_not(running.task.cluster, change, proposed)
+    applied = running.state.applied_revision.resources.get(schema_address(proposed.graph))
+    if applied is None or applied.digest != held.live.source_digest:
+        told = (_refused(change, "the graph is gone, or has another schema than is recorded"),)
     if told:
         await _failed(running, change, *told)
         return
