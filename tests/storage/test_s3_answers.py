@@ -139,7 +139,7 @@ async def test_a_write_whose_kept_connection_is_cut_is_not_sent_again() -> None:
 
 
 async def test_a_write_that_is_never_answered_ends_as_unknown() -> None:
-    async with With(lambda _: "silence", read_timeout_s=0.2) as (store, server):
+    async with With(lambda _: "silence", read_timeout_s=1) as (store, server):
         with pytest.raises(UnavailableError) as failed:
             await store.replace("k", b"1")
 
