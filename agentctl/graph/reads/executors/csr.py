@@ -17,7 +17,8 @@ from agentctl.graph.adjacency.cache import AdjacencyCache
 from agentctl.graph.adjacency.expanding import TooManyPairsError, expand, expand_edges
 from agentctl.graph.adjacency.id_index import ABSENT, IdIndex
 from agentctl.graph.adjacency.reaching import reach
-from agentctl.graph.reads.budget import ROW_COUNT_MAX, Budget
+from agentctl.graph.reads import budget as budgets
+from agentctl.graph.reads.budget import Budget
 from agentctl.graph.reads.evaluating import kept, met
 from agentctl.graph.reads.executors.arrow import ArrowExpander
 from agentctl.graph.reads.executors.expansion import EdgeRows, Wanted
@@ -50,7 +51,7 @@ class CsrExpander:
         self._kept = Adjacencies(source.snapshot, cache, pause=budget.tick)
         self._columns = ArrowExpander(source, budget)
         self.served = self.name
-        self._pairs_max = min(ROW_COUNT_MAX, budget.memory_bytes // PAIR_BYTES)
+        self._pairs_max = min(budgets.ROW_COUNT_MAX, budget.memory_bytes // PAIR_BYTES)
 
     def edges(self, edge: IrType, near: Held, *, forward: bool, wanted: Wanted) -> EdgeRows:
         """Returns the edges of a type at *near*."""
