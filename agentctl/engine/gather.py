@@ -28,7 +28,7 @@ from agentctl.engine.graph_data import place_of
 from agentctl.engine.keeping import retention_s
 from agentctl.engine.ledger import Head
 from agentctl.engine.policies import Wanted, impact, lent
-from agentctl.engine.proposals import standing_merges
+from agentctl.engine.proposals import undecided_merges
 from agentctl.engine.referred import referred_by
 from agentctl.engine.revisions import data_before, load_revision, revision_of
 from agentctl.graph.layout import MAIN
@@ -227,7 +227,7 @@ async def plan_inputs(  # noqa: PLR0913  # what a plan depends on
         ),
         referred=await referred_by(cluster.catalog, recorded, desired),
         disposals=await standing(cluster.store),
-        merges=await standing_merges(cluster),
+        merges=await undecided_merges(cluster, recorded),
         reverts=reverts,
         settings=head.envelope.settings if head is not None else AppliedSettings(),
         live=await observe_graphs(cluster, observed),

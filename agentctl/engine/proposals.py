@@ -10,6 +10,7 @@ import msgspec
 
 from agentctl.adapters.backends.pruning import prune
 from agentctl.canonical import canonical_bytes
+from agentctl.domain.ledger.state import State
 from agentctl.domain.plan.merges import ProposedMerge
 from agentctl.domain.storage.protocol import ObjectStore
 from agentctl.engine.cluster import Cluster
@@ -31,6 +32,20 @@ async def standing_merges(cluster: Cluster) -> tuple[ProposedMerge, ...]:
         return ()
     newest = {(p.sandbox, p.graph): p for p in await _listed(cluster.store, MERGES)}
     return tuple(newest.values())
+
+
+async def undecided_merges(cluster: Cluster, state: State | None) -> tuple[ProposedMerge, ...]:
+    """Returns the proposals that stand and whose consent *state* has not used up.
+
+    After a crash a merge is recorded by the sweep, before its proposal is removed.
+    """
+    found = await standing_merges(cluster)
+    used = state.approval_records if state is not None else {}
+    if not found or not used:
+        return found
+    records = await cluster.approvals.records()
+    done = {a.bound_before_digest for a in records.artifacts if a.approval_id in used}
+    return tuple(proposed for proposed in found if proposed.digest not in done)
 
 
 async def put_merge(store: ObjectStore, wanted: ProposedMerge) -> ProposedMerge:

@@ -529,6 +529,8 @@ async def test_an_apply_killed_at_any_write_of_a_merge_merges_once_under_one_con
         done = await apply(cluster, sarah, wanting())
 
         assert done.converged, done.diagnostics
+        assert (await make_plan(cluster, sarah)).gates == ()
+        await apply(cluster, sarah, wanting())
         assert await standing_merges(cluster) == ()
         assert await names_in(cluster, "supply") == ["a", "b", "c"]
         kinds = [c.kind for c in await cluster.graphs.history("supply")]
