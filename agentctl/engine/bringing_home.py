@@ -124,7 +124,7 @@ async def _require_still_open(cluster: Cluster, sandbox_id: str) -> None:
         raise
 
 
-async def _proposal(  # as of `propose_merge`, and what a merge would do
+async def _proposal(
     cluster: Cluster,
     caller: Caller,
     call: Call,
@@ -162,7 +162,7 @@ async def merge_proposed(running: Running, change: Change) -> None:
     await running.started(change)
     if proposed is None:
         await _failed(
-            running, change, _refused(change, "the sandbox has ended, or it was replaced")
+            running, change, _refused(change, "its sandbox has ended, or another was proposed")
         )
         return
     try:
@@ -223,7 +223,10 @@ async def _merge_held(
 async def _why_not(
     cluster: Cluster, change: Change, proposed: ProposedMerge
 ) -> tuple[Diagnostic, ...]:
-    """Returns why it cannot be merged now, looking at everything again; nothing where it can."""
+    """Returns why it cannot be merged now, looking at everything again; nothing where it can.
+
+    A conflict is found here, before there is a sidecar, so that nothing has to be recovered from it.
+    """
     try:
         lending = await require_open(cluster, proposed.sandbox)
         place = await place_of(cluster, proposed.graph)
@@ -235,7 +238,7 @@ async def _why_not(
         content = await place.data.content_at(place.root, proposed.commit, branch=proposed.branch)
         live = await observe_graph(cluster, proposed.graph)
         if (content, live.incarnation) != (proposed.content, proposed.incarnation):
-            return (_refused(change, "the sandbox or the graph is another than when it was"),)
+            return (_refused(change, "the sandbox or the graph is another than then"),)
         with named(proposed.graph, place.root):
             report = await place.data.merge_preview(place.root, proposed.branch, at=proposed.commit)
     except (SandboxError, GraphError) as failure:

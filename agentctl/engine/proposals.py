@@ -6,14 +6,13 @@ nothing needs a lock, and what an apply has carried out is removed by its own ke
 
 from typing import Final
 
-import msgspec
-
 from agentctl.adapters.backends.pruning import prune
 from agentctl.canonical import canonical_bytes
 from agentctl.domain.ledger.state import State
 from agentctl.domain.plan.merges import ProposedMerge
 from agentctl.domain.storage.protocol import ObjectStore
 from agentctl.engine.cluster import Cluster
+from agentctl.engine.disposals import proposals, spent
 
 MERGES: Final = "__cluster/merges/"
 
@@ -30,7 +29,8 @@ async def standing_merges(cluster: Cluster) -> tuple[ProposedMerge, ...]:
     """
     if cluster.sandbox is not None:
         return ()
-    newest = {(p.sandbox, p.graph): p for p in await _listed(cluster.store, MERGES)}
+    found = await proposals(cluster.store, MERGES, ProposedMerge)
+    newest = {(p.sandbox, p.graph): p for p in found}
     return tuple(newest.values())
 
 
@@ -40,17 +40,13 @@ async def undecided_merges(cluster: Cluster, state: State | None) -> tuple[Propo
     After a crash a merge is recorded by the sweep, before its proposal is removed.
     """
     found = await standing_merges(cluster)
-    used = state.approval_records if state is not None else {}
-    if not found or not used:
-        return found
-    records = await cluster.approvals.records()
-    done = {a.bound_before_digest for a in records.artifacts if a.approval_id in used}
+    done = await spent(cluster, state) if found else frozenset()
     return tuple(proposed for proposed in found if proposed.digest not in done)
 
 
 async def put_merge(store: ObjectStore, wanted: ProposedMerge) -> ProposedMerge:
     """Returns the proposal that stands from now on: one of the same rows, or *wanted* in its place."""
-    others = await _listed(store, _room(wanted.sandbox, wanted.graph))
+    others = await proposals(store, _room(wanted.sandbox, wanted.graph), ProposedMerge)
     if others and _is_same(others[-1], wanted):
         return others[-1]
     await store.create(merge_key(wanted), canonical_bytes(wanted))
@@ -61,7 +57,7 @@ async def put_merge(store: ObjectStore, wanted: ProposedMerge) -> ProposedMerge:
 
 async def drop_merges(store: ObjectStore, sandbox_id: str, graph: str) -> tuple[ProposedMerge, ...]:
     """Takes away what was proposed of a sandbox for a graph; returns it, the newest last."""
-    found = await _listed(store, _room(sandbox_id, graph))
+    found = await proposals(store, _room(sandbox_id, graph), ProposedMerge)
     for proposed in found:
         await store.delete(merge_key(proposed))
     return found
@@ -76,19 +72,6 @@ async def forget_merges(store: ObjectStore, sandbox_id: str) -> None:
 
 def _room(sandbox_id: str, graph: str) -> str:
     return f"{MERGES}{sandbox_id}/{graph}/"
-
-
-async def _listed(store: ObjectStore, prefix: str) -> tuple[ProposedMerge, ...]:
-    """Returns the proposals below *prefix*, by sandbox, graph and time."""
-    found: list[ProposedMerge] = []
-    for key in await store.list(prefix):
-        data = await store.read(key)
-        try:
-            if data is not None:
-                found.append(msgspec.json.decode(data.data, type=ProposedMerge))
-        except msgspec.DecodeError:
-            continue
-    return tuple(found)
 
 
 def _is_same(there: ProposedMerge, wanted: ProposedMerge) -> bool:

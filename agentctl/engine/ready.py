@@ -9,7 +9,7 @@ from agentctl.engine.absent import state_missing as state_missing  # noqa: PLC04
 from agentctl.engine.advance import composite_diagnostics
 from agentctl.engine.cluster import Cluster
 from agentctl.engine.collecting import collect_now_and_then
-from agentctl.engine.disposals import disposal_key, standing
+from agentctl.engine.disposals import disposal_key, spent, standing
 from agentctl.engine.homecoming import settle
 from agentctl.engine.leases import CLUSTER, Lease
 from agentctl.engine.ledger import Head
@@ -71,15 +71,9 @@ async def repair_proposals(cluster: Cluster, head: Head) -> None:
 
     A proposal's consent is bound to its digest, and the ledger says which consents were used.
     """
-    used = head.envelope.state.approval_records
-    if not used:
-        return
     keys = {disposal.digest: disposal_key(disposal) for disposal in await standing(cluster.store)}
     keys |= {merge.digest: merge_key(merge) for merge in await standing_merges(cluster)}
-    if not keys:
-        return
-    records = await cluster.approvals.records()
-    done = {a.bound_before_digest for a in records.artifacts if a.approval_id in used}
+    done = await spent(cluster, head.envelope.state) if keys else frozenset()
     for digest, key in keys.items():
         if digest in done:
             await cluster.store.delete(key)

@@ -2,7 +2,8 @@
 
 Definitions never come this way: where the sandbox has changed a graph's schema, the merge waits until
 the real graph has that schema. A sandbox's branch is merged by this operation and by no other; into a
-protected graph by an apply, when a person has consented (`bringing_home`). Source: sandboxes 4, ChangeSet; ADR 27.
+protected graph by an apply, when a person has consented (`bringing_home`). Source: sandboxes 4,
+ChangeSet; ADR 27.
 """
 
 from typing import TYPE_CHECKING, cast
@@ -76,7 +77,7 @@ async def merge_sandbox(
     return msgspec.structs.replace(made, diagnostics=(*made.diagnostics, *told))
 
 
-async def refusal(  # whose rows come where
+async def refusal(
     cluster: Cluster,
     inner: Cluster,
     place: Place,
@@ -129,6 +130,6 @@ def _gated(sandbox_id: str, graph: str) -> Diagnostic:
         address,
         f"graph {graph} is protected: to merge the rows of sandbox {sandbox_id} into it needs a"
         " human's decision",
-        remedy=f"It was protected just now; propose the merge: agentctl changeset merge"
+        remedy="It was protected just now; propose the merge: agentctl changeset merge"
         f" {target_of(sandbox_id)} {graph}",
     )

@@ -21,7 +21,7 @@ _WORDS_MAX: Final = 5
 
 
 class RowsHome(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How many rows of one type the sandbox made, changed or removed."""
+    """What the merge would have done to the rows of one type when it was proposed."""
 
     type: str
     inserted: int
@@ -48,7 +48,7 @@ class ProposedMerge(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     content: str
     """Digest of what that commit names."""
     rows: tuple[RowsHome, ...]
-    """Since the sandbox was opened, in the order of the schema."""
+    """Of `main`, by type in the order of the schema; types of which nothing changes are left out."""
     by: str
     intent: str
     at: str
